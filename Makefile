@@ -1,0 +1,94 @@
+# lockfs: files that are locks.
+#
+#   make            builds build/lockfs
+#   make run        installs what is missing, builds, mounts ./locks and shows a tour
+#   make check      installs what the tests need, builds, runs every test on real mounts
+#   make bench      measures (LOCKS=1000000 ROUNDS=20000)
+#   make install    DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
+#   make lint       warnings of gcc and clang, shellcheck, mandoc
+#   make clean
+
+SOURCE     ?= memory:
+MOUNTPOINT ?= ./locks
+PREFIX     ?= /usr/local
+DESTDIR    ?=
+BUILD      ?= build
+CC         ?= cc
+CFLAGS     ?= -O2 -g
+WARNINGS   ?= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
+PKG_CONFIG ?= pkg-config
+VERSION    := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n 1)
+
+LIBRARIES  := fuse3 libuv
+# Only compiling asks pkg-config, so that `make run` can install it first.
+LIB_CFLAGS  = $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
+LIB_LIBS    = $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
+
+ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DFUSE_USE_VERSION=312 -DLOCKFS_VERSION='"$(VERSION)"' \
+              -Iinclude -I. $(WARNINGS) $(LIB_CFLAGS) $(CFLAGS)
+
+BACKEND_SOURCES := $(wildcard backend/*.c backend/*/*.c)
+FS_SOURCES      := $(wildcard fs/*.c)
+TEST_SOURCES    := $(wildcard tests/*.c)
+BENCH_SOURCES   := $(wildcard tests/bench/*.c)
+
+objects          = $(patsubst %.c,$(BUILD)/%.o,$(1))
+BACKEND_OBJECTS := $(call objects,$(BACKEND_SOURCES))
+FS_OBJECTS      := $(call objects,$(FS_SOURCES))
+# All of fs/ but main(), for tests that call its parts.
+FS_PARTS        := $(filter-out $(BUILD)/fs/main.o,$(FS_OBJECTS))
+TEST_PROGRAMS   := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
+BENCH_PROGRAMS  := $(patsubst %.c,$(BUILD)/%,$(BENCH_SOURCES))
+
+.PHONY: all run check bench install uninstall lint clean test-programs bench-programs
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(BUILD)/lockfs
+
+$(BUILD)/lockfs: $(FS_OBJECTS) $(BACKEND_OBJECTS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(FS_PARTS) $(BACKEND_OBJECTS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) $(shell $(PKG_CONFIG) --libs cmocka)
+
+test-programs: $(TEST_PROGRAMS)
+bench-programs: $(BENCH_PROGRAMS)
+
+run:
+	@scripts/setup build
+	@$(MAKE) --no-print-directory all
+	@scripts/run '$(SOURCE)' '$(MOUNTPOINT)' '$(BUILD)/lockfs'
+
+check:
+	@scripts/setup check
+	@$(MAKE) --no-print-directory all test-programs
+	@tests/run '$(BUILD)'
+
+bench:
+	@scripts/setup build
+	@$(MAKE) --no-print-directory all bench-programs
+	@tests/bench/run '$(BUILD)'
+
+lint:
+	@scripts/setup check
+	@tests/lint
+
+install: all
+	install -D -m 755 $(BUILD)/lockfs '$(DESTDIR)$(PREFIX)/bin/lockfs'
+	install -D -m 644 fs/lockfs.1 '$(DESTDIR)$(PREFIX)/share/man/man1/lockfs.1'
+
+uninstall:
+	rm -f '$(DESTDIR)$(PREFIX)/bin/lockfs' '$(DESTDIR)$(PREFIX)/share/man/man1/lockfs.1'
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(patsubst %.o,%.d,$(BACKEND_OBJECTS) $(FS_OBJECTS) $(call objects,$(TEST_SOURCES) $(BENCH_SOURCES)))

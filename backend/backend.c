@@ -1,0 +1,45 @@
+#include "lockfs/backend.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/registry.h"
+
+static const struct backend_ops *const backends[] = {
+	&memory_backend_ops,
+};
+
+#define BACKEND_COUNT (sizeof(backends) / sizeof(backends[0]))
+
+static const struct backend_ops *find_by_scheme(const char *source)
+{
+	for (size_t i = 0; i < BACKEND_COUNT; i++) {
+		size_t length = strlen(backends[i]->scheme);
+
+		if (strncmp(source, backends[i]->scheme, length) == 0 && source[length] == ':')
+			return backends[i];
+	}
+	return NULL;
+}
+
+static void say_what_there_is(const char *source, char problem[BACKEND_PROBLEM_MAX])
+{
+	int length = snprintf(problem, BACKEND_PROBLEM_MAX,
+		"no backend serves the SOURCE '%.*s'; it starts with one of:", (int)strcspn(source, ":"), source);
+
+	for (size_t i = 0; i < BACKEND_COUNT && length > 0 && length < BACKEND_PROBLEM_MAX; i++)
+		length += snprintf(problem + length, BACKEND_PROBLEM_MAX - (size_t)length, " %s:",
+			backends[i]->scheme);
+}
+
+int backend_open(const struct backend_config *config, struct backend **ret, char problem[BACKEND_PROBLEM_MAX])
+{
+	const struct backend_ops *ops = find_by_scheme(config->source);
+
+	if (!ops) {
+		say_what_there_is(config->source, problem);
+		return -EPROTONOSUPPORT;
+	}
+	return ops->open(config, ret, problem);
+}

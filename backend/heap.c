@@ -1,0 +1,96 @@
+#include "backend/heap.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define FIRST_CAPACITY 64
+
+static void place(struct heap *heap, struct heap_item *item, size_t index)
+{
+	heap->items[index] = item;
+	item->index = index;
+}
+
+static void sift_up(struct heap *heap, struct heap_item *item)
+{
+	size_t index = item->index;
+
+	while (index > 0) {
+		size_t parent = (index - 1) / 2;
+
+		if (heap->items[parent]->due <= item->due)
+			break;
+		place(heap, heap->items[parent], index);
+		index = parent;
+	}
+	place(heap, item, index);
+}
+
+static void sift_down(struct heap *heap, struct heap_item *item)
+{
+	size_t index = item->index;
+
+	for (;;) {
+		size_t child = 2 * index + 1;
+
+		if (child >= heap->count)
+			break;
+		if (child + 1 < heap->count && heap->items[child + 1]->due < heap->items[child]->due)
+			child++;
+		if (item->due <= heap->items[child]->due)
+			break;
+		place(heap, heap->items[child], index);
+		index = child;
+	}
+	place(heap, item, index);
+}
+
+static int grow(struct heap *heap)
+{
+	size_t capacity = heap->capacity ? heap->capacity * 2 : FIRST_CAPACITY;
+	struct heap_item **items = reallocarray(heap->items, capacity, sizeof(*items));
+
+	if (!items)
+		return -ENOMEM;
+	heap->items = items;
+	heap->capacity = capacity;
+	return 0;
+}
+
+int heap_insert(struct heap *heap, struct heap_item *item, int64_t due)
+{
+	if (heap->count == heap->capacity) {
+		int err = grow(heap);
+
+		if (err < 0)
+			return err;
+	}
+	item->due = due;
+	place(heap, item, heap->count++);
+	sift_up(heap, item);
+	return 0;
+}
+
+void heap_remove(struct heap *heap, struct heap_item *item)
+{
+	struct heap_item *last = heap->items[--heap->count];
+
+	if (last == item)
+		return;
+	place(heap, last, item->index);
+	sift_up(heap, last);
+	sift_down(heap, last);
+}
+
+void heap_move(struct heap *heap, struct heap_item *item, int64_t due)
+{
+	item->due = due;
+	sift_up(heap, item);
+	sift_down(heap, item);
+}
+
+void heap_free(struct heap *heap)
+{
+	free(heap->items);
+	*heap = (struct heap){ 0 };
+}

@@ -1,0 +1,619 @@
+/*
+ * The backend of `memory:`: locks inside the daemon. Every call is answered
+ * before it returns, so there is never one to cancel or to end at close.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/clock.h"
+#include "backend/memory/leases.h"
+#include "backend/memory/tree.h"
+#include "backend/registry.h"
+
+struct memory_backend {
+	struct backend base;
+	struct mem_tree tree;
+	struct leases leases;
+	uint64_t last_token;
+	void (*on_event)(void *ctx, const struct lock_event *event);
+	void *ctx;
+};
+
+static struct memory_backend *memory_of(struct backend *backend)
+{
+	return (struct memory_backend *)backend;
+}
+
+static struct memory_backend *memory_of_leases(struct leases *leases)
+{
+	return (struct memory_backend *)((char *)leases - offsetof(struct memory_backend, leases));
+}
+
+static struct mem_lock *lock_of_lease(struct heap_item *item)
+{
+	return (struct mem_lock *)((char *)item - offsetof(struct mem_lock, lease));
+}
+
+/* Events */
+
+static void tell(struct memory_backend *memory, enum lock_event_kind kind, const char *key,
+                 const struct mem_lock *lock)
+{
+	struct lock_event event = {
+		.kind = kind,
+		.key = key,
+		.token = lock ? lock->token : 0,
+		.ttl_ms = lock ? lock->ttl_ms : LEASE_UNSET,
+	};
+
+	if (memory->on_event)
+		memory->on_event(memory->ctx, &event);
+}
+
+/* Holdings */
+
+static uint64_t next_token(struct memory_backend *memory)
+{
+	uint64_t now_us = (uint64_t)(epoch_ns() / 1000);
+
+	if (now_us <= memory->last_token)
+		now_us = memory->last_token + 1;
+	memory->last_token = now_us;
+	return now_us;
+}
+
+static int64_t lease_end(int64_t now_ns, int64_t ttl_ms)
+{
+	return now_ns + ttl_ms * NS_PER_MS;
+}
+
+/* Ends a holding, whatever the reason; the event is told while its key lives. */
+static void end_holding(struct memory_backend *memory, struct mem_lock *lock, enum lock_event_kind why)
+{
+	if (lock->ttl_ms != LEASE_NEVER)
+		heap_remove(&memory->leases.heap, &lock->lease);
+	tell(memory, why, lock->entry.path, lock);
+	tree_remove(&memory->tree, &lock->entry);
+}
+
+/* Ends every lease that has passed. Each call begins with it, so that none sees what has expired. */
+static int64_t expire_due(struct memory_backend *memory)
+{
+	int64_t now_ns = boot_ns();
+	struct heap_item *first;
+
+	while ((first = heap_first(&memory->leases.heap)) && first->due <= now_ns)
+		end_holding(memory, lock_of_lease(first), EVENT_EXPIRED);
+	return now_ns;
+}
+
+static void on_due(struct leases *leases)
+{
+	expire_due(memory_of_leases(leases));
+	leases_arm(leases);
+}
+
+/* The lock at `key` if it is the holding meant by `token`: 0, -ENOENT, or -EISDIR. */
+static int find_lock(const struct memory_backend *memory, const char *key, uint64_t token, struct mem_lock **ret)
+{
+	struct mem_entry *entry = tree_find(&memory->tree, key);
+
+	if (!entry)
+		return -ENOENT;
+	if (entry->kind != ENTRY_LOCK)
+		return -EISDIR;
+
+	struct mem_lock *lock = (struct mem_lock *)entry;
+	if (token && lock->token != token)
+		return -ENOENT;
+	*ret = lock;
+	return 0;
+}
+
+static struct lock describe(const struct mem_lock *lock, int64_t now_ns)
+{
+	struct lock seen = {
+		.key = lock->entry.path,
+		.holder = lock->holder,
+		.ttl_ms = lock->ttl_ms,
+		.remaining_ms = LEASE_NEVER,
+		.acquired_ms = lock->acquired_ms,
+		.refreshed_ms = lock->refreshed_ms,
+		.expires_ms = LEASE_NEVER,
+		.token = lock->token,
+		.content = lock->content,
+		.content_size = lock->content_size,
+	};
+
+	if (lock->ttl_ms != LEASE_NEVER) {
+		/* Rounded up: while any of it is left, something is. */
+		seen.remaining_ms = (lock->lease.due - now_ns + NS_PER_MS - 1) / NS_PER_MS;
+		seen.expires_ms = (epoch_ns() + lock->lease.due - now_ns) / NS_PER_MS;
+	}
+	return seen;
+}
+
+/* Answers with the lock, or with none where `lock` is NULL. */
+static void answer_lock(int status, const struct mem_lock *lock, int64_t now_ns, backend_lock_done *done,
+                        void *ctx)
+{
+	struct lock seen;
+
+	if (!lock) {
+		done(ctx, status, NULL);
+		return;
+	}
+	seen = describe(lock, now_ns);
+	done(ctx, status, &seen);
+}
+
+/* The lease for what is made in `dir`: its own default or the nearest one above. */
+static int64_t default_ttl(const struct mem_dir *dir)
+{
+	for (; dir; dir = dir->entry.parent)
+		if (dir->info.default_ttl_ms != LEASE_UNSET)
+			return dir->info.default_ttl_ms;
+	return LEASE_UNSET;
+}
+
+static int64_t resolve_ttl(const struct acquisition *acquisition, const struct mem_dir *parent)
+{
+	int64_t ttl_ms = acquisition->ttl_ms;
+
+	if (ttl_ms == LEASE_UNSET)
+		ttl_ms = default_ttl(parent);
+	return ttl_ms == LEASE_UNSET ? acquisition->fallback_ttl_ms : ttl_ms;
+}
+
+/* Calls on locks */
+
+static struct mem_lock *grant(struct memory_backend *memory, struct mem_dir *parent,
+                              const struct acquisition *acquisition, int64_t now_ns)
+{
+	struct mem_lock *lock = tree_add_lock(&memory->tree, parent, acquisition->key, &acquisition->holder);
+
+	if (!lock)
+		return NULL;
+	lock->ttl_ms = resolve_ttl(acquisition, parent);
+	if (lock->ttl_ms != LEASE_NEVER &&
+		heap_insert(&memory->leases.heap, &lock->lease, lease_end(now_ns, lock->ttl_ms)) < 0) {
+		tree_remove(&memory->tree, &lock->entry);
+		return NULL;
+	}
+	lock->token = next_token(memory);
+	lock->acquired_ms = epoch_ns() / NS_PER_MS;
+	lock->refreshed_ms = lock->acquired_ms;
+	leases_arm(&memory->leases);
+	return lock;
+}
+
+static int refuse_held(struct memory_backend *memory, const struct acquisition *acquisition,
+                       const struct mem_lock *lock)
+{
+	if (lock_claim_proves(&acquisition->holder.claim, &lock->holder.claim))
+		return -EEXIST;
+	tell(memory, EVENT_UNAVAILABLE, acquisition->key, lock);
+	return -EBUSY;
+}
+
+static int try_acquire(struct memory_backend *memory, const struct acquisition *acquisition, int64_t now_ns,
+                       struct mem_lock **ret)
+{
+	struct mem_dir *parent;
+	int err = find_lock(memory, acquisition->key, 0, ret);
+
+	if (err == 0)
+		return refuse_held(memory, acquisition, *ret);
+	if (err != -ENOENT)
+		return err;
+	err = tree_find_parent(&memory->tree, acquisition->key, &parent);
+	if (err < 0)
+		return err;
+	*ret = grant(memory, parent, acquisition, now_ns);
+	if (!*ret)
+		return -ENOMEM;
+	tell(memory, EVENT_ACQUIRED, acquisition->key, *ret);
+	return 0;
+}
+
+static void memory_acquire(struct backend *backend, struct acquisition *acquisition)
+{
+	struct memory_backend *memory = memory_of(backend);
+	int64_t now_ns = expire_due(memory);
+	struct mem_lock *lock = NULL;
+	int status = try_acquire(memory, acquisition, now_ns, &lock);
+
+	answer_lock(status, lock, now_ns, acquisition->done, acquisition->ctx);
+}
+
+static void memory_cancel(struct backend *backend, struct acquisition *acquisition)
+{
+	/* Nothing waits here: see the top of this file. */
+	(void)backend;
+	(void)acquisition;
+}
+
+static int try_release(struct memory_backend *memory, const char *key, const struct lock_claim *claim,
+                       uint64_t token)
+{
+	struct mem_lock *lock = NULL;
+	int err = find_lock(memory, key, token, &lock);
+
+	if (err == -EISDIR)
+		return err;
+	if (!claim) {
+		if (lock)
+			end_holding(memory, lock, EVENT_FORCE_RELEASED);
+		else
+			tell(memory, EVENT_FORCE_RELEASED, key, NULL);
+		return err;
+	}
+	if (err == 0 && !lock_claim_proves(claim, &lock->holder.claim))
+		err = -EPERM;
+	if (err < 0)
+		tell(memory, EVENT_FAILED_RELEASE, key, lock);
+	else
+		end_holding(memory, lock, EVENT_RELEASED);
+	return err;
+}
+
+static void memory_release(struct backend *backend, const char *key, const struct lock_claim *claim,
+                           uint64_t token, backend_done *done, void *ctx)
+{
+	struct memory_backend *memory = memory_of(backend);
+
+	expire_due(memory);
+	done(ctx, try_release(memory, key, claim, token));
+}
+
+static int may_refresh(const struct mem_lock *lock, const struct lock_claim *claim, int64_t ttl_ms)
+{
+	if (!lock_claim_proves(claim, &lock->holder.claim))
+		return -EPERM;
+	if (lock->ttl_ms == LEASE_NEVER)
+		return -ENOTSUP;
+	return ttl_ms == LEASE_NEVER ? -EINVAL : 0;
+}
+
+static int try_refresh(struct memory_backend *memory, const char *key, const struct lock_claim *claim,
+                       uint64_t token, int64_t ttl_ms, int64_t now_ns, struct mem_lock **ret)
+{
+	struct mem_lock *lock = NULL;
+	int err = find_lock(memory, key, token, &lock);
+
+	if (err == -EISDIR)
+		return err;
+	if (err == 0)
+		err = may_refresh(lock, claim, ttl_ms);
+	if (err < 0) {
+		tell(memory, EVENT_FAILED_REFRESH, key, lock);
+		return err;
+	}
+	*ret = lock;
+	if (ttl_ms != LEASE_UNSET)
+		lock->ttl_ms = ttl_ms;
+	heap_move(&memory->leases.heap, &lock->lease, lease_end(now_ns, lock->ttl_ms));
+	lock->refreshed_ms = epoch_ns() / NS_PER_MS;
+	leases_arm(&memory->leases);
+	tell(memory, EVENT_REFRESHED, key, lock);
+	return 0;
+}
+
+static void memory_refresh(struct backend *backend, const char *key, const struct lock_claim *claim,
+                           uint64_t token, int64_t ttl_ms, backend_lock_done *done, void *ctx)
+{
+	struct memory_backend *memory = memory_of(backend);
+	int64_t now_ns = expire_due(memory);
+	struct mem_lock *lock = NULL;
+	int status = try_refresh(memory, key, claim, token, ttl_ms, now_ns, &lock);
+
+	answer_lock(status, lock, now_ns, done, ctx);
+}
+
+static void memory_read(struct backend *backend, const char *key, backend_entry_done *done, void *ctx)
+{
+	struct memory_backend *memory = memory_of(backend);
+	int64_t now_ns = expire_due(memory);
+	const struct mem_entry *found = tree_find(&memory->tree, key);
+	struct entry entry;
+
+	if (!found) {
+		done(ctx, -ENOENT, NULL);
+		return;
+	}
+	entry.kind = found->kind;
+	if (found->kind == ENTRY_LOCK) {
+		entry.lock = describe((const struct mem_lock *)found, now_ns);
+	} else {
+		entry.dir = ((const struct mem_dir *)found)->info;
+		entry.dir.default_ttl_ms = default_ttl((const struct mem_dir *)found);
+	}
+	done(ctx, 0, &entry);
+}
+
+/* Gives the content another size; what is new is zero. */
+static int resize_content(struct mem_lock *lock, size_t size)
+{
+	char *content;
+
+	if (size > LOCK_CONTENT_MAX)
+		return -EFBIG;
+	if (size == 0) {
+		free(lock->content);
+		lock->content = NULL;
+		lock->content_size = 0;
+		return 0;
+	}
+	content = realloc(lock->content, size);
+	if (!content)
+		return -ENOMEM;
+	if (size > lock->content_size)
+		memset(content + lock->content_size, 0, size - lock->content_size);
+	lock->content = content;
+	lock->content_size = size;
+	return 0;
+}
+
+static int try_write(struct memory_backend *memory, const char *key, uint64_t token, off_t offset,
+                     const void *data, size_t size)
+{
+	struct mem_lock *lock;
+	size_t start;
+
+	if (find_lock(memory, key, token, &lock) < 0)
+		return -ESTALE;
+	start = offset < 0 ? lock->content_size : (size_t)offset;
+	if (size == 0)
+		return 0;
+	if (start > LOCK_CONTENT_MAX || size > LOCK_CONTENT_MAX - start)
+		return -EFBIG;
+	if (start + size > lock->content_size) {
+		int err = resize_content(lock, start + size);
+
+		if (err < 0)
+			return err;
+	}
+	memcpy(lock->content + start, data, size);
+	return 0;
+}
+
+static void memory_write(struct backend *backend, const char *key, uint64_t token, off_t offset,
+                         const void *data, size_t size, backend_done *done, void *ctx)
+{
+	struct memory_backend *memory = memory_of(backend);
+
+	expire_due(memory);
+	done(ctx, try_write(memory, key, token, offset, data, size));
+}
+
+static int try_truncate(struct memory_backend *memory, const char *key, const struct lock_claim *claim,
+                        uint64_t token, off_t size, struct mem_lock **ret)
+{
+	struct mem_lock *lock;
+	int err = find_lock(memory, key, token, &lock);
+
+	if (err < 0)
+		return err;
+	if (!lock_claim_proves(claim, &lock->holder.claim))
+		return -EBUSY;
+	err = resize_content(lock, (size_t)size);
+	if (err == 0)
+		*ret = lock;
+	return err;
+}
+
+static void memory_truncate(struct backend *backend, const char *key, const struct lock_claim *claim,
+                            uint64_t token, off_t size, backend_lock_done *done, void *ctx)
+{
+	struct memory_backend *memory = memory_of(backend);
+	int64_t now_ns = expire_due(memory);
+	struct mem_lock *lock = NULL;
+	int status = try_truncate(memory, key, claim, token, size, &lock);
+
+	answer_lock(status, lock, now_ns, done, ctx);
+}
+
+/* Calls on directories */
+
+static int find_dir(const struct memory_backend *memory, const char *path, struct mem_dir **ret)
+{
+	struct mem_entry *entry = tree_find(&memory->tree, path);
+
+	if (!entry)
+		return -ENOENT;
+	if (entry->kind != ENTRY_DIR)
+		return -ENOTDIR;
+	*ret = (struct mem_dir *)entry;
+	return 0;
+}
+
+static size_t count_children(const struct mem_dir *dir)
+{
+	size_t count = 0;
+
+	for (const struct mem_entry *child = dir->children; child; child = child->next)
+		count++;
+	return count;
+}
+
+static void memory_list(struct backend *backend, const char *path, backend_list_done *done, void *ctx)
+{
+	struct memory_backend *memory = memory_of(backend);
+	struct list_item *items = NULL;
+	struct mem_dir *dir;
+	size_t count = 0;
+	int err;
+
+	expire_due(memory);
+	err = find_dir(memory, path, &dir);
+	if (err < 0) {
+		done(ctx, err, NULL, 0);
+		return;
+	}
+	if (dir->children) {
+		items = calloc(count_children(dir), sizeof(*items));
+		if (!items) {
+			done(ctx, -ENOMEM, NULL, 0);
+			return;
+		}
+	}
+	for (const struct mem_entry *child = dir->children; child; child = child->next)
+		items[count++] = (struct list_item){ .name = entry_name(child), .kind = child->kind };
+	done(ctx, 0, items, count);
+	free(items);
+}
+
+static int try_make_dir(struct memory_backend *memory, const char *path, const struct dir_info *info)
+{
+	struct dir_info fresh = *info;
+	struct mem_dir *parent;
+	int err;
+
+	if (tree_find(&memory->tree, path))
+		return -EEXIST;
+	err = tree_find_parent(&memory->tree, path, &parent);
+	if (err < 0)
+		return err;
+	fresh.changed_ms = epoch_ns() / NS_PER_MS;
+	fresh.default_ttl_ms = LEASE_UNSET;
+	return tree_add_dir(&memory->tree, parent, path, &fresh) ? 0 : -ENOMEM;
+}
+
+static void memory_make_dir(struct backend *backend, const char *path, const struct dir_info *info,
+                            backend_done *done, void *ctx)
+{
+	struct memory_backend *memory = memory_of(backend);
+
+	expire_due(memory);
+	done(ctx, try_make_dir(memory, path, info));
+}
+
+static int try_remove_dir(struct memory_backend *memory, const char *path)
+{
+	struct mem_dir *dir;
+	int err = find_dir(memory, path, &dir);
+
+	if (err < 0)
+		return err;
+	if (dir == memory->tree.root)
+		return -EBUSY;
+	if (dir->children)
+		return -ENOTEMPTY;
+	tree_remove(&memory->tree, &dir->entry);
+	return 0;
+}
+
+static void memory_remove_dir(struct backend *backend, const char *path, backend_done *done, void *ctx)
+{
+	struct memory_backend *memory = memory_of(backend);
+
+	expire_due(memory);
+	done(ctx, try_remove_dir(memory, path));
+}
+
+static int try_configure_dir(struct memory_backend *memory, const char *path, unsigned int which,
+                             const struct dir_info *info)
+{
+	struct mem_dir *dir;
+	int err = find_dir(memory, path, &dir);
+
+	if (err < 0)
+		return err;
+	if (dir == memory->tree.root && (which & (DIR_MODE | DIR_UID | DIR_GID)))
+		return -EPERM;
+	if (which & DIR_MODE)
+		dir->info.mode = info->mode;
+	if (which & DIR_UID)
+		dir->info.uid = info->uid;
+	if (which & DIR_GID)
+		dir->info.gid = info->gid;
+	if (which & DIR_DEFAULT_TTL)
+		dir->info.default_ttl_ms = info->default_ttl_ms;
+	dir->info.changed_ms = epoch_ns() / NS_PER_MS;
+	return 0;
+}
+
+static void memory_configure_dir(struct backend *backend, const char *path, unsigned int which,
+                                 const struct dir_info *info, backend_done *done, void *ctx)
+{
+	struct memory_backend *memory = memory_of(backend);
+
+	done(ctx, try_configure_dir(memory, path, which, info));
+}
+
+/* Opening and closing */
+
+static int memory_open(const struct backend_config *config, struct backend **ret,
+                       char problem[BACKEND_PROBLEM_MAX])
+{
+	struct memory_backend *memory = NULL;
+	int err;
+
+	if (strcmp(config->source, "memory:") != 0) {
+		snprintf(problem, BACKEND_PROBLEM_MAX,
+			"the SOURCE of locks in memory is 'memory:', with nothing after the colon");
+		return -EINVAL;
+	}
+	memory = calloc(1, sizeof(*memory));
+	if (!memory) {
+		err = -ENOMEM;
+		goto fail;
+	}
+	err = tree_init(&memory->tree);
+	if (err < 0)
+		goto fail;
+	err = leases_init(&memory->leases, config->loop, on_due);
+	if (err < 0)
+		goto fail;
+	memory->base.ops = &memory_backend_ops;
+	memory->on_event = config->on_event;
+	memory->ctx = config->ctx;
+	*ret = &memory->base;
+	return 0;
+fail:
+	snprintf(problem, BACKEND_PROBLEM_MAX, "cannot set up locks in memory: %s", strerror(-err));
+	if (memory)
+		tree_free(&memory->tree);
+	free(memory);
+	return err;
+}
+
+static void memory_start(struct backend *backend, backend_started *started, void *ctx)
+{
+	int err = leases_start(&memory_of(backend)->leases);
+
+	started(ctx, err, err < 0 ? "cannot watch the timer of leases" : NULL);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	free(memory_of_leases(handle->data));
+}
+
+static void memory_close(struct backend *backend)
+{
+	struct memory_backend *memory = memory_of(backend);
+
+	tree_free(&memory->tree);
+	leases_close(&memory->leases, on_closed);
+}
+
+const struct backend_ops memory_backend_ops = {
+	.scheme = "memory",
+	.open = memory_open,
+	.start = memory_start,
+	.close = memory_close,
+	.acquire = memory_acquire,
+	.cancel = memory_cancel,
+	.release = memory_release,
+	.refresh = memory_refresh,
+	.read = memory_read,
+	.write = memory_write,
+	.truncate = memory_truncate,
+	.list = memory_list,
+	.make_dir = memory_make_dir,
+	.remove_dir = memory_remove_dir,
+	.configure_dir = memory_configure_dir,
+};

@@ -1,0 +1,157 @@
+#include "backend/memory/tree.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+/* Copies a string to where the cursor is, and moves it on. */
+static const char *put_text(char **cursor, const char *text)
+{
+	char *start = *cursor;
+
+	*cursor = stpcpy(start, text) + 1;
+	return start;
+}
+
+static const char *put_optional_text(char **cursor, const char *text)
+{
+	return text ? put_text(cursor, text) : NULL;
+}
+
+static size_t text_size(const char *text)
+{
+	return text ? strlen(text) + 1 : 0;
+}
+
+static size_t holder_text_size(const struct lock_holder *holder)
+{
+	return text_size(holder->claim.id) + text_size(holder->claim.identity) + text_size(holder->user) +
+		text_size(holder->host) + text_size(holder->place) + text_size(holder->command);
+}
+
+static struct lock_holder put_holder(char **cursor, const struct lock_holder *holder)
+{
+	struct lock_holder copy = *holder;
+
+	copy.claim.id = put_optional_text(cursor, holder->claim.id);
+	copy.claim.identity = put_optional_text(cursor, holder->claim.identity);
+	copy.user = put_text(cursor, holder->user);
+	copy.host = put_text(cursor, holder->host);
+	copy.place = put_text(cursor, holder->place);
+	copy.command = put_text(cursor, holder->command);
+	return copy;
+}
+
+/* Links a new entry; false where the table had no memory for it. */
+static bool link_entry(struct mem_tree *tree, struct mem_dir *parent, struct mem_entry *entry)
+{
+	HASH_ADD_KEYPTR(hh, tree->by_path, entry->path, strlen(entry->path), entry);
+	if (!entry->hh.tbl)
+		return false;
+	entry->parent = parent;
+	DL_APPEND(parent->children, entry);
+	return true;
+}
+
+int tree_init(struct mem_tree *tree)
+{
+	*tree = (struct mem_tree){ .root = calloc(1, sizeof(*tree->root) + 1) };
+	if (!tree->root)
+		return -ENOMEM;
+	tree->root->entry.kind = ENTRY_DIR;
+	tree->root->entry.path = tree->root->text;
+	return 0;
+}
+
+static void entry_free(struct mem_entry *entry)
+{
+	if (entry->kind == ENTRY_LOCK)
+		free(((struct mem_lock *)entry)->content);
+	free(entry);
+}
+
+void tree_free(struct mem_tree *tree)
+{
+	struct mem_entry *entry, *next;
+
+	HASH_ITER(hh, tree->by_path, entry, next) {
+		HASH_DELETE(hh, tree->by_path, entry);
+		entry_free(entry);
+	}
+	free(tree->root);
+	tree->root = NULL;
+}
+
+static struct mem_entry *find_bytes(const struct mem_tree *tree, const char *path, size_t length)
+{
+	struct mem_entry *entry;
+
+	if (length == 0)
+		return &tree->root->entry;
+	HASH_FIND(hh, tree->by_path, path, length, entry);
+	return entry;
+}
+
+struct mem_entry *tree_find(const struct mem_tree *tree, const char *path)
+{
+	return find_bytes(tree, path, strlen(path));
+}
+
+int tree_find_parent(const struct mem_tree *tree, const char *path, struct mem_dir **ret)
+{
+	const char *slash = strrchr(path, '/');
+	struct mem_entry *parent = find_bytes(tree, path, slash ? (size_t)(slash - path) : 0);
+
+	if (!parent)
+		return -ENOENT;
+	if (parent->kind != ENTRY_DIR)
+		return -ENOTDIR;
+	*ret = (struct mem_dir *)parent;
+	return 0;
+}
+
+struct mem_lock *tree_add_lock(struct mem_tree *tree, struct mem_dir *parent, const char *path,
+                               const struct lock_holder *holder)
+{
+	struct mem_lock *lock = calloc(1, sizeof(*lock) + text_size(path) + holder_text_size(holder));
+
+	if (!lock)
+		return NULL;
+
+	char *cursor = lock->text;
+	lock->entry.kind = ENTRY_LOCK;
+	lock->entry.path = put_text(&cursor, path);
+	lock->holder = put_holder(&cursor, holder);
+	if (!link_entry(tree, parent, &lock->entry)) {
+		free(lock);
+		return NULL;
+	}
+	return lock;
+}
+
+struct mem_dir *tree_add_dir(struct mem_tree *tree, struct mem_dir *parent, const char *path,
+                             const struct dir_info *info)
+{
+	struct mem_dir *dir = calloc(1, sizeof(*dir) + text_size(path));
+
+	if (!dir)
+		return NULL;
+
+	char *cursor = dir->text;
+	dir->entry.kind = ENTRY_DIR;
+	dir->entry.path = put_text(&cursor, path);
+	dir->info = *info;
+	if (!link_entry(tree, parent, &dir->entry)) {
+		free(dir);
+		return NULL;
+	}
+	return dir;
+}
+
+void tree_remove(struct mem_tree *tree, struct mem_entry *entry)
+{
+	DL_DELETE(entry->parent->children, entry);
+	HASH_DELETE(hh, tree->by_path, entry);
+	entry_free(entry);
+}

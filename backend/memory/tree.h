@@ -1,0 +1,77 @@
+/*
+ * The tree of the memory backend: every lock and directory by its path, and
+ * for each directory what is in it. It knows no clock and no claim.
+ */
+#ifndef BACKEND_MEMORY_TREE_H
+#define BACKEND_MEMORY_TREE_H
+
+/* Running out of memory while adding is an answer (-ENOMEM), not an exit. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "backend/heap.h"
+#include "lockfs/backend.h"
+
+/* What locks and directories have in common; both embed it first. */
+struct mem_entry {
+	enum entry_kind kind;
+	const char *path; /* within the same allocation */
+	struct mem_dir *parent;
+	struct mem_entry *prev, *next; /* its siblings */
+	UT_hash_handle hh;
+};
+
+struct mem_dir {
+	struct mem_entry entry;
+	struct mem_entry *children;
+	struct dir_info info; /* default_ttl_ms: its own */
+	char text[];
+};
+
+struct mem_lock {
+	struct mem_entry entry;
+	struct heap_item lease; /* in the heap unless ttl_ms is LEASE_NEVER */
+	struct lock_holder holder;
+	int64_t ttl_ms;
+	int64_t acquired_ms;
+	int64_t refreshed_ms;
+	uint64_t token;
+	char *content; /* NULL where there is none */
+	size_t content_size;
+	char text[]; /* the path and the holder's strings */
+};
+
+struct mem_tree {
+	struct mem_entry *by_path; /* all but the root */
+	struct mem_dir *root;
+};
+
+/* Returns 0 or -ENOMEM. */
+int tree_init(struct mem_tree *tree);
+
+/* Frees everything in it. */
+void tree_free(struct mem_tree *tree);
+
+/* The root for "". NULL where nothing stands at this path. */
+struct mem_entry *tree_find(const struct mem_tree *tree, const char *path);
+
+/* The directory that `path` is in: 0, -ENOENT, or -ENOTDIR where it is a lock. */
+int tree_find_parent(const struct mem_tree *tree, const char *path, struct mem_dir **ret);
+
+/* Copies what it is given. Returns NULL where there is no memory. */
+struct mem_lock *tree_add_lock(struct mem_tree *tree, struct mem_dir *parent, const char *path,
+                               const struct lock_holder *holder);
+struct mem_dir *tree_add_dir(struct mem_tree *tree, struct mem_dir *parent, const char *path,
+                             const struct dir_info *info);
+
+/* Takes out and frees an entry: a lock, or an empty directory other than the root. */
+void tree_remove(struct mem_tree *tree, struct mem_entry *entry);
+
+static inline const char *entry_name(const struct mem_entry *entry)
+{
+	const char *slash = strrchr(entry->path, '/');
+
+	return slash ? slash + 1 : entry->path;
+}
+
+#endif

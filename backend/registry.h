@@ -1,0 +1,9 @@
+/* Every backend there is; backend.c lists them. */
+#ifndef BACKEND_REGISTRY_H
+#define BACKEND_REGISTRY_H
+
+#include "lockfs/backend.h"
+
+extern const struct backend_ops memory_backend_ops;
+
+#endif

@@ -1,0 +1,92 @@
+#include "fs/attr.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fs/request.h"
+
+#define LOCK_MODE (S_IFREG | 0644)
+#define BLOCK_SIZE 512
+
+static struct timespec timespec_of_ms(int64_t ms)
+{
+	return (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+}
+
+static struct stat attr_of_dir(const struct node *node, mode_t mode, uid_t uid, gid_t gid, int64_t changed_ms)
+{
+	struct timespec changed = timespec_of_ms(changed_ms);
+
+	return (struct stat){
+		.st_ino = path_inode(node->name.path),
+		.st_mode = S_IFDIR | mode,
+		.st_nlink = 1, /* says that subdirectories are not counted */
+		.st_uid = uid,
+		.st_gid = gid,
+		.st_blksize = BLOCK_SIZE,
+		.st_atim = changed,
+		.st_mtim = changed,
+		.st_ctim = changed,
+	};
+}
+
+static struct stat attr_of_lock(const struct fs *fs, const struct node *node, const struct lock *lock,
+                                const struct fuse_ctx *asker)
+{
+	const char *id = given_id(fs, node);
+	bool is_asker = id && strcmp(id, lock->holder.claim.id) == 0;
+
+	return (struct stat){
+		.st_ino = path_inode(node->name.path),
+		.st_mode = LOCK_MODE,
+		.st_nlink = 1,
+		.st_uid = is_asker ? asker->uid : lock->holder.uid,
+		.st_gid = is_asker ? asker->gid : lock->holder.gid,
+		.st_size = (off_t)lock->content_size,
+		.st_blksize = LOCK_CONTENT_MAX,
+		.st_blocks = (blkcnt_t)((lock->content_size + BLOCK_SIZE - 1) / BLOCK_SIZE),
+		.st_atim = timespec_of_ms(lock->refreshed_ms),
+		.st_mtim = timespec_of_ms(lock->refreshed_ms),
+		.st_ctim = timespec_of_ms(lock->acquired_ms),
+	};
+}
+
+struct stat attr_of_entry(const struct fs *fs, const struct node *node, const struct entry *entry,
+                          const struct fuse_ctx *asker)
+{
+	if (entry->kind == ENTRY_LOCK)
+		return attr_of_lock(fs, node, &entry->lock, asker);
+	return attr_of_dir(node, entry->dir.mode, entry->dir.uid, entry->dir.gid, entry->dir.changed_ms);
+}
+
+bool attr_is_fixed(const struct node *node)
+{
+	return node_kind(node) == NODE_WITH || (node_kind(node) == NODE_DIR && !*node->name.path);
+}
+
+struct stat attr_of_fixed(const struct fs *fs, const struct node *node)
+{
+	const struct options *options = fs->options;
+	mode_t mode = node_kind(node) == NODE_WITH ? 0555 : options->mode;
+	struct stat attr = attr_of_dir(node, mode, options->uid, options->gid, fs->mounted_ms);
+
+	if (node_kind(node) == NODE_WITH)
+		attr.st_ino = path_inode(".with");
+	return attr;
+}
+
+struct stat attr_of_ended(const struct node *node)
+{
+	return (struct stat){
+		.st_ino = path_inode(node->name.path),
+		.st_mode = LOCK_MODE,
+		.st_blksize = LOCK_CONTENT_MAX,
+	};
+}
+
+double attr_keep(const struct node *node)
+{
+	if (attr_is_fixed(node))
+		return ATTR_KEEP_FIXED;
+	return node_kind(node) == NODE_DIR ? ATTR_KEEP_DIR : 0;
+}

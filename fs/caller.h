@@ -1,0 +1,52 @@
+/*
+ * Who asks: a caller's identity, and what people are told of it.
+ */
+#ifndef FS_CALLER_H
+#define FS_CALLER_H
+
+#include <sys/types.h>
+
+#include "fs/options.h"
+#include "fs/sessions.h"
+#include "fs/table.h"
+#include "lockfs/lock.h"
+
+#define COMMAND_MAX 64
+#define HOST_MAX 255
+#define PLACE_MAX 32
+
+struct user_name;
+
+/* What the callers of one mount have in common. */
+struct callers {
+	enum owner_kind owner;
+	char host[HOST_MAX + 1];
+	char place[PLACE_MAX];      /* one text for this mount point of this host */
+	char boot_place[PLACE_MAX]; /* likewise, for this boot and this daemon's processes */
+	struct sessions sessions;
+	struct user_name *user_names;
+};
+
+/* What proves that a caller holds a lock. Its texts are this struct's own. */
+struct caller {
+	char identity[LOCK_IDENTITY_MAX + 1];
+	pid_t process; /* 0: it cannot be seen */
+};
+
+/* What people are told of a caller. */
+struct caller_description {
+	const char *user; /* lives as long as the callers */
+	char command[COMMAND_MAX];
+};
+
+/* Returns 0 or a negative errno. */
+int callers_init(struct callers *callers, enum owner_kind owner, const char *mountpoint);
+void callers_free(struct callers *callers);
+
+/* Tells the caller with thread number `pid` (as FUSE gives it; 0: unknown) and user `uid` apart. */
+void caller_identify(struct callers *callers, pid_t pid, uid_t uid, struct caller *ret);
+
+void caller_describe(struct callers *callers, const struct caller *caller, uid_t uid,
+                     struct caller_description *ret);
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * Going to the background. It is done first of all, so that the loop and its
+ * descriptors live in one process; the command waits until the mount answers.
+ */
+#ifndef FS_DAEMON_H
+#define FS_DAEMON_H
+
+/*
+ * Forks. The child returns 0 and goes on; the parent waits for its daemon_ready()
+ * and exits 0 then, or with the status of a child that ended before. Returns -1
+ * after logging a line.
+ */
+int daemon_begin(void);
+
+/*
+ * The mount answers: lets the command return and leaves its terminal; nothing
+ * where it stays in the foreground. Returns 0, or -1 where the command was
+ * ended while it waited: then nobody wants the mount.
+ */
+int daemon_ready(void);
+
+#endif

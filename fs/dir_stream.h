@@ -1,0 +1,32 @@
+/*
+ * Open directories. One pass over a directory shows what was there when it
+ * began, however long it takes; names keep their offsets.
+ */
+#ifndef FS_DIR_STREAM_H
+#define FS_DIR_STREAM_H
+
+#include <stddef.h>
+
+#include "lockfs/backend.h"
+
+struct dir_stream {
+	struct dir_entry *entries;
+	size_t count;
+	char *names;
+	struct dir_stream *prev, *next;
+};
+
+/* NULL where there is no memory. */
+struct dir_stream *dir_stream_open(struct dir_stream **streams);
+void dir_stream_close(struct dir_stream **streams, struct dir_stream *stream);
+
+/* Closes all. */
+void dir_streams_free(struct dir_stream **streams);
+
+/* Begins a pass over these items, which are copied. Returns 0 or -ENOMEM. */
+int dir_stream_fill(struct dir_stream *stream, const struct list_item *items, size_t count);
+
+/* The item at `index`, or one with the name NULL behind the last. */
+struct list_item dir_stream_at(const struct dir_stream *stream, size_t index);
+
+#endif

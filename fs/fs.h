@@ -1,0 +1,41 @@
+/*
+ * One mounted lock directory, and how a request goes through it:
+ *
+ *   kernel -> ops_*.c (decode) -> request.c (which key, which view, who asks)
+ *          -> backend (one atomic step) -> ops_*.c (errno, attributes) -> kernel
+ */
+#ifndef FS_FS_H
+#define FS_FS_H
+
+#include <fuse_lowlevel.h>
+
+#include "fs/caller.h"
+#include "fs/dir_stream.h"
+#include "fs/file.h"
+#include "fs/node.h"
+#include "fs/options.h"
+#include "lockfs/backend.h"
+
+struct fs {
+	const struct options *options;
+	struct backend *backend;
+	struct node_table nodes;
+	struct holdings holdings;
+	struct dir_stream *dir_streams; /* all that are open */
+	struct callers callers;
+	int64_t mounted_ms; /* since the epoch */
+	bool answers;       /* the kernel has said hello */
+};
+
+/* Makes the file side of a mount; its backend is set by the caller. Returns 0 or a negative errno. */
+int fs_init(struct fs *fs, const struct options *options);
+
+/* Frees it, when no request is under way any more. */
+void fs_free(struct fs *fs);
+
+/* What the backend tells of; `ctx` is the struct fs. */
+void fs_on_event(void *ctx, const struct lock_event *event);
+
+extern const struct fuse_lowlevel_ops fs_ops;
+
+#endif

@@ -1,0 +1,121 @@
+#include "fs/node.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lockfs/lock.h"
+
+#define ROOT_INODE 1
+
+static size_t name_size(const char *path)
+{
+	return offsetof(struct node_name, path) + strlen(path);
+}
+
+static struct node *node_make(struct node_table *table, const struct node_name *name)
+{
+	struct node *node = calloc(1, sizeof(*node) + strlen(name->path) + 1);
+
+	if (!node)
+		return NULL;
+	memcpy(&node->name, name, name_size(name->path) + 1);
+	node->number = ++table->last_number;
+	HASH_ADD(by_number, table->by_number, number, sizeof(node->number), node);
+	if (!node->by_number.tbl)
+		goto fail;
+	HASH_ADD_KEYPTR(by_name, table->by_name, &node->name, name_size(name->path), node);
+	if (!node->by_name.tbl)
+		goto fail_named;
+	node->named = true;
+	view_hold(node->name.view);
+	return node;
+fail_named:
+	HASH_DELETE(by_number, table->by_number, node);
+fail:
+	free(node);
+	return NULL;
+}
+
+static void node_free(struct node_table *table, struct node *node)
+{
+	node_unname(table, node);
+	HASH_DELETE(by_number, table->by_number, node);
+	view_put(&table->views, node->name.view);
+	free(node);
+}
+
+int node_table_init(struct node_table *table)
+{
+	static const struct node_name root = { .kind = NODE_DIR };
+
+	*table = (struct node_table){ 0 };
+	/* The first number made is FUSE_ROOT_ID. */
+	table->root = node_make(table, &root);
+	return table->root ? 0 : -ENOMEM;
+}
+
+void node_table_free(struct node_table *table)
+{
+	struct node *node, *next;
+
+	HASH_ITER(by_number, table->by_number, node, next)
+		node_free(table, node);
+	table->root = NULL;
+}
+
+struct node *node_find(const struct node_table *table, fuse_ino_t number)
+{
+	struct node *node;
+
+	if (number == FUSE_ROOT_ID)
+		return table->root;
+	HASH_FIND(by_number, table->by_number, &number, sizeof(number), node);
+	return node;
+}
+
+struct node *node_look_up(struct node_table *table, enum node_kind kind, struct view *view, uint64_t token,
+                          const char *path)
+{
+	union {
+		struct node_name name;
+		char bytes[sizeof(struct node_name) + LOCK_KEY_MAX + 1];
+	} wanted;
+	struct node *node;
+
+	wanted.name = (struct node_name){ .view = view, .token = token, .kind = kind };
+	stpcpy(wanted.name.path, path);
+	HASH_FIND(by_name, table->by_name, &wanted.name, name_size(path), node);
+	if (!node)
+		node = node_make(table, &wanted.name);
+	if (node)
+		node->lookups++;
+	return node;
+}
+
+void node_forget(struct node_table *table, struct node *node, uint64_t count)
+{
+	node->lookups -= count < node->lookups ? count : node->lookups;
+	if (node->lookups == 0 && node != table->root)
+		node_free(table, node);
+}
+
+void node_unname(struct node_table *table, struct node *node)
+{
+	if (!node->named)
+		return;
+	HASH_DELETE(by_name, table->by_name, node);
+	node->named = false;
+}
+
+ino_t path_inode(const char *path)
+{
+	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+
+	if (!*path)
+		return ROOT_INODE;
+	for (; *path; path++)
+		hash = (hash ^ (unsigned char)*path) * UINT64_C(1099511628211);
+	return hash > ROOT_INODE ? (ino_t)hash : (ino_t)(hash + 2);
+}

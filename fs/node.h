@@ -1,0 +1,80 @@
+/*
+ * Nodes: what the kernel knows by a number. A number is never used twice, and
+ * each holding of a lock has a node of its own, so that an old name or
+ * descriptor cannot touch the next holder's lock.
+ */
+#ifndef FS_NODE_H
+#define FS_NODE_H
+
+#include <fuse_lowlevel.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fs/table.h"
+#include "fs/view.h"
+
+enum node_kind {
+	NODE_DIR,  /* of the tree, seen plainly or through a view */
+	NODE_LOCK, /* one holding of a lock; token 0: an open handle of a free one */
+	NODE_WITH, /* `.with` */
+};
+
+/* Two lookups of the same thing find the same node. */
+struct node_name {
+	struct view *view; /* NULL: the plain tree */
+	uint64_t token;    /* of a holding, else 0 */
+	uint64_t kind;     /* enum node_kind, without padding */
+	char path[];       /* a key, or the path of a directory; "" is the root */
+};
+
+struct node {
+	fuse_ino_t number;
+	uint64_t lookups; /* how often the kernel was told of it, less what it forgot */
+	bool named;       /* found by its name; not so once it was removed */
+	UT_hash_handle by_number;
+	UT_hash_handle by_name;
+	struct node_name name; /* last: it ends in the path */
+};
+
+struct node_table {
+	struct node *by_number;
+	struct node *by_name;
+	struct view_table views;
+	fuse_ino_t last_number;
+	struct node *root;
+};
+
+/* Returns 0 or -ENOMEM. */
+int node_table_init(struct node_table *table);
+void node_table_free(struct node_table *table);
+
+/* A number that the kernel was given; NULL where it makes one up. */
+struct node *node_find(const struct node_table *table, fuse_ino_t number);
+
+/*
+ * The node of this name, made where there is none, with one more lookup counted.
+ * NULL where there is no memory.
+ */
+struct node *node_look_up(struct node_table *table, enum node_kind kind, struct view *view, uint64_t token,
+                          const char *path);
+
+/* Takes back `count` lookups; a node without any is freed. */
+void node_forget(struct node_table *table, struct node *node, uint64_t count);
+
+/* What it stood for was removed by the kernel: the next of this name is another node. */
+void node_unname(struct node_table *table, struct node *node);
+
+/* The inode number that stat shows: the same for a path in all views and mounts. */
+ino_t path_inode(const char *path);
+
+static inline enum node_kind node_kind(const struct node *node)
+{
+	return (enum node_kind)node->name.kind;
+}
+
+static inline const struct view_options *node_view(const struct node *node)
+{
+	return view_options_of(node->name.view);
+}
+
+#endif

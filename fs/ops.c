@@ -1,0 +1,124 @@
+#include "fs/ops.h"
+
+#include <errno.h>
+#include <sys/statvfs.h>
+
+#include "fs/fs.h"
+#include "lockfs/lock.h"
+
+static void op_init(void *userdata, struct fuse_conn_info *connection)
+{
+	struct fs *fs = userdata;
+
+	/* The daemon copies what it is given anyway, and a pipe would cost two calls more. */
+	connection->want &= ~(unsigned int)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
+	fs->answers = true;
+}
+
+static void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	static const struct statvfs reply = { .f_bsize = LOCK_CONTENT_MAX, .f_namemax = LOCK_NAME_MAX };
+
+	(void)ino;
+	fuse_reply_statfs(req, &reply);
+}
+
+/*
+ * What is refused. It is refused by name and not left out, where the kernel
+ * would do it by itself else: locks on files that no other mount knows of.
+ */
+
+static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+                      const char *new_name, unsigned int flags)
+{
+	(void)parent;
+	(void)name;
+	(void)new_parent;
+	(void)new_name;
+	(void)flags;
+	fuse_reply_err(req, EXDEV);
+}
+
+static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char *new_name)
+{
+	(void)ino;
+	(void)new_parent;
+	(void)new_name;
+	fuse_reply_err(req, EPERM);
+}
+
+static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+{
+	(void)target;
+	(void)parent;
+	(void)name;
+	fuse_reply_err(req, EPERM);
+}
+
+static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
+{
+	(void)parent;
+	(void)name;
+	(void)mode;
+	(void)device;
+	fuse_reply_err(req, EPERM);
+}
+
+static void op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation)
+{
+	(void)ino;
+	(void)info;
+	(void)operation;
+	fuse_reply_err(req, EOPNOTSUPP);
+}
+
+static void op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock)
+{
+	(void)ino;
+	(void)info;
+	(void)lock;
+	fuse_reply_err(req, EOPNOTSUPP);
+}
+
+static void op_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock, int sleep)
+{
+	(void)ino;
+	(void)info;
+	(void)lock;
+	(void)sleep;
+	fuse_reply_err(req, EOPNOTSUPP);
+}
+
+const struct fuse_lowlevel_ops fs_ops = {
+	.init = op_init,
+	.lookup = op_lookup,
+	.forget = op_forget,
+	.forget_multi = op_forget_multi,
+	.getattr = op_getattr,
+	.setattr = op_setattr,
+	.create = op_create,
+	.unlink = op_unlink,
+	.open = op_open,
+	.release = op_release,
+	.read = op_read,
+	.write = op_write,
+	.fsync = op_fsync,
+	.poll = op_poll,
+	.mkdir = op_mkdir,
+	.rmdir = op_rmdir,
+	.opendir = op_opendir,
+	.readdir = op_readdir,
+	.releasedir = op_releasedir,
+	.getxattr = op_getxattr,
+	.listxattr = op_listxattr,
+	.setxattr = op_setxattr,
+	.removexattr = op_removexattr,
+	.statfs = op_statfs,
+	.rename = op_rename,
+	.link = op_link,
+	.symlink = op_symlink,
+	.mknod = op_mknod,
+	.flock = op_flock,
+	.getlk = op_getlk,
+	.setlk = op_setlk,
+};

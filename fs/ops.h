@@ -1,0 +1,40 @@
+/* The operations that the table in ops.c names, by the file that has them. */
+#ifndef FS_OPS_H
+#define FS_OPS_H
+
+#include <fuse_lowlevel.h>
+
+/* ops_lookup.c: names, node numbers, stat */
+void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count);
+void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
+void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
+
+/* ops_lock.c: acquire, release, refresh */
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *info);
+void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int which, struct fuse_file_info *info);
+
+/* ops_file.c: open files and what is in them */
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info);
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
+              struct fuse_file_info *info);
+void op_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *info);
+void op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle);
+
+/* ops_dir.c: directories */
+void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
+void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
+void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info);
+void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
+
+/* ops_xattr.c: extended attributes */
+void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
+void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
+void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags);
+void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
+
+#endif

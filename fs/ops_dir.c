@@ -1,0 +1,170 @@
+/* Directories: they are namespaces for keys, which all mounts share. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "backend/clock.h"
+#include "fs/attr.h"
+#include "fs/names.h"
+#include "fs/ops.h"
+#include "fs/request.h"
+
+/* Making and removing */
+
+static void on_made(void *ctx, int status)
+{
+	struct request *request = ctx;
+	struct entry entry = { .kind = ENTRY_DIR, .dir = request->dir };
+
+	if (status < 0)
+		request_reply(request, status);
+	else
+		request_reply_entry(request, &entry);
+}
+
+void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	struct request *request = request_on_name(req, parent, name, NULL);
+	const struct fuse_ctx *asker = fuse_req_ctx(req);
+
+	if (!request)
+		return;
+	request->dir = (struct dir_info){
+		.mode = mode & 07777,
+		.uid = asker->uid,
+		.gid = asker->gid,
+		.changed_ms = epoch_ns() / NS_PER_MS,
+	};
+	backend_make_dir(request->fs->backend, request->key, &request->dir, on_made, request);
+}
+
+static void on_removed(void *ctx, int status)
+{
+	struct request *request = ctx;
+	struct node_table *nodes = &request->fs->nodes;
+
+	if (status == 0) {
+		/* The kernel takes the node for dead, so a new directory of this name needs another. */
+		struct node *node = node_look_up(nodes, NODE_DIR, request->node->name.view, 0, request->key);
+
+		if (node) {
+			node_unname(nodes, node);
+			node_forget(nodes, node, 1);
+		}
+	}
+	request_reply(request, status);
+}
+
+void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct request *request = request_on_name(req, parent, name, NULL);
+
+	if (request)
+		backend_remove_dir(request->fs->backend, request->key, on_removed, request);
+}
+
+/* Reading */
+
+static struct dir_stream *stream_of(const struct fuse_file_info *info)
+{
+	return (struct dir_stream *)(uintptr_t)info->fh;
+}
+
+void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	struct fs *fs = fs_of(req);
+	struct dir_stream *stream = dir_stream_open(&fs->dir_streams);
+
+	(void)ino;
+	if (!stream) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	info->fh = (uintptr_t)stream;
+	if (fuse_reply_open(req, info) < 0)
+		dir_stream_close(&fs->dir_streams, stream);
+}
+
+void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	(void)ino;
+	dir_stream_close(&fs_of(req)->dir_streams, stream_of(info));
+	fuse_reply_err(req, 0);
+}
+
+/* `.` and `..` stand first, so that the stream's first entry is at offset 2. */
+enum { DOT, DOT_DOT, FIRST_ENTRY };
+
+/* The inode number of a name; 0 for a foreign client's key that is too long to be looked up. */
+static ino_t child_inode(const struct request *request, const char *name)
+{
+	char path[LOCK_KEY_MAX + 1];
+
+	return name_join(request->key, name, path) == 0 ? path_inode(path) : 0;
+}
+
+/* Adds what stands at `offset` of a directory and returns its size; 0: there is nothing more. */
+static size_t add_dirent(const struct request *request, off_t offset, char *buffer, size_t size)
+{
+	static const char *const dots[] = { [DOT] = ".", [DOT_DOT] = ".." };
+	struct stat attr = { .st_mode = S_IFDIR };
+	struct list_item item = { .kind = ENTRY_DIR };
+
+	if (offset < FIRST_ENTRY) {
+		item.name = dots[offset];
+		attr.st_ino = path_inode(request->key);
+	} else {
+		item = dir_stream_at(stream_of(&request->info), (size_t)offset - FIRST_ENTRY);
+		if (!item.name)
+			return 0;
+		attr.st_ino = child_inode(request, item.name);
+		attr.st_mode = item.kind == ENTRY_DIR ? S_IFDIR : S_IFREG;
+	}
+	return fuse_add_direntry(request->fuse, buffer, size, item.name, &attr, offset + 1);
+}
+
+static void reply_dirents(struct request *request)
+{
+	size_t size = request->read.size;
+	char *buffer = malloc(size);
+	size_t used = 0;
+
+	if (!buffer) {
+		request_reply(request, -ENOMEM);
+		return;
+	}
+	for (off_t offset = request->read.offset;; offset++) {
+		size_t added = add_dirent(request, offset, buffer + used, size - used);
+
+		if (added == 0 || added > size - used)
+			break;
+		used += added;
+	}
+	request_reply_buf(request, buffer, used);
+	free(buffer);
+}
+
+static void on_listed(void *ctx, int status, const struct list_item *items, size_t count)
+{
+	struct request *request = ctx;
+
+	if (status == 0)
+		status = dir_stream_fill(stream_of(&request->info), items, count);
+	if (status < 0)
+		request_reply(request, status);
+	else
+		reply_dirents(request);
+}
+
+void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info)
+{
+	struct request *request = request_on_node(req, ino, info);
+
+	if (!request)
+		return;
+	request->read.size = size;
+	request->read.offset = offset;
+	if (offset == 0 && node_kind(request->node) == NODE_DIR)
+		backend_list(request->fs->backend, request->key, on_listed, request);
+	else
+		reply_dirents(request);
+}

@@ -1,0 +1,184 @@
+/* Open files of locks, and what is in them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/ops.h"
+#include "fs/request.h"
+
+/* Is the holding that the node stands for still there? 0, -ESTALE, or what the backend said. */
+static int check_holding(const struct request *request, int status, const struct entry *entry)
+{
+	if (status == -ENOENT)
+		return -ESTALE;
+	if (status == 0 && (entry->kind != ENTRY_LOCK || entry->lock.token != request->node->name.token))
+		return -ESTALE;
+	return status;
+}
+
+/* A handle of a free lock, opened once more (by /proc/self/fd for instance). */
+static bool is_free_handle(const struct request *request)
+{
+	return request->node->name.token == 0;
+}
+
+static void open_file(struct request *request)
+{
+	struct file *file = file_open(&request->fs->holdings, request->node->name.token, 0);
+
+	if (file)
+		request_reply_open(request, file);
+	else
+		request_reply(request, -ENOMEM);
+}
+
+static void on_emptied(void *ctx, int status, const struct lock *lock)
+{
+	struct request *request = ctx;
+
+	(void)lock;
+	if (status == -ENOENT)
+		status = -ESTALE;
+	if (status < 0)
+		request_reply(request, status);
+	else
+		open_file(request);
+}
+
+static void on_opening(void *ctx, int status, const struct entry *entry)
+{
+	struct request *request = ctx;
+	int flags = request->info.flags;
+	bool changes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
+
+	status = check_holding(request, status, entry);
+	/* ESTALE makes the kernel look the name up again. */
+	if (status < 0) {
+		request_reply(request, status);
+		return;
+	}
+	if (changes) {
+		request_identify(request);
+		if (!lock_claim_proves(&request->claim, &entry->lock.holder.claim)) {
+			request_reply(request, -EBUSY);
+			return;
+		}
+	}
+	if (flags & O_TRUNC)
+		backend_truncate(request->fs->backend, request->key, &request->claim, request->node->name.token,
+			0, on_emptied, request);
+	else
+		open_file(request);
+}
+
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	struct request *request = request_on_node(req, ino, info);
+
+	if (!request)
+		return;
+	if (is_free_handle(request) && (info->flags & O_ACCMODE) == O_RDONLY)
+		open_file(request);
+	else
+		backend_read(request->fs->backend, request->key, on_opening, request);
+}
+
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	(void)ino;
+	file_close(&fs_of(req)->holdings, file_of(info));
+	fuse_reply_err(req, 0);
+}
+
+static void on_read(void *ctx, int status, const struct entry *entry)
+{
+	struct request *request = ctx;
+	size_t offset = (size_t)request->read.offset;
+	size_t size = request->read.size;
+
+	status = check_holding(request, status, entry);
+	if (status < 0) {
+		request_reply(request, status);
+		return;
+	}
+	if (offset > entry->lock.content_size)
+		offset = entry->lock.content_size;
+	if (size > entry->lock.content_size - offset)
+		size = entry->lock.content_size - offset;
+	request_reply_buf(request, size ? entry->lock.content + offset : NULL, size);
+}
+
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info)
+{
+	struct request *request = request_on_node(req, ino, info);
+
+	if (!request)
+		return;
+	if (is_free_handle(request)) {
+		request_reply_buf(request, NULL, 0);
+		return;
+	}
+	request->read.size = size;
+	request->read.offset = offset;
+	backend_read(request->fs->backend, request->key, on_read, request);
+}
+
+static void on_written(void *ctx, int status)
+{
+	struct request *request = ctx;
+
+	free(request->write.data);
+	if (status < 0) {
+		request_reply(request, status);
+		return;
+	}
+	fuse_reply_write(request->fuse, request->write.size);
+	request_end(request);
+}
+
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
+              struct fuse_file_info *info)
+{
+	enum { AT_END = -1 };
+	struct request *request = request_on_node(req, ino, info);
+
+	if (!request)
+		return;
+	/* The holder's right was checked when it was opened; the token says that nothing changed since. */
+	request->write.size = size;
+	request->write.data = malloc(size ? size : 1);
+	if (!request->write.data) {
+		request_reply(request, -ENOMEM);
+		return;
+	}
+	memcpy(request->write.data, data, size);
+	backend_write(request->fs->backend, request->key, request->node->name.token,
+		info->flags & O_APPEND ? AT_END : offset, request->write.data, size, on_written, request);
+}
+
+static void on_fsync(void *ctx, int status, const struct entry *entry)
+{
+	struct request *request = ctx;
+
+	request_reply(request, check_holding(request, status, entry));
+}
+
+void op_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *info)
+{
+	struct request *request = request_on_node(req, ino, info);
+
+	(void)only_data;
+	if (!request)
+		return;
+	if (is_free_handle(request))
+		request_reply(request, 0);
+	else
+		backend_read(request->fs->backend, request->key, on_fsync, request);
+}
+
+void op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle)
+{
+	(void)ino;
+	fuse_reply_poll(req, file_poll(file_of(info), handle));
+}

@@ -1,0 +1,150 @@
+#include <errno.h>
+#include <string.h>
+
+#include "fs/attr.h"
+#include "fs/names.h"
+#include "fs/ops.h"
+#include "fs/request.h"
+
+/* Replies with a node that needs no backend; the lookup was counted already. */
+static void reply_fixed(fuse_req_t req, struct node *node)
+{
+	struct fs *fs = fs_of(req);
+	struct fuse_entry_param reply;
+
+	if (!node) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	reply = (struct fuse_entry_param){
+		.ino = node->number,
+		.attr = attr_of_fixed(fs, node),
+		.attr_timeout = ATTR_KEEP_FIXED,
+		.entry_timeout = ATTR_KEEP_FIXED,
+	};
+	if (fuse_reply_entry(req, &reply) < 0)
+		node_forget(&fs->nodes, node, 1);
+}
+
+static void look_up_view(fuse_req_t req, const char *text)
+{
+	struct node_table *nodes = &fs_of(req)->nodes;
+	struct view *view;
+	int err = view_get(&nodes->views, text, &view);
+
+	if (err < 0) {
+		fuse_reply_err(req, -err);
+		return;
+	}
+	reply_fixed(req, node_look_up(nodes, NODE_DIR, view, 0, ""));
+	view_put(&nodes->views, view);
+}
+
+static void on_looked_up(void *ctx, int status, const struct entry *entry)
+{
+	struct request *request = ctx;
+
+	if (status < 0)
+		request_reply(request, status);
+	else
+		request_reply_entry(request, entry);
+}
+
+void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct fs *fs = fs_of(req);
+	const struct node *dir = node_find(&fs->nodes, parent);
+	struct request *request;
+
+	if (dir && node_kind(dir) == NODE_WITH) {
+		look_up_view(req, name);
+		return;
+	}
+	if (dir == fs->nodes.root && strcmp(name, WITH_NAME) == 0) {
+		reply_fixed(req, node_look_up(&fs->nodes, NODE_WITH, NULL, 0, ""));
+		return;
+	}
+	if (name_is_reserved(name)) {
+		fuse_reply_err(req, ENOENT);
+		return;
+	}
+	request = request_on_name(req, parent, name, NULL);
+	if (request)
+		backend_read(fs->backend, request->key, on_looked_up, request);
+}
+
+static void forget(struct fs *fs, fuse_ino_t number, uint64_t count)
+{
+	struct node *node = node_find(&fs->nodes, number);
+
+	if (node)
+		node_forget(&fs->nodes, node, count);
+}
+
+void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
+{
+	forget(fs_of(req), ino, count);
+	fuse_reply_none(req);
+}
+
+void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	for (size_t i = 0; i < count; i++)
+		forget(fs_of(req), forgets[i].ino, forgets[i].nlookup);
+	fuse_reply_none(req);
+}
+
+/*
+ * By path, a lock that has ended is not there: ESTALE makes the kernel look it
+ * up again. An open descriptor of it still answers.
+ */
+static void reply_ended(struct request *request)
+{
+	const struct node *node = request->node;
+	struct stat attr = attr_of_ended(node);
+
+	if (node->name.token && !holdings_is_open(&request->fs->holdings, node->name.token)) {
+		request_reply(request, -ESTALE);
+		return;
+	}
+	fuse_reply_attr(request->fuse, &attr, 0);
+	request_end(request);
+}
+
+static void on_attr(void *ctx, int status, const struct entry *entry)
+{
+	struct request *request = ctx;
+	const struct node *node = request->node;
+
+	if (node_kind(node) == NODE_DIR) {
+		if (status == 0 && entry->kind != ENTRY_DIR)
+			status = -ESTALE;
+		if (status < 0)
+			request_reply(request, status);
+		else
+			request_reply_attr(request, entry);
+		return;
+	}
+	if (status == -ENOENT || (status == 0 && (entry->kind != ENTRY_LOCK || entry->lock.token != node->name.token)))
+		reply_ended(request);
+	else if (status < 0)
+		request_reply(request, status);
+	else
+		request_reply_attr(request, entry);
+}
+
+void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	struct request *request = request_on_node(req, ino, info);
+
+	if (!request)
+		return;
+	if (attr_is_fixed(request->node)) {
+		struct stat attr = attr_of_fixed(request->fs, request->node);
+
+		fuse_reply_attr(req, &attr, ATTR_KEEP_FIXED);
+		request_end(request);
+		return;
+	}
+	backend_read(request->fs->backend, request->key, on_attr, request);
+}

@@ -1,0 +1,417 @@
+/* Extended attributes: CONTRACT section 5. Each is one row of a table. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <time.h>
+
+#include "fs/attr.h"
+#include "fs/names.h"
+#include "fs/ops.h"
+#include "fs/request.h"
+
+/* Room for the longest value, a handle: `.with/`, an id, a lease, a key. */
+#define VALUE_MAX (LOCK_KEY_MAX + LOCK_ID_MAX + 128)
+
+#define USER_PREFIX "user."
+#define STATE_NAME "user.lock.state"
+
+/* What an attribute is printed from. */
+struct subject {
+	const struct request *request;
+	const struct lock *lock;    /* NULL: it has ended, or is free, or it is a directory */
+	const struct dir_info *dir; /* NULL: it is a lock */
+	bool held_by_asker;
+	bool may_see_id;
+};
+
+/* Prints a value; returns its length, or -ENODATA where it has none for this asker. */
+typedef int print_fn(const struct subject *subject, char *value, size_t size);
+
+static int print_duration(int64_t ms, char *value, size_t size)
+{
+	char text[DURATION_TEXT_MAX];
+
+	duration_print(ms, text);
+	return snprintf(value, size, "%s", text);
+}
+
+static int print_time(int64_t ms, char *value, size_t size)
+{
+	time_t seconds = ms / 1000;
+	struct tm utc;
+	char text[32];
+
+	if (ms == LEASE_NEVER)
+		return snprintf(value, size, "never");
+	if (!gmtime_r(&seconds, &utc) || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc) == 0)
+		return -ENODATA;
+	return snprintf(value, size, "%s.%03dZ", text, (int)(ms % 1000));
+}
+
+/* Of a lock; all but the state and the key are gone with the holding. */
+
+static int print_state(const struct subject *subject, char *value, size_t size)
+{
+	if (!subject->lock)
+		return snprintf(value, size, "EXPIRED");
+	return snprintf(value, size, subject->held_by_asker ? "ACQUIRED" : "UNAVAILABLE");
+}
+
+static int print_key(const struct subject *subject, char *value, size_t size)
+{
+	return snprintf(value, size, "%s", subject->request->key);
+}
+
+static int print_owner(const struct subject *subject, char *value, size_t size)
+{
+	const struct lock_holder *holder = &subject->lock->holder;
+
+	if (!holder->claim.identity)
+		return snprintf(value, size, "%s", holder->claim.id);
+	return snprintf(value, size, "%s@%s:%d %s", holder->user, holder->host, (int)holder->pid, holder->command);
+}
+
+static int print_ttl(const struct subject *subject, char *value, size_t size)
+{
+	return print_duration(subject->lock->ttl_ms, value, size);
+}
+
+static int print_remaining(const struct subject *subject, char *value, size_t size)
+{
+	return print_duration(subject->lock->remaining_ms, value, size);
+}
+
+static int print_acquired(const struct subject *subject, char *value, size_t size)
+{
+	return print_time(subject->lock->acquired_ms, value, size);
+}
+
+static int print_expires(const struct subject *subject, char *value, size_t size)
+{
+	return print_time(subject->lock->expires_ms, value, size);
+}
+
+static int print_token(const struct subject *subject, char *value, size_t size)
+{
+	return snprintf(value, size, "%" PRIu64, subject->lock->token);
+}
+
+static int print_id(const struct subject *subject, char *value, size_t size)
+{
+	if (!subject->may_see_id)
+		return -ENODATA;
+	return snprintf(value, size, "%s", subject->lock->holder.claim.id);
+}
+
+static int print_handle(const struct subject *subject, char *value, size_t size)
+{
+	char ttl[DURATION_TEXT_MAX];
+
+	if (!subject->may_see_id)
+		return -ENODATA;
+	duration_print(subject->lock->ttl_ms, ttl);
+	return snprintf(value, size, WITH_NAME "/id=%s,ttl=%s/%s", subject->lock->holder.claim.id, ttl,
+		subject->request->key);
+}
+
+static int print_host(const struct subject *subject, char *value, size_t size)
+{
+	return snprintf(value, size, "%s", subject->lock->holder.host);
+}
+
+static int print_pid(const struct subject *subject, char *value, size_t size)
+{
+	return snprintf(value, size, "%d", (int)subject->lock->holder.pid);
+}
+
+static int print_uid(const struct subject *subject, char *value, size_t size)
+{
+	return snprintf(value, size, "%u", (unsigned int)subject->lock->holder.uid);
+}
+
+static int print_command(const struct subject *subject, char *value, size_t size)
+{
+	return snprintf(value, size, "%s", subject->lock->holder.command);
+}
+
+static int print_waiters(const struct subject *subject, char *value, size_t size)
+{
+	return snprintf(value, size, "%" PRIu64, subject->lock->waiters);
+}
+
+/* Of a directory */
+
+static int print_identity(const struct subject *subject, char *value, size_t size)
+{
+	const struct lock_claim *claim = &subject->request->claim;
+
+	if (claim->identity)
+		return snprintf(value, size, "%s", claim->identity);
+	return snprintf(value, size, "id:%s", claim->id);
+}
+
+static int print_default_ttl(const struct subject *subject, char *value, size_t size)
+{
+	int64_t ttl_ms = subject->dir->default_ttl_ms;
+
+	if (ttl_ms == LEASE_UNSET)
+		ttl_ms = subject->request->fs->options->ttl_ms;
+	return print_duration(ttl_ms, value, size);
+}
+
+struct attribute {
+	const char *name;
+	print_fn *print;
+	bool outlives; /* a descriptor of an ended holding still has it */
+	bool settable;
+};
+
+static const struct attribute lock_attributes[] = {
+	{ .name = STATE_NAME, .print = print_state, .outlives = true },
+	{ .name = "user.lock.owner", .print = print_owner },
+	{ .name = "user.lock.ttl", .print = print_ttl, .settable = true },
+	{ .name = "user.lock.remaining", .print = print_remaining },
+	{ .name = "user.lock.acquired", .print = print_acquired },
+	{ .name = "user.lock.expires", .print = print_expires },
+	{ .name = "user.lock.token", .print = print_token },
+	{ .name = "user.lock.key", .print = print_key, .outlives = true },
+	{ .name = "user.lock.id", .print = print_id },
+	{ .name = "user.lock.handle", .print = print_handle },
+	{ .name = "user.lock.host", .print = print_host },
+	{ .name = "user.lock.pid", .print = print_pid },
+	{ .name = "user.lock.uid", .print = print_uid },
+	{ .name = "user.lock.command", .print = print_command },
+	{ .name = "user.lock.waiters", .print = print_waiters },
+	{ .name = NULL },
+};
+
+static const struct attribute dir_attributes[] = {
+	{ .name = "user.lock.identity", .print = print_identity },
+	{ .name = "user.lock.default_ttl", .print = print_default_ttl, .settable = true },
+	{ .name = NULL },
+};
+
+static const struct attribute no_attributes[] = { { .name = NULL } };
+
+static const struct attribute *attributes_of(const struct node *node)
+{
+	static const struct attribute *const by_kind[] = {
+		[NODE_DIR] = dir_attributes,
+		[NODE_LOCK] = lock_attributes,
+		[NODE_WITH] = no_attributes,
+	};
+
+	return by_kind[node_kind(node)];
+}
+
+static const struct attribute *find_attribute(const struct node *node, const char *name)
+{
+	for (const struct attribute *attribute = attributes_of(node); attribute->name; attribute++)
+		if (strcmp(attribute->name, name) == 0)
+			return attribute;
+	return NULL;
+}
+
+/* Reading */
+
+/* Knowing a lock's id is holding it: it is for the holder, and the holder's user on the mount that acquired. */
+static bool may_see_id(const struct request *request, const struct lock *lock, bool held_by_asker)
+{
+	return held_by_asker || (lock->holder.uid == fuse_req_ctx(request->fuse)->uid &&
+	                         strcmp(lock->holder.place, request->fs->callers.place) == 0);
+}
+
+/* Fills in the subject of a request from what the backend found; 0, or the errno to reply. */
+static int subject_of(struct request *request, int status, const struct entry *entry, struct subject *ret)
+{
+	const struct node *node = request->node;
+
+	*ret = (struct subject){ .request = request };
+	if (node_kind(node) == NODE_DIR) {
+		if (status < 0)
+			return status;
+		if (entry->kind != ENTRY_DIR)
+			return -ENOENT;
+		ret->dir = &entry->dir;
+		return 0;
+	}
+	if (status < 0)
+		return status == -ENOENT ? 0 : status;
+	if (entry->kind == ENTRY_LOCK && entry->lock.token == node->name.token) {
+		ret->lock = &entry->lock;
+		ret->held_by_asker = lock_claim_proves(&request->claim, &entry->lock.holder.claim);
+		ret->may_see_id = may_see_id(request, &entry->lock, ret->held_by_asker);
+	}
+	return 0;
+}
+
+static int print_attribute(const struct attribute *attribute, const struct subject *subject, char *value,
+                           size_t size)
+{
+	int length;
+
+	if (!subject->dir && !subject->lock && !attribute->outlives)
+		return -ENODATA;
+	length = attribute->print(subject, value, size);
+	return length < (int)size ? length : -ERANGE;
+}
+
+/* getxattr(2) and listxattr(2) ask for the size first, with a size of 0. */
+static void reply_value(struct request *request, const char *value, size_t length, size_t size)
+{
+	if (size == 0) {
+		fuse_reply_xattr(request->fuse, length);
+		request_end(request);
+	} else if (length > size) {
+		request_reply(request, -ERANGE);
+	} else {
+		request_reply_buf(request, value, length);
+	}
+}
+
+static void on_getting(void *ctx, int status, const struct entry *entry)
+{
+	struct request *request = ctx;
+	const struct attribute *attribute = find_attribute(request->node, request->xattr.name);
+	struct subject subject;
+	char value[VALUE_MAX];
+	int length;
+
+	status = subject_of(request, status, entry, &subject);
+	if (status < 0) {
+		request_reply(request, status);
+		return;
+	}
+	length = print_attribute(attribute, &subject, value, sizeof(value));
+	if (length < 0)
+		request_reply(request, length);
+	else
+		reply_value(request, value, (size_t)length, request->xattr.size);
+}
+
+/* A request about an attribute by name; NULL: it was replied to. `unknown` is the errno for names that are none. */
+static struct request *request_on_attribute(fuse_req_t req, fuse_ino_t ino, const char *name, int unknown)
+{
+	struct request *request;
+
+	if (strncmp(name, USER_PREFIX, strlen(USER_PREFIX)) != 0) {
+		fuse_reply_err(req, unknown);
+		return NULL;
+	}
+	request = request_on_node(req, ino, NULL);
+	if (!request)
+		return NULL;
+	if (!find_attribute(request->node, name)) {
+		request_reply(request, -unknown);
+		return NULL;
+	}
+	snprintf(request->xattr.name, sizeof(request->xattr.name), "%s", name);
+	request_identify(request);
+	return request;
+}
+
+void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	struct request *request = request_on_attribute(req, ino, name, ENODATA);
+
+	if (!request)
+		return;
+	request->xattr.size = size;
+	backend_read(request->fs->backend, request->key, on_getting, request);
+}
+
+static void on_listing(void *ctx, int status, const struct entry *entry)
+{
+	struct request *request = ctx;
+	struct subject subject;
+	char value[VALUE_MAX];
+	char names[1024];
+	size_t length = 0;
+
+	status = subject_of(request, status, entry, &subject);
+	if (status < 0) {
+		request_reply(request, status);
+		return;
+	}
+	for (const struct attribute *attribute = attributes_of(request->node); attribute->name; attribute++) {
+		if (print_attribute(attribute, &subject, value, sizeof(value)) < 0)
+			continue;
+		length += (size_t)snprintf(names + length, sizeof(names) - length, "%s", attribute->name) + 1;
+	}
+	reply_value(request, names, length, request->xattr.size);
+}
+
+void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	struct request *request = request_on_node(req, ino, NULL);
+
+	if (!request)
+		return;
+	request->xattr.size = size;
+	if (node_kind(request->node) == NODE_WITH) {
+		reply_value(request, "", 0, size);
+		return;
+	}
+	request_identify(request);
+	backend_read(request->fs->backend, request->key, on_listing, request);
+}
+
+/* Setting */
+
+static void on_lease_set(void *ctx, int status, const struct lock *lock)
+{
+	(void)lock;
+	request_reply(ctx, status);
+}
+
+static void set_default_ttl(struct request *request, int64_t ttl_ms)
+{
+	request->dir = (struct dir_info){ .default_ttl_ms = ttl_ms };
+	backend_configure_dir(request->fs->backend, request->key, DIR_DEFAULT_TTL, &request->dir, request_done,
+		request);
+}
+
+void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
+{
+	struct request *request = request_on_attribute(req, ino, name, EOPNOTSUPP);
+	char text[DURATION_TEXT_MAX];
+	int64_t ttl_ms;
+
+	if (!request)
+		return;
+	if (!find_attribute(request->node, name)->settable) {
+		request_reply(request, -EPERM);
+		return;
+	}
+	if (flags & XATTR_CREATE) {
+		request_reply(request, -EEXIST);
+		return;
+	}
+	if (size >= sizeof(text) || memchr(value, '\0', size)) {
+		request_reply(request, -EINVAL);
+		return;
+	}
+	memcpy(text, value, size);
+	text[size] = '\0';
+	if (lease_parse(text, &ttl_ms) < 0)
+		request_reply(request, -EINVAL);
+	else if (node_kind(request->node) == NODE_DIR)
+		set_default_ttl(request, ttl_ms);
+	else
+		backend_refresh(request->fs->backend, request->key, &request->claim, request->node->name.token,
+			ttl_ms, on_lease_set, request);
+}
+
+void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	struct request *request = request_on_attribute(req, ino, name, ENODATA);
+
+	if (!request)
+		return;
+	if (node_kind(request->node) == NODE_DIR && find_attribute(request->node, name)->settable)
+		set_default_ttl(request, LEASE_UNSET);
+	else
+		request_reply(request, -EPERM);
+}

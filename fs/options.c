@@ -1,0 +1,333 @@
+#include "fs/options.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fs/log.h"
+#include "lockfs/lock.h"
+
+#define DEFAULT_NAMESPACE "lockfs"
+#define DEFAULT_TTL_MS (5 * 60 * 1000)
+#define DEFAULT_TIMEOUT_MS 2000
+#define MAX_TIMEOUT_MS (60 * 60 * 1000)
+#define NAMESPACE_MAX 255
+
+/* Everything as it was written, before it is checked. */
+struct raw_options {
+	struct options *options;
+	char *namespace_, *ttl, *timeout, *owner, *id, *mode, *uid, *gid;
+	bool help, version, refused;
+};
+
+enum option_key { KEY_HELP = 1, KEY_VERSION, KEY_FOREGROUND, KEY_DEBUG, KEY_AUTO_UNMOUNT, KEY_ALLOW_OTHER, KEY_IGNORE };
+
+#define RAW(template, member) { template, offsetof(struct raw_options, member), 0 }
+
+static const struct fuse_opt option_table[] = {
+	RAW("namespace=%s", namespace_),
+	RAW("ttl=%s", ttl),
+	RAW("timeout=%s", timeout),
+	RAW("owner=%s", owner),
+	RAW("id=%s", id),
+	RAW("mode=%s", mode),
+	RAW("uid=%s", uid),
+	RAW("gid=%s", gid),
+	FUSE_OPT_KEY("-h", KEY_HELP),
+	FUSE_OPT_KEY("--help", KEY_HELP),
+	FUSE_OPT_KEY("-V", KEY_VERSION),
+	FUSE_OPT_KEY("--version", KEY_VERSION),
+	FUSE_OPT_KEY("-f", KEY_FOREGROUND),
+	FUSE_OPT_KEY("-d", KEY_DEBUG),
+	FUSE_OPT_KEY("debug", KEY_DEBUG),
+	FUSE_OPT_KEY("auto_unmount", KEY_AUTO_UNMOUNT),
+	FUSE_OPT_KEY("allow_other", KEY_ALLOW_OTHER),
+	/* The daemon has one thread as it is; the rest is for mount(8) alone. */
+	FUSE_OPT_KEY("-s", KEY_IGNORE),
+	FUSE_OPT_KEY("defaults", KEY_IGNORE),
+	FUSE_OPT_KEY("auto", KEY_IGNORE),
+	FUSE_OPT_KEY("noauto", KEY_IGNORE),
+	FUSE_OPT_KEY("user", KEY_IGNORE),
+	FUSE_OPT_KEY("users", KEY_IGNORE),
+	FUSE_OPT_KEY("nouser", KEY_IGNORE),
+	FUSE_OPT_KEY("nofail", KEY_IGNORE),
+	FUSE_OPT_KEY("_netdev", KEY_IGNORE),
+	FUSE_OPT_KEY("x-", KEY_IGNORE),
+	FUSE_OPT_END,
+};
+
+/* FUSE's own, which are handed on; a trailing `=` takes a value. */
+static const char *const fuse_options[] = {
+	"ro", "rw", "dev", "nodev", "suid", "nosuid", "exec", "noexec", "atime", "noatime", "diratime",
+	"nodiratime", "relatime", "norelatime", "sync", "async", "dirsync", "allow_root", "default_permissions",
+	"fsname=", "subtype=", "max_read=", "context=",
+};
+
+static const char *const owner_names[] = {
+	[OWNER_SESSION] = "session",
+	[OWNER_PROCESS] = "process",
+	[OWNER_USER] = "user",
+	[OWNER_MOUNT] = "mount",
+};
+
+static const char usage_text[] =
+	"usage: lockfs SOURCE MOUNTPOINT [-f] [-d] [-o OPTION[,OPTION...]]\n"
+	"\n"
+	"Mounts a directory in which files are locks.\n"
+	"\n"
+	"SOURCE\n"
+	"  memory:               locks inside this daemon\n"
+	"\n"
+	"options\n"
+	"  -f                    stay in the foreground\n"
+	"  -d                    print every FUSE request, and stay in the foreground\n"
+	"  -V, -h                print the version, this help\n"
+	"  -o namespace=NAME     separates lock trees in one backend (lockfs)\n"
+	"  -o ttl=DURATION       the lease of locks: 250ms, 30s, 5m, 2h, 1d, 0.5, never (5m)\n"
+	"  -o owner=KIND         who counts as one holder: session, process, user, mount (session)\n"
+	"  -o id=ID              every caller of this mount is the holder ID\n"
+	"  -o timeout=DURATION   how long the backend may take to answer (2s)\n"
+	"  -o mode= uid= gid=    of the root directory\n"
+	"  -o ro                 look, and change nothing\n"
+	"  -o allow_other        other users may use the mount too\n"
+	"\n"
+	"Unmount with: fusermount3 -u MOUNTPOINT. The manual is lockfs(1).\n";
+
+static void refuse(struct raw_options *raw, const char *format, const char *value)
+{
+	if (raw->refused)
+		return; /* one line is enough */
+	raw->refused = true;
+	log_line(LOG_ERR, format, value);
+}
+
+static bool is_fuse_option(const char *argument)
+{
+	for (size_t i = 0; i < sizeof(fuse_options) / sizeof(fuse_options[0]); i++) {
+		size_t length = strlen(fuse_options[i]);
+		bool takes_value = fuse_options[i][length - 1] == '=';
+
+		if (takes_value ? strncmp(argument, fuse_options[i], length) == 0
+		                : strcmp(argument, fuse_options[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int take_argument(struct raw_options *raw, const char *argument)
+{
+	char **slot = !raw->options->source ? &raw->options->source : &raw->options->mountpoint;
+
+	if (raw->options->mountpoint) {
+		refuse(raw, "one SOURCE and one MOUNTPOINT are wanted, and '%s' is one too many", argument);
+		return 0;
+	}
+	*slot = strdup(argument);
+	return *slot ? 0 : -1;
+}
+
+static int take_option(void *data, const char *argument, int key, struct fuse_args *left)
+{
+	struct raw_options *raw = data;
+
+	(void)left;
+	switch (key) {
+	case FUSE_OPT_KEY_NONOPT:
+		return take_argument(raw, argument);
+	case FUSE_OPT_KEY_OPT:
+		if (is_fuse_option(argument))
+			return 1;
+		refuse(raw, "unknown option '%s'; `lockfs --help` lists them", argument);
+		return 0;
+	case KEY_HELP:
+		raw->help = true;
+		return 0;
+	case KEY_VERSION:
+		raw->version = true;
+		return 0;
+	case KEY_DEBUG:
+		raw->options->foreground = true;
+		return 1;
+	case KEY_FOREGROUND:
+		raw->options->foreground = true;
+		return 0;
+	case KEY_AUTO_UNMOUNT:
+		raw->options->auto_unmount = true;
+		return 1;
+	case KEY_ALLOW_OTHER:
+		raw->options->allow_other = true;
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/* Checks of single values; each logs a line where it refuses. */
+
+static void check_namespace(struct raw_options *raw)
+{
+	const char *name = raw->namespace_ ? raw->namespace_ : DEFAULT_NAMESPACE;
+
+	if (!*name || strlen(name) > NAMESPACE_MAX || strchr(name, '#'))
+		refuse(raw, "namespace=%s: a namespace has 1 to 255 bytes and no '#'", name);
+	raw->options->namespace_ = strdup(name);
+	if (!raw->options->namespace_)
+		refuse(raw, "%s", strerror(ENOMEM));
+}
+
+static void check_ttl(struct raw_options *raw)
+{
+	raw->options->ttl_ms = DEFAULT_TTL_MS;
+	if (raw->ttl && lease_parse(raw->ttl, &raw->options->ttl_ms) < 0)
+		refuse(raw, "ttl=%s: a lease is 'never' or 1ms to 3650d, such as 250ms, 30s, 5m, 2h, 1d or 0.5",
+			raw->ttl);
+}
+
+static void check_timeout(struct raw_options *raw)
+{
+	int64_t *timeout_ms = &raw->options->timeout_ms;
+
+	*timeout_ms = DEFAULT_TIMEOUT_MS;
+	if (raw->timeout &&
+		(duration_parse(raw->timeout, timeout_ms) < 0 || *timeout_ms < 1 || *timeout_ms > MAX_TIMEOUT_MS))
+		refuse(raw, "timeout=%s: a time limit is 1ms to 1h, such as 500ms or 2s", raw->timeout);
+}
+
+static void check_owner(struct raw_options *raw)
+{
+	if (!raw->owner)
+		return;
+	for (size_t i = 0; i < sizeof(owner_names) / sizeof(owner_names[0]); i++) {
+		if (strcmp(raw->owner, owner_names[i]) == 0) {
+			raw->options->owner = (enum owner_kind)i;
+			return;
+		}
+	}
+	refuse(raw, "owner=%s: it is one of session, process, user, mount", raw->owner);
+}
+
+static void check_id(struct raw_options *raw)
+{
+	if (raw->id && (!*raw->id || strlen(raw->id) > LOCK_ID_MAX || strpbrk(raw->id, "/,")))
+		refuse(raw, "id=%s: an id has 1 to 128 bytes and neither '/' nor ','", raw->id);
+	raw->options->id = raw->id;
+	raw->id = NULL;
+}
+
+/* Reads a whole number in `base` up to `most`; `fallback` where there is none. */
+static unsigned long check_number(struct raw_options *raw, const char *text, int base, unsigned long most,
+                                  unsigned long fallback, const char *complaint)
+{
+	char *end;
+	unsigned long number;
+
+	if (!text)
+		return fallback;
+	errno = 0;
+	number = strtoul(text, &end, base);
+	if (text[0] < '0' || text[0] > '9' || *end || errno || number > most) {
+		refuse(raw, complaint, text);
+		return fallback;
+	}
+	return number;
+}
+
+static void check_root(struct raw_options *raw)
+{
+	struct options *options = raw->options;
+	unsigned long mode = options->allow_other ? 01777 : 0755;
+
+	options->mode = (mode_t)check_number(raw, raw->mode, 8, 07777, mode,
+		"mode=%s: it is octal permission bits, such as 1777");
+	options->uid = (uid_t)check_number(raw, raw->uid, 10, UINT_MAX - 1, geteuid(),
+		"uid=%s: it is the number of a user");
+	options->gid = (gid_t)check_number(raw, raw->gid, 10, UINT_MAX - 1, getegid(),
+		"gid=%s: it is the number of a group");
+}
+
+/* Values that libfuse takes need no check here; the rest is looked at in this order. */
+static void (*const checks[])(struct raw_options *) = {
+	check_namespace, check_ttl, check_timeout, check_owner, check_id, check_root,
+};
+
+static void check_all(struct raw_options *raw)
+{
+	if (!raw->options->source || !raw->options->mountpoint)
+		refuse(raw, "%s", "usage: lockfs SOURCE MOUNTPOINT [-o OPTIONS]; for instance: lockfs memory: ./locks");
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+		checks[i](raw);
+}
+
+/* What every mount of ours has: a name and type for /proc/mounts, and the kernel's checks of permissions. */
+static int add_own_fuse_options(struct options *options)
+{
+	char *name = NULL;
+	char *text = NULL;
+	int err = -1;
+
+	if (asprintf(&name, "fsname=%s", options->source) < 0)
+		return -1;
+	/* They stand before the user's own, so that theirs win. */
+	if (fuse_opt_add_opt(&text, "default_permissions,subtype=lockfs") == 0 &&
+		fuse_opt_add_opt_escaped(&text, name) == 0 &&
+		fuse_opt_insert_arg(&options->fuse, 1, "-o") == 0 &&
+		fuse_opt_insert_arg(&options->fuse, 2, text) == 0)
+		err = 0;
+	free(text);
+	free(name);
+	return err;
+}
+
+static void raw_free(struct raw_options *raw)
+{
+	free(raw->namespace_);
+	free(raw->ttl);
+	free(raw->timeout);
+	free(raw->owner);
+	free(raw->id);
+	free(raw->mode);
+	free(raw->uid);
+	free(raw->gid);
+}
+
+enum options_verdict options_parse(int argc, char **argv, struct options *options)
+{
+	struct raw_options raw = { .options = options };
+	enum options_verdict verdict = OPTIONS_REFUSE;
+
+	*options = (struct options){ .fuse = FUSE_ARGS_INIT(argc, argv) };
+	if (fuse_opt_parse(&options->fuse, &raw, option_table, take_option) < 0) {
+		refuse(&raw, "cannot read the command line; see %s", "lockfs --help");
+		goto out;
+	}
+	if (raw.help || raw.version) {
+		if (raw.help)
+			fputs(usage_text, stdout);
+		else
+			puts("lockfs " LOCKFS_VERSION);
+		verdict = OPTIONS_DONE;
+		goto out;
+	}
+	if (!raw.refused)
+		check_all(&raw);
+	if (!raw.refused && add_own_fuse_options(options) < 0)
+		refuse(&raw, "%s", strerror(ENOMEM));
+	if (!raw.refused)
+		verdict = OPTIONS_GO;
+out:
+	raw_free(&raw);
+	return verdict;
+}
+
+void options_free(struct options *options)
+{
+	free(options->source);
+	free(options->mountpoint);
+	free(options->namespace_);
+	free(options->id);
+	fuse_opt_free_args(&options->fuse);
+}

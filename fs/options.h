@@ -1,0 +1,41 @@
+/* What the command line says: SOURCE MOUNTPOINT [-f] [-d] [-o OPTION…]. */
+#ifndef FS_OPTIONS_H
+#define FS_OPTIONS_H
+
+#include <fuse_opt.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* How callers without a given id are told apart. */
+enum owner_kind { OWNER_SESSION, OWNER_PROCESS, OWNER_USER, OWNER_MOUNT };
+
+struct options {
+	char *source;
+	char *mountpoint; /* absolute, without links */
+	char *namespace_;
+	char *id; /* the given id of the whole mount, or NULL */
+	int64_t ttl_ms;
+	int64_t timeout_ms;
+	enum owner_kind owner;
+	mode_t mode; /* of the root directory, permission bits */
+	uid_t uid;
+	gid_t gid;
+	bool foreground;
+	bool auto_unmount;
+	bool allow_other;
+	struct fuse_args fuse; /* what is left for libfuse */
+};
+
+/* What main() does after the command line was read. */
+enum options_verdict {
+	OPTIONS_GO,     /* mount */
+	OPTIONS_DONE,   /* help or version was printed: exit 0 */
+	OPTIONS_REFUSE, /* one line was logged: exit 2 */
+};
+
+/* Fills in `options`, which options_free() frees whatever the verdict. */
+enum options_verdict options_parse(int argc, char **argv, struct options *options);
+void options_free(struct options *options);
+
+#endif

@@ -1,0 +1,68 @@
+#include "fs/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Reads a file of /proc/PID whole, or as much as fits, as text. */
+static int read_proc(pid_t pid, const char *file, char *text, size_t size)
+{
+	char path[64];
+	ssize_t length;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -ENOENT;
+	length = read(fd, text, size - 1);
+	close(fd);
+	if (length <= 0)
+		return -ENOENT;
+	text[length] = '\0';
+	return 0;
+}
+
+int process_start(pid_t pid, uint64_t *ret_ticks)
+{
+	enum { START_FIELD = 22, FIELD_AFTER_COMMAND = 3 };
+	char text[1024];
+	char *at;
+
+	if (read_proc(pid, "stat", text, sizeof(text)) < 0)
+		return -ENOENT;
+	/* The command may hold spaces and parentheses; what follows the last one does not. */
+	at = strrchr(text, ')');
+	for (int field = FIELD_AFTER_COMMAND; at && field <= START_FIELD; field++)
+		at = strchr(at + 1, ' ');
+	if (!at || sscanf(at, " %" SCNu64, ret_ticks) != 1)
+		return -ENOENT;
+	return 0;
+}
+
+int process_of_thread(pid_t thread, pid_t *ret)
+{
+	char text[1024];
+	const char *at;
+
+	if (read_proc(thread, "status", text, sizeof(text)) < 0)
+		return -ENOENT;
+	/* The command stands first, with its newlines escaped. */
+	at = strstr(text, "\nTgid:");
+	if (!at)
+		return -ENOENT;
+	*ret = (pid_t)strtol(at + strlen("\nTgid:"), NULL, 10);
+	return 0;
+}
+
+int process_command(pid_t pid, char *text, size_t size)
+{
+	if (read_proc(pid, "comm", text, size) < 0)
+		return -ENOENT;
+	text[strcspn(text, "\n")] = '\0';
+	return 0;
+}

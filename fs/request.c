@@ -1,0 +1,136 @@
+#include "fs/request.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/attr.h"
+#include "fs/names.h"
+
+static struct request *request_make(fuse_req_t fuse, struct node *node, const struct fuse_file_info *info)
+{
+	struct request *request = calloc(1, sizeof(*request));
+
+	if (!request) {
+		fuse_reply_err(fuse, ENOMEM);
+		return NULL;
+	}
+	request->fuse = fuse;
+	request->fs = fs_of(fuse);
+	request->node = node;
+	if (info)
+		request->info = *info;
+	return request;
+}
+
+struct request *request_on_node(fuse_req_t fuse, fuse_ino_t number, const struct fuse_file_info *info)
+{
+	struct node *node = node_find(&fs_of(fuse)->nodes, number);
+	struct request *request;
+
+	if (!node) {
+		fuse_reply_err(fuse, ESTALE);
+		return NULL;
+	}
+	request = request_make(fuse, node, info);
+	if (request)
+		stpcpy(request->key, node->name.path);
+	return request;
+}
+
+struct request *request_on_name(fuse_req_t fuse, fuse_ino_t parent, const char *name,
+                                const struct fuse_file_info *info)
+{
+	struct node *node = node_find(&fs_of(fuse)->nodes, parent);
+	char key[LOCK_KEY_MAX + 1];
+	struct request *request;
+	int err;
+
+	if (!node) {
+		fuse_reply_err(fuse, ESTALE);
+		return NULL;
+	}
+	err = node_kind(node) == NODE_DIR ? name_join(node->name.path, name, key) : -EPERM;
+	if (err < 0) {
+		fuse_reply_err(fuse, -err);
+		return NULL;
+	}
+	request = request_make(fuse, node, info);
+	if (request)
+		stpcpy(request->key, key);
+	return request;
+}
+
+void request_identify(struct request *request)
+{
+	const struct fuse_ctx *asker = fuse_req_ctx(request->fuse);
+	const char *id = given_id(request->fs, request->node);
+
+	caller_identify(&request->fs->callers, asker->pid, asker->uid, &request->caller);
+	if (id)
+		request->claim = (struct lock_claim){ .id = id };
+	else
+		request->claim = (struct lock_claim){ .identity = request->caller.identity };
+}
+
+void request_end(struct request *request)
+{
+	free(request);
+}
+
+void request_reply(struct request *request, int status)
+{
+	fuse_reply_err(request->fuse, -status);
+	request_end(request);
+}
+
+void request_done(void *ctx, int status)
+{
+	request_reply(ctx, status);
+}
+
+void request_reply_entry(struct request *request, const struct entry *entry)
+{
+	struct fs *fs = request->fs;
+	bool is_lock = entry->kind == ENTRY_LOCK;
+	struct node *node = node_look_up(&fs->nodes, is_lock ? NODE_LOCK : NODE_DIR, request->node->name.view,
+		is_lock ? entry->lock.token : 0, request->key);
+
+	if (!node) {
+		request_reply(request, -ENOMEM);
+		return;
+	}
+
+	struct fuse_entry_param reply = {
+		.ino = node->number,
+		.attr = attr_of_entry(fs, node, entry, fuse_req_ctx(request->fuse)),
+		.attr_timeout = attr_keep(node),
+	};
+	/* A reply that nobody took did not count as a lookup either. */
+	if (fuse_reply_entry(request->fuse, &reply) < 0)
+		node_forget(&fs->nodes, node, 1);
+	request_end(request);
+}
+
+void request_reply_attr(struct request *request, const struct entry *entry)
+{
+	struct stat attr = attr_of_entry(request->fs, request->node, entry, fuse_req_ctx(request->fuse));
+
+	fuse_reply_attr(request->fuse, &attr, attr_keep(request->node));
+	request_end(request);
+}
+
+void request_reply_open(struct request *request, struct file *file)
+{
+	request->info.fh = (uintptr_t)file;
+	request->info.direct_io = 1; /* every read sees the holder's content of now */
+	if (fuse_reply_open(request->fuse, &request->info) < 0)
+		file_close(&request->fs->holdings, file);
+	request_end(request);
+}
+
+void request_reply_buf(struct request *request, const void *data, size_t size)
+{
+	fuse_reply_buf(request->fuse, data, size);
+	request_end(request);
+}

@@ -1,0 +1,84 @@
+/*
+ * A request that the backend is asked about: what the kernel's request was, on
+ * which key, and who asks. It lives until it is replied to; each reply function
+ * below ends it.
+ */
+#ifndef FS_REQUEST_H
+#define FS_REQUEST_H
+
+#include <fuse_lowlevel.h>
+#include <stdbool.h>
+
+#include "fs/fs.h"
+
+struct request {
+	fuse_req_t fuse;
+	struct fs *fs;
+	struct node *node; /* what was asked about; for a name in a directory, the directory */
+	char key[LOCK_KEY_MAX + 1];
+	struct lock_claim claim; /* set by request_identify() */
+	struct caller caller;
+	struct fuse_file_info info; /* the kernel's, where it gave one */
+
+	/* What the single operations keep until the backend has answered. */
+	union {
+		struct {
+			struct acquisition acquisition;
+			struct caller_description description;
+			char id[LOCK_ID_MAX + 1];
+		} acquire;
+		struct {
+			size_t size;
+			off_t offset;
+		} read;
+		struct {
+			size_t size;
+			char *data;
+		} write;
+		struct {
+			char name[64]; /* of an attribute; all of ours are shorter */
+			size_t size;
+		} xattr;
+		struct dir_info dir;
+		off_t truncate_to;
+	};
+};
+
+/*
+ * Makes a request about a node, or about `name` in a directory. NULL: it was
+ * replied to already, with what was wrong. `info` may be NULL.
+ */
+struct request *request_on_node(fuse_req_t fuse, fuse_ino_t number, const struct fuse_file_info *info);
+struct request *request_on_name(fuse_req_t fuse, fuse_ino_t parent, const char *name,
+                                const struct fuse_file_info *info);
+
+/* Finds out who asks: sets `caller` and `claim`. */
+void request_identify(struct request *request);
+
+/* Reply and end. `status` is 0 or a negative errno. */
+void request_reply(struct request *request, int status);
+void request_reply_entry(struct request *request, const struct entry *entry);
+void request_reply_attr(struct request *request, const struct entry *entry);
+void request_reply_open(struct request *request, struct file *file);
+void request_reply_buf(struct request *request, const void *data, size_t size);
+
+/* Ends it without a reply, where one was given by hand. */
+void request_end(struct request *request);
+
+/* A done function for steps whose status is the whole answer; `ctx` is the request. */
+void request_done(void *ctx, int status);
+
+static inline struct fs *fs_of(fuse_req_t fuse)
+{
+	return fuse_req_userdata(fuse);
+}
+
+/* The view's or the mount's given id; NULL: callers are told apart by identity. */
+static inline const char *given_id(const struct fs *fs, const struct node *node)
+{
+	const struct view_options *view = node_view(node);
+
+	return *view->id ? view->id : fs->options->id;
+}
+
+#endif

@@ -1,0 +1,161 @@
+#include "fs/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/daemon.h"
+#include "fs/log.h"
+
+/* So many requests are taken before timers and other descriptors have their turn. */
+#define REQUESTS_A_TURN 64
+
+static const int end_signals[] = { SIGTERM, SIGINT, SIGHUP };
+
+#define SIGNAL_COUNT (sizeof(end_signals) / sizeof(end_signals[0]))
+
+struct session {
+	struct fs *fs;
+	struct fuse_session *fuse;
+	struct fuse_buf buffer;
+	uv_poll_t poll;
+	uv_signal_t signals[SIGNAL_COUNT];
+	bool announced;
+	bool ended;
+	bool failed;
+};
+
+/* Stops watching, and has the backend answer what is under way. What follows is for main(). */
+static void session_end(struct session *session)
+{
+	if (session->ended)
+		return;
+	session->ended = true;
+	backend_close(session->fs->backend);
+	uv_close((uv_handle_t *)&session->poll, NULL);
+	for (size_t i = 0; i < SIGNAL_COUNT; i++)
+		uv_close((uv_handle_t *)&session->signals[i], NULL);
+}
+
+static void announce(struct session *session)
+{
+	session->announced = true;
+	if (daemon_ready() < 0)
+		session_end(session);
+}
+
+/* Takes one request: false where there is none, or never will be one again. */
+static bool serve_one(struct session *session)
+{
+	int got = fuse_session_receive_buf(session->fuse, &session->buffer);
+
+	if (got == -EINTR)
+		return true;
+	if (got == -EAGAIN)
+		return false;
+	if (got <= 0) {
+		if (got < 0) {
+			log_line(LOG_ERR, "cannot read requests of %s: %s", session->fs->options->mountpoint,
+				strerror(-got));
+			session->failed = true;
+		}
+		session_end(session);
+		return false;
+	}
+	fuse_session_process_buf(session->fuse, &session->buffer);
+	if (session->fs->answers && !session->announced)
+		announce(session);
+	return !session->ended;
+}
+
+static void on_requests(uv_poll_t *poll, int status, int events)
+{
+	struct session *session = poll->data;
+
+	(void)status;
+	(void)events;
+	for (int i = 0; i < REQUESTS_A_TURN; i++)
+		if (!serve_one(session))
+			return;
+}
+
+static void on_end_signal(uv_signal_t *handle, int signal)
+{
+	(void)signal;
+	session_end(handle->data);
+}
+
+/* A line of libfuse's own, in our form; its debugging (-d) as it is. */
+static void log_of_fuse(enum fuse_log_level level, const char *format, va_list arguments)
+{
+	if (level >= FUSE_LOG_DEBUG)
+		vfprintf(stderr, format, arguments);
+	else
+		log_line_v((int)level, format, arguments);
+}
+
+static int watch(struct session *session, uv_loop_t *loop)
+{
+	int fd = fuse_session_fd(session->fuse);
+	int err;
+
+	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
+		return -errno;
+	err = uv_poll_init(loop, &session->poll, fd);
+	if (err < 0)
+		return err;
+	session->poll.data = session;
+	err = uv_poll_start(&session->poll, UV_READABLE, on_requests);
+	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+		uv_signal_init(loop, &session->signals[i]);
+		session->signals[i].data = session;
+		if (err == 0)
+			err = uv_signal_start(&session->signals[i], on_end_signal, end_signals[i]);
+	}
+	return err;
+}
+
+struct session *session_start(uv_loop_t *loop, struct fs *fs)
+{
+	struct session *session = calloc(1, sizeof(*session));
+	struct fuse_args arguments = fs->options->fuse;
+	int err;
+
+	if (!session) {
+		log_line(LOG_ERR, "%s", strerror(ENOMEM));
+		return NULL;
+	}
+	session->fs = fs;
+	fuse_set_log_func(log_of_fuse);
+	session->fuse = fuse_session_new(&arguments, &fs_ops, sizeof(fs_ops), fs);
+	if (!session->fuse)
+		goto fail;
+	if (fuse_session_mount(session->fuse, fs->options->mountpoint) < 0)
+		goto fail_session;
+	err = watch(session, loop);
+	if (err < 0) {
+		log_line(LOG_ERR, "cannot watch %s: %s", fs->options->mountpoint, strerror(-err));
+		goto fail_mount;
+	}
+	return session;
+fail_mount:
+	fuse_session_unmount(session->fuse);
+fail_session:
+	fuse_session_destroy(session->fuse);
+fail:
+	free(session);
+	return NULL;
+}
+
+int session_free(struct session *session)
+{
+	int status = session->failed ? -1 : 0;
+
+	fuse_session_unmount(session->fuse);
+	fuse_session_destroy(session->fuse);
+	free(session->buffer.mem);
+	free(session);
+	return status;
+}

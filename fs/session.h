@@ -1,0 +1,23 @@
+/*
+ * The loop: requests from the kernel and signals, until the mount ends.
+ */
+#ifndef FS_SESSION_H
+#define FS_SESSION_H
+
+#include <uv.h>
+
+#include "fs/fs.h"
+
+struct session;
+
+/*
+ * Mounts `fs` on the loop. Returns NULL after a line was logged. The loop serves
+ * it until it is unmounted or a signal asks to end; then session_end() was
+ * called, and the loop runs out of work once the backend is closed as well.
+ */
+struct session *session_start(uv_loop_t *loop, struct fs *fs);
+
+/* Frees it after the loop has ended. Returns 0, or -1 where serving failed (a line was logged). */
+int session_free(struct session *session);
+
+#endif

@@ -1,0 +1,135 @@
+#include "fs/view.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct view {
+	struct view_options options;
+	size_t holders;
+	UT_hash_handle hh;
+	char text[];
+};
+
+static const struct view_options plain_options;
+
+/* Each reads the value of one option; NULL: it has none. */
+
+static int read_ttl(struct view_options *options, const char *value)
+{
+	return lease_parse(value, &options->ttl_ms);
+}
+
+static int read_id(struct view_options *options, const char *value)
+{
+	if (!*value || strlen(value) > LOCK_ID_MAX)
+		return -EINVAL;
+	stpcpy(options->id, value);
+	return 0;
+}
+
+static int read_force(struct view_options *options, const char *value)
+{
+	(void)value;
+	options->force = true;
+	return 0;
+}
+
+static const struct view_option {
+	const char *name;
+	bool takes_value;
+	int (*read)(struct view_options *options, const char *value);
+} view_options[] = {
+	{ "ttl", true, read_ttl },
+	{ "id", true, read_id },
+	{ "force", false, read_force },
+};
+
+#define OPTION_COUNT (sizeof(view_options) / sizeof(view_options[0]))
+
+/* Reads `name` or `name=value`; `seen` has a bit for each option, as none may come twice. */
+static int read_option(char *text, struct view_options *options, unsigned int *seen)
+{
+	char *value = strchr(text, '=');
+
+	if (value)
+		*value++ = '\0';
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		if (strcmp(view_options[i].name, text) != 0)
+			continue;
+		if (view_options[i].takes_value != (value != NULL) || (*seen & 1U << i))
+			return -EINVAL;
+		*seen |= 1U << i;
+		return view_options[i].read(options, value);
+	}
+	return -EINVAL;
+}
+
+int view_parse(const char *text, struct view_options *ret)
+{
+	struct view_options options = { 0 };
+	char copy[LOCK_NAME_MAX + 1];
+	char *rest = copy;
+	char *option;
+	unsigned int seen = 0;
+
+	if (strlen(text) >= sizeof(copy))
+		return -EINVAL;
+	stpcpy(copy, text);
+	while ((option = strsep(&rest, ","))) {
+		int err = read_option(option, &options, &seen);
+
+		if (err < 0)
+			return err;
+	}
+	*ret = options;
+	return 0;
+}
+
+int view_get(struct view_table *table, const char *text, struct view **ret)
+{
+	struct view_options options;
+	struct view *view;
+	int err;
+
+	HASH_FIND_STR(table->by_text, text, view);
+	if (view) {
+		*ret = view_hold(view);
+		return 0;
+	}
+	err = view_parse(text, &options);
+	if (err < 0)
+		return err;
+	view = calloc(1, sizeof(*view) + strlen(text) + 1);
+	if (!view)
+		return -ENOMEM;
+	view->options = options;
+	stpcpy(view->text, text);
+	HASH_ADD_STR(table->by_text, text, view);
+	if (!view->hh.tbl) {
+		free(view);
+		return -ENOMEM;
+	}
+	*ret = view_hold(view);
+	return 0;
+}
+
+struct view *view_hold(struct view *view)
+{
+	if (view)
+		view->holders++;
+	return view;
+}
+
+void view_put(struct view_table *table, struct view *view)
+{
+	if (!view || --view->holders > 0)
+		return;
+	HASH_DELETE(hh, table->by_text, view);
+	free(view);
+}
+
+const struct view_options *view_options_of(const struct view *view)
+{
+	return view ? &view->options : &plain_options;
+}

@@ -1,0 +1,290 @@
+/*
+ * What keeps the locks. A backend fills in one `struct backend_ops` and embeds
+ * `struct backend` as the first member of its own struct; everything it needs
+ * to know stands in this folder.
+ *
+ * The rules that hold for every call:
+ *
+ * - A call returns at once and is answered exactly once, through `done`, on the
+ *   thread of the loop. `done` may be called before the call returns.
+ * - Each call is one atomic step for all mounts of the namespace.
+ * - What the caller passes in (texts, structs, data) stays the caller's and
+ *   must live, unchanged, until `done` is called. What `done` is given lives
+ *   until it returns.
+ * - Keys and paths have no leading or trailing slash, no empty component and no
+ *   NUL; the root directory is "". The caller has checked their lengths.
+ * - `status` is 0 or a negative errno. Beside those named with a call, each can
+ *   end with -EHOSTDOWN (the backend cannot be reached), -ETIMEDOUT (asked, but
+ *   no answer came within `timeout_ms`), -ENOMEM, -EIO (the backend refused or
+ *   answered nonsense) and -ESHUTDOWN (backend_close() was called). None but
+ *   -ETIMEDOUT leaves open whether the step was taken; an acquisition whose
+ *   answer was lost is undone by the backend as soon as it can.
+ * - A status other than 0 changed nothing.
+ * - A lock whose lease has passed does not exist: it answers like a free one.
+ */
+#ifndef LOCKFS_BACKEND_H
+#define LOCKFS_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lockfs/event.h"
+#include "lockfs/lock.h"
+
+struct uv_loop_s;
+struct backend;
+
+/* The longest line that backend_open() and `started` give as a problem. */
+#define BACKEND_PROBLEM_MAX 256
+
+struct backend_config {
+	struct uv_loop_s *loop;
+	const char *source;       /* `memory:`, `redis://…` */
+	const char *namespace_;
+	int64_t timeout_ms;       /* the longest that a call may take */
+
+	/*
+	 * Told of everything that happens to locks, in the order in which it
+	 * happened to each key. May be called within any call, so it must call
+	 * no backend function itself.
+	 */
+	void (*on_event)(void *ctx, const struct lock_event *event);
+	void *ctx;
+};
+
+/* A directory: settings that all mounts share. */
+struct dir_info {
+	mode_t mode; /* permission bits only */
+	uid_t uid;
+	gid_t gid;
+	int64_t changed_ms;     /* since the epoch: the last change of its settings */
+	int64_t default_ttl_ms; /* its own, else the nearest one above; LEASE_UNSET: none */
+};
+
+/* Which settings configure() changes; they can be or-ed. */
+enum dir_setting {
+	DIR_MODE = 1 << 0,
+	DIR_UID = 1 << 1,
+	DIR_GID = 1 << 2,
+	DIR_DEFAULT_TTL = 1 << 3, /* LEASE_UNSET removes its own */
+};
+
+enum entry_kind { ENTRY_LOCK, ENTRY_DIR };
+
+/* What stands at a path. */
+struct entry {
+	enum entry_kind kind;
+	union {
+		struct lock lock;
+		struct dir_info dir;
+	};
+};
+
+/* One name in a directory. */
+struct list_item {
+	const char *name;
+	enum entry_kind kind;
+};
+
+/* `problem` is NULL or one line for people, without the program's name. */
+typedef void backend_started(void *ctx, int status, const char *problem);
+typedef void backend_done(void *ctx, int status);
+typedef void backend_lock_done(void *ctx, int status, const struct lock *lock);
+typedef void backend_entry_done(void *ctx, int status, const struct entry *entry);
+typedef void backend_list_done(void *ctx, int status, const struct list_item *items, size_t count);
+
+/*
+ * One attempt to acquire. The caller owns it and keeps it until `done`; it is
+ * a struct so that it can be answered late, and be named to cancel() until
+ * then. The holder may be anything that can tell its claim: a session, a
+ * given id, or one open file with an id of its own.
+ */
+struct acquisition {
+	const char *key;
+	struct lock_holder holder; /* claim.id: the id of the new lock, never NULL */
+	int64_t ttl_ms;            /* LEASE_UNSET: the default of the directory, */
+	int64_t fallback_ttl_ms;   /* or, where none is set, this one */
+	backend_lock_done *done;
+	void *ctx;
+	void *pending;             /* the backend's own, while unanswered */
+};
+
+struct backend_ops {
+	const char *scheme; /* what stands before the colon of a SOURCE it serves */
+
+	/*
+	 * Makes a backend from its SOURCE without reaching out. Returns 0 and
+	 * *ret, or a negative errno and one line in `problem`.
+	 */
+	int (*open)(const struct backend_config *config, struct backend **ret,
+	            char problem[BACKEND_PROBLEM_MAX]);
+
+	/* Reaches the backend for the first time; nothing else is called before `started` says 0. */
+	void (*start)(struct backend *backend, backend_started *started, void *ctx);
+
+	/*
+	 * Ends it: every call not yet answered is answered with -ESHUTDOWN
+	 * before this returns. The memory is freed by the loop's next turns.
+	 */
+	void (*close)(struct backend *backend);
+
+	/*
+	 * Acquires: 0 and the new lock. -EEXIST and the lock: this claim holds
+	 * it already, its lease and token stay. -EBUSY and the lock: another
+	 * holds it. -ENOENT: its directory is not there. -ENOTDIR: a lock
+	 * stands where its directory should. -EISDIR: the key is a directory.
+	 * -ECANCELED: cancel() came first, and nothing was acquired.
+	 */
+	void (*acquire)(struct backend *backend, struct acquisition *acquisition);
+
+	/*
+	 * Asks to end an acquisition that `done` was not yet called for. It is
+	 * answered soon, still exactly once: with -ECANCELED, or with what had
+	 * been decided before.
+	 */
+	void (*cancel)(struct backend *backend, struct acquisition *acquisition);
+
+	/*
+	 * Releases a lock. `claim` NULL: whoever holds it. `token` not 0: only
+	 * this holding, any other is as absent. -ENOENT: free. -EPERM:
+	 * another's. -EISDIR: a directory.
+	 */
+	void (*release)(struct backend *backend, const char *key, const struct lock_claim *claim,
+	                uint64_t token, backend_done *done, void *ctx);
+
+	/*
+	 * Starts the lease anew from now: `ttl_ms` long, or as long as before
+	 * with LEASE_UNSET. `token` as in release. 0 and the lock as it is now;
+	 * without it: -ENOENT: free. -EPERM: another's. -ENOTSUP: it never
+	 * expires. -EINVAL: LEASE_NEVER, which only acquiring can give.
+	 */
+	void (*refresh)(struct backend *backend, const char *key, const struct lock_claim *claim,
+	                uint64_t token, int64_t ttl_ms, backend_lock_done *done, void *ctx);
+
+	/* What stands at a path: 0 and the entry, or -ENOENT. */
+	void (*read)(struct backend *backend, const char *key, backend_entry_done *done, void *ctx);
+
+	/*
+	 * Writes content of the holding named by `token`. `offset` -1 appends;
+	 * a gap is filled with zeros. -ESTALE: that holding has ended. -EFBIG:
+	 * it would grow past LOCK_CONTENT_MAX; nothing is written then.
+	 */
+	void (*write)(struct backend *backend, const char *key, uint64_t token, off_t offset,
+	              const void *data, size_t size, backend_done *done, void *ctx);
+
+	/*
+	 * Cuts or extends content, as the holder. `token` as in release. 0 and
+	 * the lock as it is now; without it: -ENOENT: free. -EBUSY: another's.
+	 * -EFBIG. -EISDIR.
+	 */
+	void (*truncate)(struct backend *backend, const char *key, const struct lock_claim *claim,
+	                 uint64_t token, off_t size, backend_lock_done *done, void *ctx);
+
+	/* The names in a directory, in no order. -ENOENT; -ENOTDIR: a lock. */
+	void (*list)(struct backend *backend, const char *path, backend_list_done *done, void *ctx);
+
+	/*
+	 * Makes a directory with the mode, uid and gid of `info`. -EEXIST: a
+	 * directory or lock has this path. -ENOENT, -ENOTDIR: of its parent.
+	 */
+	void (*make_dir)(struct backend *backend, const char *path, const struct dir_info *info,
+	                 backend_done *done, void *ctx);
+
+	/* -ENOENT; -ENOTDIR: a lock; -ENOTEMPTY: it has locks or directories; -EBUSY: the root. */
+	void (*remove_dir)(struct backend *backend, const char *path, backend_done *done, void *ctx);
+
+	/*
+	 * Changes the settings named in `which` (enum dir_setting). The root's
+	 * mode, uid and gid are each mount's own, so there -EPERM. -ENOENT; -ENOTDIR.
+	 */
+	void (*configure_dir)(struct backend *backend, const char *path, unsigned int which,
+	                      const struct dir_info *info, backend_done *done, void *ctx);
+};
+
+/* The part of every backend that others see. */
+struct backend {
+	const struct backend_ops *ops;
+};
+
+/*
+ * Finds the backend that serves config->source and opens it; see the `open` of
+ * the table. -EPROTONOSUPPORT: no backend serves it.
+ */
+int backend_open(const struct backend_config *config, struct backend **ret, char problem[BACKEND_PROBLEM_MAX]);
+
+static inline void backend_start(struct backend *b, backend_started *started, void *ctx)
+{
+	b->ops->start(b, started, ctx);
+}
+
+/* Accepts NULL. */
+static inline void backend_close(struct backend *b)
+{
+	if (b)
+		b->ops->close(b);
+}
+
+static inline void backend_acquire(struct backend *b, struct acquisition *acquisition)
+{
+	b->ops->acquire(b, acquisition);
+}
+
+static inline void backend_cancel(struct backend *b, struct acquisition *acquisition)
+{
+	b->ops->cancel(b, acquisition);
+}
+
+static inline void backend_release(struct backend *b, const char *key, const struct lock_claim *claim,
+                                   uint64_t token, backend_done *done, void *ctx)
+{
+	b->ops->release(b, key, claim, token, done, ctx);
+}
+
+static inline void backend_refresh(struct backend *b, const char *key, const struct lock_claim *claim,
+                                   uint64_t token, int64_t ttl_ms, backend_lock_done *done, void *ctx)
+{
+	b->ops->refresh(b, key, claim, token, ttl_ms, done, ctx);
+}
+
+static inline void backend_read(struct backend *b, const char *key, backend_entry_done *done, void *ctx)
+{
+	b->ops->read(b, key, done, ctx);
+}
+
+static inline void backend_write(struct backend *b, const char *key, uint64_t token, off_t offset,
+                                 const void *data, size_t size, backend_done *done, void *ctx)
+{
+	b->ops->write(b, key, token, offset, data, size, done, ctx);
+}
+
+static inline void backend_truncate(struct backend *b, const char *key, const struct lock_claim *claim,
+                                    uint64_t token, off_t size, backend_lock_done *done, void *ctx)
+{
+	b->ops->truncate(b, key, claim, token, size, done, ctx);
+}
+
+static inline void backend_list(struct backend *b, const char *path, backend_list_done *done, void *ctx)
+{
+	b->ops->list(b, path, done, ctx);
+}
+
+static inline void backend_make_dir(struct backend *b, const char *path, const struct dir_info *info,
+                                    backend_done *done, void *ctx)
+{
+	b->ops->make_dir(b, path, info, done, ctx);
+}
+
+static inline void backend_remove_dir(struct backend *b, const char *path, backend_done *done, void *ctx)
+{
+	b->ops->remove_dir(b, path, done, ctx);
+}
+
+static inline void backend_configure_dir(struct backend *b, const char *path, unsigned int which,
+                                         const struct dir_info *info, backend_done *done, void *ctx)
+{
+	b->ops->configure_dir(b, path, which, info, done, ctx);
+}
+
+#endif

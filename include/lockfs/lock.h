@@ -1,0 +1,67 @@
+/*
+ * What a lock is: the words that the file side (fs/) and the backends
+ * (backend/) share. CONTRACT section 1 defines them.
+ */
+#ifndef LOCKFS_LOCK_H
+#define LOCKFS_LOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include "lockfs/duration.h"
+
+#define LOCK_KEY_MAX 1024      /* bytes of a key, without its NUL */
+#define LOCK_NAME_MAX 255      /* bytes of one component of it */
+#define LOCK_ID_MAX 128        /* bytes of an id */
+#define LOCK_IDENTITY_MAX 159  /* bytes of an identity */
+#define LOCK_CONTENT_MAX 4096  /* bytes kept with a lock for all to read */
+
+/*
+ * Proof of holding. Whoever asks with an identity is told apart by it; who
+ * asks without one (identity NULL) is told apart by the id. A lock taken under
+ * a given id has no identity, so only its id opens it.
+ */
+struct lock_claim {
+	const char *id;       /* may be NULL where identity is not */
+	const char *identity; /* may be NULL where id is not */
+};
+
+/* Does `asking` prove that it is the holder described by `holder`? */
+static inline bool lock_claim_proves(const struct lock_claim *asking, const struct lock_claim *holder)
+{
+	if (asking->identity)
+		return holder->identity && strcmp(asking->identity, holder->identity) == 0;
+	return asking->id && holder->id && strcmp(asking->id, holder->id) == 0;
+}
+
+/* Who has a lock, or asks for one. Strings are never NULL but in the claim. */
+struct lock_holder {
+	struct lock_claim claim; /* in a held lock the id is never NULL */
+	const char *user;        /* login name, or the number of the uid */
+	const char *host;
+	const char *place;       /* the mount: one text for one mount point of one host */
+	const char *command;
+	pid_t pid;
+	uid_t uid;
+	gid_t gid;
+};
+
+/* A held lock at one instant: the instant at which the backend answered. */
+struct lock {
+	const char *key;
+	struct lock_holder holder;
+	int64_t ttl_ms;       /* the lease, or LEASE_NEVER */
+	int64_t remaining_ms; /* what is left of it, at least 1; or LEASE_NEVER */
+	int64_t acquired_ms;  /* since the epoch, by the backend's clock */
+	int64_t refreshed_ms; /* likewise; acquired_ms where never refreshed */
+	int64_t expires_ms;   /* likewise, or LEASE_NEVER */
+	uint64_t token;       /* the fencing token, never 0; it names this holding */
+	uint64_t waiters;     /* on all mounts */
+	const char *content;  /* not NUL-terminated */
+	size_t content_size;
+};
+
+#endif
