@@ -19,13 +19,16 @@ WARNINGS   ?= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -W
 PKG_CONFIG ?= pkg-config
 VERSION    := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n 1)
 
-LIBRARIES  := fuse3 libuv
+LIBRARIES  := fuse3 libuv hiredis
 # Only compiling asks pkg-config, so that `make run` can install it first.
 LIB_CFLAGS  = $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
-LIB_LIBS    = $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
+LIB_LIBS    = $(shell $(PKG_CONFIG) --libs $(LIBRARIES) $(TLS_LIBRARIES))
+# rediss:// is built in where hiredis has TLS (1.0 or newer).
+TLS_LIBRARIES = $(shell $(PKG_CONFIG) --exists hiredis_ssl openssl 2>/dev/null && echo hiredis_ssl openssl)
+TLS_CFLAGS    = $(if $(TLS_LIBRARIES),-DLOCKFS_TLS)
 
 ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DFUSE_USE_VERSION=312 -DLOCKFS_VERSION='"$(VERSION)"' \
-              -Iinclude -I. $(WARNINGS) $(LIB_CFLAGS) $(CFLAGS)
+              -Iinclude -I. -I$(BUILD) $(WARNINGS) $(LIB_CFLAGS) $(TLS_CFLAGS) $(CFLAGS)
 
 BACKEND_SOURCES := $(wildcard backend/*.c backend/*/*.c)
 FS_SOURCES      := $(wildcard fs/*.c)
@@ -52,6 +55,15 @@ $(BUILD)/lockfs: $(FS_OBJECTS) $(BACKEND_OBJECTS)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Each script as a C string, for scripts.c to include.
+LUA_STRINGS := $(patsubst %.lua,$(BUILD)/%.lua.h,$(wildcard backend/redis/*.lua))
+
+$(BUILD)/%.lua.h: %.lua
+	@mkdir -p $(@D)
+	sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< > $@
+
+$(BUILD)/backend/redis/scripts.o: $(LUA_STRINGS)
 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^

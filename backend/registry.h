@@ -5,5 +5,6 @@
 #include "lockfs/backend.h"
 
 extern const struct backend_ops memory_backend_ops;
+extern const struct backend_ops redis_backend_ops;
 
 #endif

@@ -35,13 +35,16 @@ static struct stat attr_of_lock(const struct fs *fs, const struct node *node, co
 {
 	const char *id = given_id(fs, node);
 	bool is_asker = id && strcmp(id, lock->holder.claim.id) == 0;
+	/* Whose a lock is that was taken past lockfs, nobody knows: the owner of the tree may act on it. */
+	uid_t uid = lock->foreign ? fs->options->uid : lock->holder.uid;
+	gid_t gid = lock->foreign ? fs->options->gid : lock->holder.gid;
 
 	return (struct stat){
 		.st_ino = path_inode(node->name.path),
 		.st_mode = LOCK_MODE,
 		.st_nlink = 1,
-		.st_uid = is_asker ? asker->uid : lock->holder.uid,
-		.st_gid = is_asker ? asker->gid : lock->holder.gid,
+		.st_uid = is_asker ? asker->uid : uid,
+		.st_gid = is_asker ? asker->gid : gid,
 		.st_size = (off_t)lock->content_size,
 		.st_blksize = LOCK_CONTENT_MAX,
 		.st_blocks = (blkcnt_t)((lock->content_size + BLOCK_SIZE - 1) / BLOCK_SIZE),

@@ -1,14 +1,32 @@
 #include "fs/file.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
+
+#include "backend/clock.h"
+
+/* When the backend could not say whether a watched holding is there, it is asked again so much later. */
+#define RETRY_MS 500
 
 struct holding {
 	uint64_t token;
 	bool ended;
+	bool watched;
+	bool has_recheck;
+	struct heap_item recheck;
 	struct file *files;
 	UT_hash_handle hh;
+	char key[];
+};
+
+/* A look at a watched holding that the backend was asked for. */
+struct check {
+	struct holdings *holdings;
+	uint64_t token;
+	char key[];
 };
 
 static struct holding *find(const struct holdings *holdings, uint64_t token)
@@ -19,16 +37,17 @@ static struct holding *find(const struct holdings *holdings, uint64_t token)
 	return holding;
 }
 
-static struct holding *find_or_make(struct holdings *holdings, uint64_t token)
+static struct holding *find_or_make(struct holdings *holdings, const char *key, uint64_t token)
 {
 	struct holding *holding = find(holdings, token);
 
 	if (holding)
 		return holding;
-	holding = calloc(1, sizeof(*holding));
+	holding = calloc(1, sizeof(*holding) + strlen(key) + 1);
 	if (!holding)
 		return NULL;
 	holding->token = token;
+	stpcpy(holding->key, key);
 	HASH_ADD(hh, holdings->by_token, token, sizeof(holding->token), holding);
 	if (!holding->hh.tbl) {
 		free(holding);
@@ -37,13 +56,139 @@ static struct holding *find_or_make(struct holdings *holdings, uint64_t token)
 	return holding;
 }
 
-struct file *file_open(struct holdings *holdings, uint64_t token, pid_t acquirer)
+/* Watching */
+
+static void cancel_recheck(struct holdings *holdings, struct holding *holding)
+{
+	if (holding->has_recheck)
+		heap_remove(&holdings->rechecks.heap, &holding->recheck);
+	holding->has_recheck = false;
+}
+
+static void recheck_in(struct holdings *holdings, struct holding *holding, int64_t ms)
+{
+	int64_t due_ns = boot_ns() + ms * NS_PER_MS;
+
+	cancel_recheck(holdings, holding);
+	holding->has_recheck = heap_insert(&holdings->rechecks.heap, &holding->recheck, due_ns) == 0;
+	deadlines_arm(&holdings->rechecks);
+}
+
+static void on_checked(void *ctx, int status, const struct entry *entry)
+{
+	struct check *check = ctx;
+	struct holding *holding = find(check->holdings, check->token);
+
+	if (holding && !holding->ended && status != -ESHUTDOWN) {
+		bool there = status == 0 && entry->kind == ENTRY_LOCK && entry->lock.token == check->token;
+
+		if (status < 0 && status != -ENOENT)
+			recheck_in(check->holdings, holding, RETRY_MS);
+		else if (!there)
+			holdings_end(check->holdings, check->token);
+		else if (entry->lock.remaining_ms != LEASE_NEVER)
+			recheck_in(check->holdings, holding, entry->lock.remaining_ms);
+	}
+	free(check);
+}
+
+static void check_holding(struct holdings *holdings, struct holding *holding)
+{
+	struct check *check = calloc(1, sizeof(*check) + strlen(holding->key) + 1);
+
+	if (!check) {
+		recheck_in(holdings, holding, RETRY_MS);
+		return;
+	}
+	check->holdings = holdings;
+	check->token = holding->token;
+	stpcpy(check->key, holding->key);
+	backend_read(holdings->backend, check->key, on_checked, check);
+}
+
+static void watch(struct holdings *holdings, struct holding *holding)
+{
+	if (holding->watched || holding->ended || holding->token == 0)
+		return;
+	holding->watched = true;
+	if (holdings->watched++ == 0)
+		backend_listen(holdings->backend, true);
+	check_holding(holdings, holding);
+}
+
+static void unwatch(struct holdings *holdings, struct holding *holding)
+{
+	cancel_recheck(holdings, holding);
+	if (!holding->watched)
+		return;
+	holding->watched = false;
+	if (--holdings->watched == 0 && holdings->backend)
+		backend_listen(holdings->backend, false);
+}
+
+static struct holding *holding_of_recheck(struct heap_item *item)
+{
+	return (struct holding *)((char *)item - offsetof(struct holding, recheck));
+}
+
+static void on_recheck(struct deadlines *rechecks)
+{
+	struct holdings *holdings = (struct holdings *)((char *)rechecks - offsetof(struct holdings, rechecks));
+	int64_t now_ns = boot_ns();
+	struct heap_item *first;
+
+	while ((first = heap_first(&rechecks->heap)) && first->due <= now_ns) {
+		struct holding *holding = holding_of_recheck(first);
+
+		cancel_recheck(holdings, holding);
+		check_holding(holdings, holding);
+	}
+	deadlines_arm(rechecks);
+}
+
+void holdings_recheck(struct holdings *holdings)
+{
+	struct holding *holding, *next;
+
+	HASH_ITER(hh, holdings->by_token, holding, next)
+		if (holding->watched && !holding->ended)
+			check_holding(holdings, holding);
+}
+
+int holdings_init(struct holdings *holdings, uv_loop_t *loop)
+{
+	int err;
+
+	*holdings = (struct holdings){ 0 };
+	err = deadlines_init(&holdings->rechecks, loop, on_recheck);
+	return err < 0 ? err : deadlines_start(&holdings->rechecks);
+}
+
+void holdings_stop(struct holdings *holdings)
+{
+	struct holding *holding, *next;
+
+	HASH_ITER(hh, holdings->by_token, holding, next)
+		unwatch(holdings, holding);
+	holdings->backend = NULL;
+	deadlines_close(&holdings->rechecks, NULL);
+}
+
+void holdings_free(struct holdings *holdings)
+{
+	while (holdings->by_token)
+		file_close(holdings, holdings->by_token->files);
+}
+
+/* Files */
+
+struct file *file_open(struct holdings *holdings, const char *key, uint64_t token, pid_t acquirer)
 {
 	struct file *file = calloc(1, sizeof(*file));
 
 	if (!file)
 		return NULL;
-	file->holding = find_or_make(holdings, token);
+	file->holding = find_or_make(holdings, key, token);
 	if (!file->holding) {
 		free(file);
 		return NULL;
@@ -59,12 +204,18 @@ void file_close(struct holdings *holdings, struct file *file)
 
 	DL_DELETE(holding->files, file);
 	if (!holding->files) {
+		unwatch(holdings, holding);
 		HASH_DELETE(hh, holdings->by_token, holding);
 		free(holding);
 	}
 	if (file->poll)
 		fuse_pollhandle_destroy(file->poll);
 	free(file);
+}
+
+bool file_has_ended(const struct file *file)
+{
+	return file->holding->ended;
 }
 
 static void keep_poll(struct file *file, struct fuse_pollhandle *handle)
@@ -74,11 +225,13 @@ static void keep_poll(struct file *file, struct fuse_pollhandle *handle)
 	file->poll = handle;
 }
 
-unsigned int file_poll(struct file *file, struct fuse_pollhandle *handle)
+unsigned int file_poll(struct holdings *holdings, struct file *file, struct fuse_pollhandle *handle)
 {
-	if (handle)
+	if (handle) {
 		keep_poll(file, handle);
-	if (file->holding->ended)
+		watch(holdings, file->holding);
+	}
+	if (file_has_ended(file))
 		return POLLERR | POLLHUP;
 	/* As of any regular file. */
 	return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
@@ -92,6 +245,7 @@ void holdings_end(struct holdings *holdings, uint64_t token)
 	if (!holding)
 		return;
 	holding->ended = true;
+	unwatch(holdings, holding);
 	DL_FOREACH(holding->files, file) {
 		if (!file->poll)
 			continue;
@@ -117,10 +271,4 @@ bool holdings_acquired_by(const struct holdings *holdings, uint64_t token, pid_t
 bool holdings_is_open(const struct holdings *holdings, uint64_t token)
 {
 	return find(holdings, token) != NULL;
-}
-
-void holdings_free(struct holdings *holdings)
-{
-	while (holdings->by_token)
-		file_close(holdings, holdings->by_token->files);
 }

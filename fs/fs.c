@@ -1,14 +1,36 @@
 #include "fs/fs.h"
 
 #include "backend/clock.h"
+#include "fs/log.h"
 
-int fs_init(struct fs *fs, const struct options *options)
+int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
 {
 	int err;
 
 	*fs = (struct fs){ .options = options, .mounted_ms = epoch_ns() / NS_PER_MS };
 	err = callers_init(&fs->callers, options->owner, options->mountpoint);
-	return err < 0 ? err : node_table_init(&fs->nodes);
+	if (err < 0)
+		return err;
+	err = node_table_init(&fs->nodes);
+	if (err < 0)
+		return err;
+	err = holdings_init(&fs->holdings, loop);
+	if (err < 0)
+		node_table_free(&fs->nodes);
+	return err;
+}
+
+void fs_attach(struct fs *fs, struct backend *backend)
+{
+	fs->backend = backend;
+	fs->holdings.backend = backend;
+}
+
+void fs_stop(struct fs *fs)
+{
+	holdings_stop(&fs->holdings);
+	backend_close(fs->backend);
+	fs->backend = NULL;
 }
 
 void fs_free(struct fs *fs)
@@ -25,4 +47,17 @@ void fs_on_event(void *ctx, const struct lock_event *event)
 
 	if (event_ends_holding(event))
 		holdings_end(&fs->holdings, event->token);
+}
+
+void fs_on_gap(void *ctx)
+{
+	struct fs *fs = ctx;
+
+	holdings_recheck(&fs->holdings);
+}
+
+void fs_on_notice(void *ctx, const char *line)
+{
+	(void)ctx;
+	log_line(LOG_WARNING, "%s", line);
 }

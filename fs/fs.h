@@ -27,14 +27,22 @@ struct fs {
 	bool answers;       /* the kernel has said hello */
 };
 
-/* Makes the file side of a mount; its backend is set by the caller. Returns 0 or a negative errno. */
-int fs_init(struct fs *fs, const struct options *options);
+/* Makes the file side of a mount. Returns 0 or a negative errno; then there is nothing to free. */
+int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options);
+
+/* Gives the mount the backend that was opened for it. */
+void fs_attach(struct fs *fs, struct backend *backend);
+
+/* Ends it: the backend answers what is under way. Accepts one without a backend. */
+void fs_stop(struct fs *fs);
 
 /* Frees it, when no request is under way any more. */
 void fs_free(struct fs *fs);
 
 /* What the backend tells of; `ctx` is the struct fs. */
 void fs_on_event(void *ctx, const struct lock_event *event);
+void fs_on_gap(void *ctx);
+void fs_on_notice(void *ctx, const char *line);
 
 extern const struct fuse_lowlevel_ops fs_ops;
 

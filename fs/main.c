@@ -32,35 +32,41 @@ static void on_started(void *ctx, int status, const char *problem)
 /* Opens and reaches the backend; returns 0, or -1 after a line was logged. */
 static int reach_backend(uv_loop_t *loop, struct fs *fs)
 {
+	const struct options *options = fs->options;
 	char problem[BACKEND_PROBLEM_MAX] = "";
+	struct backend *backend = NULL;
 	struct start start = { .answered = false };
 	struct backend_config config = {
 		.loop = loop,
-		.source = fs->options->source,
-		.namespace_ = fs->options->namespace_,
-		.timeout_ms = fs->options->timeout_ms,
+		.source = options->source,
+		.namespace_ = options->namespace_,
+		.password = options->password,
+		.cacert = options->cacert,
+		.cert = options->cert,
+		.key = options->key,
+		.scan = options->scan,
+		.timeout_ms = options->timeout_ms,
 		.on_event = fs_on_event,
+		.on_gap = fs_on_gap,
+		.on_notice = fs_on_notice,
 		.ctx = fs,
 	};
 
-	if (backend_open(&config, &fs->backend, problem) < 0) {
+	if (backend_open(&config, &backend, problem) < 0) {
 		log_line(LOG_ERR, "%s", problem);
 		return -1;
 	}
-	backend_start(fs->backend, on_started, &start);
+	fs_attach(fs, backend);
+	backend_start(backend, on_started, &start);
 	while (!start.answered)
 		uv_run(loop, UV_RUN_ONCE);
-	if (start.status < 0) {
-		backend_close(fs->backend);
-		return -1;
-	}
-	return 0;
+	return start.status;
 }
 
 /* Mounts and serves until the end. */
 static int serve(const struct options *options)
 {
-	struct fs fs = { 0 };
+	struct fs fs;
 	struct session *session = NULL;
 	uv_loop_t loop;
 	int status = EXIT_FAILURE;
@@ -70,25 +76,25 @@ static int serve(const struct options *options)
 		log_line(LOG_ERR, "cannot make an event loop: %s", uv_strerror(err));
 		return EXIT_FAILURE;
 	}
-	err = fs_init(&fs, options);
+	err = fs_init(&fs, &loop, options);
 	if (err < 0) {
 		log_line(LOG_ERR, "cannot start: %s", strerror(-err));
 		goto out;
 	}
-	if (reach_backend(&loop, &fs) < 0)
-		goto out;
-	session = session_start(&loop, &fs);
+	if (reach_backend(&loop, &fs) == 0)
+		session = session_start(&loop, &fs);
 	if (!session) {
-		backend_close(fs.backend);
-		goto out;
+		fs_stop(&fs);
+		goto out_fs;
 	}
 	uv_run(&loop, UV_RUN_DEFAULT);
 	if (session_free(session) == 0)
 		status = EXIT_SUCCESS;
-out:
+out_fs:
 	/* Whatever was closed on the way finishes here. */
 	uv_run(&loop, UV_RUN_DEFAULT);
 	fs_free(&fs);
+out:
 	uv_loop_close(&loop);
 	return status;
 }
@@ -107,6 +113,7 @@ int main(int argc, char **argv)
 		status = EXIT_USAGE;
 		break;
 	case OPTIONS_GO:
+		options_hide_secrets(argc, argv);
 		if (mountpoint_prepare(&options) == 0 && (options.foreground || daemon_begin() == 0))
 			status = serve(&options);
 		break;

@@ -25,7 +25,7 @@ static bool is_free_handle(const struct request *request)
 
 static void open_file(struct request *request)
 {
-	struct file *file = file_open(&request->fs->holdings, request->node->name.token, 0);
+	struct file *file = file_open(&request->fs->holdings, request->key, request->node->name.token, 0);
 
 	if (file)
 		request_reply_open(request, file);
@@ -91,6 +91,19 @@ void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	fuse_reply_err(req, 0);
 }
 
+/*
+ * A request on an open file of a holding; NULL: it was replied to. Once its end
+ * was told, it stays ended, also where the backend's clock is a little behind.
+ */
+static struct request *request_on_file(fuse_req_t req, fuse_ino_t ino, const struct fuse_file_info *info)
+{
+	if (file_has_ended(file_of(info))) {
+		fuse_reply_err(req, ESTALE);
+		return NULL;
+	}
+	return request_on_node(req, ino, info);
+}
+
 static void on_read(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
@@ -111,7 +124,7 @@ static void on_read(void *ctx, int status, const struct entry *entry)
 
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info)
 {
-	struct request *request = request_on_node(req, ino, info);
+	struct request *request = request_on_file(req, ino, info);
 
 	if (!request)
 		return;
@@ -141,7 +154,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
               struct fuse_file_info *info)
 {
 	enum { AT_END = -1 };
-	struct request *request = request_on_node(req, ino, info);
+	struct request *request = request_on_file(req, ino, info);
 
 	if (!request)
 		return;
@@ -166,7 +179,7 @@ static void on_fsync(void *ctx, int status, const struct entry *entry)
 
 void op_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *info)
 {
-	struct request *request = request_on_node(req, ino, info);
+	struct request *request = request_on_file(req, ino, info);
 
 	(void)only_data;
 	if (!request)
@@ -180,5 +193,5 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_in
 void op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle)
 {
 	(void)ino;
-	fuse_reply_poll(req, file_poll(file_of(info), handle));
+	fuse_reply_poll(req, file_poll(&fs_of(req)->holdings, file_of(info), handle));
 }

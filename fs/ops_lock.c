@@ -46,7 +46,7 @@ static void undo_acquire(struct request *request)
 static void reply_create(struct request *request, uint64_t token, const struct stat *attr)
 {
 	struct fs *fs = request->fs;
-	struct file *file = file_open(&fs->holdings, token, request->caller.process);
+	struct file *file = file_open(&fs->holdings, request->key, token, request->caller.process);
 	struct node *node = node_look_up(&fs->nodes, NODE_LOCK, request->node->name.view, token, request->key);
 	struct fuse_entry_param reply;
 	int err = -ENOMEM;

@@ -111,6 +111,9 @@ static int print_handle(const struct subject *subject, char *value, size_t size)
 
 	if (!subject->may_see_id)
 		return -ENODATA;
+	if (subject->lock->foreign)
+		return snprintf(value, size, WITH_NAME "/id=%s/%s", subject->lock->holder.claim.id,
+			subject->request->key);
 	duration_print(subject->lock->ttl_ms, ttl);
 	return snprintf(value, size, WITH_NAME "/id=%s,ttl=%s/%s", subject->lock->holder.claim.id, ttl,
 		subject->request->key);
@@ -165,24 +168,25 @@ struct attribute {
 	const char *name;
 	print_fn *print;
 	bool outlives; /* a descriptor of an ended holding still has it */
+	bool of_ours;  /* not known of a lock that was taken past lockfs */
 	bool settable;
 };
 
 static const struct attribute lock_attributes[] = {
 	{ .name = STATE_NAME, .print = print_state, .outlives = true },
 	{ .name = "user.lock.owner", .print = print_owner },
-	{ .name = "user.lock.ttl", .print = print_ttl, .settable = true },
+	{ .name = "user.lock.ttl", .print = print_ttl, .of_ours = true, .settable = true },
 	{ .name = "user.lock.remaining", .print = print_remaining },
-	{ .name = "user.lock.acquired", .print = print_acquired },
+	{ .name = "user.lock.acquired", .print = print_acquired, .of_ours = true },
 	{ .name = "user.lock.expires", .print = print_expires },
-	{ .name = "user.lock.token", .print = print_token },
+	{ .name = "user.lock.token", .print = print_token, .of_ours = true },
 	{ .name = "user.lock.key", .print = print_key, .outlives = true },
 	{ .name = "user.lock.id", .print = print_id },
 	{ .name = "user.lock.handle", .print = print_handle },
-	{ .name = "user.lock.host", .print = print_host },
-	{ .name = "user.lock.pid", .print = print_pid },
-	{ .name = "user.lock.uid", .print = print_uid },
-	{ .name = "user.lock.command", .print = print_command },
+	{ .name = "user.lock.host", .print = print_host, .of_ours = true },
+	{ .name = "user.lock.pid", .print = print_pid, .of_ours = true },
+	{ .name = "user.lock.uid", .print = print_uid, .of_ours = true },
+	{ .name = "user.lock.command", .print = print_command, .of_ours = true },
 	{ .name = "user.lock.waiters", .print = print_waiters },
 	{ .name = NULL },
 };
@@ -253,6 +257,8 @@ static int print_attribute(const struct attribute *attribute, const struct subje
 	int length;
 
 	if (!subject->dir && !subject->lock && !attribute->outlives)
+		return -ENODATA;
+	if (attribute->of_ours && subject->lock->foreign)
 		return -ENODATA;
 	length = attribute->print(subject, value, size);
 	return length < (int)size ? length : -ERANGE;

@@ -20,11 +20,12 @@
 /* Everything as it was written, before it is checked. */
 struct raw_options {
 	struct options *options;
-	char *namespace_, *ttl, *timeout, *owner, *id, *mode, *uid, *gid;
+	char *cacert, *cert, *key;
+	char *namespace_, *ttl, *timeout, *owner, *id, *mode, *uid, *gid, *password_file;
 	bool help, version, refused;
 };
 
-enum option_key { KEY_HELP = 1, KEY_VERSION, KEY_FOREGROUND, KEY_DEBUG, KEY_AUTO_UNMOUNT, KEY_ALLOW_OTHER, KEY_IGNORE };
+enum option_key { KEY_HELP = 1, KEY_VERSION, KEY_FOREGROUND, KEY_DEBUG, KEY_AUTO_UNMOUNT, KEY_ALLOW_OTHER, KEY_SCAN, KEY_IGNORE };
 
 #define RAW(template, member) { template, offsetof(struct raw_options, member), 0 }
 
@@ -37,6 +38,11 @@ static const struct fuse_opt option_table[] = {
 	RAW("mode=%s", mode),
 	RAW("uid=%s", uid),
 	RAW("gid=%s", gid),
+	RAW("password_file=%s", password_file),
+	RAW("cacert=%s", cacert),
+	RAW("cert=%s", cert),
+	RAW("key=%s", key),
+	FUSE_OPT_KEY("scan", KEY_SCAN),
 	FUSE_OPT_KEY("-h", KEY_HELP),
 	FUSE_OPT_KEY("--help", KEY_HELP),
 	FUSE_OPT_KEY("-V", KEY_VERSION),
@@ -81,6 +87,10 @@ static const char usage_text[] =
 	"\n"
 	"SOURCE\n"
 	"  memory:               locks inside this daemon\n"
+	"  redis://[[user]:password@]host[:port][/db]\n"
+	"                        locks in Redis or Valkey, shared by all mounts; rediss:// for TLS\n"
+	"  redis+unix:///path/to.sock[?db=N]\n"
+	"                        the same over a socket\n"
 	"\n"
 	"options\n"
 	"  -f                    stay in the foreground\n"
@@ -92,6 +102,9 @@ static const char usage_text[] =
 	"  -o id=ID              every caller of this mount is the holder ID\n"
 	"  -o timeout=DURATION   how long the backend may take to answer (2s)\n"
 	"  -o mode= uid= gid=    of the root directory\n"
+	"  -o password_file=FILE the backend's password; or LOCKFS_REDIS_PASSWORD in the environment\n"
+	"  -o cacert= cert= key= files for TLS: who signs the server, our certificate and its key\n"
+	"  -o scan               ls shows locks that other Redis clients took, too (slow)\n"
 	"  -o ro                 look, and change nothing\n"
 	"  -o allow_other        other users may use the mount too\n"
 	"\n"
@@ -158,6 +171,9 @@ static int take_option(void *data, const char *argument, int key, struct fuse_ar
 	case KEY_AUTO_UNMOUNT:
 		raw->options->auto_unmount = true;
 		return 1;
+	case KEY_SCAN:
+		raw->options->scan = true;
+		return 0;
 	case KEY_ALLOW_OTHER:
 		raw->options->allow_other = true;
 		return 1;
@@ -210,12 +226,58 @@ static void check_owner(struct raw_options *raw)
 	refuse(raw, "owner=%s: it is one of session, process, user, mount", raw->owner);
 }
 
+/* Hands over what was read as it is. */
+static void take_text(char **from, char **to)
+{
+	*to = *from;
+	*from = NULL;
+}
+
 static void check_id(struct raw_options *raw)
 {
 	if (raw->id && (!*raw->id || strlen(raw->id) > LOCK_ID_MAX || strpbrk(raw->id, "/,")))
 		refuse(raw, "id=%s: an id has 1 to 128 bytes and neither '/' nor ','", raw->id);
-	raw->options->id = raw->id;
-	raw->id = NULL;
+	take_text(&raw->id, &raw->options->id);
+}
+
+static void check_files(struct raw_options *raw)
+{
+	struct options *options = raw->options;
+
+	take_text(&raw->cacert, &options->cacert);
+	take_text(&raw->cert, &options->cert);
+	take_text(&raw->key, &options->key);
+	if (!options->cert != !options->key)
+		refuse(raw, "%s", "cert= and key= go together");
+}
+
+/* The first line of a file; NULL after a line was logged. */
+static char *read_first_line(struct raw_options *raw, const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t size = 0;
+
+	if (!file || getline(&line, &size, file) < 0) {
+		refuse(raw, "password_file=%s cannot be read, or is empty", path);
+		free(line);
+		line = NULL;
+	} else {
+		line[strcspn(line, "\r\n")] = '\0';
+	}
+	if (file)
+		fclose(file);
+	return line;
+}
+
+static void check_password(struct raw_options *raw)
+{
+	const char *from_environment = getenv("LOCKFS_REDIS_PASSWORD");
+
+	if (raw->password_file)
+		raw->options->password = read_first_line(raw, raw->password_file);
+	else if (from_environment && *from_environment && !(raw->options->password = strdup(from_environment)))
+		refuse(raw, "%s", strerror(ENOMEM));
 }
 
 /* Reads a whole number in `base` up to `most`; `fallback` where there is none. */
@@ -251,7 +313,7 @@ static void check_root(struct raw_options *raw)
 
 /* Values that libfuse takes need no check here; the rest is looked at in this order. */
 static void (*const checks[])(struct raw_options *) = {
-	check_namespace, check_ttl, check_timeout, check_owner, check_id, check_root,
+	check_namespace, check_ttl, check_timeout, check_owner, check_id, check_root, check_files, check_password,
 };
 
 static void check_all(struct raw_options *raw)
@@ -262,15 +324,65 @@ static void check_all(struct raw_options *raw)
 		checks[i](raw);
 }
 
+/* Where the password of a SOURCE stands, `://user:PASSWORD@`; NULL: it has none. */
+static char *find_password(char *source, size_t *ret_length)
+{
+	char *start = strstr(source, "://");
+	char *end = start ? strrchr(start, '@') : NULL;
+
+	if (!end)
+		return NULL;
+	start = memchr(start + 3, ':', (size_t)(end - start - 3));
+	if (!start)
+		return NULL;
+	*ret_length = (size_t)(end - start - 1);
+	return start + 1;
+}
+
+/* Does an option begin at `at`, within an argument: `id=…`, `-oid=…`, `-o ttl=1m,id=…`? */
+static bool begins_option(const char *argument, const char *at)
+{
+	return at == argument || at[-1] == ',' || (at == argument + 2 && strncmp(argument, "-o", 2) == 0);
+}
+
+void options_hide_secrets(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		size_t length;
+		char *password = find_password(argv[i], &length);
+
+		if (password)
+			memset(password, '*', length);
+		for (char *id = argv[i]; (id = strstr(id, "id=")); id += strlen("id="))
+			if (begins_option(argv[i], id))
+				memset(id + strlen("id="), '*', strcspn(id + strlen("id="), ","));
+	}
+}
+
+/* SOURCE as everybody may see it, in /proc/mounts. The caller frees it. */
+static char *public_name(const char *source)
+{
+	char *name = strdup(source);
+	size_t length;
+	char *password = name ? find_password(name, &length) : NULL;
+
+	if (password)
+		memmove(password - 1, password + length, strlen(password + length) + 1);
+	return name;
+}
+
 /* What every mount of ours has: a name and type for /proc/mounts, and the kernel's checks of permissions. */
 static int add_own_fuse_options(struct options *options)
 {
+	char *source = public_name(options->source);
 	char *name = NULL;
 	char *text = NULL;
 	int err = -1;
 
-	if (asprintf(&name, "fsname=%s", options->source) < 0)
+	if (!source || asprintf(&name, "fsname=%s", source) < 0) {
+		free(source);
 		return -1;
+	}
 	/* They stand before the user's own, so that theirs win. */
 	if (fuse_opt_add_opt(&text, "default_permissions,subtype=lockfs") == 0 &&
 		fuse_opt_add_opt_escaped(&text, name) == 0 &&
@@ -279,6 +391,7 @@ static int add_own_fuse_options(struct options *options)
 		err = 0;
 	free(text);
 	free(name);
+	free(source);
 	return err;
 }
 
@@ -292,6 +405,10 @@ static void raw_free(struct raw_options *raw)
 	free(raw->mode);
 	free(raw->uid);
 	free(raw->gid);
+	free(raw->password_file);
+	free(raw->cacert);
+	free(raw->cert);
+	free(raw->key);
 }
 
 enum options_verdict options_parse(int argc, char **argv, struct options *options)
@@ -325,6 +442,12 @@ out:
 
 void options_free(struct options *options)
 {
+	if (options->password)
+		explicit_bzero(options->password, strlen(options->password));
+	free(options->password);
+	free(options->cacert);
+	free(options->cert);
+	free(options->key);
 	free(options->source);
 	free(options->mountpoint);
 	free(options->namespace_);

@@ -12,6 +12,9 @@ enum owner_kind { OWNER_SESSION, OWNER_PROCESS, OWNER_USER, OWNER_MOUNT };
 
 struct options {
 	char *source;
+	char *password; /* of the backend, NULL: none beside SOURCE */
+	char *cacert, *cert, *key; /* files for TLS, or NULL */
+	bool scan;      /* `ls` shows locks taken past lockfs too */
 	char *mountpoint; /* absolute, without links */
 	char *namespace_;
 	char *id; /* the given id of the whole mount, or NULL */
@@ -36,6 +39,10 @@ enum options_verdict {
 
 /* Fills in `options`, which options_free() frees whatever the verdict. */
 enum options_verdict options_parse(int argc, char **argv, struct options *options);
+
+/* Takes passwords and ids out of what ps(1) shows. `argv` is that of main(), after it was parsed. */
+void options_hide_secrets(int argc, char **argv);
+
 void options_free(struct options *options);
 
 #endif

@@ -33,7 +33,7 @@ static void session_end(struct session *session)
 	if (session->ended)
 		return;
 	session->ended = true;
-	backend_close(session->fs->backend);
+	fs_stop(session->fs);
 	uv_close((uv_handle_t *)&session->poll, NULL);
 	for (size_t i = 0; i < SIGNAL_COUNT; i++)
 		uv_close((uv_handle_t *)&session->signals[i], NULL);

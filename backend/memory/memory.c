@@ -8,14 +8,14 @@
 #include <string.h>
 
 #include "backend/clock.h"
-#include "backend/memory/leases.h"
+#include "backend/deadlines.h"
 #include "backend/memory/tree.h"
 #include "backend/registry.h"
 
 struct memory_backend {
 	struct backend base;
 	struct mem_tree tree;
-	struct leases leases;
+	struct deadlines leases;
 	uint64_t last_token;
 	void (*on_event)(void *ctx, const struct lock_event *event);
 	void *ctx;
@@ -26,7 +26,7 @@ static struct memory_backend *memory_of(struct backend *backend)
 	return (struct memory_backend *)backend;
 }
 
-static struct memory_backend *memory_of_leases(struct leases *leases)
+static struct memory_backend *memory_of_leases(struct deadlines *leases)
 {
 	return (struct memory_backend *)((char *)leases - offsetof(struct memory_backend, leases));
 }
@@ -89,10 +89,10 @@ static int64_t expire_due(struct memory_backend *memory)
 	return now_ns;
 }
 
-static void on_due(struct leases *leases)
+static void on_due(struct deadlines *leases)
 {
 	expire_due(memory_of_leases(leases));
-	leases_arm(leases);
+	deadlines_arm(leases);
 }
 
 /* The lock at `key` if it is the holding meant by `token`: 0, -ENOENT, or -EISDIR. */
@@ -185,7 +185,7 @@ static struct mem_lock *grant(struct memory_backend *memory, struct mem_dir *par
 	lock->token = next_token(memory);
 	lock->acquired_ms = epoch_ns() / NS_PER_MS;
 	lock->refreshed_ms = lock->acquired_ms;
-	leases_arm(&memory->leases);
+	deadlines_arm(&memory->leases);
 	return lock;
 }
 
@@ -296,7 +296,7 @@ static int try_refresh(struct memory_backend *memory, const char *key, const str
 		lock->ttl_ms = ttl_ms;
 	heap_move(&memory->leases.heap, &lock->lease, lease_end(now_ns, lock->ttl_ms));
 	lock->refreshed_ms = epoch_ns() / NS_PER_MS;
-	leases_arm(&memory->leases);
+	deadlines_arm(&memory->leases);
 	tell(memory, EVENT_REFRESHED, key, lock);
 	return 0;
 }
@@ -331,6 +331,13 @@ static void memory_read(struct backend *backend, const char *key, backend_entry_
 		entry.dir.default_ttl_ms = default_ttl((const struct mem_dir *)found);
 	}
 	done(ctx, 0, &entry);
+}
+
+static void memory_listen(struct backend *backend, bool wanted)
+{
+	/* There is one mount, and it is always told. */
+	(void)backend;
+	(void)wanted;
 }
 
 /* Gives the content another size; what is new is zero. */
@@ -564,7 +571,7 @@ static int memory_open(const struct backend_config *config, struct backend **ret
 	err = tree_init(&memory->tree);
 	if (err < 0)
 		goto fail;
-	err = leases_init(&memory->leases, config->loop, on_due);
+	err = deadlines_init(&memory->leases, config->loop, on_due);
 	if (err < 0)
 		goto fail;
 	memory->base.ops = &memory_backend_ops;
@@ -582,7 +589,7 @@ fail:
 
 static void memory_start(struct backend *backend, backend_started *started, void *ctx)
 {
-	int err = leases_start(&memory_of(backend)->leases);
+	int err = deadlines_start(&memory_of(backend)->leases);
 
 	started(ctx, err, err < 0 ? "cannot watch the timer of leases" : NULL);
 }
@@ -597,11 +604,13 @@ static void memory_close(struct backend *backend)
 	struct memory_backend *memory = memory_of(backend);
 
 	tree_free(&memory->tree);
-	leases_close(&memory->leases, on_closed);
+	deadlines_close(&memory->leases, on_closed);
 }
 
+static const char *const schemes[] = { "memory", NULL };
+
 const struct backend_ops memory_backend_ops = {
-	.scheme = "memory",
+	.schemes = schemes,
 	.open = memory_open,
 	.start = memory_start,
 	.close = memory_close,
@@ -609,6 +618,7 @@ const struct backend_ops memory_backend_ops = {
 	.cancel = memory_cancel,
 	.release = memory_release,
 	.refresh = memory_refresh,
+	.listen = memory_listen,
 	.read = memory_read,
 	.write = memory_write,
 	.truncate = memory_truncate,

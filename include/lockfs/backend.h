@@ -15,10 +15,11 @@
  *   NUL; the root directory is "". The caller has checked their lengths.
  * - `status` is 0 or a negative errno. Beside those named with a call, each can
  *   end with -EHOSTDOWN (the backend cannot be reached), -ETIMEDOUT (asked, but
- *   no answer came within `timeout_ms`), -ENOMEM, -EIO (the backend refused or
- *   answered nonsense) and -ESHUTDOWN (backend_close() was called). None but
- *   -ETIMEDOUT leaves open whether the step was taken; an acquisition whose
- *   answer was lost is undone by the backend as soon as it can.
+ *   no answer came, within `timeout_ms` or before the connection broke), -ENOMEM,
+ *   -ESHUTDOWN (backend_close() was called), and where the backend refuses
+ *   -EACCES, -EROFS, -ENOSPC or -EIO. None but -ETIMEDOUT and -ESHUTDOWN leaves
+ *   open whether the step was taken; an acquisition whose answer was lost is
+ *   undone by the backend as soon as it can.
  * - A status other than 0 changed nothing.
  * - A lock whose lease has passed does not exist: it answers like a free one.
  */
@@ -43,14 +44,25 @@ struct backend_config {
 	struct uv_loop_s *loop;
 	const char *source;       /* `memory:`, `redis://…` */
 	const char *namespace_;
+	const char *password;     /* NULL: the one in `source`, if any */
+	const char *cacert;       /* for TLS: files, or NULL */
+	const char *cert;
+	const char *key;
+	bool scan;                /* list() finds locks taken past lockfs too, at whatever cost */
 	int64_t timeout_ms;       /* the longest that a call may take */
 
 	/*
-	 * Told of everything that happens to locks, in the order in which it
-	 * happened to each key. May be called within any call, so it must call
-	 * no backend function itself.
+	 * Told of what happens to locks, in the order in which it happened to
+	 * each key. May be called within any call, so it must call no backend
+	 * function itself but listen().
 	 */
 	void (*on_event)(void *ctx, const struct lock_event *event);
+
+	/* Events may have been missed: what they were listened for is to be read again. */
+	void (*on_gap)(void *ctx);
+
+	/* One line that people should know, such as a backend that is lost or back. */
+	void (*on_notice)(void *ctx, const char *line);
 	void *ctx;
 };
 
@@ -112,7 +124,7 @@ struct acquisition {
 };
 
 struct backend_ops {
-	const char *scheme; /* what stands before the colon of a SOURCE it serves */
+	const char *const *schemes; /* what stands before the colon of a SOURCE it serves; NULL ends them */
 
 	/*
 	 * Makes a backend from its SOURCE without reaching out. Returns 0 and
@@ -162,6 +174,13 @@ struct backend_ops {
 	 */
 	void (*refresh)(struct backend *backend, const char *key, const struct lock_claim *claim,
 	                uint64_t token, int64_t ttl_ms, backend_lock_done *done, void *ctx);
+
+	/*
+	 * From now on events of all mounts are told (true), or none need be
+	 * (false, the start). Once they are, on_gap tells that what came before
+	 * was missed. A backend of one mount may tell all of them always.
+	 */
+	void (*listen)(struct backend *backend, bool wanted);
 
 	/* What stands at a path: 0 and the entry, or -ENOENT. */
 	void (*read)(struct backend *backend, const char *key, backend_entry_done *done, void *ctx);
@@ -246,6 +265,11 @@ static inline void backend_refresh(struct backend *b, const char *key, const str
                                    uint64_t token, int64_t ttl_ms, backend_lock_done *done, void *ctx)
 {
 	b->ops->refresh(b, key, claim, token, ttl_ms, done, ctx);
+}
+
+static inline void backend_listen(struct backend *b, bool wanted)
+{
+	b->ops->listen(b, wanted);
 }
 
 static inline void backend_read(struct backend *b, const char *key, backend_entry_done *done, void *ctx)

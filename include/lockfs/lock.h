@@ -59,6 +59,7 @@ struct lock {
 	int64_t refreshed_ms; /* likewise; acquired_ms where never refreshed */
 	int64_t expires_ms;   /* likewise, or LEASE_NEVER */
 	uint64_t token;       /* the fencing token, never 0; it names this holding */
+	bool foreign;         /* taken past lockfs: key, id and lease are all that is known, the token is made up */
 	uint64_t waiters;     /* on all mounts */
 	const char *content;  /* not NUL-terminated */
 	size_t content_size;

@@ -1,0 +1,69 @@
+#include "backend/deadlines.h"
+
+#include <errno.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "backend/clock.h"
+
+static void on_timer(uv_poll_t *poll, int status, int events)
+{
+	struct deadlines *deadlines = poll->data;
+	uint64_t expirations;
+
+	(void)status;
+	(void)events;
+	/* EAGAIN says that it was set anew since: then it is not due, and nothing is taken out. */
+	if (read(deadlines->timer_fd, &expirations, sizeof(expirations)) == sizeof(expirations))
+		deadlines->armed_ns = 0;
+	deadlines->on_due(deadlines);
+}
+
+int deadlines_init(struct deadlines *deadlines, uv_loop_t *loop, void (*on_due)(struct deadlines *deadlines))
+{
+	int err;
+
+	*deadlines = (struct deadlines){ .on_due = on_due };
+	deadlines->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (deadlines->timer_fd < 0)
+		return -errno;
+	err = uv_poll_init(loop, &deadlines->poll, deadlines->timer_fd);
+	if (err < 0) {
+		close(deadlines->timer_fd);
+		return err;
+	}
+	deadlines->poll.data = deadlines;
+	return 0;
+}
+
+int deadlines_start(struct deadlines *deadlines)
+{
+	return uv_poll_start(&deadlines->poll, UV_READABLE, on_timer);
+}
+
+void deadlines_arm(struct deadlines *deadlines)
+{
+	const struct heap_item *first = heap_first(&deadlines->heap);
+
+	/*
+	 * A timer that is early costs one look; so a deadline that is added
+	 * and taken out again, the common case of a lease, costs no system call each time.
+	 */
+	if (!first || (deadlines->armed_ns && deadlines->armed_ns <= first->due))
+		return;
+
+	struct itimerspec at = {
+		.it_value = { .tv_sec = first->due / NS_PER_S, .tv_nsec = first->due % NS_PER_S },
+	};
+	if (timerfd_settime(deadlines->timer_fd, TFD_TIMER_ABSTIME, &at, NULL) == 0)
+		deadlines->armed_ns = first->due;
+}
+
+void deadlines_close(struct deadlines *deadlines, uv_close_cb closed)
+{
+	uv_poll_stop(&deadlines->poll);
+	close(deadlines->timer_fd);
+	deadlines->timer_fd = -1;
+	heap_free(&deadlines->heap);
+	uv_close((uv_handle_t *)&deadlines->poll, closed);
+}

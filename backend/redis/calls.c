@@ -1,0 +1,623 @@
+#include "backend/redis/calls.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "backend/clock.h"
+#include "backend/redis/errors.h"
+#include "backend/redis/reply.h"
+
+#define KEEPALIVE_MS 30000
+
+/* A refusal of the same kind is told once in this time. */
+#define NOTICE_PAUSE_NS (10 * NS_PER_S)
+
+/* An attempt at connecting may take this long at the most, so that a server that is back is found soon. */
+#define ATTEMPT_MAX_MS 1000
+
+#define CLIENT_ADDRESS_MAX 160
+
+/* An acquisition whose answer was lost: the server is asked to take it back. */
+struct undo {
+	struct calls *calls;
+	struct undo *prev, *next;
+	bool under_way;
+	char nonce[33];
+	char key[];
+};
+
+struct calls {
+	struct backend_config config; /* its texts are the backend's */
+	const struct redis_source *source;
+	struct connection *connection;
+	struct call *under_way; /* in the order of their deadlines */
+	struct undo *undos;
+	uv_timer_t deadline;  /* of the first call */
+	uv_timer_t keepalive;
+	bool ping_unanswered;
+	int64_t last_sent_ns;
+	bool closing;
+	bool was_up;
+	bool outage_told;
+	unsigned int users; /* of this memory: two timers and the connection */
+	void (*freed)(void *ctx);
+	void *ctx;
+
+	backend_started *started; /* NULL once it was told */
+	void *started_ctx;
+
+	/* Setting a connection up */
+	unsigned int setup_replies; /* still wanted */
+	char client_id[CALL_NUMBER_MAX]; /* ours on the present or last connection; "" before the first */
+	char client_address[CLIENT_ADDRESS_MAX];
+	char shas[SCRIPT_COUNT][SCRIPT_SHA_SIZE + 1];
+
+	const struct server_error *last_refusal;
+	int64_t last_refusal_ns;
+};
+
+/* The server counts leases in whole milliseconds, and so do we. */
+static int64_t age_in_ms(int64_t since_ns)
+{
+	return (boot_ns() - since_ns) / NS_PER_MS;
+}
+
+static void notice(const struct calls *calls, const char *line)
+{
+	if (calls->config.on_notice)
+		calls->config.on_notice(calls->config.ctx, line);
+}
+
+/* The end of a call */
+
+static void arm_deadline(struct calls *calls);
+
+static void undo_later(struct call *call)
+{
+	struct undo *undo = calloc(1, sizeof(*undo) + strlen(call->key) + 1);
+
+	if (!undo) {
+		notice(call->calls, "no memory to undo a lock whose answer was lost: it stays until its lease ends");
+		return;
+	}
+	undo->calls = call->calls;
+	stpcpy(undo->nonce, call->nonce);
+	stpcpy(undo->key, call->key);
+	DL_APPEND(call->calls->undos, undo);
+}
+
+static void finish(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	struct calls *calls = call->calls;
+
+	DL_DELETE(calls->under_way, call);
+	if (!reply && call->sent && *call->nonce)
+		undo_later(call);
+	call->done(call, status, reply, age_ms);
+	free(call);
+	arm_deadline(calls);
+}
+
+static void finish_waiting(struct calls *calls, int status)
+{
+	struct call *call, *next;
+
+	DL_FOREACH_SAFE(calls->under_way, call, next)
+		if (!call->sent)
+			finish(call, status, NULL, 0);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+	struct calls *calls = timer->data;
+	int64_t now_ns = boot_ns();
+	struct call *first;
+	char problem[BACKEND_PROBLEM_MAX];
+
+	while ((first = calls->under_way) && first->deadline_ns <= now_ns) {
+		if (!first->sent) {
+			finish(first, -EHOSTDOWN, NULL, 0);
+			continue;
+		}
+		/* Answers come in order: with this one, all behind it are late. */
+		snprintf(problem, sizeof(problem), "%s does not answer", calls->source->name);
+		connection_drop(calls->connection, -ETIMEDOUT, problem);
+	}
+	arm_deadline(calls);
+}
+
+static void arm_deadline(struct calls *calls)
+{
+	int64_t left_ms;
+
+	if (calls->closing)
+		return;
+	if (!calls->under_way) {
+		uv_timer_stop(&calls->deadline);
+		return;
+	}
+	if (uv_is_active((uv_handle_t *)&calls->deadline))
+		return; /* for an earlier call; it will be looked at again then */
+	left_ms = (calls->under_way->deadline_ns - boot_ns()) / NS_PER_MS + 1;
+	uv_update_time(calls->config.loop);
+	uv_timer_start(&calls->deadline, on_deadline, left_ms > 0 ? (uint64_t)left_ms : 0, 0);
+}
+
+/* Sending */
+
+static void on_reply(redisAsyncContext *context, void *data, void *ctx);
+
+/* By name, or with `with_text` by text, which the server then keeps. */
+static int send_script(struct call *call, bool with_text)
+{
+	struct calls *calls = call->calls;
+	const char *argv[CALL_ARGUMENTS_MAX + 4];
+	size_t lengths[CALL_ARGUMENTS_MAX + 4];
+	char *text = NULL;
+	int argc = 0;
+	int err;
+
+	if (with_text && asprintf(&text, "%s%s", script_common_text, script_text(call->script)) < 0)
+		return -ENOMEM;
+	argv[argc++] = with_text ? "EVAL" : "EVALSHA";
+	argv[argc++] = with_text ? text : calls->shas[call->script];
+	argv[argc++] = "1";
+	argv[argc++] = call->lock_key;
+	for (int i = 0; i < argc; i++)
+		lengths[i] = strlen(argv[i]);
+	for (int i = 0; i < call->argument_count; i++, argc++) {
+		argv[argc] = call->arguments[i];
+		lengths[argc] = call->lengths[i];
+	}
+	call->sent_ns = boot_ns();
+	calls->last_sent_ns = call->sent_ns;
+	err = connection_send(calls->connection, on_reply, call, argc, argv, lengths);
+	call->sent = err == 0;
+	free(text);
+	return err;
+}
+
+static void send_or_finish(struct call *call, bool with_text)
+{
+	int err = send_script(call, with_text);
+
+	if (err < 0)
+		finish(call, err, NULL, 0);
+}
+
+/* A refusal by the server: told to people, but not again and again. */
+static void tell_refusal(struct calls *calls, const struct server_error *error, const char *text)
+{
+	int64_t now_ns = boot_ns();
+	char line[BACKEND_PROBLEM_MAX];
+
+	if (error == calls->last_refusal && now_ns - calls->last_refusal_ns < NOTICE_PAUSE_NS)
+		return;
+	calls->last_refusal = error;
+	calls->last_refusal_ns = now_ns;
+	server_error_print(calls->source->name, text, line, sizeof(line));
+	notice(calls, line);
+}
+
+static void on_refusal(struct call *call, const char *text)
+{
+	struct calls *calls = call->calls;
+	const struct server_error *error;
+	char line[BACKEND_PROBLEM_MAX];
+
+	/* A server that forgot its scripts did nothing yet. */
+	if (strncmp(text, "NOSCRIPT", strlen("NOSCRIPT")) == 0) {
+		send_or_finish(call, true);
+		return;
+	}
+	error = server_error_find(text);
+	tell_refusal(calls, error, text);
+	server_error_print(calls->source->name, text, line, sizeof(line));
+	call->sent = false; /* it was answered: nothing was done, and nothing is to be undone */
+	finish(call, error->status, NULL, 0);
+	if (error->passing)
+		connection_drop(calls->connection, error->status, line);
+}
+
+static void on_reply(redisAsyncContext *context, void *data, void *ctx)
+{
+	struct call *call = ctx;
+	const redisReply *reply = data;
+
+	(void)context;
+	if (!reply)
+		finish(call, call->calls->closing ? -ESHUTDOWN : -ETIMEDOUT, NULL, 0);
+	else if (reply->type == REDIS_REPLY_ERROR)
+		on_refusal(call, reply->str);
+	else
+		finish(call, reply_status(reply), reply, age_in_ms(call->sent_ns));
+}
+
+struct call *call_new(struct calls *calls, enum script script, const char *key)
+{
+	const char *namespace_ = calls->config.namespace_;
+	struct call *call = calloc(1, sizeof(*call) + strlen(namespace_) + 1 + strlen(key) + 1);
+
+	if (!call)
+		return NULL;
+	call->calls = calls;
+	call->script = script;
+	call->key = key;
+	stpcpy(stpcpy(stpcpy(call->lock_key, namespace_), ":"), key);
+	call_add_text(call, namespace_);
+	call_add_text(call, key);
+	return call;
+}
+
+void call_add_bytes(struct call *call, const void *data, size_t size)
+{
+	call->arguments[call->argument_count] = data;
+	call->lengths[call->argument_count++] = size;
+}
+
+void call_add_text(struct call *call, const char *text)
+{
+	call_add_bytes(call, text ? text : "", text ? strlen(text) : 0);
+}
+
+void call_add_number(struct call *call, int64_t number)
+{
+	char *text = call->numbers[call->argument_count];
+
+	snprintf(text, CALL_NUMBER_MAX, "%" PRId64, number);
+	call_add_text(call, text);
+}
+
+void call_start(struct call *call)
+{
+	struct calls *calls = call->calls;
+
+	call->deadline_ns = boot_ns() + calls->config.timeout_ms * NS_PER_MS;
+	DL_APPEND(calls->under_way, call);
+	arm_deadline(calls);
+	if (connection_is_up(calls->connection))
+		send_or_finish(call, false);
+	else if (calls->closing)
+		finish(call, -ESHUTDOWN, NULL, 0);
+	else if (!connection_has_hope(calls->connection))
+		finish(call, -EHOSTDOWN, NULL, 0);
+}
+
+/* Undoing */
+
+static void on_undone(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	struct undo *undo = call->ctx;
+
+	(void)status;
+	(void)age_ms;
+	undo->under_way = false;
+	if (!reply)
+		return; /* it is tried again on the next connection */
+	DL_DELETE(undo->calls->undos, undo);
+	free(undo);
+}
+
+static void send_undos(struct calls *calls)
+{
+	struct undo *undo, *next;
+
+	DL_FOREACH_SAFE(calls->undos, undo, next) {
+		struct call *call = undo->under_way ? NULL : call_new(calls, SCRIPT_UNDO, undo->key);
+
+		if (!call)
+			continue;
+		undo->under_way = true;
+		call->done = on_undone;
+		call->ctx = undo;
+		call_add_text(call, undo->nonce);
+		call_start(call);
+	}
+}
+
+/* Setting a connection up */
+
+static void become_useful(struct calls *calls)
+{
+	struct call *call, *next;
+	backend_started *started = calls->started;
+
+	connection_settled(calls->connection);
+	if (calls->outage_told) {
+		char line[BACKEND_PROBLEM_MAX];
+
+		snprintf(line, sizeof(line), "%s is reached again", calls->source->name);
+		notice(calls, line);
+	}
+	calls->outage_told = false;
+	calls->was_up = true;
+	send_undos(calls);
+	DL_FOREACH_SAFE(calls->under_way, call, next)
+		if (!call->sent)
+			send_or_finish(call, false);
+	calls->started = NULL;
+	if (started)
+		started(calls->started_ctx, 0, NULL);
+}
+
+/* Reads ` name=value` of CLIENT INFO; false where it is not there or does not fit. */
+static bool read_client_field(const char *info, const char *name, char *value, size_t size)
+{
+	const char *at = info;
+	size_t length;
+
+	while ((at = strstr(at, name)) && at != info && at[-1] != ' ')
+		at++;
+	if (!at)
+		return false;
+	at += strlen(name);
+	length = strcspn(at, " \n");
+	if (length >= size)
+		return false;
+	memcpy(value, at, length);
+	value[length] = '\0';
+	return true;
+}
+
+static void on_setup_reply(struct calls *calls, const redisReply *reply)
+{
+	char problem[BACKEND_PROBLEM_MAX];
+
+	if (!reply || connection_is_up(calls->connection) || calls->setup_replies == 0)
+		return; /* a loss is told elsewhere, and one refusal is enough */
+	if (reply->type == REDIS_REPLY_ERROR) {
+		server_error_print(calls->source->name, reply->str, problem, sizeof(problem));
+		calls->setup_replies = 0;
+		connection_drop(calls->connection, server_error_find(reply->str)->status, problem);
+		return;
+	}
+	if (--calls->setup_replies == 0)
+		become_useful(calls);
+}
+
+static void on_plain_setup(redisAsyncContext *context, void *reply, void *ctx)
+{
+	(void)context;
+	on_setup_reply(ctx, reply);
+}
+
+static void on_client_info(redisAsyncContext *context, void *data, void *ctx)
+{
+	struct calls *calls = ctx;
+	const redisReply *reply = data;
+
+	(void)context;
+	if (reply && reply->type != REDIS_REPLY_ERROR && reply->str &&
+		(!read_client_field(reply->str, "id=", calls->client_id, sizeof(calls->client_id)) ||
+			!read_client_field(reply->str, "addr=", calls->client_address,
+				sizeof(calls->client_address))))
+		*calls->client_id = '\0';
+	on_setup_reply(calls, reply);
+}
+
+static void on_loaded(redisAsyncContext *context, void *data, void *ctx)
+{
+	struct calls *calls = ctx;
+	const redisReply *reply = data;
+
+	(void)context;
+	/* The replies come in the order of the scripts, and they are the last of the setting up. */
+	if (reply && reply->type == REDIS_REPLY_STRING && reply->len == SCRIPT_SHA_SIZE && calls->setup_replies > 0 &&
+		calls->setup_replies <= SCRIPT_COUNT)
+		stpcpy(calls->shas[SCRIPT_COUNT - calls->setup_replies], reply->str);
+	on_setup_reply(calls, reply);
+}
+
+static int setup_send(struct calls *calls, redisCallbackFn *callback, int argc, const char **argv)
+{
+	size_t lengths[8];
+
+	for (int i = 0; i < argc; i++)
+		lengths[i] = strlen(argv[i]);
+	calls->setup_replies++;
+	return connection_send(calls->connection, callback, calls, argc, argv, lengths);
+}
+
+/*
+ * What is left of the connection before must not act any more, as its calls
+ * were answered: the server is asked to end it. The address stands beside the
+ * number because a server that was restarted counts anew. Before the first
+ * connection, nobody is meant.
+ */
+static int send_kill(struct calls *calls)
+{
+	const char *argv[] = { "CLIENT", "KILL", "ID", "9223372036854775807", "ADDR", "0.0.0.0:0" };
+
+	if (*calls->client_id) {
+		argv[3] = calls->client_id;
+		argv[5] = calls->client_address;
+	}
+	return setup_send(calls, on_plain_setup, 6, argv);
+}
+
+static int send_hello(struct calls *calls)
+{
+	const char *namespace_ = calls->config.namespace_;
+	char *text = NULL;
+	char *key = NULL;
+	int err = -ENOMEM;
+
+	if (asprintf(&text, "%s%s", script_common_text, script_text(SCRIPT_HELLO)) >= 0 &&
+		asprintf(&key, "%s#hello", namespace_) >= 0) {
+		const char *argv[] = { "EVAL", text, "1", key, namespace_, "" };
+
+		err = setup_send(calls, on_plain_setup, 6, argv);
+	}
+	free(text);
+	free(key);
+	return err;
+}
+
+static int send_script_load(struct calls *calls, enum script script)
+{
+	char *text = NULL;
+	int err;
+
+	if (asprintf(&text, "%s%s", script_common_text, script_text(script)) < 0)
+		return -ENOMEM;
+
+	const char *argv[] = { "SCRIPT", "LOAD", text };
+	err = setup_send(calls, on_loaded, 3, argv);
+	free(text);
+	return err;
+}
+
+static void on_connected(void *ctx)
+{
+	static const char *client_info[] = { "CLIENT", "INFO" };
+	struct calls *calls = ctx;
+	int err;
+
+	calls->setup_replies = 0;
+	calls->ping_unanswered = false;
+	err = send_kill(calls);
+	if (err == 0)
+		err = setup_send(calls, on_client_info, 2, client_info);
+	if (err == 0)
+		err = send_hello(calls);
+	for (enum script script = 0; err == 0 && script < SCRIPT_COUNT; script++)
+		err = send_script_load(calls, script);
+	if (err < 0)
+		connection_drop(calls->connection, err, strerror(-err));
+}
+
+static void on_lost(void *ctx, int status, const char *problem)
+{
+	struct calls *calls = ctx;
+	backend_started *started = calls->started;
+
+	if (calls->was_up && !calls->outage_told) {
+		calls->outage_told = true;
+		notice(calls, problem);
+	}
+	if (!connection_has_hope(calls->connection))
+		finish_waiting(calls, -EHOSTDOWN);
+	calls->started = NULL;
+	if (started)
+		started(calls->started_ctx, status, problem);
+}
+
+/* Keepalive: an idle connection is looked after, so that the next call finds it alive */
+
+static void on_keepalive(uv_timer_t *timer);
+
+static void arm_keepalive(struct calls *calls, int64_t ms)
+{
+	if (!calls->closing)
+		uv_timer_start(&calls->keepalive, on_keepalive, ms > 0 ? (uint64_t)ms : 1, 0);
+}
+
+static void on_pong(redisAsyncContext *context, void *reply, void *ctx)
+{
+	struct calls *calls = ctx;
+
+	(void)context;
+	calls->ping_unanswered = false;
+	if (reply)
+		arm_keepalive(calls, KEEPALIVE_MS);
+}
+
+static void on_keepalive(uv_timer_t *timer)
+{
+	static const char *ping[] = { "PING" };
+	static const size_t ping_length[] = { 4 };
+	struct calls *calls = timer->data;
+	int64_t idle_ms = (boot_ns() - calls->last_sent_ns) / NS_PER_MS;
+	char problem[BACKEND_PROBLEM_MAX];
+
+	if (calls->ping_unanswered) {
+		calls->ping_unanswered = false;
+		snprintf(problem, sizeof(problem), "%s does not answer", calls->source->name);
+		connection_drop(calls->connection, -ETIMEDOUT, problem);
+	} else if (idle_ms < KEEPALIVE_MS) {
+		arm_keepalive(calls, KEEPALIVE_MS - idle_ms);
+		return;
+	} else if (connection_is_up(calls->connection) &&
+		connection_send(calls->connection, on_pong, calls, 1, ping, ping_length) == 0) {
+		calls->ping_unanswered = true;
+		arm_keepalive(calls, calls->config.timeout_ms);
+		return;
+	}
+	arm_keepalive(calls, KEEPALIVE_MS);
+}
+
+/* Opening and closing */
+
+static void drop_user(struct calls *calls)
+{
+	struct undo *undo, *next;
+
+	if (--calls->users > 0)
+		return;
+	DL_FOREACH_SAFE(calls->undos, undo, next)
+		free(undo);
+	calls->freed(calls->ctx);
+	free(calls);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	drop_user(handle->data);
+}
+
+static void on_connection_freed(void *ctx)
+{
+	drop_user(ctx);
+}
+
+struct calls *calls_new(const struct backend_config *config, const struct redis_source *source,
+                        struct tls_context *tls, void (*freed)(void *ctx), void *ctx)
+{
+	struct calls *calls = calloc(1, sizeof(*calls));
+	int64_t attempt_ms = config->timeout_ms < ATTEMPT_MAX_MS ? config->timeout_ms : ATTEMPT_MAX_MS;
+	struct connection_owner owner = {
+		.connected = on_connected,
+		.lost = on_lost,
+		.freed = on_connection_freed,
+		.ctx = calls,
+	};
+
+	if (!calls)
+		return NULL;
+	calls->connection = connection_new(config->loop, source, tls, attempt_ms, &owner);
+	if (!calls->connection) {
+		free(calls);
+		return NULL;
+	}
+	calls->config = *config;
+	calls->source = source;
+	calls->freed = freed;
+	calls->ctx = ctx;
+	calls->users = 3;
+	uv_timer_init(config->loop, &calls->deadline);
+	uv_timer_init(config->loop, &calls->keepalive);
+	calls->deadline.data = calls;
+	calls->keepalive.data = calls;
+	return calls;
+}
+
+void calls_start(struct calls *calls, backend_started *started, void *ctx)
+{
+	calls->started = started;
+	calls->started_ctx = ctx;
+	arm_keepalive(calls, KEEPALIVE_MS);
+	connection_start(calls->connection);
+}
+
+void calls_close(struct calls *calls)
+{
+	calls->closing = true;
+	connection_close(calls->connection);
+	finish_waiting(calls, -ESHUTDOWN);
+	uv_close((uv_handle_t *)&calls->deadline, on_handle_closed);
+	uv_close((uv_handle_t *)&calls->keepalive, on_handle_closed);
+}

@@ -1,0 +1,75 @@
+/*
+ * Calls under way to the server: each one script with its arguments, a deadline,
+ * and exactly one answer. Calls wait while the connection is made, for as long as
+ * there is hope; what was asked and not answered in time ends the connection.
+ */
+#ifndef BACKEND_REDIS_CALLS_H
+#define BACKEND_REDIS_CALLS_H
+
+#include <hiredis/hiredis.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "backend/redis/connection.h"
+#include "backend/redis/scripts.h"
+#include "lockfs/backend.h"
+
+#define CALL_ARGUMENTS_MAX 20
+#define CALL_NUMBER_MAX 24 /* digits, sign and NUL of an int64_t */
+
+struct calls;
+struct call;
+
+/*
+ * Ends a call: `reply` is what came, or NULL
+ * with a negative `status`. `age_ms` is how old the answer may be at the most.
+ */
+typedef void call_done(struct call *call, int status, const redisReply *reply, int64_t age_ms);
+
+struct call {
+	call_done *done;
+	void *ctx;         /* whatever the caller needs, and */
+	const char *key;
+	union {
+		backend_done *plain;
+		backend_lock_done *lock;
+		backend_entry_done *entry;
+		backend_list_done *list;
+	} answer;
+	char nonce[33];    /* of an acquisition; "" otherwise */
+
+	/* The rest belongs to calls.c. */
+	struct calls *calls;
+	struct call *prev, *next;
+	enum script script;
+	bool sent;
+	int64_t sent_ns;
+	int64_t deadline_ns;
+	int argument_count;
+	const char *arguments[CALL_ARGUMENTS_MAX];
+	size_t lengths[CALL_ARGUMENTS_MAX];
+	char numbers[CALL_ARGUMENTS_MAX][CALL_NUMBER_MAX];
+	char lock_key[]; /* NAMESPACE:KEY */
+};
+
+/* NULL where there is no memory. `started` is told once how the first attempt at connecting ended. */
+struct calls *calls_new(const struct backend_config *config, const struct redis_source *source,
+                        struct tls_context *tls, void (*freed)(void *ctx), void *ctx);
+void calls_start(struct calls *calls, backend_started *started, void *ctx);
+
+/* Answers all with -ESHUTDOWN; `freed` is called from the loop when the memory may go. */
+void calls_close(struct calls *calls);
+
+/*
+ * A call of a script about `key`, whose texts stay the caller's until it is done.
+ * NULL where there is no memory.
+ */
+struct call *call_new(struct calls *calls, enum script script, const char *key);
+void call_add_text(struct call *call, const char *text); /* NULL: empty */
+void call_add_bytes(struct call *call, const void *data, size_t size);
+void call_add_number(struct call *call, int64_t number);
+
+/* Sends it, or lets it wait; it frees itself after `done`, which may come before this returns. */
+void call_start(struct call *call);
+
+#endif

@@ -1,0 +1,385 @@
+#include "backend/redis/connection.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "backend/redis/adapter.h"
+#include "backend/redis/errors.h"
+#include "backend/redis/tls.h"
+
+#define ADDRESSES_MAX 8
+#define ADDRESS_TEXT_MAX 64
+
+/* Pauses between attempts: short enough that a server which is back is found within a second. */
+#define FIRST_PAUSE_MS 20
+#define LAST_PAUSE_MS 500
+
+enum connection_state {
+	PAUSING,    /* until the timer starts an attempt */
+	RESOLVING,
+	CONNECTING, /* to one of the addresses, and greeting the server there */
+	CONNECTED,  /* the owner sets up what it needs */
+	SETTLED,
+	CLOSED,
+};
+
+struct connection {
+	uv_loop_t *loop;
+	const struct redis_source *source;
+	struct tls_context *tls;
+	struct connection_owner owner;
+	enum connection_state state;
+	redisAsyncContext *context; /* NULL while there is none */
+	uv_timer_t timer;           /* ends the pause, or the attempt */
+	uv_getaddrinfo_t resolver;
+	int64_t attempt_ms;
+	int64_t pause_ms;
+	bool failed;           /* an attempt has failed since it was last settled */
+	unsigned int greetings; /* replies still wanted before it is connected */
+	unsigned int users;    /* of this memory: the timer, a resolver under way */
+	size_t address_count;
+	size_t address;
+	char addresses[ADDRESSES_MAX][ADDRESS_TEXT_MAX];
+};
+
+static void on_timer(uv_timer_t *timer);
+static void try_address(struct connection *connection);
+
+/* The end of an attempt or a connection */
+
+static void drop_user(struct connection *connection)
+{
+	if (--connection->users > 0)
+		return;
+	connection->owner.freed(connection->owner.ctx);
+	free(connection);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	drop_user(handle->data);
+}
+
+/* The pause with a quarter more or less, so that many mounts do not come back at once. */
+static uint64_t with_jitter(int64_t ms)
+{
+	unsigned char byte = 0;
+
+	if (getrandom(&byte, sizeof(byte), GRND_NONBLOCK) < 0)
+		byte = 128;
+	return (uint64_t)(ms * 3 / 4 + ms * byte / 512);
+}
+
+static void discard_context(struct connection *connection)
+{
+	redisAsyncContext *context = connection->context;
+
+	connection->context = NULL;
+	if (context)
+		redisAsyncFree(context);
+}
+
+static void pause_attempts(struct connection *connection)
+{
+	connection->state = PAUSING;
+	uv_timer_start(&connection->timer, on_timer, with_jitter(connection->pause_ms), 0);
+	connection->pause_ms *= 2;
+	if (connection->pause_ms > LAST_PAUSE_MS)
+		connection->pause_ms = LAST_PAUSE_MS;
+}
+
+static void lose(struct connection *connection, int status, const char *problem)
+{
+	if (connection->state == CLOSED || connection->state == PAUSING)
+		return;
+	if (connection->state != SETTLED)
+		connection->failed = true;
+	pause_attempts(connection);
+	discard_context(connection);
+	connection->owner.lost(connection->owner.ctx, status, problem);
+}
+
+void connection_drop(struct connection *connection, int status, const char *problem)
+{
+	lose(connection, status, problem);
+}
+
+/* Loses it with what a server or the system said. */
+static void lose_because(struct connection *connection, int status, const char *why)
+{
+	char problem[BACKEND_PROBLEM_MAX];
+
+	snprintf(problem, sizeof(problem), "cannot reach %s: %s", connection->source->name, why);
+	lose(connection, status, problem);
+}
+
+/* Greeting: who we are, and which database */
+
+static void greeted(struct connection *connection)
+{
+	connection->state = CONNECTED;
+	connection->owner.connected(connection->owner.ctx);
+}
+
+static void on_greeting(redisAsyncContext *context, void *data, void *ctx)
+{
+	struct connection *connection = ctx;
+	const redisReply *reply = data;
+	char problem[BACKEND_PROBLEM_MAX];
+
+	if (!reply || connection->context != context)
+		return; /* the loss is told elsewhere */
+	if (reply->type == REDIS_REPLY_ERROR) {
+		server_error_print(connection->source->name, reply->str, problem, sizeof(problem));
+		lose(connection, server_error_find(reply->str)->status, problem);
+		return;
+	}
+	if (--connection->greetings == 0)
+		greeted(connection);
+}
+
+static void greet(struct connection *connection)
+{
+	const struct redis_source *source = connection->source;
+	redisAsyncContext *context = connection->context;
+	int sent = REDIS_OK;
+
+	connection->greetings = (source->password ? 1 : 0) + (source->db ? 1 : 0);
+	if (connection->greetings == 0) {
+		greeted(connection);
+		return;
+	}
+	if (source->password && source->user)
+		sent = redisAsyncCommand(context, on_greeting, connection, "AUTH %s %s", source->user,
+			source->password);
+	else if (source->password)
+		sent = redisAsyncCommand(context, on_greeting, connection, "AUTH %s", source->password);
+	if (sent == REDIS_OK && source->db)
+		sent = redisAsyncCommand(context, on_greeting, connection, "SELECT %d", source->db);
+	if (sent != REDIS_OK)
+		lose_because(connection, -ENOMEM, strerror(ENOMEM));
+}
+
+/* Connecting */
+
+static void on_connect(const redisAsyncContext *context, int status)
+{
+	struct connection *connection = context->data;
+
+	if (connection->context != context)
+		return;
+	if (status == REDIS_OK) {
+		greet(connection);
+		return;
+	}
+	/* hiredis frees the context after this. */
+	connection->context = NULL;
+	if (connection->address + 1 < connection->address_count) {
+		connection->address++;
+		try_address(connection);
+		return;
+	}
+	lose_because(connection, -EHOSTDOWN, context->errstr);
+}
+
+/* What went wrong in words; a reply that is none comes from something else than Redis. */
+static const char *describe_break(const redisAsyncContext *context)
+{
+	if (context->err == REDIS_ERR_PROTOCOL)
+		return "what answers there is not Redis";
+	return context->err ? context->errstr : "the connection was closed";
+}
+
+static void on_disconnect(const redisAsyncContext *context, int status)
+{
+	struct connection *connection = context->data;
+
+	(void)status;
+	if (connection->context != context)
+		return;
+	connection->context = NULL;
+	lose_because(connection, -EHOSTDOWN, describe_break(context));
+}
+
+static int adopt_context(struct connection *connection, redisAsyncContext *context)
+{
+	context->data = connection;
+	if (adapter_attach(context, connection->loop) < 0)
+		return -ENOMEM;
+	/* TLS begins in front of the callbacks: setting those is what starts to watch. */
+	if (connection->tls && tls_begin(connection->tls, context) < 0)
+		return -EIO;
+	redisAsyncSetConnectCallback(context, on_connect);
+	redisAsyncSetDisconnectCallback(context, on_disconnect);
+	return 0;
+}
+
+static void try_address(struct connection *connection)
+{
+	const struct redis_source *source = connection->source;
+	redisAsyncContext *context = source->path ?
+		redisAsyncConnectUnix(source->path) :
+		redisAsyncConnect(connection->addresses[connection->address], source->port);
+
+	connection->state = CONNECTING;
+	if (!context) {
+		lose_because(connection, -ENOMEM, strerror(ENOMEM));
+		return;
+	}
+	if (context->err || adopt_context(connection, context) < 0) {
+		lose_because(connection, -EHOSTDOWN, context->err ? context->errstr : "it cannot be watched");
+		redisAsyncFree(context);
+		return;
+	}
+	connection->context = context;
+}
+
+/* Resolving. A name is looked up by a thread of libuv's; an address needs none. */
+
+static void add_address(struct connection *connection, const struct sockaddr *address, socklen_t size)
+{
+	char *text = connection->addresses[connection->address_count];
+
+	if (connection->address_count < ADDRESSES_MAX &&
+		getnameinfo(address, size, text, ADDRESS_TEXT_MAX, NULL, 0, NI_NUMERICHOST) == 0)
+		connection->address_count++;
+}
+
+static void on_resolved(uv_getaddrinfo_t *resolver, int status, struct addrinfo *found)
+{
+	struct connection *connection = resolver->data;
+
+	resolver->data = NULL;
+	if (connection->state == RESOLVING) {
+		for (const struct addrinfo *info = found; info; info = info->ai_next)
+			add_address(connection, info->ai_addr, info->ai_addrlen);
+		if (connection->address_count > 0)
+			try_address(connection);
+		else
+			lose_because(connection, -EHOSTDOWN,
+				status < 0 ? uv_strerror(status) : "its name has no address");
+	}
+	uv_freeaddrinfo(found);
+	drop_user(connection);
+}
+
+static bool is_address(const char *host)
+{
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+
+	return uv_ip4_addr(host, 0, &v4) == 0 || uv_ip6_addr(host, 0, &v6) == 0;
+}
+
+static void resolve(struct connection *connection)
+{
+	static const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
+	const char *host = connection->source->host;
+	int err;
+
+	connection->address = 0;
+	connection->address_count = 0;
+	if (is_address(host) && strlen(host) < ADDRESS_TEXT_MAX) {
+		stpcpy(connection->addresses[connection->address_count++], host);
+		try_address(connection);
+		return;
+	}
+	connection->state = RESOLVING;
+	if (connection->resolver.data)
+		return; /* the last question is not answered yet: its answer will do */
+	connection->resolver.data = connection;
+	err = uv_getaddrinfo(connection->loop, &connection->resolver, on_resolved, host, NULL, &hints);
+	if (err < 0) {
+		connection->resolver.data = NULL;
+		lose_because(connection, -EHOSTDOWN, uv_strerror(err));
+		return;
+	}
+	connection->users++;
+}
+
+static void attempt(struct connection *connection)
+{
+	uv_timer_start(&connection->timer, on_timer, (uint64_t)connection->attempt_ms, 0);
+	if (connection->source->path)
+		try_address(connection);
+	else
+		resolve(connection);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct connection *connection = timer->data;
+
+	if (connection->state == PAUSING)
+		attempt(connection);
+	else
+		lose_because(connection, -EHOSTDOWN,
+			connection->state == RESOLVING ? "its name is not found in time" : "it does not answer");
+}
+
+/* What the owner calls */
+
+struct connection *connection_new(uv_loop_t *loop, const struct redis_source *source, struct tls_context *tls,
+                                  int64_t attempt_ms, const struct connection_owner *owner)
+{
+	struct connection *connection = calloc(1, sizeof(*connection));
+
+	if (!connection)
+		return NULL;
+	connection->loop = loop;
+	connection->source = source;
+	connection->tls = tls;
+	connection->attempt_ms = attempt_ms;
+	connection->pause_ms = FIRST_PAUSE_MS;
+	connection->owner = *owner;
+	connection->users = 1;
+	uv_timer_init(loop, &connection->timer);
+	connection->timer.data = connection;
+	return connection;
+}
+
+void connection_start(struct connection *connection)
+{
+	attempt(connection);
+}
+
+void connection_settled(struct connection *connection)
+{
+	uv_timer_stop(&connection->timer);
+	connection->state = SETTLED;
+	connection->failed = false;
+	connection->pause_ms = FIRST_PAUSE_MS;
+}
+
+void connection_close(struct connection *connection)
+{
+	connection->state = CLOSED;
+	if (connection->resolver.data)
+		uv_cancel((uv_req_t *)&connection->resolver);
+	discard_context(connection);
+	uv_close((uv_handle_t *)&connection->timer, on_timer_closed);
+}
+
+bool connection_is_up(const struct connection *connection)
+{
+	return connection->state == SETTLED;
+}
+
+bool connection_has_hope(const struct connection *connection)
+{
+	return !connection->failed && connection->state != CLOSED;
+}
+
+int connection_send(struct connection *connection, redisCallbackFn *callback, void *ctx, int argc,
+                    const char **argv, const size_t *lengths)
+{
+	if (!connection->context || connection->state < CONNECTED)
+		return -EHOSTDOWN;
+	if (redisAsyncCommandArgv(connection->context, callback, ctx, argc, argv, lengths) != REDIS_OK)
+		return -ENOMEM;
+	return 0;
+}

@@ -1,0 +1,21 @@
+/* What a server refuses, in our words: an errno for programs, a line for people. */
+#ifndef BACKEND_REDIS_ERRORS_H
+#define BACKEND_REDIS_ERRORS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct server_error {
+	const char *prefix; /* of the server's text */
+	int status;         /* negative errno */
+	bool passing;       /* another attempt at connecting may go better */
+	const char *advice; /* what to do */
+};
+
+/* Never NULL: an unknown one has the prefix "" and -EIO. */
+const struct server_error *server_error_find(const char *text);
+
+/* A line: which server, what it said, what to do. */
+void server_error_print(const char *server, const char *text, char *line, size_t size);
+
+#endif

@@ -1,0 +1,26 @@
+-- Tries on a scratch key whether the server takes all that lockfs does, so that
+-- a missing right or a read-only server is told at the mount and not by a lock.
+local scratch = ns .. '#hello'
+call('SET', scratch, '1', 'PXAT', integer(now_ms + 1000))
+call('GET', scratch)
+call('EXISTS', scratch)
+call('MGET', scratch)
+call('PTTL', scratch)
+call('PEXPIREAT', scratch, integer(now_ms + 1000))
+call('PERSIST', scratch)
+call('DEL', scratch)
+call('HSET', scratch, 'field', '1')
+call('HGET', scratch, 'field')
+call('HMGET', scratch, 'field')
+call('HGETALL', scratch)
+call('HDEL', scratch, 'field')
+call('ZADD', scratch, 1, 'name')
+call('ZREVRANGE', scratch, 0, 0, 'WITHSCORES')
+call('ZRANGEBYSCORE', scratch, 0, 'inf')
+call('ZREMRANGEBYSCORE', scratch, '-inf', '(0')
+call('ZREM', scratch, 'name')
+call('SADD', scratch, 'name')
+call('SMEMBERS', scratch)
+call('SREM', scratch, 'name')
+call('PUBLISH', ns .. '#ev', '')
+return { 'OK' }

@@ -1,0 +1,17 @@
+-- The names in a directory: 'OK', a table of directories, a table of locks.
+local chunk = 1000
+
+if path ~= '' and call('EXISTS', KEYS[1]) == 1 then return { 'ENOTDIR' } end
+if not dir_exists(path) then return { 'ENOENT' } end
+local names = call('ZRANGEBYSCORE', index_key(path), integer(now_ms), 'inf')
+local prefix = path == '' and '' or path .. '/'
+local locks = {}
+-- What another client has deleted by force is still in the index, but not held.
+for first = 1, #names, chunk do
+  local keys = {}
+  for i = first, math.min(first + chunk - 1, #names) do keys[#keys + 1] = lock_key(prefix .. names[i]) end
+  for i, id in ipairs(call('MGET', unpack(keys))) do
+    if id then locks[#locks + 1] = names[first + i - 1] end
+  end
+end
+return { 'OK', call('SMEMBERS', subdirs_key(path)), locks }

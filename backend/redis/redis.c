@@ -1,0 +1,416 @@
+/*
+ * The backend of `redis://…`: locks in Redis or Valkey, which many mounts share.
+ * Each call is one script (scripts.h); calls.c carries it there and back.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "backend/redis/calls.h"
+#include "backend/redis/listener.h"
+#include "backend/redis/reply.h"
+#include "backend/redis/tls.h"
+#include "backend/registry.h"
+
+struct redis_backend {
+	struct backend base;
+	struct redis_source source;
+	struct tls_context *tls; /* NULL: plain */
+	struct calls *calls;
+	struct listener *listener;
+	unsigned int users; /* of this memory: calls and listener */
+	char namespace_[];
+};
+
+static struct redis_backend *redis_of(struct backend *backend)
+{
+	return (struct redis_backend *)backend;
+}
+
+/* A script's answer that is none of ours is the server's fault. */
+static int checked(int status)
+{
+	return status == -EPROTO ? -EIO : status;
+}
+
+/* How calls end */
+
+static void done_plain(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	(void)reply;
+	(void)age_ms;
+	call->answer.plain(call->ctx, checked(status));
+}
+
+static void done_lock(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	struct lock lock;
+
+	if (status == 0)
+		status = reply_lock(reply, call->key, age_ms, &lock);
+	call->answer.lock(call->ctx, checked(status), status == 0 ? &lock : NULL);
+}
+
+/* As done_lock(), but who holds it is told with refusals too. */
+static void done_acquire(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	struct lock lock;
+	bool described = status == 0 || status == -EEXIST || status == -EBUSY;
+	int err = described ? reply_lock(reply, call->key, age_ms, &lock) : 0;
+
+	if (err == -ENOENT && status < 0) {
+		/* It was held when the server looked, and that is what the answer is about. */
+		lock.remaining_ms = LEASE_MIN_MS;
+		err = 0;
+	} else if (err == -ENOENT) {
+		/* An answer that comes after the end of its own lease is no acquisition. */
+		status = -ETIMEDOUT;
+	} else if (err < 0) {
+		status = err;
+	}
+	call->answer.lock(call->ctx, checked(status), described && err == 0 ? &lock : NULL);
+}
+
+static void done_entry(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	struct entry entry;
+
+	if (status == 0)
+		status = reply_entry(reply, call->key, age_ms, &entry);
+	call->answer.entry(call->ctx, checked(status), status == 0 ? &entry : NULL);
+}
+
+static void done_list(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	struct list_item *items = NULL;
+	size_t count = 0;
+
+	(void)age_ms;
+	if (status == 0)
+		status = reply_list(reply, &items, &count);
+	call->answer.list(call->ctx, checked(status), items, count);
+	free(items);
+}
+
+/* Calls on locks */
+
+static void add_claim(struct call *call, const struct lock_claim *claim)
+{
+	call_add_text(call, claim ? claim->id : NULL);
+	call_add_text(call, claim ? claim->identity : NULL);
+}
+
+/* A name of one acquisition, by which it can be repeated and undone: not the id, which may be given. */
+static int make_nonce(char nonce[33])
+{
+	uint64_t bits[2];
+
+	if (getrandom(bits, sizeof(bits), GRND_NONBLOCK) != sizeof(bits))
+		return -EIO;
+	snprintf(nonce, 33, "%016jx%016jx", (uintmax_t)bits[0], (uintmax_t)bits[1]);
+	return 0;
+}
+
+static void redis_acquire(struct backend *backend, struct acquisition *acquisition)
+{
+	const struct lock_holder *holder = &acquisition->holder;
+	struct call *call = call_new(redis_of(backend)->calls, SCRIPT_ACQUIRE, acquisition->key);
+
+	if (!call || make_nonce(call->nonce) < 0) {
+		free(call);
+		acquisition->done(acquisition->ctx, -ENOMEM, NULL);
+		return;
+	}
+	call->done = done_acquire;
+	call->answer.lock = acquisition->done;
+	call->ctx = acquisition->ctx;
+	add_claim(call, &holder->claim);
+	call_add_text(call, call->nonce);
+	call_add_number(call, acquisition->ttl_ms);
+	call_add_number(call, acquisition->fallback_ttl_ms);
+	call_add_text(call, holder->user);
+	call_add_text(call, holder->host);
+	call_add_text(call, holder->place);
+	call_add_text(call, holder->command);
+	call_add_number(call, holder->pid);
+	call_add_number(call, holder->uid);
+	call_add_number(call, holder->gid);
+	call_start(call);
+}
+
+static void redis_cancel(struct backend *backend, struct acquisition *acquisition)
+{
+	/* An attempt is answered within `timeout_ms` by itself. */
+	(void)backend;
+	(void)acquisition;
+}
+
+static void redis_release(struct backend *backend, const char *key, const struct lock_claim *claim,
+                          uint64_t token, backend_done *done, void *ctx)
+{
+	struct call *call = call_new(redis_of(backend)->calls, SCRIPT_RELEASE, key);
+
+	if (!call) {
+		done(ctx, -ENOMEM);
+		return;
+	}
+	call->done = done_plain;
+	call->answer.plain = done;
+	call->ctx = ctx;
+	add_claim(call, claim);
+	call_add_number(call, (int64_t)token);
+	call_add_text(call, claim ? "" : "1");
+	call_start(call);
+}
+
+static void redis_refresh(struct backend *backend, const char *key, const struct lock_claim *claim,
+                          uint64_t token, int64_t ttl_ms, backend_lock_done *done, void *ctx)
+{
+	struct call *call = call_new(redis_of(backend)->calls, SCRIPT_REFRESH, key);
+
+	if (!call) {
+		done(ctx, -ENOMEM, NULL);
+		return;
+	}
+	call->done = done_lock;
+	call->answer.lock = done;
+	call->ctx = ctx;
+	add_claim(call, claim);
+	call_add_number(call, (int64_t)token);
+	call_add_number(call, ttl_ms);
+	call_start(call);
+}
+
+static void redis_listen(struct backend *backend, bool wanted)
+{
+	listener_want(redis_of(backend)->listener, wanted);
+}
+
+static void redis_read(struct backend *backend, const char *key, backend_entry_done *done, void *ctx)
+{
+	struct call *call = call_new(redis_of(backend)->calls, SCRIPT_READ, key);
+
+	if (!call) {
+		done(ctx, -ENOMEM, NULL);
+		return;
+	}
+	call->done = done_entry;
+	call->answer.entry = done;
+	call->ctx = ctx;
+	call_start(call);
+}
+
+static void redis_write(struct backend *backend, const char *key, uint64_t token, off_t offset, const void *data,
+                        size_t size, backend_done *done, void *ctx)
+{
+	struct call *call = call_new(redis_of(backend)->calls, SCRIPT_WRITE, key);
+
+	if (!call) {
+		done(ctx, -ENOMEM);
+		return;
+	}
+	call->done = done_plain;
+	call->answer.plain = done;
+	call->ctx = ctx;
+	call_add_number(call, (int64_t)token);
+	call_add_number(call, offset);
+	call_add_bytes(call, data, size);
+	call_add_number(call, LOCK_CONTENT_MAX);
+	call_start(call);
+}
+
+static void redis_truncate(struct backend *backend, const char *key, const struct lock_claim *claim,
+                           uint64_t token, off_t size, backend_lock_done *done, void *ctx)
+{
+	struct call *call = call_new(redis_of(backend)->calls, SCRIPT_TRUNCATE, key);
+
+	if (!call) {
+		done(ctx, -ENOMEM, NULL);
+		return;
+	}
+	call->done = done_lock;
+	call->answer.lock = done;
+	call->ctx = ctx;
+	add_claim(call, claim);
+	call_add_number(call, (int64_t)token);
+	call_add_number(call, size);
+	call_add_number(call, LOCK_CONTENT_MAX);
+	call_start(call);
+}
+
+/* Calls on directories */
+
+static void redis_list(struct backend *backend, const char *path, backend_list_done *done, void *ctx)
+{
+	struct call *call = call_new(redis_of(backend)->calls, SCRIPT_LIST, path);
+
+	if (!call) {
+		done(ctx, -ENOMEM, NULL, 0);
+		return;
+	}
+	call->done = done_list;
+	call->answer.list = done;
+	call->ctx = ctx;
+	call_start(call);
+}
+
+/* The calls on directories that are answered by a status alone. */
+static struct call *dir_call(struct backend *backend, enum script script, const char *path, backend_done *done,
+                             void *ctx)
+{
+	struct call *call = call_new(redis_of(backend)->calls, script, path);
+
+	if (!call) {
+		done(ctx, -ENOMEM);
+		return NULL;
+	}
+	call->done = done_plain;
+	call->answer.plain = done;
+	call->ctx = ctx;
+	return call;
+}
+
+static void redis_make_dir(struct backend *backend, const char *path, const struct dir_info *info,
+                           backend_done *done, void *ctx)
+{
+	struct call *call = dir_call(backend, SCRIPT_MAKE_DIR, path, done, ctx);
+
+	if (!call)
+		return;
+	call_add_number(call, info->mode);
+	call_add_number(call, info->uid);
+	call_add_number(call, info->gid);
+	call_start(call);
+}
+
+static void redis_remove_dir(struct backend *backend, const char *path, backend_done *done, void *ctx)
+{
+	struct call *call = dir_call(backend, SCRIPT_REMOVE_DIR, path, done, ctx);
+
+	if (call)
+		call_start(call);
+}
+
+static void add_setting(struct call *call, bool changes, int64_t value)
+{
+	if (changes)
+		call_add_number(call, value);
+	else
+		call_add_text(call, "");
+}
+
+static void redis_configure_dir(struct backend *backend, const char *path, unsigned int which,
+                                const struct dir_info *info, backend_done *done, void *ctx)
+{
+	struct call *call;
+
+	if (!*path && (which & (DIR_MODE | DIR_UID | DIR_GID))) {
+		done(ctx, -EPERM);
+		return;
+	}
+	call = dir_call(backend, SCRIPT_CONFIGURE_DIR, path, done, ctx);
+	if (!call)
+		return;
+	add_setting(call, which & DIR_MODE, info->mode);
+	add_setting(call, which & DIR_UID, info->uid);
+	add_setting(call, which & DIR_GID, info->gid);
+	add_setting(call, which & DIR_DEFAULT_TTL, info->default_ttl_ms);
+	call_start(call);
+}
+
+/* Opening and closing */
+
+static void drop_user(void *ctx)
+{
+	struct redis_backend *redis = ctx;
+
+	if (--redis->users > 0)
+		return;
+	tls_context_free(redis->tls);
+	redis_source_free(&redis->source);
+	free(redis);
+}
+
+static int make_parts(struct redis_backend *redis, const struct backend_config *config)
+{
+	struct backend_config own = *config;
+
+	own.namespace_ = redis->namespace_;
+	redis->calls = calls_new(&own, &redis->source, redis->tls, drop_user, redis);
+	if (!redis->calls)
+		return -ENOMEM;
+	redis->users++;
+	redis->listener = listener_new(&own, &redis->source, redis->tls, drop_user, redis);
+	if (!redis->listener)
+		return -ENOMEM;
+	redis->users++;
+	return 0;
+}
+
+static int redis_open(const struct backend_config *config, struct backend **ret, char problem[BACKEND_PROBLEM_MAX])
+{
+	struct redis_backend *redis = calloc(1, sizeof(*redis) + strlen(config->namespace_) + 1);
+	int err = -ENOMEM;
+
+	if (!redis)
+		goto fail;
+	redis->base.ops = &redis_backend_ops;
+	redis->users = 1;
+	stpcpy(redis->namespace_, config->namespace_);
+	err = redis_source_parse(config->source, config->password, &redis->source, problem);
+	if (err == 0 && redis->source.tls)
+		err = tls_context_new(config, redis->source.host, &redis->tls, problem);
+	if (err < 0)
+		goto fail;
+	err = make_parts(redis, config);
+	if (err < 0)
+		goto fail;
+	drop_user(redis);
+	*ret = &redis->base;
+	return 0;
+fail:
+	if (err == -ENOMEM)
+		snprintf(problem, BACKEND_PROBLEM_MAX, "cannot set up the connection to Redis: %s", strerror(ENOMEM));
+	if (redis) {
+		if (redis->calls)
+			calls_close(redis->calls);
+		drop_user(redis);
+	}
+	return err;
+}
+
+static void redis_start(struct backend *backend, backend_started *started, void *ctx)
+{
+	calls_start(redis_of(backend)->calls, started, ctx);
+}
+
+static void redis_close(struct backend *backend)
+{
+	struct redis_backend *redis = redis_of(backend);
+
+	listener_close(redis->listener);
+	calls_close(redis->calls);
+}
+
+static const char *const schemes[] = { "redis", "rediss", "redis+unix", NULL };
+
+const struct backend_ops redis_backend_ops = {
+	.schemes = schemes,
+	.open = redis_open,
+	.start = redis_start,
+	.close = redis_close,
+	.acquire = redis_acquire,
+	.cancel = redis_cancel,
+	.release = redis_release,
+	.refresh = redis_refresh,
+	.listen = redis_listen,
+	.read = redis_read,
+	.write = redis_write,
+	.truncate = redis_truncate,
+	.list = redis_list,
+	.make_dir = redis_make_dir,
+	.remove_dir = redis_remove_dir,
+	.configure_dir = redis_configure_dir,
+};

@@ -1,0 +1,232 @@
+#include "backend/redis/reply.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/clock.h"
+
+static const struct {
+	const char *word;
+	int status;
+} words[] = {
+	{ "OK", 0 },
+	{ "DIR", 0 },
+	{ "EEXIST", -EEXIST },
+	{ "EBUSY", -EBUSY },
+	{ "ENOENT", -ENOENT },
+	{ "EPERM", -EPERM },
+	{ "EISDIR", -EISDIR },
+	{ "ENOTDIR", -ENOTDIR },
+	{ "ENOTEMPTY", -ENOTEMPTY },
+	{ "ENOTSUP", -ENOTSUP },
+	{ "EINVAL", -EINVAL },
+	{ "ESTALE", -ESTALE },
+	{ "EFBIG", -EFBIG },
+};
+
+static const redisReply *element(const redisReply *reply, size_t index, int type)
+{
+	if (!reply || reply->type != REDIS_REPLY_ARRAY || index >= reply->elements)
+		return NULL;
+	return reply->element[index]->type == type ? reply->element[index] : NULL;
+}
+
+static const char *text_at(const redisReply *reply, size_t index)
+{
+	const redisReply *text = element(reply, index, REDIS_REPLY_STRING);
+
+	return text ? text->str : NULL;
+}
+
+/* A number written as text; `fallback` where it is none. */
+static int64_t number_of(const char *text, int64_t fallback)
+{
+	char *end;
+	long long number;
+
+	if (!text || !*text)
+		return fallback;
+	errno = 0;
+	number = strtoll(text, &end, 10);
+	return *end || errno ? fallback : (int64_t)number;
+}
+
+int reply_status(const redisReply *reply)
+{
+	const char *word = text_at(reply, 0);
+
+	for (size_t i = 0; word && i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(word, words[i].word) == 0)
+			return words[i].status;
+	return -EPROTO;
+}
+
+/* Details of a lock: fields and values in turn. */
+
+static const redisReply *detail(const redisReply *details, const char *field)
+{
+	for (size_t i = 0; i + 1 < details->elements; i += 2) {
+		const char *name = text_at(details, i);
+
+		if (name && strcmp(name, field) == 0)
+			return element(details, i + 1, REDIS_REPLY_STRING);
+	}
+	return NULL;
+}
+
+static const char *detail_text(const redisReply *details, const char *field, const char *fallback)
+{
+	const redisReply *value = detail(details, field);
+
+	return value ? value->str : fallback;
+}
+
+static int64_t detail_number(const redisReply *details, const char *field, int64_t fallback)
+{
+	return number_of(detail_text(details, field, NULL), fallback);
+}
+
+static struct lock_holder holder_of(const redisReply *details, const char *id)
+{
+	return (struct lock_holder){
+		.claim = { .id = id, .identity = detail_text(details, "identity", NULL) },
+		.user = detail_text(details, "user", ""),
+		.host = detail_text(details, "host", ""),
+		.place = detail_text(details, "place", ""),
+		.command = detail_text(details, "command", ""),
+		.pid = (pid_t)detail_number(details, "pid", 0),
+		.uid = (uid_t)detail_number(details, "uid", 0),
+		.gid = (gid_t)detail_number(details, "gid", 0),
+	};
+}
+
+/* What is left of a lease for sure, now that the answer is so old; false where nothing is. */
+static bool age_lease(struct lock *lock, int64_t pttl_ms, int64_t now_ms, int64_t age_ms)
+{
+	lock->remaining_ms = LEASE_NEVER;
+	lock->expires_ms = LEASE_NEVER;
+	if (pttl_ms < 0)
+		return true;
+	lock->expires_ms = now_ms + pttl_ms;
+	lock->remaining_ms = pttl_ms - age_ms;
+	return lock->remaining_ms > 0;
+}
+
+int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct lock *ret)
+{
+	enum { WORD, ID, PTTL, NOW, TOKEN, DETAILS };
+	const char *id = text_at(reply, ID);
+	const redisReply *pttl = element(reply, PTTL, REDIS_REPLY_INTEGER);
+	const redisReply *now = element(reply, NOW, REDIS_REPLY_INTEGER);
+	int64_t token = number_of(text_at(reply, TOKEN), 0);
+	const redisReply *details = element(reply, DETAILS, REDIS_REPLY_ARRAY);
+	const redisReply *content;
+
+	if (!id || !pttl || !now || token <= 0 || !details)
+		return -EPROTO;
+	content = detail(details, "content");
+	*ret = (struct lock){
+		.key = key,
+		.holder = holder_of(details, id),
+		.foreign = details->elements == 0,
+		.acquired_ms = detail_number(details, "acquired", 0),
+		.refreshed_ms = detail_number(details, "refreshed", 0),
+		.token = (uint64_t)token,
+		.content = content ? content->str : NULL,
+		.content_size = content ? content->len : 0,
+	};
+	if (!age_lease(ret, pttl->integer, now->integer, age_ms))
+		return -ENOENT;
+	ret->ttl_ms = pttl->integer < 0 ? LEASE_NEVER : detail_number(details, "ttl", ret->remaining_ms);
+	return 0;
+}
+
+int reply_entry(const redisReply *reply, const char *key, int64_t age_ms, struct entry *ret)
+{
+	enum { WORD, MODE, UID, GID, CHANGED, TTL };
+
+	if (strcmp(text_at(reply, WORD), "DIR") != 0) {
+		ret->kind = ENTRY_LOCK;
+		return reply_lock(reply, key, age_ms, &ret->lock);
+	}
+	if (reply->elements <= TTL)
+		return -EPROTO;
+	ret->kind = ENTRY_DIR;
+	ret->dir = (struct dir_info){
+		.mode = (mode_t)number_of(text_at(reply, MODE), 0) & 07777,
+		.uid = (uid_t)number_of(text_at(reply, UID), 0),
+		.gid = (gid_t)number_of(text_at(reply, GID), 0),
+		.changed_ms = number_of(text_at(reply, CHANGED), 0),
+		.default_ttl_ms = number_of(text_at(reply, TTL), LEASE_UNSET),
+	};
+	return 0;
+}
+
+static size_t add_items(const redisReply *names, enum entry_kind kind, struct list_item *items)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < names->elements; i++) {
+		const char *name = text_at(names, i);
+
+		if (name && *name)
+			items[count++] = (struct list_item){ .name = name, .kind = kind };
+	}
+	return count;
+}
+
+int reply_list(const redisReply *reply, struct list_item **ret, size_t *ret_count)
+{
+	const redisReply *dirs = element(reply, 1, REDIS_REPLY_ARRAY);
+	const redisReply *locks = element(reply, 2, REDIS_REPLY_ARRAY);
+	struct list_item *items = NULL;
+	size_t count = 0;
+
+	if (!dirs || !locks)
+		return -EPROTO;
+	if (dirs->elements + locks->elements > 0) {
+		items = calloc(dirs->elements + locks->elements, sizeof(*items));
+		if (!items)
+			return -ENOMEM;
+		count = add_items(dirs, ENTRY_DIR, items);
+		count += add_items(locks, ENTRY_LOCK, items + count);
+	}
+	*ret = items;
+	*ret_count = count;
+	return 0;
+}
+
+static const struct {
+	const char *word;
+	enum lock_event_kind kind;
+} event_words[] = {
+	{ "ACQUIRED", EVENT_ACQUIRED },
+	{ "UNAVAILABLE", EVENT_UNAVAILABLE },
+	{ "RELEASED", EVENT_RELEASED },
+	{ "FAILED_RELEASE", EVENT_FAILED_RELEASE },
+	{ "FORCE_RELEASED", EVENT_FORCE_RELEASED },
+	{ "REFRESHED", EVENT_REFRESHED },
+	{ "FAILED_REFRESH", EVENT_FAILED_REFRESH },
+};
+
+int reply_event(const char *text, struct lock_event *ret)
+{
+	size_t length = strcspn(text, " ");
+	int behind = 0;
+
+	for (size_t i = 0; i < sizeof(event_words) / sizeof(event_words[0]); i++) {
+		if (strlen(event_words[i].word) != length || strncmp(text, event_words[i].word, length) != 0)
+			continue;
+		*ret = (struct lock_event){ .kind = event_words[i].kind };
+		if (sscanf(text + length, " %" SCNu64 " %" SCNd64 "%n", &ret->token, &ret->ttl_ms, &behind) != 2 ||
+			text[length + (size_t)behind] != ' ')
+			return -EPROTO;
+		ret->key = text + length + (size_t)behind + 1;
+		return 0;
+	}
+	return -EPROTO;
+}

@@ -1,0 +1,34 @@
+/*
+ * The steps that the server takes as one: the .lua files beside this one, each
+ * with common.lua in front of it.
+ */
+#ifndef BACKEND_REDIS_SCRIPTS_H
+#define BACKEND_REDIS_SCRIPTS_H
+
+#include <stddef.h>
+
+enum script {
+	SCRIPT_HELLO,
+	SCRIPT_ACQUIRE,
+	SCRIPT_UNDO,
+	SCRIPT_RELEASE,
+	SCRIPT_REFRESH,
+	SCRIPT_READ,
+	SCRIPT_WRITE,
+	SCRIPT_TRUNCATE,
+	SCRIPT_LIST,
+	SCRIPT_MAKE_DIR,
+	SCRIPT_REMOVE_DIR,
+	SCRIPT_CONFIGURE_DIR,
+	SCRIPT_COUNT,
+};
+
+/* Bytes of the name that SCRIPT LOAD gives a script, without a NUL. */
+#define SCRIPT_SHA_SIZE 40
+
+/* The text of a script in two parts, in this order. Both end in a newline. */
+extern const char script_common_text[];
+const char *script_text(enum script script);
+const char *script_name(enum script script);
+
+#endif

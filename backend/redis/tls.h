@@ -1,0 +1,24 @@
+/* TLS, where hiredis was built with it (LOCKFS_TLS says so at build time). */
+#ifndef BACKEND_REDIS_TLS_H
+#define BACKEND_REDIS_TLS_H
+
+#include <hiredis/async.h>
+
+#include "lockfs/backend.h"
+
+struct tls_context;
+
+/*
+ * Reads the certificates of `config` for a server called `host`. Returns 0, or a
+ * negative errno and a line in `problem`; -EPROTONOSUPPORT where lockfs has no TLS.
+ */
+int tls_context_new(const struct backend_config *config, const char *host, struct tls_context **ret,
+                    char problem[BACKEND_PROBLEM_MAX]);
+
+/* Accepts NULL. */
+void tls_context_free(struct tls_context *tls);
+
+/* Begins TLS on a connection that is being made. Returns 0 or -EIO. */
+int tls_begin(const struct tls_context *tls, redisAsyncContext *context);
+
+#endif
