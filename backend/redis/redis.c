@@ -11,6 +11,7 @@
 #include "backend/redis/calls.h"
 #include "backend/redis/listener.h"
 #include "backend/redis/reply.h"
+#include "backend/redis/scan.h"
 #include "backend/redis/tls.h"
 #include "backend/registry.h"
 
@@ -20,6 +21,7 @@ struct redis_backend {
 	struct tls_context *tls; /* NULL: plain */
 	struct calls *calls;
 	struct listener *listener;
+	bool scan;
 	unsigned int users; /* of this memory: calls and listener */
 	char namespace_[];
 };
@@ -244,8 +246,14 @@ static void redis_truncate(struct backend *backend, const char *key, const struc
 
 static void redis_list(struct backend *backend, const char *path, backend_list_done *done, void *ctx)
 {
-	struct call *call = call_new(redis_of(backend)->calls, SCRIPT_LIST, path);
+	struct redis_backend *redis = redis_of(backend);
+	struct call *call;
 
+	if (redis->scan) {
+		scan_list(redis->calls, path, done, ctx);
+		return;
+	}
+	call = call_new(redis->calls, SCRIPT_LIST, path);
 	if (!call) {
 		done(ctx, -ENOMEM, NULL, 0);
 		return;
@@ -358,6 +366,7 @@ static int redis_open(const struct backend_config *config, struct backend **ret,
 		goto fail;
 	redis->base.ops = &redis_backend_ops;
 	redis->users = 1;
+	redis->scan = config->scan;
 	stpcpy(redis->namespace_, config->namespace_);
 	err = redis_source_parse(config->source, config->password, &redis->source, problem);
 	if (err == 0 && redis->source.tls)

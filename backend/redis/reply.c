@@ -179,6 +179,21 @@ static size_t add_items(const redisReply *names, enum entry_kind kind, struct li
 	return count;
 }
 
+int reply_scan(const redisReply *reply, char *cursor, size_t size, struct list_item **ret, size_t *ret_count)
+{
+	const char *next = text_at(reply, 1);
+	const redisReply *names = element(reply, 2, REDIS_REPLY_ARRAY);
+
+	if (!next || strlen(next) >= size || !names)
+		return -EPROTO;
+	*ret = calloc(names->elements + 1, sizeof(**ret));
+	if (!*ret)
+		return -ENOMEM;
+	*ret_count = add_items(names, ENTRY_LOCK, *ret);
+	stpcpy(cursor, next);
+	return 0;
+}
+
 int reply_list(const redisReply *reply, struct list_item **ret, size_t *ret_count)
 {
 	const redisReply *dirs = element(reply, 1, REDIS_REPLY_ARRAY);

@@ -28,6 +28,12 @@ int reply_entry(const redisReply *reply, const char *key, int64_t age_ms, struct
  */
 int reply_list(const redisReply *reply, struct list_item **ret, size_t *ret_count);
 
+/*
+ * Reads a step of a scan, likewise: the names of locks, and the cursor of the
+ * next step (`0`: there is none).
+ */
+int reply_scan(const redisReply *reply, char *cursor, size_t size, struct list_item **ret, size_t *ret_count);
+
 /* Reads an event as common.lua publishes it; its key is within `text`. Returns 0 or -EPROTO. */
 int reply_event(const char *text, struct lock_event *ret);
 

@@ -5,56 +5,51 @@ const char script_common_text[] =
 #include "backend/redis/common.lua.h"
 	;
 
-static const struct {
-	const char *name;
-	const char *text;
-} scripts[] = {
-	[SCRIPT_HELLO] = { "hello",
+static const char *const scripts[] = {
+	[SCRIPT_HELLO] =
 #include "backend/redis/hello.lua.h"
-	},
-	[SCRIPT_ACQUIRE] = { "acquire",
+	,
+	[SCRIPT_ACQUIRE] =
 #include "backend/redis/acquire.lua.h"
-	},
-	[SCRIPT_UNDO] = { "undo",
+	,
+	[SCRIPT_UNDO] =
 #include "backend/redis/undo.lua.h"
-	},
-	[SCRIPT_RELEASE] = { "release",
+	,
+	[SCRIPT_RELEASE] =
 #include "backend/redis/release.lua.h"
-	},
-	[SCRIPT_REFRESH] = { "refresh",
+	,
+	[SCRIPT_REFRESH] =
 #include "backend/redis/refresh.lua.h"
-	},
-	[SCRIPT_READ] = { "read",
+	,
+	[SCRIPT_READ] =
 #include "backend/redis/read.lua.h"
-	},
-	[SCRIPT_WRITE] = { "write",
+	,
+	[SCRIPT_WRITE] =
 #include "backend/redis/write.lua.h"
-	},
-	[SCRIPT_TRUNCATE] = { "truncate",
+	,
+	[SCRIPT_TRUNCATE] =
 #include "backend/redis/truncate.lua.h"
-	},
-	[SCRIPT_LIST] = { "list",
+	,
+	[SCRIPT_LIST] =
 #include "backend/redis/list.lua.h"
-	},
-	[SCRIPT_MAKE_DIR] = { "make_dir",
+	,
+	[SCRIPT_SCAN] =
+#include "backend/redis/scan.lua.h"
+	,
+	[SCRIPT_MAKE_DIR] =
 #include "backend/redis/make_dir.lua.h"
-	},
-	[SCRIPT_REMOVE_DIR] = { "remove_dir",
+	,
+	[SCRIPT_REMOVE_DIR] =
 #include "backend/redis/remove_dir.lua.h"
-	},
-	[SCRIPT_CONFIGURE_DIR] = { "configure_dir",
+	,
+	[SCRIPT_CONFIGURE_DIR] =
 #include "backend/redis/configure_dir.lua.h"
-	},
+	,
 };
 
 _Static_assert(sizeof(scripts) / sizeof(scripts[0]) == SCRIPT_COUNT, "a text for every script");
 
 const char *script_text(enum script script)
 {
-	return scripts[script].text;
-}
-
-const char *script_name(enum script script)
-{
-	return scripts[script].name;
+	return scripts[script];
 }

@@ -17,6 +17,7 @@ enum script {
 	SCRIPT_WRITE,
 	SCRIPT_TRUNCATE,
 	SCRIPT_LIST,
+	SCRIPT_SCAN,
 	SCRIPT_MAKE_DIR,
 	SCRIPT_REMOVE_DIR,
 	SCRIPT_CONFIGURE_DIR,
@@ -29,6 +30,5 @@ enum script {
 /* The text of a script in two parts, in this order. Both end in a newline. */
 extern const char script_common_text[];
 const char *script_text(enum script script);
-const char *script_name(enum script script);
 
 #endif

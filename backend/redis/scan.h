@@ -1,0 +1,14 @@
+/*
+ * The names in a directory, with those of locks that other clients took past
+ * lockfs: they are in no index, so the whole database is gone through, a step a
+ * call (mount option `scan`).
+ */
+#ifndef BACKEND_REDIS_SCAN_H
+#define BACKEND_REDIS_SCAN_H
+
+#include "backend/redis/calls.h"
+
+/* As list() in backend.h. */
+void scan_list(struct calls *calls, const char *path, backend_list_done *done, void *ctx);
+
+#endif
