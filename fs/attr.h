@@ -9,10 +9,11 @@
 /*
  * How long the kernel may keep what it was told, in seconds. What other mounts
  * or a lease can change: not at all. A directory's permissions: long enough to
- * check them within the system call that looked it up.
+ * check them within the system call that looked it up. What only options decide:
+ * longer, but not so long that a daemon that died seems alive.
  */
 #define ATTR_KEEP_DIR 0.01
-#define ATTR_KEEP_FIXED 3600.0
+#define ATTR_KEEP_FIXED 1.0
 
 /* `asker`: whose request it is, as who presents a lock's id is shown as its owner. */
 struct stat attr_of_entry(const struct fs *fs, const struct node *node, const struct entry *entry,

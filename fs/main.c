@@ -64,7 +64,7 @@ static int reach_backend(uv_loop_t *loop, struct fs *fs)
 }
 
 /* Mounts and serves until the end. */
-static int serve(const struct options *options)
+static int serve(struct options *options)
 {
 	struct fs fs;
 	struct session *session = NULL;
@@ -82,7 +82,7 @@ static int serve(const struct options *options)
 		goto out;
 	}
 	if (reach_backend(&loop, &fs) == 0)
-		session = session_start(&loop, &fs);
+		session = session_start(&loop, &fs, &options->fuse);
 	if (!session) {
 		fs_stop(&fs);
 		goto out_fs;

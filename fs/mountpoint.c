@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <mntent.h>
 #include <stdio.h>
@@ -82,6 +83,17 @@ static bool is_empty_dir(const char *path)
 	return empty;
 }
 
+/* Opening asks the daemon, where stat(2) may be answered from what the kernel remembers. */
+static bool is_dead(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOTCONN;
+	close(fd);
+	return false;
+}
+
 static int unmount_as_user(const char *path)
 {
 	int status;
@@ -153,7 +165,6 @@ static int check_dir(const char *path, const struct options *options)
 int mountpoint_prepare(struct options *options)
 {
 	char *path = resolve(options->mountpoint);
-	struct stat dir;
 
 	if (!path) {
 		if (errno == ENOENT)
@@ -165,7 +176,7 @@ int mountpoint_prepare(struct options *options)
 	}
 	free(options->mountpoint);
 	options->mountpoint = path;
-	if (stat(path, &dir) < 0 && errno == ENOTCONN && is_lockfs_mount(path) && remove_dead_mount(path) < 0)
+	if (is_lockfs_mount(path) && is_dead(path) && remove_dead_mount(path) < 0)
 		return -1;
 	return check_dir(path, options);
 }

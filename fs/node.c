@@ -9,6 +9,19 @@
 
 #define ROOT_INODE 1
 
+/* A name with room for the longest path. */
+union name_room {
+	struct node_name name;
+	char bytes[sizeof(struct node_name) + LOCK_KEY_MAX + 1];
+};
+
+static void name_write(union name_room *room, enum node_kind kind, struct view *view, uint64_t token,
+                       const char *path)
+{
+	room->name = (struct node_name){ .view = view, .token = token, .kind = kind };
+	stpcpy(room->name.path, path);
+}
+
 static size_t name_size(const char *path)
 {
 	return offsetof(struct node_name, path) + strlen(path);
@@ -48,11 +61,12 @@ static void node_free(struct node_table *table, struct node *node)
 
 int node_table_init(struct node_table *table)
 {
-	static const struct node_name root = { .kind = NODE_DIR };
+	union name_room root;
 
 	*table = (struct node_table){ 0 };
+	name_write(&root, NODE_DIR, NULL, 0, "");
 	/* The first number made is FUSE_ROOT_ID. */
-	table->root = node_make(table, &root);
+	table->root = node_make(table, &root.name);
 	return table->root ? 0 : -ENOMEM;
 }
 
@@ -78,14 +92,10 @@ struct node *node_find(const struct node_table *table, fuse_ino_t number)
 struct node *node_look_up(struct node_table *table, enum node_kind kind, struct view *view, uint64_t token,
                           const char *path)
 {
-	union {
-		struct node_name name;
-		char bytes[sizeof(struct node_name) + LOCK_KEY_MAX + 1];
-	} wanted;
+	union name_room wanted;
 	struct node *node;
 
-	wanted.name = (struct node_name){ .view = view, .token = token, .kind = kind };
-	stpcpy(wanted.name.path, path);
+	name_write(&wanted, kind, view, token, path);
 	HASH_FIND(by_name, table->by_name, &wanted.name, name_size(path), node);
 	if (!node)
 		node = node_make(table, &wanted.name);

@@ -187,6 +187,9 @@ static void reply_lock_attr(struct request *request, int status, const struct lo
 {
 	struct entry entry = { .kind = ENTRY_LOCK };
 
+	/* By path the kernel looks again, and finds that it is not there; a descriptor is stale. */
+	if (status == -ENOENT)
+		status = -ESTALE;
 	if (status < 0) {
 		request_reply(request, status);
 		return;
@@ -231,7 +234,7 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 		return;
 	}
 	if (token == 0) { /* a handle of a free lock has nothing to set */
-		request_reply(request, -ENOENT);
+		request_reply(request, -ESTALE);
 		return;
 	}
 	request_identify(request);

@@ -369,7 +369,8 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 static void on_lease_set(void *ctx, int status, const struct lock *lock)
 {
 	(void)lock;
-	request_reply(ctx, status);
+	/* As in setattr. */
+	request_reply(ctx, status == -ENOENT ? -ESTALE : status);
 }
 
 static void set_default_ttl(struct request *request, int64_t ttl_ms)

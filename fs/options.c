@@ -62,15 +62,18 @@ static const struct fuse_opt option_table[] = {
 	FUSE_OPT_KEY("nouser", KEY_IGNORE),
 	FUSE_OPT_KEY("nofail", KEY_IGNORE),
 	FUSE_OPT_KEY("_netdev", KEY_IGNORE),
+	FUSE_OPT_KEY("diratime", KEY_IGNORE),
+	FUSE_OPT_KEY("nodiratime", KEY_IGNORE),
+	FUSE_OPT_KEY("relatime", KEY_IGNORE),
+	FUSE_OPT_KEY("norelatime", KEY_IGNORE),
 	FUSE_OPT_KEY("x-", KEY_IGNORE),
 	FUSE_OPT_END,
 };
 
 /* FUSE's own, which are handed on; a trailing `=` takes a value. */
 static const char *const fuse_options[] = {
-	"ro", "rw", "dev", "nodev", "suid", "nosuid", "exec", "noexec", "atime", "noatime", "diratime",
-	"nodiratime", "relatime", "norelatime", "sync", "async", "dirsync", "allow_root", "default_permissions",
-	"fsname=", "subtype=", "max_read=", "context=",
+	"ro", "rw", "dev", "nodev", "suid", "nosuid", "exec", "noexec", "atime", "noatime", "sync", "async",
+	"dirsync", "allow_root", "default_permissions", "fsname=",
 };
 
 static const char *const owner_names[] = {

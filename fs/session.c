@@ -65,7 +65,11 @@ static bool serve_one(struct session *session)
 		return false;
 	}
 	fuse_session_process_buf(session->fuse, &session->buffer);
-	if (session->fs->answers && !session->announced)
+	if (fuse_session_exited(session->fuse)) {
+		/* The kernel and libfuse did not come to terms; libfuse has said why. */
+		session->failed = true;
+		session_end(session);
+	} else if (session->fs->answers && !session->announced)
 		announce(session);
 	return !session->ended;
 }
@@ -117,10 +121,9 @@ static int watch(struct session *session, uv_loop_t *loop)
 	return err;
 }
 
-struct session *session_start(uv_loop_t *loop, struct fs *fs)
+struct session *session_start(uv_loop_t *loop, struct fs *fs, struct fuse_args *arguments)
 {
 	struct session *session = calloc(1, sizeof(*session));
-	struct fuse_args arguments = fs->options->fuse;
 	int err;
 
 	if (!session) {
@@ -129,7 +132,7 @@ struct session *session_start(uv_loop_t *loop, struct fs *fs)
 	}
 	session->fs = fs;
 	fuse_set_log_func(log_of_fuse);
-	session->fuse = fuse_session_new(&arguments, &fs_ops, sizeof(fs_ops), fs);
+	session->fuse = fuse_session_new(arguments, &fs_ops, sizeof(fs_ops), fs);
 	if (!session->fuse)
 		goto fail;
 	if (fuse_session_mount(session->fuse, fs->options->mountpoint) < 0)

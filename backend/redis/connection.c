@@ -38,7 +38,7 @@ struct connection {
 	uv_getaddrinfo_t resolver;
 	int64_t attempt_ms;
 	int64_t pause_ms;
-	bool failed;           /* an attempt has failed since it was last settled */
+	bool failed;           /* there is no telling when it is up again */
 	unsigned int greetings; /* replies still wanted before it is connected */
 	unsigned int users;    /* of this memory: the timer, a resolver under way */
 	size_t address_count;
@@ -96,7 +96,8 @@ static void lose(struct connection *connection, int status, const char *problem)
 {
 	if (connection->state == CLOSED || connection->state == PAUSING)
 		return;
-	if (connection->state != SETTLED)
+	/* One that broke is made anew at once; one that does not answer will not do so at once either. */
+	if (connection->state != SETTLED || status == -ETIMEDOUT)
 		connection->failed = true;
 	pause_attempts(connection);
 	discard_context(connection);

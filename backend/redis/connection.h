@@ -51,7 +51,7 @@ void connection_close(struct connection *connection);
 /* Has it settled? */
 bool connection_is_up(const struct connection *connection);
 
-/* Is it likely to be up soon? False once an attempt has failed since it was last up. */
+/* Is it likely to be up soon? False once it did not answer or could not be made anew at once. */
 bool connection_has_hope(const struct connection *connection);
 
 /*
