@@ -363,12 +363,18 @@ static bool read_client_field(const char *info, const char *name, char *value, s
 	return true;
 }
 
+/* Is this a reply that setting up waits for? A loss is told elsewhere, and one refusal is enough. */
+static bool is_setup_reply(const struct calls *calls, const redisReply *reply)
+{
+	return reply && !connection_is_up(calls->connection) && calls->setup_replies > 0;
+}
+
 static void on_setup_reply(struct calls *calls, const redisReply *reply)
 {
 	char problem[BACKEND_PROBLEM_MAX];
 
-	if (!reply || connection_is_up(calls->connection) || calls->setup_replies == 0)
-		return; /* a loss is told elsewhere, and one refusal is enough */
+	if (!is_setup_reply(calls, reply))
+		return;
 	if (reply->type == REDIS_REPLY_ERROR) {
 		server_error_print(calls->source->name, reply->str, problem, sizeof(problem));
 		calls->setup_replies = 0;
@@ -377,6 +383,40 @@ static void on_setup_reply(struct calls *calls, const redisReply *reply)
 	}
 	if (--calls->setup_replies == 0)
 		become_useful(calls);
+}
+
+/* A server that throws keys away when its memory is full throws locks away. */
+static void warn_of_eviction(struct calls *calls, const char *info)
+{
+	static const char limit_field[] = "\nmaxmemory:";
+	static const char policy_field[] = "\nmaxmemory_policy:";
+	const char *limit = strstr(info, limit_field);
+	const char *policy = strstr(info, policy_field);
+	char line[BACKEND_PROBLEM_MAX];
+
+	if (!limit || !policy || limit[strlen(limit_field)] == '0')
+		return;
+	policy += strlen(policy_field);
+	if (strncmp(policy, "noeviction", strlen("noeviction")) == 0)
+		return;
+	snprintf(line, sizeof(line),
+		"%s may throw locks away when its memory is full (maxmemory-policy %.*s): set it to noeviction",
+		calls->source->name, (int)strcspn(policy, "\r\n"), policy);
+	notice(calls, line);
+}
+
+/* That INFO is not allowed to us is no reason not to mount. */
+static void on_memory_info(redisAsyncContext *context, void *data, void *ctx)
+{
+	struct calls *calls = ctx;
+	const redisReply *reply = data;
+
+	(void)context;
+	if (!is_setup_reply(calls, reply))
+		return;
+	if (reply->type != REDIS_REPLY_ERROR && reply->str && !calls->was_up)
+		warn_of_eviction(calls, reply->str);
+	calls->setup_replies--; /* never the last: the scripts follow */
 }
 
 static void on_plain_setup(redisAsyncContext *context, void *reply, void *ctx)
@@ -474,6 +514,7 @@ static int send_script_load(struct calls *calls, enum script script)
 static void on_connected(void *ctx)
 {
 	static const char *client_info[] = { "CLIENT", "INFO" };
+	static const char *memory_info[] = { "INFO", "memory" };
 	struct calls *calls = ctx;
 	int err;
 
@@ -482,6 +523,8 @@ static void on_connected(void *ctx)
 	err = send_kill(calls);
 	if (err == 0)
 		err = setup_send(calls, on_client_info, 2, client_info);
+	if (err == 0)
+		err = setup_send(calls, on_memory_info, 2, memory_info);
 	if (err == 0)
 		err = send_hello(calls);
 	for (enum script script = 0; err == 0 && script < SCRIPT_COUNT; script++)
