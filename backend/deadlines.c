@@ -33,11 +33,7 @@ int deadlines_init(struct deadlines *deadlines, uv_loop_t *loop, void (*on_due)(
 		return err;
 	}
 	deadlines->poll.data = deadlines;
-	return 0;
-}
-
-int deadlines_start(struct deadlines *deadlines)
-{
+	/* It fails only for a handle that is being closed. */
 	return uv_poll_start(&deadlines->poll, UV_READABLE, on_timer);
 }
 

@@ -24,9 +24,6 @@ struct deadlines {
  */
 int deadlines_init(struct deadlines *deadlines, uv_loop_t *loop, void (*on_due)(struct deadlines *deadlines));
 
-/* Begins to watch the timer. Returns 0 or a negative errno. */
-int deadlines_start(struct deadlines *deadlines);
-
 /* Sets the timer to the first deadline. To be called after every change of the heap. */
 void deadlines_arm(struct deadlines *deadlines);
 

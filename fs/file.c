@@ -157,11 +157,8 @@ void holdings_recheck(struct holdings *holdings)
 
 int holdings_init(struct holdings *holdings, uv_loop_t *loop)
 {
-	int err;
-
 	*holdings = (struct holdings){ 0 };
-	err = deadlines_init(&holdings->rechecks, loop, on_recheck);
-	return err < 0 ? err : deadlines_start(&holdings->rechecks);
+	return deadlines_init(&holdings->rechecks, loop, on_recheck);
 }
 
 void holdings_stop(struct holdings *holdings)

@@ -547,6 +547,7 @@ static void memory_configure_dir(struct backend *backend, const char *path, unsi
 {
 	struct memory_backend *memory = memory_of(backend);
 
+	expire_due(memory);
 	done(ctx, try_configure_dir(memory, path, which, info));
 }
 
@@ -589,9 +590,8 @@ fail:
 
 static void memory_start(struct backend *backend, backend_started *started, void *ctx)
 {
-	int err = deadlines_start(&memory_of(backend)->leases);
-
-	started(ctx, err, err < 0 ? "cannot watch the timer of leases" : NULL);
+	(void)backend;
+	started(ctx, 0, NULL);
 }
 
 static void on_closed(uv_handle_t *handle)

@@ -321,10 +321,19 @@ static void send_undos(struct calls *calls)
 
 /* Setting a connection up */
 
+/* Tells how the first attempt at connecting went, once. */
+static void tell_started(struct calls *calls, int status, const char *problem)
+{
+	backend_started *started = calls->started;
+
+	calls->started = NULL;
+	if (started)
+		started(calls->started_ctx, status, problem);
+}
+
 static void become_useful(struct calls *calls)
 {
 	struct call *call, *next;
-	backend_started *started = calls->started;
 
 	connection_settled(calls->connection);
 	if (calls->outage_told) {
@@ -339,9 +348,7 @@ static void become_useful(struct calls *calls)
 	DL_FOREACH_SAFE(calls->under_way, call, next)
 		if (!call->sent)
 			send_or_finish(call, false);
-	calls->started = NULL;
-	if (started)
-		started(calls->started_ctx, 0, NULL);
+	tell_started(calls, 0, NULL);
 }
 
 /* Reads ` name=value` of CLIENT INFO; false where it is not there or does not fit. */
@@ -536,7 +543,6 @@ static void on_connected(void *ctx)
 static void on_lost(void *ctx, int status, const char *problem)
 {
 	struct calls *calls = ctx;
-	backend_started *started = calls->started;
 
 	if (calls->was_up && !calls->outage_told) {
 		calls->outage_told = true;
@@ -544,9 +550,7 @@ static void on_lost(void *ctx, int status, const char *problem)
 	}
 	if (!connection_has_hope(calls->connection))
 		finish_waiting(calls, -EHOSTDOWN);
-	calls->started = NULL;
-	if (started)
-		started(calls->started_ctx, status, problem);
+	tell_started(calls, status, problem);
 }
 
 /* Keepalive: an idle connection is looked after, so that the next call finds it alive */
@@ -661,6 +665,7 @@ void calls_close(struct calls *calls)
 	calls->closing = true;
 	connection_close(calls->connection);
 	finish_waiting(calls, -ESHUTDOWN);
+	tell_started(calls, -ESHUTDOWN, "it was ended before the server was reached");
 	uv_close((uv_handle_t *)&calls->deadline, on_handle_closed);
 	uv_close((uv_handle_t *)&calls->keepalive, on_handle_closed);
 }

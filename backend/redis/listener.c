@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backend/redis/errors.h"
+#include "backend/redis/leases.h"
 #include "backend/redis/reply.h"
 
 /* Listening often stops and starts again; the connection waits so long for that. */
@@ -17,9 +18,10 @@ struct listener {
 	const struct redis_source *source;
 	struct tls_context *tls;
 	struct connection *connection; /* NULL: nobody listens */
+	struct leases leases;
 	uv_timer_t linger;
 	bool closing;
-	unsigned int users; /* of this memory: the timer, connections */
+	unsigned int users; /* of this memory: the timer, the leases, connections */
 	void (*freed)(void *ctx);
 	void *ctx;
 	char channel[];
@@ -56,7 +58,7 @@ static void on_message(redisAsyncContext *context, void *data, void *ctx)
 		if (listener->config.on_gap)
 			listener->config.on_gap(listener->config.ctx);
 	} else if (reply->element[PAYLOAD]->str && reply_event(reply->element[PAYLOAD]->str, &event) == 0) {
-		listener->config.on_event(listener->config.ctx, &event);
+		leases_tell(&listener->leases, &event);
 	}
 }
 
@@ -73,10 +75,12 @@ static void on_connected(void *ctx)
 
 static void on_lost(void *ctx, int status, const char *problem)
 {
+	struct listener *listener = ctx;
+
 	/* It comes back by itself, and tells of the gap then; people hear of it from the other connection. */
-	(void)ctx;
 	(void)status;
 	(void)problem;
+	leases_forget(&listener->leases);
 }
 
 static void on_connection_freed(void *ctx)
@@ -106,8 +110,10 @@ static void close_connection(struct listener *listener)
 	struct connection *connection = listener->connection;
 
 	listener->connection = NULL;
-	if (connection)
-		connection_close(connection);
+	if (!connection)
+		return;
+	connection_close(connection);
+	leases_forget(&listener->leases);
 }
 
 static void on_linger(uv_timer_t *timer)
@@ -138,19 +144,23 @@ struct listener *listener_new(const struct backend_config *config, const struct 
 
 	if (!listener)
 		return NULL;
+	if (leases_init(&listener->leases, config) < 0) {
+		free(listener);
+		return NULL;
+	}
 	listener->config = *config;
 	listener->source = source;
 	listener->tls = tls;
 	listener->freed = freed;
 	listener->ctx = ctx;
-	listener->users = 1;
+	listener->users = 2;
 	stpcpy(stpcpy(listener->channel, config->namespace_), suffix);
 	uv_timer_init(config->loop, &listener->linger);
 	listener->linger.data = listener;
 	return listener;
 }
 
-static void on_linger_closed(uv_handle_t *handle)
+static void on_handle_closed(uv_handle_t *handle)
 {
 	drop_user(handle->data);
 }
@@ -159,5 +169,6 @@ void listener_close(struct listener *listener)
 {
 	listener->closing = true;
 	close_connection(listener);
-	uv_close((uv_handle_t *)&listener->linger, on_linger_closed);
+	leases_close(&listener->leases, on_handle_closed, listener);
+	uv_close((uv_handle_t *)&listener->linger, on_handle_closed);
 }

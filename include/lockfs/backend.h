@@ -10,7 +10,7 @@
  * - Each call is one atomic step for all mounts of the namespace.
  * - What the caller passes in (texts, structs, data) stays the caller's and
  *   must live, unchanged, until `done` is called. What `done` is given lives
- *   until it returns.
+ *   until it returns, or calls the backend again, which it may.
  * - Keys and paths have no leading or trailing slash, no empty component and no
  *   NUL; the root directory is "". The caller has checked their lengths.
  * - `status` is 0 or a negative errno. Beside those named with a call, each can
@@ -170,7 +170,7 @@ struct backend_ops {
 	 * Starts the lease anew from now: `ttl_ms` long, or as long as before
 	 * with LEASE_UNSET. `token` as in release. 0 and the lock as it is now;
 	 * without it: -ENOENT: free. -EPERM: another's. -ENOTSUP: it never
-	 * expires. -EINVAL: LEASE_NEVER, which only acquiring can give.
+	 * expires. -EINVAL: LEASE_NEVER, which only acquiring can give. -EISDIR.
 	 */
 	void (*refresh)(struct backend *backend, const char *key, const struct lock_claim *claim,
 	                uint64_t token, int64_t ttl_ms, backend_lock_done *done, void *ctx);
@@ -178,7 +178,8 @@ struct backend_ops {
 	/*
 	 * From now on events of all mounts are told (true), or none need be
 	 * (false, the start). Once they are, on_gap tells that what came before
-	 * was missed. A backend of one mount may tell all of them always.
+	 * was missed. A backend of one mount may tell all of them always, and
+	 * then misses none.
 	 */
 	void (*listen)(struct backend *backend, bool wanted);
 
@@ -186,7 +187,7 @@ struct backend_ops {
 	void (*read)(struct backend *backend, const char *key, backend_entry_done *done, void *ctx);
 
 	/*
-	 * Writes content of the holding named by `token`. `offset` -1 appends;
+	 * Writes content of the holding named by `token`, never 0. `offset` -1 appends;
 	 * a gap is filled with zeros. -ESTALE: that holding has ended. -EFBIG:
 	 * it would grow past LOCK_CONTENT_MAX; nothing is written then.
 	 */

@@ -25,8 +25,8 @@
  * a given id has no identity, so only its id opens it.
  */
 struct lock_claim {
-	const char *id;       /* may be NULL where identity is not */
-	const char *identity; /* may be NULL where id is not */
+	const char *id;       /* may be NULL where identity is not; never empty */
+	const char *identity; /* may be NULL where id is not; never empty */
 };
 
 /* Does `asking` prove that it is the holder described by `holder`? */

@@ -1,0 +1,134 @@
+#include "backend/redis/leases.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "backend/clock.h"
+
+/* The server counts in whole milliseconds, and looks at its clock once for a command. */
+#define SERVER_TICKS_MS 2
+
+struct lease {
+	struct heap_item end;
+	uint64_t token;
+	int64_t ttl_ms;
+	UT_hash_handle hh;
+	char key[];
+};
+
+static struct lease *find(const struct leases *leases, const char *key)
+{
+	struct lease *lease;
+
+	HASH_FIND_STR(leases->by_key, key, lease);
+	return lease;
+}
+
+static void drop(struct leases *leases, struct lease *lease)
+{
+	heap_remove(&leases->ends.heap, &lease->end);
+	HASH_DELETE(hh, leases->by_key, lease);
+	free(lease);
+}
+
+static void expire(struct leases *leases, struct lease *lease)
+{
+	struct lock_event event = {
+		.kind = EVENT_EXPIRED,
+		.key = lease->key,
+		.token = lease->token,
+		.ttl_ms = lease->ttl_ms,
+	};
+
+	leases->on_event(leases->ctx, &event);
+	drop(leases, lease);
+}
+
+/* Without memory for it, its end is not told: whoever needs to know asks the server as well. */
+static struct lease *add(struct leases *leases, const struct lock_event *event, int64_t end_ns)
+{
+	struct lease *lease = calloc(1, sizeof(*lease) + strlen(event->key) + 1);
+
+	if (!lease)
+		return NULL;
+	stpcpy(lease->key, event->key);
+	if (heap_insert(&leases->ends.heap, &lease->end, end_ns) < 0) {
+		free(lease);
+		return NULL;
+	}
+	HASH_ADD_STR(leases->by_key, key, lease);
+	if (!lease->hh.tbl) {
+		heap_remove(&leases->ends.heap, &lease->end);
+		free(lease);
+		return NULL;
+	}
+	return lease;
+}
+
+/* A lease begins anew with this event. The server began it before it told of it, so it is over there by then. */
+static void keep(struct leases *leases, const struct lock_event *event)
+{
+	int64_t end_ns = boot_ns() + (event->ttl_ms + SERVER_TICKS_MS) * NS_PER_MS;
+	struct lease *lease = find(leases, event->key);
+
+	if (lease)
+		heap_move(&leases->ends.heap, &lease->end, end_ns);
+	else
+		lease = add(leases, event, end_ns);
+	if (!lease)
+		return;
+	lease->token = event->token;
+	lease->ttl_ms = event->ttl_ms;
+	deadlines_arm(&leases->ends);
+}
+
+void leases_tell(struct leases *leases, const struct lock_event *event)
+{
+	struct lease *lease = find(leases, event->key);
+	bool begins = event->kind == EVENT_ACQUIRED || event->kind == EVENT_REFRESHED;
+
+	if (lease && lease->token != event->token) {
+		expire(leases, lease);
+		lease = NULL;
+	}
+	leases->on_event(leases->ctx, event);
+	if (begins && event->ttl_ms > 0)
+		keep(leases, event);
+	else if (lease && event_ends_holding(event))
+		drop(leases, lease);
+}
+
+static void on_due(struct deadlines *ends)
+{
+	struct leases *leases = (struct leases *)((char *)ends - offsetof(struct leases, ends));
+	int64_t now_ns = boot_ns();
+	struct heap_item *first;
+
+	while ((first = heap_first(&ends->heap)) && first->due <= now_ns)
+		expire(leases, (struct lease *)((char *)first - offsetof(struct lease, end)));
+	deadlines_arm(ends);
+}
+
+int leases_init(struct leases *leases, const struct backend_config *config)
+{
+	*leases = (struct leases){ .on_event = config->on_event, .ctx = config->ctx };
+	return deadlines_init(&leases->ends, config->loop, on_due);
+}
+
+void leases_forget(struct leases *leases)
+{
+	struct lease *lease, *next;
+
+	HASH_ITER(hh, leases->by_key, lease, next)
+		drop(leases, lease);
+}
+
+void leases_close(struct leases *leases, uv_close_cb closed, void *owner)
+{
+	leases_forget(leases);
+	leases->ends.poll.data = owner;
+	deadlines_close(&leases->ends, closed);
+}

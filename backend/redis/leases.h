@@ -1,0 +1,32 @@
+/*
+ * The ends of leases, which the server tells nobody of: kept from the events of
+ * all mounts, and told here when they come.
+ */
+#ifndef BACKEND_REDIS_LEASES_H
+#define BACKEND_REDIS_LEASES_H
+
+#include "backend/deadlines.h"
+#include "lockfs/backend.h"
+
+struct lease;
+
+struct leases {
+	struct lease *by_key;
+	struct deadlines ends;
+	void (*on_event)(void *ctx, const struct lock_event *event);
+	void *ctx;
+};
+
+/* Events go on to the config's on_event. Returns 0 or a negative errno; then there is nothing to close. */
+int leases_init(struct leases *leases, const struct backend_config *config);
+
+/* Tells an event, in front of it the end of a lease that it shows to be over, and keeps what it says. */
+void leases_tell(struct leases *leases, const struct lock_event *event);
+
+/* Forgets all: events were missed, and what became of these locks is not known. */
+void leases_forget(struct leases *leases);
+
+/* `closed` is called from the loop when the memory may go; the handle's data is `owner`. */
+void leases_close(struct leases *leases, uv_close_cb closed, void *owner);
+
+#endif

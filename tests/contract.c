@@ -1,0 +1,46 @@
+/*
+ * The contract of include/lockfs/backend.h, as tests that run unchanged
+ * against every backend:
+ *
+ *   contract [SOURCE]
+ *
+ * Three tables, each of whose cells is a test, come first: who holds a lock
+ * and what is asked of it, what stands at a path and what is asked of it, and
+ * which claim proves which holding. Then, by theme, what does not fit in a
+ * table. The tests stand in tests/contract/, and what they are written with in
+ * tests/contract.h.
+ */
+#include "tests/contract.h"
+#include "tests/contract/claims.h"
+#include "tests/contract/content.h"
+#include "tests/contract/directories.h"
+#include "tests/contract/leases.h"
+#include "tests/contract/mounts.h"
+#include "tests/contract/places.h"
+#include "tests/contract/states.h"
+#include "tests/contract/texts.h"
+
+/* Says once, not in every test, that nothing can be reached. */
+static int try_source(void **state)
+{
+	void *mount = NULL;
+
+	(void)state;
+	return set_up(&mount) || tear_down(&mount);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1)
+		contract_source = argv[1];
+	add_cells();
+	add_place_cells();
+	add_claims();
+	add_content();
+	add_all(lease_tests, COUNT(lease_tests));
+	add_all(directory_tests, COUNT(directory_tests));
+	add_all(text_tests, COUNT(text_tests));
+	add_all(mount_tests, COUNT(mount_tests));
+	/* The macro of this name wants to know the size of an array. */
+	return _cmocka_run_group_tests("contract", tests, test_count, try_source, NULL);
+}

@@ -1,0 +1,202 @@
+/* Directories: their settings, the default lease, and what is listed in them. */
+#ifndef TESTS_CONTRACT_DIRECTORIES_H
+#define TESTS_CONTRACT_DIRECTORIES_H
+
+#include "tests/contract.h"
+
+static void test_make_dir_takes_settings(void **state)
+{
+	static const struct dir_info wanted = {
+		.mode = 01777, .uid = 4294967294, .gid = 4294967293, .default_ttl_ms = LONG_MS,
+	};
+	struct mount *mount = *state;
+	const struct dir_info *made;
+
+	expect(0, make_dir_as(mount, "dir", &wanted));
+	made = see_dir(mount, "dir");
+	assert_settings(made, &wanted);
+	assert_int_equal(made->default_ttl_ms, LEASE_UNSET);
+	assert_true(made->changed_ms > 0);
+}
+
+/* Each setting by itself, and no other with it. */
+static void test_configure_changes_what_is_named(void **state)
+{
+	struct mount *mount = *state;
+	struct dir_info wanted = plain_dir;
+
+	expect(0, make_dir(mount, "dir"));
+	wanted.mode = other_dir.mode;
+	expect(0, configure(mount, "dir", DIR_MODE, &other_dir));
+	assert_settings(see_dir(mount, "dir"), &wanted);
+	wanted.uid = other_dir.uid;
+	expect(0, configure(mount, "dir", DIR_UID, &other_dir));
+	assert_settings(see_dir(mount, "dir"), &wanted);
+	wanted.gid = other_dir.gid;
+	expect(0, configure(mount, "dir", DIR_GID, &other_dir));
+	assert_settings(see_dir(mount, "dir"), &wanted);
+	assert_int_equal(see_dir(mount, "dir")->default_ttl_ms, LEASE_UNSET);
+	expect(0, configure(mount, "dir", DIR_DEFAULT_TTL, &other_dir));
+	assert_settings(see_dir(mount, "dir"), &wanted);
+	assert_int_equal(see_dir(mount, "dir")->default_ttl_ms, other_dir.default_ttl_ms);
+	expect(0, configure(mount, "dir", DIR_MODE | DIR_UID | DIR_GID, &plain_dir));
+	assert_settings(see_dir(mount, "dir"), &plain_dir);
+	assert_int_equal(see_dir(mount, "dir")->default_ttl_ms, other_dir.default_ttl_ms);
+}
+
+static void test_configure_tells_when(void **state)
+{
+	struct mount *mount = *state;
+	int64_t made_ms;
+
+	expect(0, make_dir(mount, "dir"));
+	made_ms = see_dir(mount, "dir")->changed_ms;
+	sleep_until(boot_ns() + 2 * ROUNDING_MS * NS_PER_MS);
+	expect(0, acquire(mount, "dir/job", &me, LONG_MS));
+	assert_int_equal(see_dir(mount, "dir")->changed_ms, made_ms);
+	expect(0, configure(mount, "dir", DIR_MODE, &other_dir));
+	assert_true(see_dir(mount, "dir")->changed_ms > made_ms);
+}
+
+static void test_removed_dir_is_forgotten(void **state)
+{
+	struct mount *mount = *state;
+
+	expect(0, make_dir(mount, "dir"));
+	expect(0, configure(mount, "dir", DIR_MODE | DIR_DEFAULT_TTL, &other_dir));
+	expect(0, remove_dir(mount, "dir"));
+	expect(-ENOENT, look(mount, "dir"));
+	expect(-ENOENT, acquire(mount, "dir/job", &me, LONG_MS));
+	expect(0, make_dir(mount, "dir"));
+	assert_settings(see_dir(mount, "dir"), &plain_dir);
+	assert_int_equal(see_dir(mount, "dir")->default_ttl_ms, LEASE_UNSET);
+	assert_string_equal(expect(0, list(mount, "dir"))->names, "");
+}
+
+static void test_dir_with_a_lock_stays(void **state)
+{
+	struct mount *mount = *state;
+
+	expect(0, make_dir(mount, "dir"));
+	expect(0, acquire(mount, "dir/a", &me, LONG_MS));
+	expect(0, acquire(mount, "dir/b", &me, WORK_MS));
+	expect(-ENOTEMPTY, remove_dir(mount, "dir"));
+	expect(0, release(mount, "dir/a", &me, 0));
+	expect(-ENOTEMPTY, remove_dir(mount, "dir"));
+	let_pass(expect(0, look(mount, "dir/b")));
+	expect(0, remove_dir(mount, "dir"));
+}
+
+static void set_default(struct mount *mount, const char *path, int64_t ttl_ms)
+{
+	const struct dir_info info = { .default_ttl_ms = ttl_ms };
+
+	expect(0, configure(mount, path, DIR_DEFAULT_TTL, &info));
+}
+
+/* The default of a directory is told, and is the lease of what is acquired in it with none named. */
+static void expect_default(struct mount *mount, const char *path, int64_t told_ms, int64_t lease_ms)
+{
+	char key[64];
+
+	assert_int_equal(see_dir(mount, path)->default_ttl_ms, told_ms);
+	snprintf(key, sizeof(key), "%s%sjob", path, *path ? "/" : "");
+	assert_int_equal(expect(0, acquire(mount, key, &me, LEASE_UNSET))->lock->ttl_ms, lease_ms);
+	expect(0, release(mount, key, &me, 0));
+	assert_int_equal(expect(0, acquire(mount, key, &me, 4711))->lock->ttl_ms, 4711);
+	expect(0, release(mount, key, &me, 0));
+}
+
+static void test_default_ttl(void **state)
+{
+	struct mount *mount = *state;
+
+	expect(0, make_dir(mount, "a"));
+	expect(0, make_dir(mount, "a/b"));
+	expect(0, make_dir(mount, "a/b/c"));
+	expect(0, make_dir(mount, "ab"));
+	expect_default(mount, "a/b/c", LEASE_UNSET, FALLBACK_TTL_MS);
+	set_default(mount, "a", 30000);
+	expect_default(mount, "a", 30000, 30000);
+	expect_default(mount, "a/b/c", 30000, 30000);
+	expect_default(mount, "ab", LEASE_UNSET, FALLBACK_TTL_MS);
+	set_default(mount, "a/b", LEASE_NEVER);
+	expect_default(mount, "a/b", LEASE_NEVER, LEASE_NEVER);
+	expect_default(mount, "a/b/c", LEASE_NEVER, LEASE_NEVER);
+	expect_default(mount, "a", 30000, 30000);
+	set_default(mount, "a/b", LEASE_UNSET);
+	expect_default(mount, "a/b/c", 30000, 30000);
+	set_default(mount, "a", LEASE_UNSET);
+	expect_default(mount, "a/b/c", LEASE_UNSET, FALLBACK_TTL_MS);
+}
+
+static void test_default_ttl_of_the_root(void **state)
+{
+	struct mount *mount = *state;
+
+	expect(0, make_dir(mount, "a"));
+	expect_default(mount, "", LEASE_UNSET, FALLBACK_TTL_MS);
+	set_default(mount, "", 20000);
+	expect_default(mount, "", 20000, 20000);
+	expect_default(mount, "a", 20000, 20000);
+	expect(-EPERM, configure(mount, "", DIR_DEFAULT_TTL | DIR_MODE, &other_dir));
+	expect(-EPERM, configure(mount, "", DIR_UID, &other_dir));
+	expect(-EPERM, configure(mount, "", DIR_GID, &other_dir));
+	expect_default(mount, "", 20000, 20000);
+	set_default(mount, "", LEASE_UNSET);
+	expect_default(mount, "a", LEASE_UNSET, FALLBACK_TTL_MS);
+}
+
+/* A default that comes later does not touch what is held. */
+static void test_default_ttl_is_for_new_locks(void **state)
+{
+	struct mount *mount = *state;
+	const struct lock *held;
+
+	expect(0, make_dir(mount, "a"));
+	held = expect(0, acquire(mount, "a/job", &me, LEASE_UNSET))->lock;
+	set_default(mount, "a", SHORT_MS);
+	assert_same_lock(held, see(mount, "a/job"));
+	expect(0, refresh(mount, "a/job", &me, 0, LEASE_UNSET));
+	assert_int_equal(see(mount, "a/job")->ttl_ms, FALLBACK_TTL_MS);
+}
+
+static void test_list_shows_what_is_there(void **state)
+{
+	struct mount *mount = *state;
+
+	expect_list(mount, "", "");
+	expect(0, make_dir(mount, "d"));
+	expect(0, make_dir(mount, "d/e"));
+	expect(0, make_dir(mount, "de"));
+	expect(0, acquire(mount, "d/x", &me, LEASE_NEVER));
+	expect(0, acquire(mount, "d/y", &they, LONG_MS));
+	expect(0, acquire(mount, "d/e/z", &me, LONG_MS));
+	expect(0, acquire(mount, "dx", &me, LONG_MS));
+	acquire_expired(mount, "d/w", &me);
+	expect_list(mount, "", "//d//de/dx");
+	expect_list(mount, "d", "//e/x/y");
+	expect_list(mount, "d/e", "/z");
+	expect_list(mount, "de", "");
+	expect(0, release(mount, "d/x", &me, 0));
+	expect(0, force(mount, "d/y"));
+	expect(0, force(mount, "d/e/z"));
+	expect_list(mount, "d", "//e");
+	expect(0, remove_dir(mount, "d/e"));
+	expect_list(mount, "d", "");
+	expect_list(mount, "", "//d//de/dx");
+}
+
+static const struct CMUnitTest directory_tests[] = {
+	TEST(make_dir_takes_settings),
+	TEST(configure_changes_what_is_named),
+	TEST(configure_tells_when),
+	TEST(removed_dir_is_forgotten),
+	TEST(dir_with_a_lock_stays),
+	TEST(default_ttl),
+	TEST(default_ttl_of_the_root),
+	TEST(default_ttl_is_for_new_locks),
+	TEST(list_shows_what_is_there),
+};
+
+#endif

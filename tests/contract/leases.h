@@ -1,0 +1,275 @@
+/* Leases: how they are counted, refreshed, and end. */
+#ifndef TESTS_CONTRACT_LEASES_H
+#define TESTS_CONTRACT_LEASES_H
+
+#include "tests/contract.h"
+
+#define EARLY_MS 1    /* how early a lease may end, and how late it may be seen and told */
+#define LATE_MS 25
+#define TOLD_LATE_MS 100
+
+
+static void test_refresh_to_shorter(void **state)
+{
+	struct mount *mount = *state;
+	const struct lock *held = expect(0, acquire(mount, KEY, &me, LONG_MS))->lock;
+	const struct lock *seen;
+
+	expect(0, refresh(mount, KEY, &me, held->token, 1000));
+	seen = see(mount, KEY);
+	assert_int_equal(seen->ttl_ms, 1000);
+	assert_true(seen->expires_ms < held->expires_ms);
+	expect(0, refresh(mount, KEY, &me, held->token, SHORT_MS));
+	expect_event(mount, EVENT_ACQUIRED, KEY, held->token, LONG_MS);
+	expect_event(mount, EVENT_REFRESHED, KEY, held->token, 1000);
+	expect_event(mount, EVENT_REFRESHED, KEY, held->token, SHORT_MS);
+	expect_event(mount, EVENT_EXPIRED, KEY, held->token, SHORT_MS);
+	expect(-ENOENT, look(mount, KEY));
+}
+
+/* Waits until a lease that began now has ended. Nothing else may be told meanwhile. */
+static void watch_lease(struct mount *mount, int64_t ttl_ms)
+{
+	const struct lock *witness = expect(0, acquire(mount, "witness", &they, ttl_ms))->lock;
+
+	expect_event_of(mount, EVENT_ACQUIRED, witness);
+	expect_event_of(mount, EVENT_EXPIRED, witness);
+}
+
+static void test_refresh_to_longer(void **state)
+{
+	struct mount *mount = *state;
+	const struct lock *held = expect(0, acquire(mount, KEY, &me, WORK_MS))->lock;
+
+	expect(0, refresh(mount, KEY, &me, 0, LONG_MS));
+	expect_event_of(mount, EVENT_ACQUIRED, held);
+	expect_event(mount, EVENT_REFRESHED, KEY, held->token, LONG_MS);
+	assert_true(see(mount, KEY)->remaining_ms > LONG_MS / 2);
+	watch_lease(mount, WORK_MS);
+	assert_same_holding(held, see(mount, KEY));
+}
+
+static void test_refresh_counts_anew(void **state)
+{
+	const int64_t ttl_ms = 20 * SHORT_MS;
+	struct mount *mount = *state;
+	const struct lock *held = expect(0, acquire(mount, KEY, &me, ttl_ms))->lock;
+	const struct lock *worn = held;
+	const struct lock *seen;
+
+	while (worn->remaining_ms > ttl_ms - SHORT_MS) {
+		sleep_until(boot_ns() + NS_PER_MS);
+		worn = see(mount, KEY);
+	}
+	expect(0, refresh(mount, KEY, &me, 0, LEASE_UNSET));
+	seen = see(mount, KEY);
+	assert_same_holding(held, seen);
+	assert_int_equal(seen->ttl_ms, ttl_ms);
+	assert_true(seen->remaining_ms > worn->remaining_ms);
+	assert_true(seen->expires_ms > worn->expires_ms);
+	assert_true(seen->refreshed_ms >= seen->acquired_ms + SHORT_MS - ROUNDING_MS);
+}
+
+/* With no lease named, a refresh takes the one it had last, not the one it began with. */
+static void test_refresh_keeps_its_own_ttl(void **state)
+{
+	struct mount *mount = *state;
+
+	expect(0, acquire(mount, KEY, &me, LONG_MS));
+	expect(0, refresh(mount, KEY, &me, 0, 2 * LONG_MS));
+	expect(0, refresh(mount, KEY, &me, 0, LEASE_UNSET));
+	assert_int_equal(see(mount, KEY)->ttl_ms, 2 * LONG_MS);
+}
+
+static void test_never_expiring_gets_no_lease(void **state)
+{
+	struct mount *mount = *state;
+	const struct lock *held = expect(0, acquire(mount, KEY, &me, LEASE_NEVER))->lock;
+
+	expect(-EBUSY, acquire(mount, KEY, &they, SHORT_MS));
+	expect(-EEXIST, acquire(mount, KEY, &me, SHORT_MS));
+	expect(-EPERM, refresh(mount, KEY, &they, 0, SHORT_MS));
+	expect(-ENOTSUP, refresh(mount, KEY, &me, 0, SHORT_MS));
+	expect_event_of(mount, EVENT_ACQUIRED, held);
+	expect_event_of(mount, EVENT_UNAVAILABLE, held);
+	expect_event_of(mount, EVENT_FAILED_REFRESH, held);
+	expect_event_of(mount, EVENT_FAILED_REFRESH, held);
+	watch_lease(mount, SHORT_MS);
+	assert_same_lock(held, see(mount, KEY));
+}
+
+static void test_refused_calls_extend_nothing(void **state)
+{
+	struct mount *mount = *state;
+	const struct answer *held = expect(0, acquire(mount, KEY, &me, WORK_MS));
+
+	expect(-EPERM, refresh(mount, KEY, &they, 0, LONG_MS));
+	expect(-EBUSY, acquire(mount, KEY, &they, LONG_MS));
+	expect(-EEXIST, acquire(mount, KEY, &me, LONG_MS));
+	let_pass(held);
+	expect(-ENOENT, look(mount, KEY));
+}
+
+static void test_longest_lease(void **state)
+{
+	struct mount *mount = *state;
+
+	expect(0, acquire(mount, KEY, &me, LEASE_MAX_MS));
+	assert_true(see(mount, KEY)->remaining_ms > LEASE_MAX_MS - LONG_MS);
+	expect(0, refresh(mount, KEY, &me, 0, LEASE_MAX_MS));
+	assert_true(see(mount, KEY)->remaining_ms > LEASE_MAX_MS - LONG_MS);
+	expect(0, release(mount, KEY, &me, 0));
+}
+
+/* Where the answer takes longer than the lease, the backend may say what it likes, but nothing stays. */
+static void test_shortest_lease(void **state)
+{
+	struct mount *mount = *state;
+
+	sleep_until(acquire(mount, KEY, &me, LEASE_MIN_MS)->at_ns + (LEASE_MIN_MS + ROUNDING_MS) * NS_PER_MS);
+	expect(-ENOENT, look(mount, KEY));
+}
+
+/* Neither before its time nor long after, whoever looks; and what remains only ever shrinks. */
+static void test_expiry_is_seen_in_time(void **state)
+{
+	const int64_t ttl_ms = 60;
+	struct mount *mount = *state;
+	int64_t sent_ns = boot_ns();
+	struct answer *held = expect(0, acquire(mount, KEY, &me, ttl_ms));
+	struct answer *seen = held;
+	int64_t remaining_ms = ttl_ms;
+	int64_t asked_ns = sent_ns;
+
+	do {
+		assert_sound(seen->lock);
+		assert_true(seen->lock->remaining_ms <= remaining_ms);
+		remaining_ms = seen->lock->remaining_ms;
+		assert_true(asked_ns <= held->at_ns + (ttl_ms + LATE_MS) * NS_PER_MS);
+		sleep_until(boot_ns() + NS_PER_MS / 5);
+		asked_ns = boot_ns();
+		seen = look(mount, KEY);
+	} while (seen->status == 0);
+	expect(-ENOENT, seen);
+	assert_true(seen->at_ns >= sent_ns + (ttl_ms - EARLY_MS) * NS_PER_MS);
+}
+
+static void test_expiry_is_told_in_time(void **state)
+{
+	const int64_t ttl_ms = 60;
+	struct mount *mount = *state;
+	int64_t sent_ns = boot_ns();
+	const struct answer *held = expect(0, acquire(mount, KEY, &me, ttl_ms));
+	const struct told *told;
+
+	expect_event_of(mount, EVENT_ACQUIRED, held->lock);
+	told = expect_event(mount, EVENT_EXPIRED, KEY, held->lock->token, ttl_ms);
+	assert_true(told->at_ns >= sent_ns + (ttl_ms - EARLY_MS) * NS_PER_MS);
+	assert_true(told->at_ns <= held->at_ns + (ttl_ms + TOLD_LATE_MS) * NS_PER_MS);
+	/* And once: the next thing that is told of the key is what happens to it next. */
+	expect(-ENOENT, force(mount, KEY));
+	expect_event(mount, EVENT_FORCE_RELEASED, KEY, 0, LEASE_UNSET);
+}
+
+/* Many locks */
+
+#define MANY 10000
+#define MANY_MIN_MS 1000 /* long enough to be answered before the first of them ends */
+#define MANY_MAX_MS 2000
+
+struct many {
+	struct answer *held[MANY];
+	int64_t sent_ns[MANY];
+	bool ended[MANY];
+};
+
+static int compare_tokens(const void *a, const void *b)
+{
+	const uint64_t *left = a, *right = b;
+
+	return (*left > *right) - (*left < *right);
+}
+
+static void check_tokens_differ(const struct many *many)
+{
+	uint64_t *tokens = need(calloc(MANY, sizeof(*tokens)));
+	size_t same = 0;
+
+	for (size_t i = 0; i < MANY; i++)
+		tokens[i] = many->held[i]->lock->token;
+	qsort(tokens, MANY, sizeof(*tokens), compare_tokens);
+	for (size_t i = 1; i < MANY; i++)
+		same += tokens[i] == tokens[i - 1];
+	free(tokens);
+	assert_int_equal(same, 0);
+}
+
+static void acquire_many(struct mount *mount, struct many *many)
+{
+	char key[16];
+
+	srandom(1);
+	for (size_t i = 0; i < MANY; i++) {
+		snprintf(key, sizeof(key), "lock-%zu", i);
+		many->sent_ns[i] = boot_ns();
+		many->held[i] = start_acquire(mount, key, &me,
+			MANY_MIN_MS + random() % (MANY_MAX_MS - MANY_MIN_MS));
+	}
+	for (size_t i = 0; i < MANY; i++)
+		expect(0, wait_for(mount, many->held[i]));
+}
+
+/* Each lock ends once, by its lease, not before it, and about in order of time. */
+static void expect_many_expired(struct mount *mount, struct many *many)
+{
+	int64_t latest_ms = 0;
+
+	for (size_t i = 0; i < MANY; i++) {
+		const struct told *told = next_event(mount);
+		size_t which;
+		const struct lock *lock;
+
+		while (told->kind == EVENT_ACQUIRED)
+			told = next_event(mount);
+		which = strtoul(told->key + strlen("lock-"), NULL, 10);
+		assert_true(which < MANY);
+		lock = many->held[which]->lock;
+		assert_int_equal(told->kind, EVENT_EXPIRED);
+		assert_int_equal(told->token, lock->token);
+		assert_false(many->ended[which]);
+		many->ended[which] = true;
+		assert_true(told->at_ns >= many->sent_ns[which] + (lock->ttl_ms - EARLY_MS) * NS_PER_MS);
+		assert_true(lock->expires_ms + LATE_MS >= latest_ms);
+		if (lock->expires_ms > latest_ms)
+			latest_ms = lock->expires_ms;
+	}
+}
+
+static void test_many_locks(void **state)
+{
+	static struct many many; /* static, so that a failing assertion leaks nothing */
+	struct mount *mount = *state;
+
+	many = (struct many){ 0 };
+	acquire_many(mount, &many);
+	check_tokens_differ(&many);
+	expect_many_expired(mount, &many);
+	assert_string_equal(expect(0, list(mount, ""))->names, "");
+	assert_int_equal(mount->told_count, 2 * MANY);
+}
+
+static const struct CMUnitTest lease_tests[] = {
+	TEST(refresh_to_shorter),
+	TEST(refresh_to_longer),
+	TEST(refresh_counts_anew),
+	TEST(refresh_keeps_its_own_ttl),
+	TEST(never_expiring_gets_no_lease),
+	TEST(refused_calls_extend_nothing),
+	TEST(longest_lease),
+	TEST(shortest_lease),
+	TEST(expiry_is_seen_in_time),
+	TEST(expiry_is_told_in_time),
+	TEST(many_locks),
+};
+
+#endif
