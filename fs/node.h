@@ -72,6 +72,12 @@ static inline enum node_kind node_kind(const struct node *node)
 	return (enum node_kind)node->name.kind;
 }
 
+/* Does it stand for an open handle of a free lock? */
+static inline bool node_is_free_handle(const struct node *node)
+{
+	return node_kind(node) == NODE_LOCK && node->name.token == 0;
+}
+
 static inline const struct view_options *node_view(const struct node *node)
 {
 	return view_options_of(node->name.view);

@@ -17,12 +17,6 @@ static int check_holding(const struct request *request, int status, const struct
 	return status;
 }
 
-/* A handle of a free lock, opened once more (by /proc/self/fd for instance). */
-static bool is_free_handle(const struct request *request)
-{
-	return request->node->name.token == 0;
-}
-
 static void open_file(struct request *request)
 {
 	struct file *file = file_open(&request->fs->holdings, request->key, request->node->name.token, 0);
@@ -78,7 +72,8 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 
 	if (!request)
 		return;
-	if (is_free_handle(request) && (info->flags & O_ACCMODE) == O_RDONLY)
+	/* A handle can be opened once more, by /proc/self/fd for instance. */
+	if (node_is_free_handle(request->node) && (info->flags & O_ACCMODE) == O_RDONLY)
 		open_file(request);
 	else
 		backend_read(request->fs->backend, request->key, on_opening, request);
@@ -128,7 +123,7 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
 
 	if (!request)
 		return;
-	if (is_free_handle(request)) {
+	if (node_is_free_handle(request->node)) {
 		request_reply_buf(request, NULL, 0);
 		return;
 	}
@@ -184,7 +179,7 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_in
 	(void)only_data;
 	if (!request)
 		return;
-	if (is_free_handle(request))
+	if (node_is_free_handle(request->node))
 		request_reply(request, 0);
 	else
 		backend_read(request->fs->backend, request->key, on_fsync, request);

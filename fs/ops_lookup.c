@@ -94,23 +94,6 @@ void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forg
 	fuse_reply_none(req);
 }
 
-/*
- * By path, a lock that has ended is not there: ESTALE makes the kernel look it
- * up again. An open descriptor of it still answers.
- */
-static void reply_ended(struct request *request)
-{
-	const struct node *node = request->node;
-	struct stat attr = attr_of_ended(node);
-
-	if (node->name.token && !holdings_is_open(&request->fs->holdings, node->name.token)) {
-		request_reply(request, -ESTALE);
-		return;
-	}
-	fuse_reply_attr(request->fuse, &attr, 0);
-	request_end(request);
-}
-
 static void on_attr(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
@@ -125,24 +108,36 @@ static void on_attr(void *ctx, int status, const struct entry *entry)
 			request_reply_attr(request, entry);
 		return;
 	}
+	/* By path it is not there, and ESTALE makes the kernel look again; a descriptor is stale. */
 	if (status == -ENOENT || (status == 0 && (entry->kind != ENTRY_LOCK || entry->lock.token != node->name.token)))
-		reply_ended(request);
-	else if (status < 0)
+		status = -ESTALE;
+	if (status < 0)
 		request_reply(request, status);
 	else
 		request_reply_attr(request, entry);
 }
 
+/* The attributes of what needs no backend to know them. */
+static bool know_attr(struct fs *fs, const struct node *node, struct stat *ret)
+{
+	if (attr_is_fixed(node))
+		*ret = attr_of_fixed(fs, node);
+	else if (node_is_free_handle(node))
+		*ret = attr_of_handle(node->name.path);
+	else
+		return attr_take_created(fs, node, ret);
+	return true;
+}
+
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct request *request = request_on_node(req, ino, info);
+	struct stat attr;
 
 	if (!request)
 		return;
-	if (attr_is_fixed(request->node)) {
-		struct stat attr = attr_of_fixed(request->fs, request->node);
-
-		fuse_reply_attr(req, &attr, ATTR_KEEP_FIXED);
+	if (know_attr(request->fs, request->node, &attr)) {
+		fuse_reply_attr(req, &attr, attr_is_fixed(request->node) ? ATTR_KEEP_FIXED : 0);
 		request_end(request);
 		return;
 	}

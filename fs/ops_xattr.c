@@ -241,14 +241,16 @@ static int subject_of(struct request *request, int status, const struct entry *e
 		ret->dir = &entry->dir;
 		return 0;
 	}
-	if (status < 0)
-		return status == -ENOENT ? 0 : status;
-	if (entry->kind == ENTRY_LOCK && entry->lock.token == node->name.token) {
+	if (status < 0 && status != -ENOENT)
+		return status;
+	if (status == 0 && entry->kind == ENTRY_LOCK && entry->lock.token == node->name.token) {
 		ret->lock = &entry->lock;
 		ret->held_by_asker = lock_claim_proves(&request->claim, &entry->lock.holder.claim);
 		ret->may_see_id = may_see_id(request, &entry->lock, ret->held_by_asker);
+		return 0;
 	}
-	return 0;
+	/* It has ended. An open descriptor may ask for that; by path, ESTALE makes the kernel look again. */
+	return holdings_is_open(&request->fs->holdings, node->name.token) ? 0 : -ESTALE;
 }
 
 static int print_attribute(const struct attribute *attribute, const struct subject *subject, char *value,
