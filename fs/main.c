@@ -44,6 +44,7 @@ static int reach_backend(uv_loop_t *loop, struct fs *fs)
 		.cacert = options->cacert,
 		.cert = options->cert,
 		.key = options->key,
+		.look_only = options->read_only,
 		.scan = options->scan,
 		.timeout_ms = options->timeout_ms,
 		.on_event = fs_on_event,

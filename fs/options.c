@@ -25,7 +25,7 @@ struct raw_options {
 	bool help, version, refused;
 };
 
-enum option_key { KEY_HELP = 1, KEY_VERSION, KEY_FOREGROUND, KEY_DEBUG, KEY_AUTO_UNMOUNT, KEY_ALLOW_OTHER, KEY_SCAN, KEY_IGNORE };
+enum option_key { KEY_HELP = 1, KEY_VERSION, KEY_FOREGROUND, KEY_DEBUG, KEY_AUTO_UNMOUNT, KEY_ALLOW_OTHER, KEY_RO, KEY_SCAN, KEY_IGNORE };
 
 #define RAW(template, member) { template, offsetof(struct raw_options, member), 0 }
 
@@ -52,6 +52,7 @@ static const struct fuse_opt option_table[] = {
 	FUSE_OPT_KEY("debug", KEY_DEBUG),
 	FUSE_OPT_KEY("auto_unmount", KEY_AUTO_UNMOUNT),
 	FUSE_OPT_KEY("allow_other", KEY_ALLOW_OTHER),
+	FUSE_OPT_KEY("ro", KEY_RO),
 	/* The daemon has one thread as it is; the rest is for mount(8) alone. */
 	FUSE_OPT_KEY("-s", KEY_IGNORE),
 	FUSE_OPT_KEY("defaults", KEY_IGNORE),
@@ -72,7 +73,7 @@ static const struct fuse_opt option_table[] = {
 
 /* FUSE's own, which are handed on; a trailing `=` takes a value. */
 static const char *const fuse_options[] = {
-	"ro", "rw", "dev", "nodev", "suid", "nosuid", "exec", "noexec", "atime", "noatime", "sync", "async",
+	"rw", "dev", "nodev", "suid", "nosuid", "exec", "noexec", "atime", "noatime", "sync", "async",
 	"dirsync", "allow_root", "default_permissions", "fsname=",
 };
 
@@ -177,6 +178,9 @@ static int take_option(void *data, const char *argument, int key, struct fuse_ar
 	case KEY_SCAN:
 		raw->options->scan = true;
 		return 0;
+	case KEY_RO:
+		raw->options->read_only = true;
+		return 1;
 	case KEY_ALLOW_OTHER:
 		raw->options->allow_other = true;
 		return 1;

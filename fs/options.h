@@ -27,6 +27,7 @@ struct options {
 	bool foreground;
 	bool auto_unmount;
 	bool allow_other;
+	bool read_only;
 	struct fuse_args fuse; /* what is left for libfuse */
 };
 

@@ -532,7 +532,8 @@ static void on_connected(void *ctx)
 		err = setup_send(calls, on_client_info, 2, client_info);
 	if (err == 0)
 		err = setup_send(calls, on_memory_info, 2, memory_info);
-	if (err == 0)
+	/* A mount that only looks can do so on a replica, and without the right to write. */
+	if (err == 0 && !calls->config.look_only)
 		err = send_hello(calls);
 	for (enum script script = 0; err == 0 && script < SCRIPT_COUNT; script++)
 		err = send_script_load(calls, script);

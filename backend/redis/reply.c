@@ -9,6 +9,9 @@
 
 #include "backend/clock.h"
 
+/* No server's clock is beyond this: the year 5138. */
+#define NOW_MAX_MS INT64_C(100000000000000)
+
 static const struct {
 	const char *word;
 	int status;
@@ -111,6 +114,8 @@ static bool age_lease(struct lock *lock, int64_t pttl_ms, int64_t now_ms, int64_
 	lock->expires_ms = LEASE_NEVER;
 	if (pttl_ms < 0)
 		return true;
+	if (pttl_ms > LEASE_MAX_MS) /* another client may have asked for more */
+		pttl_ms = LEASE_MAX_MS;
 	lock->expires_ms = now_ms + pttl_ms;
 	lock->remaining_ms = pttl_ms - age_ms;
 	return lock->remaining_ms > 0;
@@ -126,7 +131,7 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
 	const redisReply *details = element(reply, DETAILS, REDIS_REPLY_ARRAY);
 	const redisReply *content;
 
-	if (!id || !pttl || !now || token <= 0 || !details)
+	if (!id || !pttl || !now || now->integer < 0 || now->integer > NOW_MAX_MS || token <= 0 || !details)
 		return -EPROTO;
 	content = detail(details, "content");
 	*ret = (struct lock){
@@ -166,6 +171,13 @@ int reply_entry(const redisReply *reply, const char *key, int64_t age_ms, struct
 	return 0;
 }
 
+/* What the kernel takes as a name; whatever else is in the server is not ours. */
+static bool is_name(const char *name)
+{
+	return name && *name && strlen(name) <= LOCK_NAME_MAX && !strchr(name, '/') && strcmp(name, ".") != 0 &&
+		strcmp(name, "..") != 0;
+}
+
 static size_t add_items(const redisReply *names, enum entry_kind kind, struct list_item *items)
 {
 	size_t count = 0;
@@ -173,7 +185,7 @@ static size_t add_items(const redisReply *names, enum entry_kind kind, struct li
 	for (size_t i = 0; i < names->elements; i++) {
 		const char *name = text_at(names, i);
 
-		if (name && *name)
+		if (is_name(name))
 			items[count++] = (struct list_item){ .name = name, .kind = kind };
 	}
 	return count;

@@ -48,6 +48,7 @@ struct backend_config {
 	const char *cacert;       /* for TLS: files, or NULL */
 	const char *cert;
 	const char *key;
+	bool look_only;           /* nothing is going to be changed */
 	bool scan;                /* list() finds locks taken past lockfs too, at whatever cost */
 	int64_t timeout_ms;       /* the longest that a call may take */
 
