@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What is shown of a server's own text. */
+#define TEXT_MAX 100
+
 /* The first that fits counts; the last fits all. */
 static const struct server_error errors[] = {
 	{ "NOAUTH", -EACCES, false, "it wants a password: give password_file= or LOCKFS_REDIS_PASSWORD" },
@@ -39,5 +42,12 @@ const struct server_error *server_error_find(const char *text)
 
 void server_error_print(const char *server, const char *text, char *line, size_t size)
 {
-	snprintf(line, size, "%s refuses: %.100s: %s", server, text, server_error_find(text)->advice);
+	/* Behind this Redis 7 names the script and line, which tell nobody anything. */
+	const char *end = strstr(text, " script: ");
+	int length = end ? (int)(end - text) : (int)strnlen(text, TEXT_MAX);
+
+	while (length > 0 && text[length - 1] == '.')
+		length--;
+	snprintf(line, size, "%s refuses: %.*s: %s", server, length < TEXT_MAX ? length : TEXT_MAX, text,
+		server_error_find(text)->advice);
 }
