@@ -3,14 +3,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "backend/clock.h"
 #include "fs/request.h"
 
 #define LOCK_MODE (S_IFREG | 0644)
 #define BLOCK_SIZE 512
-
-/* A system call that creates is done by then. */
-#define CREATED_NS (5 * NS_PER_MS)
 
 static struct timespec timespec_of_ms(int64_t ms)
 {
@@ -82,38 +78,13 @@ struct stat attr_of_fixed(const struct fs *fs, const struct node *node)
 	return attr;
 }
 
-struct stat attr_of_handle(const char *key)
+struct stat attr_of_ended(const char *key)
 {
 	return (struct stat){
 		.st_ino = path_inode(key),
 		.st_mode = LOCK_MODE,
 		.st_blksize = LOCK_CONTENT_MAX,
 	};
-}
-
-static struct created *created_slot(struct fs *fs, const struct node *node)
-{
-	return &fs->created[node->number % (sizeof(fs->created) / sizeof(fs->created[0]))];
-}
-
-void attr_keep_created(struct fs *fs, const struct node *node, const struct stat *attr)
-{
-	*created_slot(fs, node) = (struct created){
-		.number = node->number,
-		.until_ns = boot_ns() + CREATED_NS,
-		.attr = *attr,
-	};
-}
-
-bool attr_take_created(struct fs *fs, const struct node *node, struct stat *ret)
-{
-	struct created *created = created_slot(fs, node);
-
-	if (created->number != node->number || created->until_ns < boot_ns())
-		return false;
-	*ret = created->attr;
-	created->number = 0;
-	return true;
 }
 
 double attr_keep(const struct node *node)

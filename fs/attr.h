@@ -23,17 +23,9 @@ struct stat attr_of_entry(const struct fs *fs, const struct node *node, const st
 bool attr_is_fixed(const struct node *node);
 struct stat attr_of_fixed(const struct fs *fs, const struct node *node);
 
-/* A free lock, seen through an open handle. */
-struct stat attr_of_handle(const char *key);
+/* A lock that has ended, or a free one, seen through a descriptor. */
+struct stat attr_of_ended(const char *key);
 
 double attr_keep(const struct node *node);
-
-/*
- * Within the system call that creates a file the kernel asks for its attributes
- * once more, to check permissions. This one question is answered from what the
- * creation said: the attributes are kept here, and taken once.
- */
-void attr_keep_created(struct fs *fs, const struct node *node, const struct stat *attr);
-bool attr_take_created(struct fs *fs, const struct node *node, struct stat *ret);
 
 #endif

@@ -16,13 +16,6 @@
 #include "fs/options.h"
 #include "lockfs/backend.h"
 
-/* The attributes of a node that was just created; see attr_keep_created(). */
-struct created {
-	fuse_ino_t number; /* 0: none */
-	int64_t until_ns;  /* CLOCK_BOOTTIME */
-	struct stat attr;
-};
-
 struct fs {
 	const struct options *options;
 	struct backend *backend;
@@ -30,7 +23,6 @@ struct fs {
 	struct holdings holdings;
 	struct dir_stream *dir_streams; /* all that are open */
 	struct callers callers;
-	struct created created[64]; /* by number, the latest counts */
 	int64_t mounted_ms; /* since the epoch */
 	bool answers;       /* the kernel has said hello */
 };

@@ -43,7 +43,7 @@ static void undo_acquire(struct request *request)
 }
 
 /* Replies with a new open file of the holding `token`; 0: a handle of a free lock. */
-static void reply_create(struct request *request, uint64_t token, const struct stat *attr, double keep)
+static void reply_create(struct request *request, uint64_t token, const struct stat *attr)
 {
 	struct fs *fs = request->fs;
 	struct file *file = file_open(&fs->holdings, request->key, token, request->caller.process);
@@ -52,14 +52,9 @@ static void reply_create(struct request *request, uint64_t token, const struct s
 	int err = -ENOMEM;
 
 	if (file && node) {
-		reply = (struct fuse_entry_param){
-			.ino = node->number,
-			.attr = *attr,
-			.entry_timeout = keep,
-		};
+		reply = (struct fuse_entry_param){ .ino = node->number, .attr = *attr };
 		request->info.fh = (uintptr_t)file;
 		request->info.direct_io = 1;
-		attr_keep_created(fs, node, attr);
 		err = fuse_reply_create(request->fuse, &reply, &request->info);
 	} else {
 		fuse_reply_err(request->fuse, ENOMEM);
@@ -78,19 +73,6 @@ static void reply_create(struct request *request, uint64_t token, const struct s
 		request_end(request);
 }
 
-/*
- * For so many seconds the kernel need not look up the name of a lock that was
- * just acquired, which saves a request before its unlink. Should it have ended
- * meanwhile, whatever is asked of its node is answered with ESTALE, and the
- * kernel looks the name up after all.
- */
-static double name_keep(const struct lock *lock)
-{
-	bool lasts = lock->remaining_ms == LEASE_NEVER || lock->remaining_ms > 1000;
-
-	return lasts ? 0.02 : 0;
-}
-
 static void on_acquired(void *ctx, int status, const struct lock *lock)
 {
 	struct request *request = ctx;
@@ -101,7 +83,7 @@ static void on_acquired(void *ctx, int status, const struct lock *lock)
 		struct stat attr = attr_of_entry(request->fs, request->node, &entry, fuse_req_ctx(request->fuse));
 
 		attr.st_ino = path_inode(request->key);
-		reply_create(request, lock->token, &attr, name_keep(lock));
+		reply_create(request, lock->token, &attr);
 		return;
 	}
 	if (exclusive && (status == -EBUSY || status == -EISDIR))
@@ -164,8 +146,8 @@ static void on_handle(void *ctx, int status, const struct entry *entry)
 		request_reply(request, status);
 		return;
 	}
-	attr = attr_of_handle(request->key);
-	reply_create(request, 0, &attr, 0);
+	attr = attr_of_ended(request->key);
+	reply_create(request, 0, &attr);
 }
 
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *info)

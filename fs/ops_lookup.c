@@ -94,52 +94,58 @@ void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forg
 	fuse_reply_none(req);
 }
 
+/*
+ * By path, a lock that has ended is not there: ESTALE makes the kernel look it
+ * up again. An open descriptor of it, or of a free lock, still answers.
+ */
+static void reply_ended(struct request *request)
+{
+	struct stat attr = attr_of_ended(request->key);
+
+	if (!holdings_is_open(&request->fs->holdings, request->node->name.token)) {
+		request_reply(request, -ESTALE);
+		return;
+	}
+	fuse_reply_attr(request->fuse, &attr, 0);
+	request_end(request);
+}
+
+/* Is what was found what the node stands for? */
+static bool is_same(const struct node *node, const struct entry *entry)
+{
+	if (node_kind(node) == NODE_DIR)
+		return entry->kind == ENTRY_DIR;
+	return entry->kind == ENTRY_LOCK && entry->lock.token == node->name.token;
+}
+
 static void on_attr(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
-	const struct node *node = request->node;
 
-	if (node_kind(node) == NODE_DIR) {
-		if (status == 0 && entry->kind != ENTRY_DIR)
-			status = -ESTALE;
-		if (status < 0)
-			request_reply(request, status);
-		else
-			request_reply_attr(request, entry);
-		return;
-	}
-	/* By path it is not there, and ESTALE makes the kernel look again; a descriptor is stale. */
-	if (status == -ENOENT || (status == 0 && (entry->kind != ENTRY_LOCK || entry->lock.token != node->name.token)))
-		status = -ESTALE;
-	if (status < 0)
+	if (status == 0 && !is_same(request->node, entry))
+		status = -ENOENT;
+	if (status == -ENOENT && node_kind(request->node) == NODE_LOCK)
+		reply_ended(request);
+	else if (status < 0)
 		request_reply(request, status);
 	else
 		request_reply_attr(request, entry);
 }
 
-/* The attributes of what needs no backend to know them. */
-static bool know_attr(struct fs *fs, const struct node *node, struct stat *ret)
-{
-	if (attr_is_fixed(node))
-		*ret = attr_of_fixed(fs, node);
-	else if (node_is_free_handle(node))
-		*ret = attr_of_handle(node->name.path);
-	else
-		return attr_take_created(fs, node, ret);
-	return true;
-}
-
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct request *request = request_on_node(req, ino, info);
-	struct stat attr;
 
 	if (!request)
 		return;
-	if (know_attr(request->fs, request->node, &attr)) {
-		fuse_reply_attr(req, &attr, attr_is_fixed(request->node) ? ATTR_KEEP_FIXED : 0);
+	if (attr_is_fixed(request->node)) {
+		struct stat attr = attr_of_fixed(request->fs, request->node);
+
+		fuse_reply_attr(req, &attr, ATTR_KEEP_FIXED);
 		request_end(request);
-		return;
+	} else if (node_is_free_handle(request->node)) {
+		reply_ended(request);
+	} else {
+		backend_read(request->fs->backend, request->key, on_attr, request);
 	}
-	backend_read(request->fs->backend, request->key, on_attr, request);
 }

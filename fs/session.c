@@ -27,7 +27,7 @@ struct session {
 	bool failed;
 };
 
-/* Stops watching, and has the backend answer what is under way. What follows is for main(). */
+/* Stops watching, has the backend answer what is under way, and unmounts. */
 static void session_end(struct session *session)
 {
 	if (session->ended)
@@ -37,6 +37,8 @@ static void session_end(struct session *session)
 	uv_close((uv_handle_t *)&session->poll, NULL);
 	for (size_t i = 0; i < SIGNAL_COUNT; i++)
 		uv_close((uv_handle_t *)&session->signals[i], NULL);
+	/* Nobody is served any more, so nobody must be left waiting while the backend closes. */
+	fuse_session_unmount(session->fuse);
 }
 
 static void announce(struct session *session)
@@ -156,7 +158,6 @@ int session_free(struct session *session)
 {
 	int status = session->failed ? -1 : 0;
 
-	fuse_session_unmount(session->fuse);
 	fuse_session_destroy(session->fuse);
 	free(session->buffer.mem);
 	free(session);

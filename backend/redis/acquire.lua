@@ -1,6 +1,6 @@
--- ARGV: 3 id, 4 identity, 5 nonce, 6 ttl, 7 fallback ttl, 8 user, 9 host,
--- 10 place, 11 command, 12 pid, 13 uid, 14 gid. Leases in ms; 0: unset, -1: never.
-local id, identity, nonce = ARGV[3], ARGV[4], ARGV[5]
+-- ARGV: 4 id, 5 identity, 6 nonce, 7 ttl, 8 fallback ttl, 9 user, 10 host,
+-- 11 place, 12 command, 13 pid, 14 uid, 15 gid. Leases in ms; 0: unset, -1: never.
+local id, identity, nonce = ARGV[4], ARGV[5], ARGV[6]
 
 local held = holding(path)
 if held then
@@ -13,9 +13,9 @@ if dir_exists(path) then return { 'EISDIR' } end
 local word = check_parent(path)
 if word ~= 'OK' then return { word } end
 
-local ttl = tonumber(ARGV[6])
+local ttl = tonumber(ARGV[7])
 if ttl == 0 then ttl = default_ttl(parent(path)) end
-if ttl == 0 then ttl = tonumber(ARGV[7]) end
+if ttl == 0 then ttl = tonumber(ARGV[8]) end
 local token = integer(math.max(tonumber(call('GET', ns .. '#token') or 0) + 1, now_us))
 local expires = ttl > 0 and now_ms + ttl or nil
 
@@ -27,8 +27,8 @@ else
 end
 call('DEL', details_key(path))
 call('HSET', details_key(path), 'id', id, 'nonce', nonce, 'token', token, 'ttl', integer(ttl),
-  'acquired', integer(now_ms), 'refreshed', integer(now_ms), 'user', ARGV[8], 'host', ARGV[9],
-  'place', ARGV[10], 'command', ARGV[11], 'pid', ARGV[12], 'uid', ARGV[13], 'gid', ARGV[14])
+  'acquired', integer(now_ms), 'refreshed', integer(now_ms), 'user', ARGV[9], 'host', ARGV[10],
+  'mount', mount, 'place', ARGV[11], 'command', ARGV[12], 'pid', ARGV[13], 'uid', ARGV[14], 'gid', ARGV[15])
 if identity ~= '' then call('HSET', details_key(path), 'identity', identity) end
 if expires then call('PEXPIREAT', details_key(path), integer(expires)) end
 index_add(path, expires)

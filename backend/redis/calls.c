@@ -33,6 +33,7 @@ struct undo {
 struct calls {
 	struct backend_config config; /* its texts are the backend's */
 	const struct redis_source *source;
+	const char *mount;
 	struct connection *connection;
 	struct call *under_way; /* in the order of their deadlines */
 	struct undo *undos;
@@ -40,7 +41,8 @@ struct calls {
 	uv_timer_t keepalive;
 	bool ping_unanswered;
 	int64_t last_sent_ns;
-	bool closing;
+	bool closing; /* what is lost is still undone, until */
+	bool closed;
 	bool was_up;
 	bool outage_told;
 	unsigned int users; /* of this memory: two timers and the connection */
@@ -52,6 +54,8 @@ struct calls {
 
 	/* Setting a connection up */
 	unsigned int setup_replies; /* still wanted */
+	char eviction[32];          /* the policy, where keys may be thrown away */
+	bool scripts_tried;         /* by name, after they were loaded */
 	char client_id[CALL_NUMBER_MAX]; /* ours on the present or last connection; "" before the first */
 	char client_address[CLIENT_ADDRESS_MAX];
 	char shas[SCRIPT_COUNT][SCRIPT_SHA_SIZE + 1];
@@ -75,6 +79,7 @@ static void notice(const struct calls *calls, const char *line)
 /* The end of a call */
 
 static void arm_deadline(struct calls *calls);
+static void close_all(struct calls *calls);
 
 static void undo_later(struct call *call)
 {
@@ -250,6 +255,7 @@ struct call *call_new(struct calls *calls, enum script script, const char *key)
 	stpcpy(stpcpy(stpcpy(call->lock_key, namespace_), ":"), key);
 	call_add_text(call, namespace_);
 	call_add_text(call, key);
+	call_add_text(call, calls->mount);
 	return call;
 }
 
@@ -292,14 +298,17 @@ void call_start(struct call *call)
 static void on_undone(struct call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct undo *undo = call->ctx;
+	struct calls *calls = undo->calls;
 
 	(void)status;
 	(void)age_ms;
 	undo->under_way = false;
 	if (!reply)
 		return; /* it is tried again on the next connection */
-	DL_DELETE(undo->calls->undos, undo);
+	DL_DELETE(calls->undos, undo);
 	free(undo);
+	if (calls->closing && !calls->undos)
+		close_all(calls);
 }
 
 static void send_undos(struct calls *calls)
@@ -331,17 +340,29 @@ static void tell_started(struct calls *calls, int status, const char *problem)
 		started(calls->started_ctx, status, problem);
 }
 
+static void warn_of_eviction(const struct calls *calls)
+{
+	char line[BACKEND_PROBLEM_MAX];
+
+	snprintf(line, sizeof(line),
+		"%s may throw locks away when its memory is full (maxmemory-policy %s): set it to noeviction",
+		calls->source->name, calls->eviction);
+	notice(calls, line);
+}
+
 static void become_useful(struct calls *calls)
 {
 	struct call *call, *next;
 
 	connection_settled(calls->connection);
-	if (calls->outage_told) {
+	if (calls->outage_told && !calls->closing) {
 		char line[BACKEND_PROBLEM_MAX];
 
 		snprintf(line, sizeof(line), "%s is reached again", calls->source->name);
 		notice(calls, line);
 	}
+	if (!calls->was_up && *calls->eviction)
+		warn_of_eviction(calls);
 	calls->outage_told = false;
 	calls->was_up = true;
 	send_undos(calls);
@@ -370,6 +391,40 @@ static bool read_client_field(const char *info, const char *name, char *value, s
 	return true;
 }
 
+static void on_plain_setup(redisAsyncContext *context, void *reply, void *ctx);
+
+static int setup_send(struct calls *calls, redisCallbackFn *callback, int argc, const char **argv)
+{
+	size_t lengths[8];
+
+	for (int i = 0; i < argc; i++)
+		lengths[i] = strlen(argv[i]);
+	calls->setup_replies++;
+	return connection_send(calls->connection, callback, calls, argc, argv, lengths);
+}
+
+/* Some rights are needed only for calling a script by its name, and for going through all keys. */
+static void try_scripts(struct calls *calls)
+{
+	const char *namespace_ = calls->config.namespace_;
+	char *key = NULL;
+	int err = -ENOMEM;
+
+	calls->scripts_tried = true;
+	if (asprintf(&key, "%s:", namespace_) >= 0) {
+		const char *read[] = { "EVALSHA", calls->shas[SCRIPT_READ], "1", key, namespace_, "", calls->mount };
+		const char *scan[] = { "EVALSHA", calls->shas[SCRIPT_SCAN], "1", key, namespace_, "", calls->mount,
+			"0" };
+
+		err = setup_send(calls, on_plain_setup, 7, read);
+		if (err == 0 && calls->config.scan)
+			err = setup_send(calls, on_plain_setup, 8, scan);
+	}
+	free(key);
+	if (err < 0)
+		connection_drop(calls->connection, err, strerror(-err));
+}
+
 /* Is this a reply that setting up waits for? A loss is told elsewhere, and one refusal is enough. */
 static bool is_setup_reply(const struct calls *calls, const redisReply *reply)
 {
@@ -388,28 +443,28 @@ static void on_setup_reply(struct calls *calls, const redisReply *reply)
 		connection_drop(calls->connection, server_error_find(reply->str)->status, problem);
 		return;
 	}
-	if (--calls->setup_replies == 0)
+	if (--calls->setup_replies > 0)
+		return;
+	if (calls->scripts_tried)
 		become_useful(calls);
+	else
+		try_scripts(calls);
 }
 
 /* A server that throws keys away when its memory is full throws locks away. */
-static void warn_of_eviction(struct calls *calls, const char *info)
+static void look_for_eviction(struct calls *calls, const char *info)
 {
 	static const char limit_field[] = "\nmaxmemory:";
 	static const char policy_field[] = "\nmaxmemory_policy:";
 	const char *limit = strstr(info, limit_field);
 	const char *policy = strstr(info, policy_field);
-	char line[BACKEND_PROBLEM_MAX];
 
 	if (!limit || !policy || limit[strlen(limit_field)] == '0')
 		return;
 	policy += strlen(policy_field);
 	if (strncmp(policy, "noeviction", strlen("noeviction")) == 0)
 		return;
-	snprintf(line, sizeof(line),
-		"%s may throw locks away when its memory is full (maxmemory-policy %.*s): set it to noeviction",
-		calls->source->name, (int)strcspn(policy, "\r\n"), policy);
-	notice(calls, line);
+	snprintf(calls->eviction, sizeof(calls->eviction), "%.*s", (int)strcspn(policy, "\r\n"), policy);
 }
 
 /* That INFO is not allowed to us is no reason not to mount. */
@@ -422,7 +477,7 @@ static void on_memory_info(redisAsyncContext *context, void *data, void *ctx)
 	if (!is_setup_reply(calls, reply))
 		return;
 	if (reply->type != REDIS_REPLY_ERROR && reply->str && !calls->was_up)
-		warn_of_eviction(calls, reply->str);
+		look_for_eviction(calls, reply->str);
 	calls->setup_replies--; /* never the last: the scripts follow */
 }
 
@@ -454,19 +509,9 @@ static void on_loaded(redisAsyncContext *context, void *data, void *ctx)
 	(void)context;
 	/* The replies come in the order of the scripts, and they are the last of the setting up. */
 	if (reply && reply->type == REDIS_REPLY_STRING && reply->len == SCRIPT_SHA_SIZE && calls->setup_replies > 0 &&
-		calls->setup_replies <= SCRIPT_COUNT)
+		calls->setup_replies <= SCRIPT_COUNT && !calls->scripts_tried)
 		stpcpy(calls->shas[SCRIPT_COUNT - calls->setup_replies], reply->str);
 	on_setup_reply(calls, reply);
-}
-
-static int setup_send(struct calls *calls, redisCallbackFn *callback, int argc, const char **argv)
-{
-	size_t lengths[8];
-
-	for (int i = 0; i < argc; i++)
-		lengths[i] = strlen(argv[i]);
-	calls->setup_replies++;
-	return connection_send(calls->connection, callback, calls, argc, argv, lengths);
 }
 
 /*
@@ -495,9 +540,9 @@ static int send_hello(struct calls *calls)
 
 	if (asprintf(&text, "%s%s", script_common_text, script_text(SCRIPT_HELLO)) >= 0 &&
 		asprintf(&key, "%s#hello", namespace_) >= 0) {
-		const char *argv[] = { "EVAL", text, "1", key, namespace_, "" };
+		const char *argv[] = { "EVAL", text, "1", key, namespace_, "", calls->mount };
 
-		err = setup_send(calls, on_plain_setup, 6, argv);
+		err = setup_send(calls, on_plain_setup, 7, argv);
 	}
 	free(text);
 	free(key);
@@ -526,6 +571,7 @@ static void on_connected(void *ctx)
 	int err;
 
 	calls->setup_replies = 0;
+	calls->scripts_tried = false;
 	calls->ping_unanswered = false;
 	err = send_kill(calls);
 	if (err == 0)
@@ -545,7 +591,7 @@ static void on_lost(void *ctx, int status, const char *problem)
 {
 	struct calls *calls = ctx;
 
-	if (calls->was_up && !calls->outage_told) {
+	if (calls->was_up && !calls->outage_told && !calls->closing) {
 		calls->outage_told = true;
 		notice(calls, problem);
 	}
@@ -623,7 +669,7 @@ static void on_connection_freed(void *ctx)
 }
 
 struct calls *calls_new(const struct backend_config *config, const struct redis_source *source,
-                        struct tls_context *tls, void (*freed)(void *ctx), void *ctx)
+                        struct tls_context *tls, const char *mount, void (*freed)(void *ctx), void *ctx)
 {
 	struct calls *calls = calloc(1, sizeof(*calls));
 	int64_t attempt_ms = config->timeout_ms < ATTEMPT_MAX_MS ? config->timeout_ms : ATTEMPT_MAX_MS;
@@ -643,6 +689,7 @@ struct calls *calls_new(const struct backend_config *config, const struct redis_
 	}
 	calls->config = *config;
 	calls->source = source;
+	calls->mount = mount;
 	calls->freed = freed;
 	calls->ctx = ctx;
 	calls->users = 3;
@@ -661,12 +708,30 @@ void calls_start(struct calls *calls, backend_started *started, void *ctx)
 	connection_start(calls->connection);
 }
 
+static void close_all(struct calls *calls)
+{
+	if (calls->closed)
+		return;
+	calls->closed = true;
+	connection_close(calls->connection);
+	uv_close((uv_handle_t *)&calls->deadline, on_handle_closed);
+	uv_close((uv_handle_t *)&calls->keepalive, on_handle_closed);
+}
+
+static void on_last_chance(uv_timer_t *timer)
+{
+	close_all(timer->data);
+}
+
 void calls_close(struct calls *calls)
 {
 	calls->closing = true;
-	connection_close(calls->connection);
+	/* Answers what is under way, and so tells which acquisitions are to be undone. */
+	connection_drop(calls->connection, -ESHUTDOWN, "closing");
 	finish_waiting(calls, -ESHUTDOWN);
 	tell_started(calls, -ESHUTDOWN, "it was ended before the server was reached");
-	uv_close((uv_handle_t *)&calls->deadline, on_handle_closed);
-	uv_close((uv_handle_t *)&calls->keepalive, on_handle_closed);
+	if (calls->undos)
+		uv_timer_start(&calls->deadline, on_last_chance, (uint64_t)calls->config.timeout_ms, 0);
+	else
+		close_all(calls);
 }

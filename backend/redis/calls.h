@@ -29,6 +29,7 @@ typedef void call_done(struct call *call, int status, const redisReply *reply, i
 struct call {
 	call_done *done;
 	void *ctx;         /* whatever the caller needs, and */
+	void *owner;
 	const char *key;
 	union {
 		backend_done *plain;
@@ -37,13 +38,14 @@ struct call {
 		backend_list_done *list;
 	} answer;
 	char nonce[33];    /* of an acquisition; "" otherwise */
+	uint64_t mark;
+	int64_t sent_ns;   /* CLOCK_BOOTTIME, once it is done */
 
 	/* The rest belongs to calls.c. */
 	struct calls *calls;
 	struct call *prev, *next;
 	enum script script;
 	bool sent;
-	int64_t sent_ns;
 	int64_t deadline_ns;
 	int argument_count;
 	const char *arguments[CALL_ARGUMENTS_MAX];
@@ -52,12 +54,15 @@ struct call {
 	char lock_key[]; /* NAMESPACE:KEY */
 };
 
-/* NULL where there is no memory. `started` is told once how the first attempt at connecting ended. */
+/* `mount` names this daemon among all (see common.lua). NULL where there is no memory. `started` is told once how the first attempt at connecting ended. */
 struct calls *calls_new(const struct backend_config *config, const struct redis_source *source,
-                        struct tls_context *tls, void (*freed)(void *ctx), void *ctx);
+                        struct tls_context *tls, const char *mount, void (*freed)(void *ctx), void *ctx);
 void calls_start(struct calls *calls, backend_started *started, void *ctx);
 
-/* Answers all with -ESHUTDOWN; `freed` is called from the loop when the memory may go. */
+/*
+ * Answers all with -ESHUTDOWN. What is to be undone is given one more time limit
+ * for that; then `freed` is called from the loop, when the memory may go.
+ */
 void calls_close(struct calls *calls);
 
 /*

@@ -1,6 +1,7 @@
 -- In front of every script: the names of keys, and the steps that several share.
--- ARGV[1] is the namespace, ARGV[2] the path of a lock or directory; KEYS[1] is
--- the lock at that path. Every script may run twice with the same arguments.
+-- ARGV[1] is the namespace, ARGV[2] the path of a lock or directory, ARGV[3] the
+-- daemon that asks; KEYS[1] is the lock at that path. Every script may run twice
+-- with the same arguments.
 --
 --   NS:KEY      STRING  the id of the holder, with the lease as its expiry
 --   NS#d:KEY    HASH    details of the holding, with the same expiry
@@ -9,7 +10,8 @@
 --   NS#D:DIR    HASH    settings of a directory; the root has them only when set
 --   NS#token    STRING  the last fencing token
 --   NS#ev       channel events
-local ns, path = ARGV[1], ARGV[2]
+--   NS#m:MOUNT  channel for the daemon of one mount: keys of its locks that another touched
+local ns, path, mount = ARGV[1], ARGV[2], ARGV[3]
 local call = redis.call
 
 local time = call('TIME')
@@ -115,8 +117,14 @@ local function publish(kind, key, token, ttl)
   call('PUBLISH', ns .. '#ev', kind .. ' ' .. (token or 0) .. ' ' .. (ttl or 0) .. ' ' .. key)
 end
 
+-- A daemon knows its own locks for a moment without asking; this tells it better.
+local function tell_holder(held)
+  if held.mount and held.mount ~= mount then call('PUBLISH', ns .. '#m:' .. held.mount, path) end
+end
+
 -- Ends a holding.
-local function free(key)
+local function free(key, held)
+  tell_holder(held)
   call('DEL', lock_key(key), details_key(key))
   index_remove(key)
 end

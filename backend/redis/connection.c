@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 
 #include "backend/redis/adapter.h"
 #include "backend/redis/errors.h"
 #include "backend/redis/tls.h"
 
+#define LAST_WORDS_MAX 128
 #define ADDRESSES_MAX 8
 #define ADDRESS_TEXT_MAX 64
 
@@ -195,14 +197,36 @@ static const char *describe_break(const redisAsyncContext *context)
 	return context->err ? context->errstr : "the connection was closed";
 }
 
+/* A server that turns us away says why and hangs up, which is seen first by who writes to it. */
+static bool read_last_words(const redisAsyncContext *context, char words[LAST_WORDS_MAX])
+{
+	char line[LAST_WORDS_MAX];
+	ssize_t length = recv(context->c.fd, line, sizeof(line) - 1, MSG_DONTWAIT | MSG_PEEK);
+
+	if (length < 2 || line[0] != '-')
+		return false;
+	line[length] = '\0';
+	line[strcspn(line, "\r\n")] = '\0';
+	stpcpy(words, line + 1);
+	return true;
+}
+
 static void on_disconnect(const redisAsyncContext *context, int status)
 {
 	struct connection *connection = context->data;
+
+	char words[LAST_WORDS_MAX];
+	char problem[BACKEND_PROBLEM_MAX];
 
 	(void)status;
 	if (connection->context != context)
 		return;
 	connection->context = NULL;
+	if (!connection->tls && read_last_words(context, words)) {
+		server_error_print(connection->source->name, words, problem, sizeof(problem));
+		lose(connection, server_error_find(words)->status, problem);
+		return;
+	}
 	lose_because(connection, -EHOSTDOWN, describe_break(context));
 }
 
@@ -373,6 +397,12 @@ bool connection_is_up(const struct connection *connection)
 bool connection_has_hope(const struct connection *connection)
 {
 	return !connection->failed && connection->state != CLOSED;
+}
+
+void connection_read(struct connection *connection)
+{
+	if (connection->context)
+		redisAsyncHandleRead(connection->context);
 }
 
 int connection_send(struct connection *connection, redisCallbackFn *callback, void *ctx, int argc,

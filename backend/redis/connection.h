@@ -54,6 +54,9 @@ bool connection_is_up(const struct connection *connection);
 /* Is it likely to be up soon? False once it did not answer or could not be made anew at once. */
 bool connection_has_hope(const struct connection *connection);
 
+/* Takes in replies that have arrived, before the loop comes to it. */
+void connection_read(struct connection *connection);
+
 /*
  * Sends a command; `callback` is called exactly once with the reply, or with
  * NULL when the connection is lost first. Returns 0, or -EHOSTDOWN or -ENOMEM

@@ -7,18 +7,23 @@
 /* What is shown of a server's own text. */
 #define TEXT_MAX 100
 
+#define NO_RIGHT "the user lacks a right (NOPERM): see REDIS in lockfs(1) for the ACL rule"
+
 /* The first that fits counts; the last fits all. */
 static const struct server_error errors[] = {
 	{ "NOAUTH", -EACCES, false, "it wants a password: give password_file= or LOCKFS_REDIS_PASSWORD" },
 	{ "WRONGPASS", -EACCES, false, "user or password are wrong" },
 	{ "ERR invalid password", -EACCES, false, "the password is wrong" },
 	{ "ERR AUTH", -EACCES, false, "it has no password set: leave it out, or set one there" },
-	{ "NOPERM", -EACCES, false, "the user lacks a right: see REDIS in lockfs(1) for the ACL rule" },
+	{ "NOPERM", -EACCES, false, NO_RIGHT },
+	/* What a script may not do is said in other words, by Redis 7 and by Valkey. */
+	{ "ERR The user executing the script", -EACCES, false, NO_RIGHT },
+	{ "ERR ACL failure", -EACCES, false, NO_RIGHT },
 	{ "READONLY", -EROFS, true, "it is a replica: name the primary in SOURCE" },
 	{ "MASTERDOWN", -EHOSTDOWN, true, "it is a replica without its primary: name the primary in SOURCE" },
 	{ "LOADING", -EHOSTDOWN, true, "it is loading its data: try again soon" },
 	{ "CLUSTERDOWN", -EHOSTDOWN, true, "its cluster is down" },
-	{ "MOVED", -EIO, false, "another server of its cluster has these keys: name that one in SOURCE" },
+	{ "MOVED", -EIO, false, "it is one of a cluster: give namespace= a hash tag, {locks}, and name the server of that slot in SOURCE" },
 	{ "CROSSSLOT", -EIO, false, "in a cluster the namespace needs a hash tag: namespace={locks}" },
 	{ "MISCONF", -EIO, false, "it cannot save its data and refuses to write: look at its log" },
 	{ "OOM", -ENOSPC, false, "it is at its maxmemory: raise it or free memory" },

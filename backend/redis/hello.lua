@@ -1,14 +1,18 @@
--- Tries on a scratch key whether the server takes all that lockfs does, so that
--- a missing right or a read-only server is told at the mount and not by a lock.
+-- Tries whether the server takes all that lockfs does, so that a missing right or
+-- a read-only server is told at the mount and not by a lock. `.stats` is the
+-- name of no lock.
+for _, scratch in ipairs({ lock_key('.stats'), ns .. '#hello' }) do
+  call('SET', scratch, '1', 'PXAT', integer(now_ms + 1000))
+  call('GET', scratch)
+  call('EXISTS', scratch)
+  call('MGET', scratch)
+  call('PTTL', scratch)
+  call('PEXPIREAT', scratch, integer(now_ms + 1000))
+  call('DEL', scratch)
+end
+
 local scratch = ns .. '#hello'
-call('SET', scratch, '1', 'PXAT', integer(now_ms + 1000))
-call('GET', scratch)
-call('EXISTS', scratch)
-call('MGET', scratch)
-call('PTTL', scratch)
-call('PEXPIREAT', scratch, integer(now_ms + 1000))
 call('PERSIST', scratch)
-call('DEL', scratch)
 call('HSET', scratch, 'field', '1')
 call('HGET', scratch, 'field')
 call('HMGET', scratch, 'field')
@@ -23,4 +27,5 @@ call('SADD', scratch, 'name')
 call('SMEMBERS', scratch)
 call('SREM', scratch, 'name')
 call('PUBLISH', ns .. '#ev', '')
+call('PUBLISH', ns .. '#m:' .. mount, '')
 return { 'OK' }

@@ -6,12 +6,19 @@ if not dir_exists(path) then return { 'ENOENT' } end
 local names = call('ZRANGEBYSCORE', index_key(path), integer(now_ms), 'inf')
 local prefix = path == '' and '' or path .. '/'
 local locks = {}
--- What another client has deleted by force is still in the index, but not held.
+-- What another client has deleted by force is still in the index, but not held:
+-- it goes now.
 for first = 1, #names, chunk do
   local keys = {}
   for i = first, math.min(first + chunk - 1, #names) do keys[#keys + 1] = lock_key(prefix .. names[i]) end
   for i, id in ipairs(call('MGET', unpack(keys))) do
-    if id then locks[#locks + 1] = names[first + i - 1] end
+    local found = names[first + i - 1]
+    if id then
+      locks[#locks + 1] = found
+    else
+      call('DEL', details_key(prefix .. found))
+      index_remove(prefix .. found)
+    end
   end
 end
 return { 'OK', call('SMEMBERS', subdirs_key(path)), locks }

@@ -1,5 +1,6 @@
 #include "backend/redis/listener.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,31 +9,96 @@
 #include "backend/redis/leases.h"
 #include "backend/redis/reply.h"
 
-/* Listening often stops and starts again; the connection waits so long for that. */
+/* Events are often not wanted for a moment only; they go on for so long. */
 #define LINGER_MS 5000
 
-#define ATTEMPT_MS 1000
+#define ATTEMPT_MAX_MS 1000
 
 struct listener {
 	struct backend_config config;
 	const struct redis_source *source;
-	struct tls_context *tls;
-	struct connection *connection; /* NULL: nobody listens */
+	struct connection *connection;
 	struct leases leases;
 	uv_timer_t linger;
 	bool closing;
-	unsigned int users; /* of this memory: the timer, the leases, connections */
-	void (*freed)(void *ctx);
-	void *ctx;
-	char channel[];
+	bool wanted;     /* events, or they linger */
+	bool has_events; /* the server has said that it tells of them */
+	unsigned int users; /* of this memory: the timer, the leases, the connection */
+	struct listener_owner owner;
+	backend_started *started; /* NULL once it was told */
+	void *started_ctx;
+	char *mount_channel;
+	char *event_channel;
 };
+
+static void free_listener(struct listener *listener)
+{
+	free(listener->mount_channel);
+	free(listener->event_channel);
+	free(listener);
+}
 
 static void drop_user(struct listener *listener)
 {
 	if (--listener->users > 0)
 		return;
-	listener->freed(listener->ctx);
-	free(listener);
+	listener->owner.freed(listener->owner.ctx);
+	free_listener(listener);
+}
+
+static void tell_started(struct listener *listener, int status, const char *problem)
+{
+	backend_started *started = listener->started;
+
+	listener->started = NULL;
+	if (started)
+		started(listener->started_ctx, status, problem);
+}
+
+static void on_message(redisAsyncContext *context, void *data, void *ctx);
+
+static int subscribe(struct listener *listener, const char *verb, const char *channel)
+{
+	const char *argv[] = { verb, channel };
+	const size_t lengths[] = { strlen(verb), strlen(channel) };
+
+	return connection_send(listener->connection, on_message, listener, 2, argv, lengths);
+}
+
+static void tell_gap(const struct listener *listener)
+{
+	if (listener->config.on_gap)
+		listener->config.on_gap(listener->config.ctx);
+}
+
+static void on_subscribed(struct listener *listener, const char *channel)
+{
+	if (strcmp(channel, listener->event_channel) == 0) {
+		listener->has_events = true;
+		tell_gap(listener);
+		return;
+	}
+	connection_settled(listener->connection);
+	listener->owner.touched(listener->owner.ctx, NULL);
+	tell_started(listener, 0, NULL);
+}
+
+static void on_payload(struct listener *listener, const char *channel, const char *payload)
+{
+	struct lock_event event;
+
+	if (strcmp(channel, listener->mount_channel) == 0)
+		listener->owner.touched(listener->owner.ctx, payload);
+	else if (reply_event(payload, &event) == 0)
+		leases_tell(&listener->leases, &event);
+}
+
+static void on_refusal(struct listener *listener, const char *text)
+{
+	char problem[BACKEND_PROBLEM_MAX];
+
+	server_error_print(listener->source->name, text, problem, sizeof(problem));
+	connection_drop(listener->connection, server_error_find(text)->status, problem);
 }
 
 static void on_message(redisAsyncContext *context, void *data, void *ctx)
@@ -40,47 +106,48 @@ static void on_message(redisAsyncContext *context, void *data, void *ctx)
 	enum { KIND, CHANNEL, PAYLOAD, COUNT };
 	struct listener *listener = ctx;
 	const redisReply *reply = data;
-	struct lock_event event;
-	char problem[BACKEND_PROBLEM_MAX];
 
 	(void)context;
-	if (!reply || !listener->connection)
+	if (!reply || listener->closing)
 		return;
 	if (reply->type == REDIS_REPLY_ERROR) {
-		server_error_print(listener->source->name, reply->str, problem, sizeof(problem));
-		connection_drop(listener->connection, server_error_find(reply->str)->status, problem);
+		on_refusal(listener, reply->str);
 		return;
 	}
-	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != COUNT || !reply->element[KIND]->str)
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != COUNT || !reply->element[KIND]->str ||
+		!reply->element[CHANNEL]->str)
 		return;
-	if (strcmp(reply->element[KIND]->str, "subscribe") == 0) {
-		connection_settled(listener->connection);
-		if (listener->config.on_gap)
-			listener->config.on_gap(listener->config.ctx);
-	} else if (reply->element[PAYLOAD]->str && reply_event(reply->element[PAYLOAD]->str, &event) == 0) {
-		leases_tell(&listener->leases, &event);
-	}
+	if (strcmp(reply->element[KIND]->str, "subscribe") == 0)
+		on_subscribed(listener, reply->element[CHANNEL]->str);
+	else if (reply->element[PAYLOAD]->str)
+		on_payload(listener, reply->element[CHANNEL]->str, reply->element[PAYLOAD]->str);
 }
 
 static void on_connected(void *ctx)
 {
 	struct listener *listener = ctx;
-	const char *argv[] = { "SUBSCRIBE", listener->channel };
-	const size_t lengths[] = { strlen(argv[0]), strlen(argv[1]) };
-	int err = connection_send(listener->connection, on_message, listener, 2, argv, lengths);
+	int err = subscribe(listener, "SUBSCRIBE", listener->mount_channel);
 
+	if (err == 0 && listener->wanted)
+		err = subscribe(listener, "SUBSCRIBE", listener->event_channel);
 	if (err < 0)
 		connection_drop(listener->connection, err, strerror(-err));
 }
 
+static void stop_events(struct listener *listener)
+{
+	listener->has_events = false;
+	leases_forget(&listener->leases);
+}
+
+/* It comes back by itself, and tells of the gap then; people hear of it from the other connection. */
 static void on_lost(void *ctx, int status, const char *problem)
 {
 	struct listener *listener = ctx;
 
-	/* It comes back by itself, and tells of the gap then; people hear of it from the other connection. */
-	(void)status;
-	(void)problem;
-	leases_forget(&listener->leases);
+	stop_events(listener);
+	listener->owner.touched(listener->owner.ctx, NULL);
+	tell_started(listener, status, problem);
 }
 
 static void on_connection_freed(void *ctx)
@@ -88,37 +155,14 @@ static void on_connection_freed(void *ctx)
 	drop_user(ctx);
 }
 
-static void open_connection(struct listener *listener)
-{
-	struct connection_owner owner = {
-		.connected = on_connected,
-		.lost = on_lost,
-		.freed = on_connection_freed,
-		.ctx = listener,
-	};
-
-	listener->connection = connection_new(listener->config.loop, listener->source, listener->tls, ATTEMPT_MS,
-		&owner);
-	if (!listener->connection)
-		return; /* the next one who wants it tries again */
-	listener->users++;
-	connection_start(listener->connection);
-}
-
-static void close_connection(struct listener *listener)
-{
-	struct connection *connection = listener->connection;
-
-	listener->connection = NULL;
-	if (!connection)
-		return;
-	connection_close(connection);
-	leases_forget(&listener->leases);
-}
-
 static void on_linger(uv_timer_t *timer)
 {
-	close_connection(timer->data);
+	struct listener *listener = timer->data;
+
+	listener->wanted = false;
+	stop_events(listener);
+	if (connection_is_up(listener->connection))
+		subscribe(listener, "UNSUBSCRIBE", listener->event_channel);
 }
 
 void listener_want(struct listener *listener, bool wanted)
@@ -130,34 +174,63 @@ void listener_want(struct listener *listener, bool wanted)
 		return;
 	}
 	uv_timer_stop(&listener->linger);
-	if (!listener->connection)
-		open_connection(listener);
-	else if (connection_is_up(listener->connection) && listener->config.on_gap)
-		listener->config.on_gap(listener->config.ctx);
+	if (listener->has_events)
+		tell_gap(listener);
+	else if (!listener->wanted && connection_is_up(listener->connection))
+		subscribe(listener, "SUBSCRIBE", listener->event_channel);
+	listener->wanted = true;
+}
+
+bool listener_is_current(struct listener *listener)
+{
+	if (!connection_is_up(listener->connection))
+		return false;
+	connection_read(listener->connection);
+	return connection_is_up(listener->connection);
 }
 
 struct listener *listener_new(const struct backend_config *config, const struct redis_source *source,
-                              struct tls_context *tls, void (*freed)(void *ctx), void *ctx)
+                              struct tls_context *tls, const char *mount, const struct listener_owner *owner)
 {
-	static const char suffix[] = "#ev";
-	struct listener *listener = calloc(1, sizeof(*listener) + strlen(config->namespace_) + sizeof(suffix));
+	int64_t attempt_ms = config->timeout_ms < ATTEMPT_MAX_MS ? config->timeout_ms : ATTEMPT_MAX_MS;
+	struct listener *listener = calloc(1, sizeof(*listener));
+	struct connection_owner connection_owner = {
+		.connected = on_connected,
+		.lost = on_lost,
+		.freed = on_connection_freed,
+		.ctx = listener,
+	};
 
 	if (!listener)
 		return NULL;
-	if (leases_init(&listener->leases, config) < 0) {
-		free(listener);
+	if (asprintf(&listener->mount_channel, "%s#m:%s", config->namespace_, mount) < 0)
+		listener->mount_channel = NULL;
+	if (asprintf(&listener->event_channel, "%s#ev", config->namespace_) < 0)
+		listener->event_channel = NULL;
+	if (!listener->mount_channel || !listener->event_channel || leases_init(&listener->leases, config) < 0) {
+		free_listener(listener);
 		return NULL;
 	}
 	listener->config = *config;
 	listener->source = source;
-	listener->tls = tls;
-	listener->freed = freed;
-	listener->ctx = ctx;
+	listener->owner = *owner;
 	listener->users = 2;
-	stpcpy(stpcpy(listener->channel, config->namespace_), suffix);
 	uv_timer_init(config->loop, &listener->linger);
 	listener->linger.data = listener;
+	listener->connection = connection_new(config->loop, source, tls, attempt_ms, &connection_owner);
+	if (listener->connection)
+		listener->users++;
 	return listener;
+}
+
+void listener_start(struct listener *listener, backend_started *started, void *ctx)
+{
+	listener->started = started;
+	listener->started_ctx = ctx;
+	if (listener->connection)
+		connection_start(listener->connection);
+	else
+		tell_started(listener, -ENOMEM, strerror(ENOMEM));
 }
 
 static void on_handle_closed(uv_handle_t *handle)
@@ -168,7 +241,9 @@ static void on_handle_closed(uv_handle_t *handle)
 void listener_close(struct listener *listener)
 {
 	listener->closing = true;
-	close_connection(listener);
+	if (listener->connection)
+		connection_close(listener->connection);
 	leases_close(&listener->leases, on_handle_closed, listener);
 	uv_close((uv_handle_t *)&listener->linger, on_handle_closed);
+	tell_started(listener, -ESHUTDOWN, "it was ended before it listened");
 }

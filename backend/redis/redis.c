@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "backend/redis/calls.h"
+#include "backend/redis/fresh.h"
 #include "backend/redis/listener.h"
 #include "backend/redis/reply.h"
 #include "backend/redis/scan.h"
@@ -21,7 +22,12 @@ struct redis_backend {
 	struct tls_context *tls; /* NULL: plain */
 	struct calls *calls;
 	struct listener *listener;
+	struct fresh_locks fresh;
 	bool scan;
+	int64_t timeout_ms;
+	backend_started *started; /* while it starts */
+	void *started_ctx;
+	char mount[33]; /* names this daemon among all */
 	unsigned int users; /* of this memory: calls and listener */
 	char namespace_[];
 };
@@ -39,10 +45,29 @@ static int checked(int status)
 
 /* How calls end */
 
+/*
+ * Whatever a call did, the lock is not what it was. What was kept is dropped when
+ * it is sent and again when it is done, as another answer may come in between.
+ */
+static void touch(struct call *call)
+{
+	struct redis_backend *redis = call->owner;
+
+	fresh_drop(&redis->fresh, call->key);
+}
+
+static void start_change(struct redis_backend *redis, struct call *call)
+{
+	call->owner = redis;
+	touch(call);
+	call_start(call);
+}
+
 static void done_plain(struct call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	(void)reply;
 	(void)age_ms;
+	touch(call);
 	call->answer.plain(call->ctx, checked(status));
 }
 
@@ -50,6 +75,7 @@ static void done_lock(struct call *call, int status, const redisReply *reply, in
 {
 	struct lock lock;
 
+	touch(call);
 	if (status == 0)
 		status = reply_lock(reply, call->key, age_ms, &lock);
 	call->answer.lock(call->ctx, checked(status), status == 0 ? &lock : NULL);
@@ -58,6 +84,7 @@ static void done_lock(struct call *call, int status, const redisReply *reply, in
 /* As done_lock(), but who holds it is told with refusals too. */
 static void done_acquire(struct call *call, int status, const redisReply *reply, int64_t age_ms)
 {
+	struct redis_backend *redis = call->owner;
 	struct lock lock;
 	bool described = status == 0 || status == -EEXIST || status == -EBUSY;
 	int err = described ? reply_lock(reply, call->key, age_ms, &lock) : 0;
@@ -72,6 +99,8 @@ static void done_acquire(struct call *call, int status, const redisReply *reply,
 	} else if (err < 0) {
 		status = err;
 	}
+	if (status == 0 && call->mark == redis->fresh.changes && listener_is_current(redis->listener))
+		fresh_keep(&redis->fresh, &lock, call->sent_ns);
 	call->answer.lock(call->ctx, checked(status), described && err == 0 ? &lock : NULL);
 }
 
@@ -125,6 +154,8 @@ static void redis_acquire(struct backend *backend, struct acquisition *acquisiti
 		acquisition->done(acquisition->ctx, -ENOMEM, NULL);
 		return;
 	}
+	call->owner = redis_of(backend);
+	call->mark = redis_of(backend)->fresh.changes;
 	call->done = done_acquire;
 	call->answer.lock = acquisition->done;
 	call->ctx = acquisition->ctx;
@@ -164,7 +195,7 @@ static void redis_release(struct backend *backend, const char *key, const struct
 	add_claim(call, claim);
 	call_add_number(call, (int64_t)token);
 	call_add_text(call, claim ? "" : "1");
-	call_start(call);
+	start_change(redis_of(backend), call);
 }
 
 static void redis_refresh(struct backend *backend, const char *key, const struct lock_claim *claim,
@@ -182,7 +213,7 @@ static void redis_refresh(struct backend *backend, const char *key, const struct
 	add_claim(call, claim);
 	call_add_number(call, (int64_t)token);
 	call_add_number(call, ttl_ms);
-	call_start(call);
+	start_change(redis_of(backend), call);
 }
 
 static void redis_listen(struct backend *backend, bool wanted)
@@ -192,8 +223,16 @@ static void redis_listen(struct backend *backend, bool wanted)
 
 static void redis_read(struct backend *backend, const char *key, backend_entry_done *done, void *ctx)
 {
-	struct call *call = call_new(redis_of(backend)->calls, SCRIPT_READ, key);
+	struct redis_backend *redis = redis_of(backend);
+	struct entry entry = { .kind = ENTRY_LOCK };
+	struct call *call;
 
+	if (redis->fresh.by_key && listener_is_current(redis->listener) &&
+		fresh_find(&redis->fresh, key, &entry.lock)) {
+		done(ctx, 0, &entry);
+		return;
+	}
+	call = call_new(redis->calls, SCRIPT_READ, key);
 	if (!call) {
 		done(ctx, -ENOMEM, NULL);
 		return;
@@ -220,7 +259,7 @@ static void redis_write(struct backend *backend, const char *key, uint64_t token
 	call_add_number(call, offset);
 	call_add_bytes(call, data, size);
 	call_add_number(call, LOCK_CONTENT_MAX);
-	call_start(call);
+	start_change(redis_of(backend), call);
 }
 
 static void redis_truncate(struct backend *backend, const char *key, const struct lock_claim *claim,
@@ -239,7 +278,7 @@ static void redis_truncate(struct backend *backend, const char *key, const struc
 	call_add_number(call, (int64_t)token);
 	call_add_number(call, size);
 	call_add_number(call, LOCK_CONTENT_MAX);
-	call_start(call);
+	start_change(redis_of(backend), call);
 }
 
 /* Calls on directories */
@@ -250,7 +289,7 @@ static void redis_list(struct backend *backend, const char *path, backend_list_d
 	struct call *call;
 
 	if (redis->scan) {
-		scan_list(redis->calls, path, done, ctx);
+		scan_list(redis->calls, path, redis->timeout_ms, done, ctx);
 		return;
 	}
 	call = call_new(redis->calls, SCRIPT_LIST, path);
@@ -290,7 +329,7 @@ static void redis_make_dir(struct backend *backend, const char *path, const stru
 	call_add_number(call, info->mode);
 	call_add_number(call, info->uid);
 	call_add_number(call, info->gid);
-	call_start(call);
+	start_change(redis_of(backend), call);
 }
 
 static void redis_remove_dir(struct backend *backend, const char *path, backend_done *done, void *ctx)
@@ -298,7 +337,7 @@ static void redis_remove_dir(struct backend *backend, const char *path, backend_
 	struct call *call = dir_call(backend, SCRIPT_REMOVE_DIR, path, done, ctx);
 
 	if (call)
-		call_start(call);
+		start_change(redis_of(backend), call);
 }
 
 static void add_setting(struct call *call, bool changes, int64_t value)
@@ -325,7 +364,7 @@ static void redis_configure_dir(struct backend *backend, const char *path, unsig
 	add_setting(call, which & DIR_UID, info->uid);
 	add_setting(call, which & DIR_GID, info->gid);
 	add_setting(call, which & DIR_DEFAULT_TTL, info->default_ttl_ms);
-	call_start(call);
+	start_change(redis_of(backend), call);
 }
 
 /* Opening and closing */
@@ -336,21 +375,35 @@ static void drop_user(void *ctx)
 
 	if (--redis->users > 0)
 		return;
+	fresh_drop_all(&redis->fresh);
 	tls_context_free(redis->tls);
 	redis_source_free(&redis->source);
 	free(redis);
 }
 
+static void on_touched(void *ctx, const char *key)
+{
+	struct redis_backend *redis = ctx;
+
+	if (key)
+		fresh_drop(&redis->fresh, key);
+	else
+		fresh_drop_all(&redis->fresh);
+}
+
 static int make_parts(struct redis_backend *redis, const struct backend_config *config)
 {
 	struct backend_config own = *config;
+	struct listener_owner owner = { .touched = on_touched, .freed = drop_user, .ctx = redis };
 
 	own.namespace_ = redis->namespace_;
-	redis->calls = calls_new(&own, &redis->source, redis->tls, drop_user, redis);
+	if (make_nonce(redis->mount) < 0)
+		return -EIO;
+	redis->calls = calls_new(&own, &redis->source, redis->tls, redis->mount, drop_user, redis);
 	if (!redis->calls)
 		return -ENOMEM;
 	redis->users++;
-	redis->listener = listener_new(&own, &redis->source, redis->tls, drop_user, redis);
+	redis->listener = listener_new(&own, &redis->source, redis->tls, redis->mount, &owner);
 	if (!redis->listener)
 		return -ENOMEM;
 	redis->users++;
@@ -367,6 +420,7 @@ static int redis_open(const struct backend_config *config, struct backend **ret,
 	redis->base.ops = &redis_backend_ops;
 	redis->users = 1;
 	redis->scan = config->scan;
+	redis->timeout_ms = config->timeout_ms;
 	stpcpy(redis->namespace_, config->namespace_);
 	err = redis_source_parse(config->source, config->password, &redis->source, problem);
 	if (err == 0 && redis->source.tls)
@@ -380,8 +434,8 @@ static int redis_open(const struct backend_config *config, struct backend **ret,
 	*ret = &redis->base;
 	return 0;
 fail:
-	if (err == -ENOMEM)
-		snprintf(problem, BACKEND_PROBLEM_MAX, "cannot set up the connection to Redis: %s", strerror(ENOMEM));
+	if (err == -ENOMEM || err == -EIO)
+		snprintf(problem, BACKEND_PROBLEM_MAX, "cannot set up the connection to Redis: %s", strerror(-err));
 	if (redis) {
 		if (redis->calls)
 			calls_close(redis->calls);
@@ -390,9 +444,30 @@ fail:
 	return err;
 }
 
+static void on_listening(void *ctx, int status, const char *problem)
+{
+	struct redis_backend *redis = ctx;
+
+	redis->started(redis->started_ctx, status, problem);
+}
+
+static void on_reached(void *ctx, int status, const char *problem)
+{
+	struct redis_backend *redis = ctx;
+
+	if (status < 0)
+		redis->started(redis->started_ctx, status, problem);
+	else
+		listener_start(redis->listener, on_listening, redis);
+}
+
 static void redis_start(struct backend *backend, backend_started *started, void *ctx)
 {
-	calls_start(redis_of(backend)->calls, started, ctx);
+	struct redis_backend *redis = redis_of(backend);
+
+	redis->started = started;
+	redis->started_ctx = ctx;
+	calls_start(redis->calls, on_reached, redis);
 }
 
 static void redis_close(struct backend *backend)

@@ -1,5 +1,5 @@
--- ARGV: 3 id, 4 identity, 5 token (0: any), 6 ttl in ms (0: its own).
-local id, identity, token, ttl = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+-- ARGV: 4 id, 5 identity, 6 token (0: any), 7 ttl in ms (0: its own).
+local id, identity, token, ttl = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 
 local function refuse(word, held)
   publish('FAILED_REFRESH', path, held and held.token, held and held.ttl)
@@ -23,5 +23,6 @@ if not held.foreign then
   call('PEXPIREAT', details_key(path), integer(expires))
   index_add(path, expires)
 end
+tell_holder(held)
 publish('REFRESHED', path, held.token, integer(ttl))
 return describe('OK', path, holding(path))

@@ -7,6 +7,7 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "backend/clock.h"
 #include "backend/redis/reply.h"
 
 /* A step may tell of a name twice, or of one that the index has. */
@@ -19,6 +20,7 @@ struct found {
 struct scan {
 	struct calls *calls;
 	struct found *found;
+	int64_t deadline_ns; /* of the whole: CLOCK_BOOTTIME */
 	backend_list_done *done;
 	void *ctx;
 	char cursor[CALL_NUMBER_MAX];
@@ -103,6 +105,8 @@ static void on_step(struct call *call, int status, const redisReply *reply, int6
 	if (status == 0)
 		status = add_items(scan, items, count);
 	free(items);
+	if (status == 0 && strcmp(scan->cursor, "0") != 0 && boot_ns() >= scan->deadline_ns)
+		status = -ETIMEDOUT;
 	if (status == 0 && strcmp(scan->cursor, "0") != 0)
 		start_step(scan);
 	else
@@ -127,7 +131,7 @@ static void on_index(struct call *call, int status, const redisReply *reply, int
 		answer(scan, status == -EPROTO ? -EIO : status);
 }
 
-void scan_list(struct calls *calls, const char *path, backend_list_done *done, void *ctx)
+void scan_list(struct calls *calls, const char *path, int64_t timeout_ms, backend_list_done *done, void *ctx)
 {
 	struct scan *scan = calloc(1, sizeof(*scan));
 	struct call *call = scan ? call_new(calls, SCRIPT_LIST, path) : NULL;
@@ -138,6 +142,7 @@ void scan_list(struct calls *calls, const char *path, backend_list_done *done, v
 		return;
 	}
 	scan->calls = calls;
+	scan->deadline_ns = boot_ns() + timeout_ms * NS_PER_MS;
 	scan->done = done;
 	scan->ctx = ctx;
 	stpcpy(scan->cursor, "0");

@@ -8,7 +8,7 @@
 
 #include "backend/redis/calls.h"
 
-/* As list() in backend.h. */
-void scan_list(struct calls *calls, const char *path, backend_list_done *done, void *ctx);
+/* As list() in backend.h; all steps together may take `timeout_ms`. */
+void scan_list(struct calls *calls, const char *path, int64_t timeout_ms, backend_list_done *done, void *ctx);
 
 #endif

@@ -1,8 +1,8 @@
--- ARGV: 3 cursor. One step over the whole database for locks in the directory
+-- ARGV: 4 cursor. One step over the whole database for locks in the directory
 -- `path` that the index does not know: 'OK', the next cursor, names.
 local prefix = lock_key(path == '' and '' or path .. '/')
 local pattern = string.gsub(prefix, '[%*%?%[%]\\]', '\\%0') .. '*'
-local step = call('SCAN', ARGV[3], 'MATCH', pattern, 'COUNT', 1000, 'TYPE', 'string')
+local step = call('SCAN', ARGV[4], 'MATCH', pattern, 'COUNT', 1000, 'TYPE', 'string')
 local names = {}
 for _, key in ipairs(step[2]) do
   local found = string.sub(key, #prefix + 1)

@@ -108,6 +108,8 @@ static int take_host(char *text, struct redis_source *source, char problem[BACKE
 		if (strchr(port, ':'))
 			return complain(problem, "an IPv6 address stands in brackets, as in [::1]:6379");
 	}
+	if (strpbrk(host, "?#"))
+		return complain(problem, "behind the server stands nothing but :port and /db");
 	if (!*host)
 		return complain(problem, "it names no server");
 	source->port = port ? read_number(port, MAX_PORT) : DEFAULT_PORT;
@@ -148,7 +150,8 @@ static int parse_unix(char *at, struct redis_source *source, char problem[BACKEN
 {
 	static const char db_key[] = "?db=";
 	char *db;
-	int err = take_credentials(&at, source, problem);
+	/* An '@' in the path of a socket belongs to it. */
+	int err = *at == '/' ? 0 : take_credentials(&at, source, problem);
 
 	if (err < 0)
 		return err;

@@ -1,14 +1,15 @@
--- ARGV: 3 id, 4 identity, 5 token (0: any), 6 size, 7 the largest content.
-local id, identity, token, size = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+-- ARGV: 4 id, 5 identity, 6 token (0: any), 7 size, 8 the largest content.
+local id, identity, token, size = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 
 local held = holding(path)
 if not held and dir_exists(path) then return { 'EISDIR' } end
 if not held or (token ~= '0' and token ~= held.token) then return { 'ENOENT' } end
 if not proves(id, identity, held) then return { 'EBUSY' } end
-if size > tonumber(ARGV[7]) then return { 'EFBIG' } end
+if size > tonumber(ARGV[8]) then return { 'EFBIG' } end
 if not held.foreign then
   local content = held.content or ''
   if size > #content then content = content .. string.rep('\0', size - #content) end
   call('HSET', details_key(path), 'content', string.sub(content, 1, size))
+  tell_holder(held)
 end
 return describe('OK', path, holding(path))

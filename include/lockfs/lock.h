@@ -54,7 +54,7 @@ struct lock {
 	const char *key;
 	struct lock_holder holder;
 	int64_t ttl_ms;       /* the lease, or LEASE_NEVER */
-	int64_t remaining_ms; /* what is left of it, at least 1; or LEASE_NEVER */
+	int64_t remaining_ms; /* what is left of it for sure (the time an answer took is taken off); or LEASE_NEVER */
 	int64_t acquired_ms;  /* since the epoch, by the backend's clock */
 	int64_t refreshed_ms; /* likewise; acquired_ms where never refreshed */
 	int64_t expires_ms;   /* likewise, or LEASE_NEVER */

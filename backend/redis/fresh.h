@@ -1,0 +1,32 @@
+/*
+ * Locks that this mount acquired a moment ago: what they are is known without
+ * asking the server once more, as long as it would tell of another mount's touch
+ * (listener.h). This spares two of the five round trips of a lock that is taken
+ * and given back at once.
+ */
+#ifndef BACKEND_REDIS_FRESH_H
+#define BACKEND_REDIS_FRESH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lockfs/lock.h"
+
+struct fresh_lock;
+
+struct fresh_locks {
+	struct fresh_lock *by_key;
+	uint64_t changes; /* how often something was dropped: what was asked before one is not fresh */
+};
+
+/* Keeps a lock as it was acquired by a request sent at `sent_ns` (CLOCK_BOOTTIME), if that is worth it. */
+void fresh_keep(struct fresh_locks *fresh, const struct lock *lock, int64_t sent_ns);
+
+/* Describes a lock as it is now; its texts live until the next call here. */
+bool fresh_find(const struct fresh_locks *fresh, const char *key, struct lock *ret);
+
+/* Something may have changed: at one key, or anywhere. */
+void fresh_drop(struct fresh_locks *fresh, const char *key);
+void fresh_drop_all(struct fresh_locks *fresh);
+
+#endif
