@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -12,25 +14,62 @@
 /* The write end of the pipe that the command waits at; -1 in the foreground. */
 static int ready_fd = -1;
 
-static void wait_for_child(pid_t child, int fd)
-{
-	char byte;
-	int status;
-	ssize_t got;
+static volatile sig_atomic_t end_signal;
 
-	do
-		got = read(fd, &byte, 1);
-	while (got < 0 && errno == EINTR);
-	if (got == 1)
-		_exit(EXIT_SUCCESS);
-	/* It ended, and has said why. */
+static void on_end_signal(int signal)
+{
+	end_signal = signal;
+}
+
+/* Exits as a child that ended before it was ready; it has said why. */
+static void exit_like(pid_t child)
+{
+	int status;
+
 	while (waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			_exit(EXIT_FAILURE);
-	if (WIFSIGNALED(status))
+	if (WIFSIGNALED(status) && !end_signal)
 		log_line(LOG_ERR, "ended by signal %d (%s) before it had mounted", WTERMSIG(status),
 			strsignal(WTERMSIG(status)));
 	_exit(WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
+}
+
+/*
+ * Waits until the child is ready or has ended. Whoever ends the command until
+ * then ends the child with it: `open_mask` lets signals in only while it waits, so
+ * that a mount which was told to be ready is never ended by a late one.
+ */
+static void wait_for_child(pid_t child, int fd, const sigset_t *open_mask)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
+	char byte;
+
+	while (ppoll(&ready, 1, NULL, open_mask) < 0) {
+		if (errno != EINTR)
+			_exit(EXIT_FAILURE);
+		if (end_signal) {
+			kill(child, end_signal);
+			exit_like(child);
+		}
+	}
+	if (read(fd, &byte, 1) == 1)
+		_exit(EXIT_SUCCESS);
+	exit_like(child);
+}
+
+static void catch_end_signals(sigset_t *ret_open_mask)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	struct sigaction action = { .sa_handler = on_end_signal };
+	sigset_t blocked;
+
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		sigaddset(&blocked, signals[i]);
+		sigaction(signals[i], &action, NULL);
+	}
+	sigprocmask(SIG_BLOCK, &blocked, ret_open_mask);
 }
 
 int daemon_begin(void)
@@ -50,8 +89,11 @@ int daemon_begin(void)
 		return -1;
 	}
 	if (child > 0) {
+		sigset_t open_mask;
+
+		catch_end_signals(&open_mask);
 		close(ends[1]);
-		wait_for_child(child, ends[0]);
+		wait_for_child(child, ends[0], &open_mask);
 	}
 	close(ends[0]);
 	ready_fd = ends[1];

@@ -185,9 +185,8 @@ static void reply_lock_attr(struct request *request, int status, const struct lo
 {
 	struct entry entry = { .kind = ENTRY_LOCK };
 
-	/* By path the kernel looks again, and finds that it is not there; a descriptor is stale. */
 	if (status == -ENOENT)
-		status = -ESTALE;
+		status = ended_status(request);
 	if (status < 0) {
 		request_reply(request, status);
 		return;

@@ -94,16 +94,13 @@ void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forg
 	fuse_reply_none(req);
 }
 
-/*
- * By path, a lock that has ended is not there: ESTALE makes the kernel look it
- * up again. An open descriptor of it, or of a free lock, still answers.
- */
+/* An open descriptor of a lock that has ended, or of a free one, still answers. */
 static void reply_ended(struct request *request)
 {
 	struct stat attr = attr_of_ended(request->key);
 
-	if (!holdings_is_open(&request->fs->holdings, request->node->name.token)) {
-		request_reply(request, -ESTALE);
+	if (ended_status(request) == -ENOENT) {
+		request_reply(request, -ENOENT);
 		return;
 	}
 	fuse_reply_attr(request->fuse, &attr, 0);

@@ -249,8 +249,8 @@ static int subject_of(struct request *request, int status, const struct entry *e
 		ret->may_see_id = may_see_id(request, &entry->lock, ret->held_by_asker);
 		return 0;
 	}
-	/* It has ended. An open descriptor may ask for that; by path, ESTALE makes the kernel look again. */
-	return holdings_is_open(&request->fs->holdings, node->name.token) ? 0 : -ESTALE;
+	/* It has ended, and an open descriptor may ask for that. */
+	return ended_status(request) == -ESTALE ? 0 : -ENOENT;
 }
 
 static int print_attribute(const struct attribute *attribute, const struct subject *subject, char *value,
@@ -370,9 +370,10 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 
 static void on_lease_set(void *ctx, int status, const struct lock *lock)
 {
+	struct request *request = ctx;
+
 	(void)lock;
-	/* As in setattr. */
-	request_reply(ctx, status == -ENOENT ? -ESTALE : status);
+	request_reply(request, status == -ENOENT ? ended_status(request) : status);
 }
 
 static void set_default_ttl(struct request *request, int64_t ttl_ms)

@@ -6,6 +6,7 @@
 #ifndef FS_REQUEST_H
 #define FS_REQUEST_H
 
+#include <errno.h>
 #include <fuse_lowlevel.h>
 #include <stdbool.h>
 
@@ -67,6 +68,15 @@ void request_end(struct request *request);
 
 /* A done function for steps whose status is the whole answer; `ctx` is the request. */
 void request_done(void *ctx, int status);
+
+/*
+ * What is said of a holding that has ended: a descriptor of it is stale; without
+ * one it was asked for by a path, where nothing is.
+ */
+static inline int ended_status(const struct request *request)
+{
+	return holdings_is_open(&request->fs->holdings, request->node->name.token) ? -ESTALE : -ENOENT;
+}
 
 static inline struct fs *fs_of(fuse_req_t fuse)
 {

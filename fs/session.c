@@ -27,6 +27,12 @@ struct session {
 	bool failed;
 };
 
+static void close_signals(struct session *session)
+{
+	for (size_t i = 0; i < SIGNAL_COUNT; i++)
+		uv_close((uv_handle_t *)&session->signals[i], NULL);
+}
+
 /* Stops watching, has the backend answer what is under way, and unmounts. */
 static void session_end(struct session *session)
 {
@@ -35,8 +41,7 @@ static void session_end(struct session *session)
 	session->ended = true;
 	fs_stop(session->fs);
 	uv_close((uv_handle_t *)&session->poll, NULL);
-	for (size_t i = 0; i < SIGNAL_COUNT; i++)
-		uv_close((uv_handle_t *)&session->signals[i], NULL);
+	close_signals(session);
 	/* Nobody is served any more, so nobody must be left waiting while the backend closes. */
 	fuse_session_unmount(session->fuse);
 }
@@ -102,7 +107,21 @@ static void log_of_fuse(enum fuse_log_level level, const char *format, va_list a
 		log_line_v((int)level, format, arguments);
 }
 
-static int watch(struct session *session, uv_loop_t *loop)
+/* Before there is a mount, so that no signal leaves one behind. */
+static int watch_signals(struct session *session, uv_loop_t *loop)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+		uv_signal_init(loop, &session->signals[i]);
+		session->signals[i].data = session;
+		if (err == 0)
+			err = uv_signal_start(&session->signals[i], on_end_signal, end_signals[i]);
+	}
+	return err;
+}
+
+static int watch_requests(struct session *session, uv_loop_t *loop)
 {
 	int fd = fuse_session_fd(session->fuse);
 	int err;
@@ -113,14 +132,7 @@ static int watch(struct session *session, uv_loop_t *loop)
 	if (err < 0)
 		return err;
 	session->poll.data = session;
-	err = uv_poll_start(&session->poll, UV_READABLE, on_requests);
-	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
-		uv_signal_init(loop, &session->signals[i]);
-		session->signals[i].data = session;
-		if (err == 0)
-			err = uv_signal_start(&session->signals[i], on_end_signal, end_signals[i]);
-	}
-	return err;
+	return uv_poll_start(&session->poll, UV_READABLE, on_requests);
 }
 
 struct session *session_start(uv_loop_t *loop, struct fs *fs, struct fuse_args *arguments)
@@ -137,17 +149,20 @@ struct session *session_start(uv_loop_t *loop, struct fs *fs, struct fuse_args *
 	session->fuse = fuse_session_new(arguments, &fs_ops, sizeof(fs_ops), fs);
 	if (!session->fuse)
 		goto fail;
-	if (fuse_session_mount(session->fuse, fs->options->mountpoint) < 0)
-		goto fail_session;
-	err = watch(session, loop);
-	if (err < 0) {
-		log_line(LOG_ERR, "cannot watch %s: %s", fs->options->mountpoint, strerror(-err));
+	err = watch_signals(session, loop);
+	if (err < 0 || fuse_session_mount(session->fuse, fs->options->mountpoint) < 0)
+		goto fail_signals;
+	err = watch_requests(session, loop);
+	if (err < 0)
 		goto fail_mount;
-	}
 	return session;
 fail_mount:
 	fuse_session_unmount(session->fuse);
-fail_session:
+fail_signals:
+	if (err < 0)
+		log_line(LOG_ERR, "cannot watch %s: %s", fs->options->mountpoint, strerror(-err));
+	close_signals(session);
+	uv_run(loop, UV_RUN_NOWAIT); /* they are part of the session, which goes now */
 	fuse_session_destroy(session->fuse);
 fail:
 	free(session);

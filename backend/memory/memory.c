@@ -130,7 +130,7 @@ static struct lock describe(const struct mem_lock *lock, int64_t now_ns)
 	if (lock->ttl_ms != LEASE_NEVER) {
 		/* Rounded up: while any of it is left, something is. */
 		seen.remaining_ms = (lock->lease.due - now_ns + NS_PER_MS - 1) / NS_PER_MS;
-		seen.expires_ms = (epoch_ns() + lock->lease.due - now_ns) / NS_PER_MS;
+		seen.expires_ms = lock->refreshed_ms + lock->ttl_ms;
 	}
 	return seen;
 }

@@ -425,17 +425,12 @@ static void try_scripts(struct calls *calls)
 		connection_drop(calls->connection, err, strerror(-err));
 }
 
-/* Is this a reply that setting up waits for? A loss is told elsewhere, and one refusal is enough. */
-static bool is_setup_reply(const struct calls *calls, const redisReply *reply)
-{
-	return reply && !connection_is_up(calls->connection) && calls->setup_replies > 0;
-}
-
 static void on_setup_reply(struct calls *calls, const redisReply *reply)
 {
 	char problem[BACKEND_PROBLEM_MAX];
 
-	if (!is_setup_reply(calls, reply))
+	/* A loss is told elsewhere, and one refusal is enough. */
+	if (!reply || connection_is_up(calls->connection) || calls->setup_replies == 0)
 		return;
 	if (reply->type == REDIS_REPLY_ERROR) {
 		server_error_print(calls->source->name, reply->str, problem, sizeof(problem));
@@ -467,18 +462,15 @@ static void look_for_eviction(struct calls *calls, const char *info)
 	snprintf(calls->eviction, sizeof(calls->eviction), "%.*s", (int)strcspn(policy, "\r\n"), policy);
 }
 
-/* That INFO is not allowed to us is no reason not to mount. */
 static void on_memory_info(redisAsyncContext *context, void *data, void *ctx)
 {
 	struct calls *calls = ctx;
 	const redisReply *reply = data;
 
 	(void)context;
-	if (!is_setup_reply(calls, reply))
-		return;
-	if (reply->type != REDIS_REPLY_ERROR && reply->str && !calls->was_up)
+	if (reply && reply->type != REDIS_REPLY_ERROR && reply->str && !calls->was_up)
 		look_for_eviction(calls, reply->str);
-	calls->setup_replies--; /* never the last: the scripts follow */
+	on_setup_reply(calls, reply);
 }
 
 static void on_plain_setup(redisAsyncContext *context, void *reply, void *ctx)
@@ -567,6 +559,7 @@ static void on_connected(void *ctx)
 {
 	static const char *client_info[] = { "CLIENT", "INFO" };
 	static const char *memory_info[] = { "INFO", "memory" };
+	static const char *ping[] = { "PING" };
 	struct calls *calls = ctx;
 	int err;
 
@@ -578,6 +571,8 @@ static void on_connected(void *ctx)
 		err = setup_send(calls, on_client_info, 2, client_info);
 	if (err == 0)
 		err = setup_send(calls, on_memory_info, 2, memory_info);
+	if (err == 0)
+		err = setup_send(calls, on_plain_setup, 1, ping);
 	/* A mount that only looks can do so on a replica, and without the right to write. */
 	if (err == 0 && !calls->config.look_only)
 		err = send_hello(calls);

@@ -169,6 +169,12 @@ static void greet(struct connection *connection)
 
 /* Connecting */
 
+/* hiredis 1 does not always copy the error of the connection within. */
+static const char *error_text(const redisAsyncContext *context)
+{
+	return context->errstr && *context->errstr ? context->errstr : context->c.errstr;
+}
+
 static void on_connect(const redisAsyncContext *context, int status)
 {
 	struct connection *connection = context->data;
@@ -186,7 +192,7 @@ static void on_connect(const redisAsyncContext *context, int status)
 		try_address(connection);
 		return;
 	}
-	lose_because(connection, -EHOSTDOWN, context->errstr);
+	lose_because(connection, -EHOSTDOWN, error_text(context));
 }
 
 /* What went wrong in words; a reply that is none comes from something else than Redis. */
@@ -194,7 +200,7 @@ static const char *describe_break(const redisAsyncContext *context)
 {
 	if (context->err == REDIS_ERR_PROTOCOL)
 		return "what answers there is not Redis";
-	return context->err ? context->errstr : "the connection was closed";
+	return context->err ? error_text(context) : "the connection was closed";
 }
 
 /* A server that turns us away says why and hangs up, which is seen first by who writes to it. */
@@ -256,7 +262,7 @@ static void try_address(struct connection *connection)
 		return;
 	}
 	if (context->err || adopt_context(connection, context) < 0) {
-		lose_because(connection, -EHOSTDOWN, context->err ? context->errstr : "it cannot be watched");
+		lose_because(connection, -EHOSTDOWN, context->err ? error_text(context) : "it cannot be watched");
 		redisAsyncFree(context);
 		return;
 	}

@@ -9,7 +9,7 @@
 #include "backend/clock.h"
 
 /* A moment. Clients past lockfs tell nobody when they delete a lock, so it is short. */
-#define FRESH_NS (10 * NS_PER_MS)
+#define FRESH_NS (3 * NS_PER_MS)
 
 /* A lock of a shorter lease is not kept: none that is kept can end within that moment. */
 #define LEASE_FLOOR_MS 1000

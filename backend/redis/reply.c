@@ -147,6 +147,10 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
 	if (!age_lease(ret, pttl->integer, now->integer, age_ms))
 		return -ENOENT;
 	ret->ttl_ms = pttl->integer < 0 ? LEASE_NEVER : detail_number(details, "ttl", ret->remaining_ms);
+	/* The same at every look, where the sum of two clocks may differ by a millisecond. */
+	if (!ret->foreign && ret->ttl_ms > 0 && ret->ttl_ms <= LEASE_MAX_MS && ret->refreshed_ms > 0 &&
+		ret->refreshed_ms <= NOW_MAX_MS)
+		ret->expires_ms = ret->refreshed_ms + ret->ttl_ms;
 	return 0;
 }
 

@@ -1,0 +1,180 @@
+"""System calls for the tests, answered with the exact errno.
+
+From a shell:   calls.py CALL ARGUMENT...     prints the result, `OK`, or the name of the errno
+From Python:    from calls import *           in a script given to `py` (helper.bash)
+"""
+
+import errno
+import fcntl
+import os
+import select
+import signal
+import stat
+import sys
+import time
+
+# ENOTSUP and EOPNOTSUPP are one number, and Python's table has either.
+ERRNO_NAMES = {**errno.errorcode, errno.ENOTSUP: "ENOTSUP"}
+
+KINDS = {"fifo": stat.S_IFIFO, "char": stat.S_IFCHR, "block": stat.S_IFBLK, "socket": stat.S_IFSOCK}
+
+
+def flags_of(text):
+    """`CREAT,EXCL,WRONLY` as open(2) wants it."""
+    flags = 0
+    for name in text.split(","):
+        flags |= getattr(os, "O_" + name)
+    return flags
+
+
+def outcome(function, *arguments, **named):
+    """What the call returned, OK where that is nothing, or the name of its errno."""
+    try:
+        result = function(*arguments, **named)
+    except OSError as error:
+        return ERRNO_NAMES[error.errno]
+    return "OK" if result is None else result
+
+
+def with_file(path, flags, function):
+    """The result of function(descriptor), which is closed again."""
+    descriptor = os.open(path, flags)
+    try:
+        return function(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def do_open(path, flags, mode="666"):
+    os.close(os.open(path, flags_of(flags), int(mode, 8)))
+
+
+def do_read(path):
+    return with_file(path, os.O_RDONLY, lambda fd: os.read(fd, 65536)).decode("latin-1")
+
+
+def do_write(path, text, offset="0"):
+    return with_file(path, os.O_WRONLY, lambda fd: os.pwrite(fd, os.fsencode(text), int(offset)))
+
+
+def do_fill(path, size, offset="0"):
+    """Writes that many bytes with one write(2)."""
+    return with_file(path, os.O_WRONLY, lambda fd: os.pwrite(fd, b"x" * int(size), int(offset)))
+
+
+def do_append(path, size):
+    return with_file(path, os.O_WRONLY | os.O_APPEND, lambda fd: os.write(fd, b"x" * int(size)))
+
+
+def do_stat(path):
+    os.stat(path)
+
+
+def do_utime(path, seconds=None):
+    os.utime(path, None if seconds is None else (float(seconds), float(seconds)))
+
+
+def do_getxattr(path, name):
+    return os.fsdecode(os.getxattr(path, name))
+
+
+def do_setxattr(path, name, value, flag="0"):
+    os.setxattr(path, name, os.fsencode(value), getattr(os, "XATTR_" + flag, 0))
+
+
+def do_listxattr(path):
+    return " ".join(sorted(os.listxattr(path)))
+
+
+def do_list(path):
+    return " ".join(sorted(os.listdir(path)))
+
+
+def do_flock(path, operation):
+    with_file(path, os.O_RDONLY, lambda fd: fcntl.flock(fd, getattr(fcntl, "LOCK_" + operation) | fcntl.LOCK_NB))
+
+
+def do_lockf(path):
+    with_file(path, os.O_RDWR, lambda fd: fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB))
+
+
+def snapshot(path):
+    """All that tells of a lock but what passes by itself, as one line."""
+    status = os.lstat(path)
+    parts = [oct(status.st_mode), status.st_size, status.st_ino, status.st_uid, status.st_gid,
+             status.st_mtime_ns, status.st_ctime_ns]
+    for name in sorted(os.listxattr(path)):
+        if name != "user.lock.remaining":
+            parts.append("%s=%s" % (name, os.fsdecode(os.getxattr(path, name))))
+    if stat.S_ISREG(status.st_mode):
+        parts.append(do_read(path))
+    return " ".join(map(str, parts))
+
+
+def attribute(path, name):
+    """user.lock.NAME of a path or descriptor, as text."""
+    return os.fsdecode(os.getxattr(path, "user.lock." + name))
+
+
+def boottime():
+    """Seconds by the clock that leases count with."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def in_child(function, session=False):
+    """Runs function() in a child, and gives what it returns, as text."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            if session:
+                os.setsid()
+            answer = str(outcome(function))
+        except BaseException as error:  # a child never goes on with its parent's script
+            answer = repr(error)
+        os.write(writer, os.fsencode(answer))
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as stream:
+        answer = os.fsdecode(stream.read())
+    os.waitpid(pid, 0)
+    return answer
+
+
+def check(what, got, want):
+    if got != want:
+        sys.exit("%s: %r, expected %r" % (what, got, want))
+
+
+CALLS = {
+    "open": do_open,
+    "read": do_read,
+    "write": do_write,
+    "fill": do_fill,
+    "append": do_append,
+    "unlink": os.unlink,
+    "mkdir": lambda path, mode="777": os.mkdir(path, int(mode, 8)),
+    "rmdir": os.rmdir,
+    "rename": os.rename,
+    "link": os.link,
+    "symlink": os.symlink,
+    "readlink": os.readlink,
+    "mknod": lambda path, kind: os.mknod(path, KINDS[kind] | 0o600, os.makedev(1, 3)),
+    "chmod": lambda path, mode: os.chmod(path, int(mode, 8)),
+    "chown": lambda path, uid, gid: os.chown(path, int(uid), int(gid)),
+    "utime": do_utime,
+    "truncate": lambda path, size: os.truncate(path, int(size)),
+    "stat": do_stat,
+    "getxattr": do_getxattr,
+    "setxattr": do_setxattr,
+    "removexattr": os.removexattr,
+    "listxattr": do_listxattr,
+    "list": do_list,
+    "flock": do_flock,
+    "lockf": do_lockf,
+    "snapshot": snapshot,
+}
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    print(outcome(CALLS[sys.argv[1]], *sys.argv[2:]))

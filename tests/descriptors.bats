@@ -1,0 +1,197 @@
+# A descriptor belongs to one holding: when that ends in any way, it is stale.
+
+load helper
+
+# Opens M/job in several ways, ends the holding by `end()`, and expects every
+# descriptor to be stale and its poller to have been woken.
+ways_to_end() {
+  cat <<'PY'
+def poller(fd, writer):
+    """A child that sleeps in poll(2) until something is wrong with fd, and writes when that was."""
+    pid = os.fork()
+    if pid == 0:
+        poll = select.poll()
+        poll.register(fd, 0)
+        os.write(writer, b"ready\n")
+        events = poll.poll(10000)
+        os.write(writer, b"%r %f\n" % (events[0][1] if events else None, boottime()))
+        os._exit(0)
+    return pid
+
+def check_live(fd):
+    check("fsync", outcome(os.fsync, fd), "OK")
+    poll = select.poll()
+    poll.register(fd, 0)
+    check("poll", poll.poll(0), [])
+
+def check_stale(fd, flags):
+    what = {os.O_RDONLY: "read-only ", os.O_WRONLY: "write-only ", os.O_RDWR: "read-write "}[flags]
+    if flags != os.O_WRONLY:
+        check(what + "read", outcome(os.read, fd, 10), "ESTALE")
+        check(what + "pread", outcome(os.pread, fd, 10, 0), "ESTALE")
+    if flags != os.O_RDONLY:
+        check(what + "write", outcome(os.write, fd, b"stale"), "ESTALE")
+        check(what + "write of nothing to lose", outcome(os.pwrite, fd, b"x" * 5000, 0), "ESTALE")
+    check(what + "fsync", outcome(os.fsync, fd), "ESTALE")
+    check(what + "fdatasync", outcome(os.fdatasync, fd), "ESTALE")
+    check(what + "state", attribute(fd, "state"), "EXPIRED")
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    begin = boottime()
+    events = poll.poll(5000)
+    check(what + "poll", [event & (select.POLLERR | select.POLLHUP) for _, event in events], [select.POLLERR | select.POLLHUP])
+    if boottime() - begin > 0.5:
+        sys.exit("poll took %f s" % (boottime() - begin))
+
+def stale_after(end, take=lambda: os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_RDWR), woken_from=0):
+    """Takes the lock, opens it again in each way, and looks at all of them after end()."""
+    fds = [(take(), os.O_RDWR)]
+    for flags in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR):
+        fds.append((os.open(M + "/job", flags), flags))
+    os.write(fds[0][0], b"words")
+    reader, writer = os.pipe()
+    with os.fdopen(reader) as stream:
+        pollers = [poller(fd, writer) for fd, _ in fds]
+        for _ in pollers:
+            stream.readline()
+        for fd, _ in fds:
+            check_live(fd)
+        ended = end() or boottime()
+        for pid in pollers:
+            events, when = stream.readline().split()
+            check("poll", int(events) & (select.POLLERR | select.POLLHUP), select.POLLERR | select.POLLHUP)
+            if not -0.01 < float(when) - ended < 1:
+                sys.exit("woken %f s after the end" % (float(when) - ended))
+            os.waitpid(pid, 0)
+    for fd, flags in fds:
+        check_stale(fd, flags)
+    return fds
+
+def stale_after_command(command):
+    """The same, for an end by another session's shell command."""
+    import subprocess
+    def end():
+        begin = boottime()
+        subprocess.run(["setsid", "-w", "sh", "-c", command, "sh", M], check=True)
+        return (begin + boottime()) / 2
+    return stale_after(end)
+PY
+}
+
+@test "by release" {
+  { ways_to_end; cat <<'PY'; } | py
+stale_after(lambda: os.unlink(M + "/job"))
+PY
+}
+
+@test "by release in another process, with an id" {
+  { ways_to_end; cat <<'PY'; } | py
+stale_after_command('rm "$1/$(getfattr --absolute-names --only-values -n user.lock.handle "$1/job")"')
+PY
+}
+
+@test "by forced release in another session" {
+  { ways_to_end; cat <<'PY'; } | py
+stale_after_command('rm "$1/.with/force/job"')
+PY
+}
+
+@test "by expiry" {
+  { ways_to_end; cat <<'PY'; } | py
+times = []
+def take():
+    fd = os.open(M + "/.with/ttl=700ms/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+    times.append(boottime() + 0.7)
+    return fd
+stale_after(lambda: times[0], take)
+check("stat", outcome(os.stat, M + "/job"), "ENOENT")
+PY
+}
+
+@test "it stays stale when the lock is taken again, by another or by the same" {
+  { ways_to_end; cat <<'PY'; } | py
+fds = stale_after(lambda: os.unlink(M + "/job"))
+def take_and_write():
+    fd = os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+    os.write(fd, b"theirs")
+    os.close(fd)
+check("another", in_child(take_and_write, session=True), "OK")
+for fd, flags in fds:
+    check_stale(fd, flags)
+check("theirs", do_read(M + "/job"), "theirs")
+os.unlink(M + "/.with/force/job")
+check("the same", in_child(take_and_write), "OK")
+before = snapshot(M + "/job")
+for fd, flags in fds:
+    check_stale(fd, flags)
+    check("ftruncate", outcome(os.ftruncate, fd, 0) in ("ESTALE", "ENOENT", "EINVAL"), True)
+    check("futimens", outcome(os.utime, fd) in ("ESTALE", "ENOENT"), True)
+check("unchanged", snapshot(M + "/job"), before)
+PY
+}
+
+@test "closing a stale descriptor, or any other, releases nothing" {
+  py <<'PY'
+old = os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+os.unlink(M + "/job")
+new = os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+before = snapshot(M + "/job")
+os.close(old)
+os.close(new)
+check("unchanged", snapshot(M + "/job"), before)
+PY
+}
+
+@test "another's descriptor tells the holding as well" {
+  take_as_other "$M/job"
+  py <<'PY'
+fd = os.open(M + "/job", os.O_RDONLY)
+check("state", attribute(fd, "state"), "UNAVAILABLE")
+os.unlink(M + "/.with/force/job")
+check("state", attribute(fd, "state"), "EXPIRED")
+check("read", outcome(os.read, fd, 1), "ESTALE")
+PY
+}
+
+@test "a duplicated and an inherited descriptor are the same" {
+  py <<'PY'
+fd = os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+os.write(fd, b"words")
+check("a child reads it", in_child(lambda: os.pread(os.dup(fd), 5, 0).decode()), "words")
+os.unlink(M + "/job")
+check("a child's", in_child(lambda: os.pread(os.dup(fd), 5, 0)), "ESTALE")
+PY
+}
+
+@test "a descriptor reads what is kept now, not what was when it was opened" {
+  py <<'PY'
+fd = os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+reader = os.open(M + "/job", os.O_RDONLY)
+os.write(fd, b"first")
+check("first", os.pread(reader, 100, 0), b"first")
+os.pwrite(fd, b"other", 0)
+check("second", os.pread(reader, 100, 0), b"other")
+check("size", os.fstat(reader).st_size, 5)
+os.ftruncate(fd, 2)
+check("cut", os.pread(reader, 100, 0), b"ot")
+PY
+}
+
+@test "appending is at the end of what is kept now" {
+  py <<'PY'
+first = os.open(M + "/job", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+second = os.open(M + "/job", os.O_WRONLY | os.O_APPEND)
+for fd, text in ((first, b"one "), (second, b"two "), (first, b"three")):
+    check("appended", os.write(fd, text), len(text))
+check("all", do_read(M + "/job"), "one two three")
+PY
+}
+
+@test "a descriptor of a directory is no lock: fsync works" {
+  mkdir "$M/team"
+  py <<'PY'
+fd = os.open(M + "/team", os.O_RDONLY | os.O_DIRECTORY)
+check("fsync", outcome(os.fsync, fd) in ("OK", "EINVAL"), True)
+check("state", outcome(os.getxattr, fd, "user.lock.state"), "ENODATA")
+PY
+}

@@ -1,0 +1,514 @@
+# Mounting and what can go wrong with it: foreground, background, signals,
+# crashes, bad mount points, mount(8), scripts/run.
+
+load helper
+
+setup() {
+  setup_dirs
+  mkdir "$M"
+}
+
+teardown() {
+  local problems=0
+  end_mounts || problems=1
+  # One test makes it immutable.
+  chattr -i "$M" 2>/dev/null || true
+  return "$problems"
+}
+
+# refused PART ARGUMENT...: lockfs ends at once, with one line that has PART in it
+refused() {
+  local part=$1
+  shift
+  run deadline 10 "$LOCKFS" "$@"
+  [ "$status" != 0 ] || fail "accepted: $*"
+  is 1 "${#lines[@]}"
+  contains "$part" "$output"
+  matches "lockfs: .*" "$output"
+}
+
+# How many lockfs mounts stand on a directory, one over another.
+mount_count() {
+  grep -c " $1 fuse.lockfs " /proc/mounts || true
+}
+
+kill_daemon() {
+  kill -KILL "${daemon_of[$M]}"
+  daemon_ended "$M"
+}
+
+@test "in the background: it returns once the mount answers" {
+  mount_background "$LOCKFS_TEST_SOURCE" "$M"
+  # No waiting from here on.
+  (set -C; : >"$M/job")
+  is ACQUIRED "$(state "$M/job")"
+  rm "$M/job"
+}
+
+@test "in the background: it says nothing and lets go of terminal, directory and descriptors" {
+  cd "$T"
+  run deadline 10 "$LOCKFS" "$LOCKFS_TEST_SOURCE" mnt
+  is "0 " "$status $output"
+  mounts+=("$M")
+  daemon_of[$M]=$(find_daemon mnt)
+  daemon=${daemon_of[$M]}
+  is / "$(readlink "/proc/$daemon/cwd")"
+  for fd in 0 1 2; do
+    is /dev/null "$(readlink "/proc/$daemon/fd/$fd")"
+  done
+  is "$daemon" "$(ps -o sid= -p "$daemon" | tr -d ' ')"
+}
+
+@test "in the background: a pipe of the caller is closed when the command returns" {
+  # Were it open in the daemon, cat would wait for ever.
+  deadline 10 sh -c '"$0" "$1" "$2" 2>&1 | cat' "$LOCKFS" "$LOCKFS_TEST_SOURCE" "$M"
+  mounts+=("$M")
+  daemon_of[$M]=$(find_daemon "$M")
+}
+
+@test "in the foreground: it stays, silent, and ends with 0 on fusermount3 -u" {
+  mount_lockfs
+  kill -0 "${daemon_of[$M]}"
+  fusermount3 -u "$M"
+  daemon_ended "$M"
+  is 0 "$daemon_status"
+  is "" "$(cat "$M.stdout" "$M.stderr")"
+}
+
+@test "umount ends it as well" {
+  need_root
+  mount_lockfs
+  umount "$M"
+  daemon_ended "$M"
+  is 0 "$daemon_status"
+}
+
+@test "/proc/mounts shows type and source" {
+  mount_lockfs
+  matches "${LOCKFS_TEST_SOURCE%%:*}:.* $M fuse.lockfs rw,.*" "$(grep " $M " /proc/mounts)"
+  [ "$LOCKFS_TEST_SOURCE" != memory: ] || contains "memory: $M fuse.lockfs" "$(cat /proc/mounts)"
+}
+
+@test "two mounts at a time do not disturb each other" {
+  mount_lockfs
+  mount_lockfs "$T/second"
+  take "$M/job"
+  unmount_lockfs
+  take "$T/second/job"
+  is ACQUIRED "$(state "$T/second/job")"
+}
+
+@test "signals unmount cleanly: SIGTERM, SIGINT, SIGHUP" {
+  for signal in TERM INT HUP; do
+    mount_lockfs
+    take "$M/job"
+    kill -"$signal" "${daemon_of[$M]}"
+    daemon_ended "$M"
+    is 0 "$daemon_status"
+    not_mounted "$M"
+    is "" "$(ls -A "$M")"
+    is "" "$(cat "$M.stdout" "$M.stderr")"
+  done
+}
+
+@test "a signal unmounts in the background too" {
+  mount_background "$LOCKFS_TEST_SOURCE" "$M"
+  kill -TERM "${daemon_of[$M]}"
+  daemon_ended "$M"
+  not_mounted "$M"
+}
+
+@test "a signal unmounts also while files are open and directories are in use" {
+  mount_lockfs
+  mkdir "$M/team"
+  py <<PY
+fd = os.open(M + "/job", os.O_CREAT | os.O_RDWR)
+os.chdir(M + "/team")
+os.kill(${daemon_of[$M]}, signal.SIGTERM)
+end = boottime() + 10
+while "$M fuse.lockfs" in open("/proc/mounts").read():
+    if boottime() > end:
+        sys.exit("still mounted")
+    time.sleep(0.01)
+answer = outcome(os.pread, fd, 1, 0)
+if answer not in ("ENOTCONN", "ECONNABORTED", "EIO"):
+    sys.exit("read after the end: %r" % answer)
+PY
+  daemon_ended "$M"
+  is 0 "$daemon_status"
+}
+
+@test "signals during start leave neither a process nor a mount, and no new directory" {
+  for delay in 0 0.001 0.002 0.003 0.005 0.008 0.01 0.015 0.02 0.03; do
+    for signal in TERM INT HUP; do
+      start_daemon "$M" "$LOCKFS_TEST_SOURCE" "$M" -f
+      # What is no lockfs yet still ignores SIGINT, as bash's background jobs do.
+      until [ "/proc/${daemon_of[$M]}/exe" -ef "$LOCKFS" ]; do :; done
+      sleep "$delay"
+      kill -"$signal" "${daemon_of[$M]}"
+      daemon_ended "$M"
+      # 0, or killed by it before it could do anything
+      case $signal:$daemon_status in
+        *:0 | TERM:143 | INT:130 | HUP:129) ;;
+        *) fail "after $delay s SIG$signal: ended with $daemon_status" ;;
+      esac
+      not_mounted "$M" || fail "after $delay s SIG$signal: ended with $daemon_status, and left the mount"
+      is "" "$(cat "$M.stdout" "$M.stderr")"
+    done
+  done
+  mount_lockfs
+  take "$M/job"
+}
+
+@test "a signal during start in the background leaves nothing either" {
+  for delay in 0 0.001 0.003 0.006 0.01 0.02; do
+    "$LOCKFS" "$LOCKFS_TEST_SOURCE" "$M" 3>&- &
+    starting=$!
+    sleep "$delay"
+    kill -TERM "$starting" 2>/dev/null || true
+    wait_until ended "$starting"
+    # Either it went on, whole, or nothing is there.
+    status=0
+    wait "$starting" || status=$?
+    if [ "$status" = 0 ]; then
+      wait_until is_mounted "$M"
+      mounts+=("$M")
+      daemon_of[$M]=$(find_daemon "$M")
+      unmount_lockfs
+    else
+      nothing_left() { not_mounted "$M" && ! find_daemon "$M" >/dev/null; }
+      wait_until nothing_left
+    fi
+  done
+}
+
+# Mount points
+
+@test "a mount point that is missing is refused" {
+  refused "$T/missing" memory: "$T/missing"
+  [ ! -e "$T/missing" ]
+}
+
+@test "a mount point that is a file is refused" {
+  echo words >"$T/file"
+  refused "$T/file" memory: "$T/file"
+  is words "$(cat "$T/file")"
+}
+
+@test "a mount point that is not empty is refused, and keeps what is in it" {
+  echo words >"$M/file"
+  refused "$M" memory: "$M"
+  contains empty "$output"
+  is words "$(cat "$M/file")"
+  not_mounted "$M"
+}
+
+@test "a mount point that is a lockfs mount already is refused, and stays as it is" {
+  mount_lockfs
+  take "$M/job"
+  before=$(snapshot "$M/job")
+  refused "$M" memory: "$M"
+  contains already "$output"
+  is 1 "$(mount_count "$M")"
+  unchanged "$before" "$M/job"
+}
+
+@test "a lockfs mount whose root another may not read is found out as well" {
+  need_root
+  mount_lockfs -o mode=0
+  refused already memory: "$M"
+}
+
+@test "a relative mount point, and one with a symlink, spaces and commas" {
+  mkdir "$T/with space, and comma"
+  ln -s "with space, and comma" "$T/link"
+  cd "$T"
+  "$LOCKFS" "$LOCKFS_TEST_SOURCE" link
+  : >link/job
+  is ACQUIRED "$(state "$T/with space, and comma/job")"
+  fusermount3 -u "$T/with space, and comma"
+}
+
+@test "a daemon that died fails closed: ENOTCONN, nothing can be taken" {
+  mount_lockfs
+  take "$M/job"
+  kill_daemon
+  expect ENOTCONN stat "$M"
+  expect ENOTCONN stat "$M/job"
+  expect ENOTCONN open "$M/job" CREAT,EXCL,WRONLY
+  expect ENOTCONN open "$M/new" CREAT,WRONLY
+  expect ENOTCONN mkdir "$M/team"
+  expect ENOTCONN list "$M"
+  fusermount3 -u "$M"
+  is "" "$(ls -A "$M")"
+}
+
+@test "mounting again replaces the mount of a daemon that died" {
+  mount_lockfs
+  take "$M/job"
+  kill_daemon
+  expect ENOTCONN stat "$M"
+  mount_lockfs
+  is 1 "$(mount_count "$M")"
+  gone "$M/job"
+  take "$M/job"
+  unmount_lockfs
+  is 0 "$(mount_count "$M")"
+  is "" "$(ls -A "$M")"
+}
+
+@test "mounting again in the background replaces it as well, while somebody is in there" {
+  mount_lockfs
+  (cd "$M" && exec sleep 20) 3>&- &
+  sleeper=$!
+  wait_until eval '[[ $(readlink /proc/$sleeper/exe) == */sleep ]]'
+  kill_daemon
+  mount_background "$LOCKFS_TEST_SOURCE" "$M"
+  take "$M/job"
+  is 1 "$(mount_count "$M")"
+  kill "$sleeper"
+}
+
+@test "mounting again works also while the kernel still knows the directory of the dead mount" {
+  mount_lockfs
+  stat "$M" >/dev/null
+  ls -A "$M"
+  kill_daemon
+  mount_background "$LOCKFS_TEST_SOURCE" "$M"
+  is 1 "$(mount_count "$M")"
+}
+
+@test "a process in the mount of a dead daemon gets errors, it does not hang" {
+  mount_lockfs
+  py <<PY
+fd = os.open(M + "/job", os.O_CREAT | os.O_RDWR)
+os.kill(${daemon_of[$M]}, signal.SIGKILL)
+while outcome(os.stat, M + "/job") != "ENOTCONN":
+    time.sleep(0.01)
+check("read", outcome(os.pread, fd, 1, 0), "ENOTCONN")
+check("write", outcome(os.pwrite, fd, b"x", 0), "ENOTCONN")
+check("creation", outcome(os.open, M + "/new", os.O_CREAT | os.O_EXCL), "ENOTCONN")
+PY
+  daemon_ended "$M"
+  fusermount3 -u "$M"
+}
+
+# auto_unmount
+
+@test "auto_unmount is refused: it would uncover a directory in which creation seems to succeed" {
+  refused auto_unmount memory: "$M" -o auto_unmount
+  refused auto_unmount memory: "$M" -o ttl=30s,auto_unmount
+  not_mounted "$M"
+}
+
+
+@test "auto_unmount is accepted where the directory is on a read-only filesystem" {
+  need_root
+  mkdir "$T/sealed"
+  mount -t tmpfs tmpfs "$T/sealed"
+  mkdir "$T/sealed/mnt"
+  mount -o remount,ro "$T/sealed"
+  "$LOCKFS" "$LOCKFS_TEST_SOURCE" "$T/sealed/mnt" -f -o auto_unmount 2>"$T/stderr" 3>&- &
+  daemon=$!
+  wait_until is_mounted "$T/sealed/mnt"
+  take "$T/sealed/mnt/job"
+  kill -KILL "$daemon"
+  wait "$daemon" || true
+  wait_until not_mounted "$T/sealed/mnt"
+  expect EROFS open "$T/sealed/mnt/job" CREAT,EXCL,WRONLY
+  umount "$T/sealed"
+  is "" "$(cat "$T/stderr")"
+}
+
+@test "auto_unmount is accepted where the directory is immutable" {
+  need_root
+  chattr +i "$M" 2>/dev/null || skip "this filesystem has no immutable directories"
+  mount_lockfs -o auto_unmount
+  take "$M/job"
+  kill_daemon
+  wait_until not_mounted "$M"
+  answer=$(call open "$M/job" CREAT,EXCL,WRONLY)
+  chattr -i "$M"
+  is EPERM "$answer"
+}
+
+# mount(8) and users
+
+# installed SCRIPT: as on a machine where lockfs is installed and /dev/fuse open
+# to all: in namespaces of its own, where nothing is left once it ends. In the
+# script M is the mount point and S the source.
+installed() {
+  local device
+  need_root
+  mkdir -p "$T/bin"
+  chmod 755 "$T/bin"
+  cp "$LOCKFS" "$BATS_TEST_DIRNAME/../scripts/run" "$T/bin"
+  chmod 755 "$T/bin/"*
+  read -r -a device <<<"$(stat -c '0x%t 0x%T' /dev/fuse)"
+  mknod -m 666 "$T/fuse" c "${device[@]}"
+  # shellcheck disable=SC2016  # the other shell expands it
+  deadline 30 unshare -m -p -f --mount-proc --kill-child bash -euc '
+    mount --bind "$1/bin" /usr/local/sbin
+    mount --bind "$1/fuse" /dev/fuse
+    PATH=/usr/local/sbin:$PATH T=$1 M=$1/mnt S=$2
+    as_nobody() { setsid -w setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"; }
+    value() { getfattr --absolute-names --only-values -n "user.lock.$2" "$1"; echo; }
+    eval "$3"' bash "$T" "$LOCKFS_TEST_SOURCE" "$1"
+}
+
+@test "mount -t fuse.lockfs" {
+  run installed '
+    mount -t fuse.lockfs "$S" "$M" -o ttl=30s,owner=user,nosuid
+    value "$M" default_ttl
+    (set -C; : >"$M/job")
+    value "$M/job" state
+    umount "$M"
+    ls -A "$M"'
+  is $'30.000\nACQUIRED' "$output"
+}
+
+@test "a line of fstab" {
+  run installed '
+    echo "$S $M fuse.lockfs noauto,user,nofail,_netdev,x-systemd.automount,ttl=40s,allow_other 0 0" >"$T/fstab"
+    mount --fstab "$T/fstab" "$M"
+    value "$M" default_ttl
+    stat -c %a "$M"
+    umount "$M"'
+  is $'40.000\n1777' "$output"
+}
+
+@test "mount -t fuse.lockfs -o ro" {
+  run installed '
+    mount -t fuse.lockfs "$S" "$M" -o ro
+    (: >"$M/job") 2>&1 || echo refused'
+  matches ".*Read-only file system
+refused" "$output"
+}
+
+@test "mount(8) fails where lockfs refuses" {
+  run installed '
+    mount -t fuse.lockfs "$S" "$M" -o nonsense=1 2>&1 || echo refused
+    grep " $M " /proc/mounts || echo nothing'
+  matches "lockfs: .*nonsense.*
+refused
+nothing" "$output"
+}
+
+@test "an unprivileged user mounts, locks and unmounts" {
+  run installed '
+    chown nobody "$M"
+    as_nobody lockfs "$S" "$M"
+    as_nobody sh -c "(set -C; : >\$0) && getfattr --absolute-names --only-values -n user.lock.state \$0" "$M/job"
+    echo
+    as_nobody fusermount3 -u "$M"
+    ls -A "$M"'
+  is ACQUIRED "$output"
+}
+
+@test "an unprivileged user replaces the mount of a daemon that died" {
+  run installed '
+    chown nobody "$M"
+    as_nobody lockfs "$S" "$M"
+    pkill -KILL -x lockfs
+    as_nobody lockfs "$S" "$M"
+    as_nobody touch "$M/job"
+    as_nobody fusermount3 -u "$M"
+    echo done'
+  is "done" "$output"
+}
+
+# scripts/run
+
+lockdir_run() {
+  deadline 20 "$BATS_TEST_DIRNAME/../scripts/run" "$LOCKFS_TEST_SOURCE" "$1" "$LOCKFS"
+}
+
+@test "scripts/run mounts, and its five lines do what they say" {
+  cd "$T"
+  run lockdir_run ./locks
+  is 0 "$status"
+  mounts+=("$T/locks")
+  daemon_of[$T/locks]=$(find_daemon "$T/locks")
+  mapfile -t tour < <(sed -n 's/^  //p' <<<"$output")
+  is 5 "${#tour[@]}"
+  eval "${tour[0]}"
+  is ACQUIRED "$(state locks/job)"
+  contains 'user.lock.state="ACQUIRED"' "$(eval "${tour[1]}")"
+  before=$(snapshot "$T/locks/job")
+  refute eval "${tour[2]}"
+  unchanged "$before" "$T/locks/job"
+  eval "${tour[3]}"
+  [[ $(lock locks/job expires) > $(date -u -d "$(stat -c @%.3Z locks/job) 300 seconds" +%FT%T.%3NZ) ]]
+  eval "${tour[4]}"
+  gone locks/job
+  contains "fusermount3 -u ./locks" "$output"
+}
+
+@test "scripts/run a second time shows the tour again and mounts nothing" {
+  cd "$T"
+  first=$(lockdir_run locks)
+  mounts+=("$T/locks")
+  daemon_of[$T/locks]=$(find_daemon "$T/locks")
+  take locks/job
+  run lockdir_run locks
+  is 0 "$status"
+  contains already "$output"
+  is "$(tail -n 10 <<<"$first")" "$(tail -n 10 <<<"$output")"
+  is ACQUIRED "$(state locks/job)"
+  is 1 "$(mount_count "$T/locks")"
+}
+
+@test "scripts/run closes the directory beneath, and mounts on it again, also after a crash" {
+  for _ in 1 2; do
+    lockdir_run "$M"
+    mounts+=("$M")
+    daemon_of[$M]=$(find_daemon "$M")
+    take "$M/job"
+    kill_daemon
+    expect ENOTCONN open "$M/job" CREAT,EXCL,WRONLY
+  done
+  fusermount3 -u "$M"
+  is 0 "$(stat -c %a "$M")"
+  lockdir_run "$M"
+  mounts+=("$M")
+  daemon_of[$M]=$(find_daemon "$M")
+  unmount_lockfs
+  is 0 "$(stat -c %a "$M")"
+}
+
+@test "scripts/run leaves a directory as it was where it cannot mount" {
+  chmod 750 "$M"
+  : >"$M/file"
+  run lockdir_run "$M"
+  [ "$status" != 0 ]
+  contains empty "$output"
+  is 750 "$(stat -c %a "$M")"
+  [ -e "$M/file" ]
+}
+
+@test "scripts/run serves a user who is not root" {
+  run installed '
+    mkdir "$T/home"
+    chown nobody "$T/home"
+    for _ in 1 2; do
+      as_nobody sh -c "cd \$0 && run \$1 locks /usr/local/sbin/lockfs >/dev/null" "$T/home" "$S"
+      as_nobody sh -c "set -C; : >\$0/locks/job" "$T/home"
+      as_nobody fusermount3 -u "$T/home/locks"
+      stat -c %a "$T/home/locks"
+    done'
+  is $'0\n0' "$output"
+}
+
+@test "scripts/run of a user who is not root mounts again after a crash" {
+  run installed '
+    mkdir "$T/home"
+    chown nobody "$T/home"
+    for _ in 1 2; do
+      as_nobody sh -c "cd \$0 && run \$1 locks /usr/local/sbin/lockfs | head -n 1" "$T/home" "$S"
+      pkill -KILL -x lockfs
+      wait_for_it() { while as_nobody stat -f "$T/home/locks" >/dev/null 2>&1; do sleep 0.01; done; }
+      wait_for_it
+    done'
+  is "locks is a lock directory now.
+locks was the mount of a dead daemon; it is a new lock directory now." "$output"
+}

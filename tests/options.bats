@@ -1,0 +1,171 @@
+# Options of the command line, good and bad.
+
+load helper
+
+setup() {
+  setup_dirs
+  mkdir "$M"
+}
+
+# refused PART ARGUMENT...: lockfs ends at once, with one line that has PART in it, and mounts nothing
+refused() {
+  local part=$1
+  shift
+  run deadline 10 "$LOCKFS" "$@"
+  [ "$status" != 0 ] || fail "accepted: $*"
+  is 1 "${#lines[@]}"
+  contains "$part" "$output"
+  matches "lockfs: .*" "$output"
+  not_mounted "$M"
+}
+
+@test "unknown options are refused, one line says which" {
+  refused nonsense memory: "$M" -o nonsense
+  refused nonsense memory: "$M" -o nonsense=1
+  refused nonsense memory: "$M" -o ttl=30s,nonsense=1
+  refused Ttl memory: "$M" -o Ttl=30s
+  refused nonsense memory: "$M" --nonsense
+  refused hold memory: "$M" -o hold
+}
+
+@test "without source or mount point a line says what to give" {
+  refused lockfs
+  refused lockfs memory:
+  refused third memory: "$M" third
+}
+
+@test "unknown sources are refused" {
+  refused nosuch nosuch:// "$M"
+  refused memory memory "$M"
+  refused "$T" "$T" "$M"
+  refused "" "" "$M"
+}
+
+@test "a source without a server is refused" {
+  refused redis redis://127.0.0.1:1 "$M"
+  refused redis "redis+unix://$T/no.sock" "$M"
+}
+
+@test "bad leases are refused" {
+  for ttl in '' 0 -1 soon 3651d 99999999999999999999 5x ' 5s'; do
+    refused ttl memory: "$M" -o "ttl=$ttl"
+  done
+}
+
+@test "bad timeouts are refused" {
+  for timeout in '' 0 -1 soon never 99999999999999999999; do
+    refused timeout memory: "$M" -o "timeout=$timeout"
+  done
+}
+
+@test "bad owners are refused" {
+  for owner in '' nobody Session sessions; do
+    refused owner memory: "$M" -o "owner=$owner"
+  done
+}
+
+@test "bad ids are refused" {
+  refused id memory: "$M" -o id=
+  refused id memory: "$M" -o id=a/b
+  refused id memory: "$M" -o id="$(printf 'i%.0s' {1..129})"
+}
+
+@test "bad namespaces are refused" {
+  refused namespace memory: "$M" -o namespace=
+  refused namespace memory: "$M" -o 'namespace=a#b'
+}
+
+@test "bad modes and numbers are refused" {
+  refused mode memory: "$M" -o mode=999
+  refused mode memory: "$M" -o mode=rwx
+  refused mode memory: "$M" -o mode=17777
+  refused mode memory: "$M" -o mode=
+  refused uid memory: "$M" -o uid=root
+  refused uid memory: "$M" -o uid=-1
+  refused uid memory: "$M" -o uid=4294967296
+  refused gid memory: "$M" -o gid=root
+  refused gid memory: "$M" -o gid=-1
+}
+
+@test "all options are accepted together, in one -o or in several, before or after" {
+  mount_lockfs -o namespace=here,ttl=30s,owner=user,timeout=1s,mode=700
+  is 30.000 "$(lock "$M" default_ttl)"
+  unmount_lockfs
+  start_daemon "$M" -o ttl=20s -f -o owner=mount "$LOCKFS_TEST_SOURCE" "$M" -o mode=711
+  wait_until answers_or_ended "$M"
+  is "20.000 711" "$(lock "$M" default_ttl) $(stat -c %a "$M")"
+}
+
+@test "timeout= and ttl= take every unit" {
+  mount_lockfs -o ttl=1500ms,timeout=250ms
+  is 1.500 "$(lock "$M" default_ttl)"
+}
+
+@test "the root directory: mode, uid, gid" {
+  mount_lockfs
+  is "755 $(id -u) $(id -g)" "$(stat -c '%a %u %g' "$M")"
+  unmount_lockfs
+  mount_lockfs -o mode=1770
+  is 1770 "$(stat -c %a "$M")"
+}
+
+@test "the root directory belongs to uid= and gid=" {
+  need_root
+  mount_lockfs -o "allow_other,mode=750,uid=$(id -u nobody),gid=$(id -g nobody)"
+  is "750 nobody nogroup" "$(stat -c '%a %U %G' "$M")"
+  expect OK @nobody open "$M/job" CREAT,WRONLY
+}
+
+@test "the root directory is sticky and open to all with allow_other" {
+  need_root
+  mount_lockfs -o allow_other
+  is 1777 "$(stat -c %a "$M")"
+  unmount_lockfs
+  mount_lockfs -o allow_other,mode=755
+  is 755 "$(stat -c %a "$M")"
+  expect EACCES @nobody open "$M/job" CREAT,WRONLY
+}
+
+@test "without allow_other nobody else comes in" {
+  need_root
+  mount_lockfs
+  expect EACCES @nobody stat "$M/job"
+  expect EACCES @nobody list "$M"
+}
+
+@test "the mode of the root cannot be changed from inside" {
+  mount_lockfs
+  expect EPERM chmod "$M" 777
+  is 755 "$(stat -c %a "$M")"
+}
+
+@test "ro: look, and change nothing (EROFS)" {
+  mount_lockfs -o ro
+  is "" "$(ls -A "$M")"
+  expect ENOENT stat "$M/job"
+  expect 300.000 getxattr "$M" user.lock.default_ttl
+  matches 'session:.*' "$(call getxattr "$M" user.lock.identity)"
+  expect EROFS open "$M/job" CREAT,EXCL,WRONLY
+  expect EROFS open "$M/job" CREAT,WRONLY
+  expect EROFS open "$M/.with/ttl=5s/job" CREAT,WRONLY
+  expect EROFS mkdir "$M/team"
+  expect EROFS rmdir "$M/.with"
+  expect EROFS utime "$M"
+  expect EROFS setxattr "$M" user.lock.default_ttl 5s
+  contains " ro," "$(grep " $M fuse.lockfs " /proc/mounts)"
+}
+
+@test "kernel options are passed on: noexec, noatime" {
+  need_root
+  mount_lockfs -o noexec,noatime
+  contains noexec "$(grep " $M fuse.lockfs " /proc/mounts)"
+  contains noatime "$(grep " $M fuse.lockfs " /proc/mounts)"
+}
+
+@test "--help and --version answer" {
+  run -0 "$LOCKFS" --help
+  contains SOURCE "$output"
+  contains MOUNTPOINT "$output"
+  run -0 "$LOCKFS" --version
+  matches 'lockfs [0-9]+\.[0-9]+.*' "$output"
+}

@@ -1,0 +1,610 @@
+# Redis away, slow, or back with less than it had: no operation hangs, nobody is
+# told a lie, nothing is left behind, and the mount heals by itself.
+
+load helper
+load redis
+
+# What daemons may say here: that the server is lost, and back.
+words='(cannot reach )?redis(\+unix)?://[^ ]*(: .*| does not answer| is reached again)'
+
+timeout=1000
+limit=1500  # no operation takes longer
+
+setup() {
+  setup_dirs
+  redis_start
+  N=$T/second
+  allow_words "$words"
+}
+
+ops() {
+  deadline 40 python3 -S "$BATS_TEST_DIRNAME/redis_ops.py" "$@"
+}
+
+prepare() {
+  mount_redis -o timeout=${timeout}ms "$M" "${1-}"
+  mount_redis -o timeout=${timeout}ms "$N" "${1-}"
+  ops prepare "$M"
+}
+
+# While the server is away: all answer in time, what needs no server at once,
+# and the second mount can be unmounted.
+while_away() {
+  local longest
+  # The first request of a mount finds out; all of them are under way together.
+  ops local "$M"
+  longest=$(ops measure "$M" "$limit" "$@")
+  figure "$BATS_TEST_DESCRIPTION: the longest operation took $longest ms"
+  ops local "$M"
+  forget_and_unmount "$N"
+}
+
+forget_and_unmount() {
+  unmounts "$1"
+  wait_until ended "${daemon_of[$1]}"
+  forget_allowed_words "$1"
+  unmount_lockfs "$1"
+}
+
+# mended [FROM_MS]: works again within 2 s (of that moment)
+mended() {
+  local took late=0
+  [ $# = 0 ] || late=$(($(now_ms) - $1))
+  took=$(ops heals "$M" $((2000 - late)))
+  figure "$BATS_TEST_DESCRIPTION: healed after $((took + late)) ms"
+}
+
+# What was held is held still, and can be used.
+still_held() {
+  is ACQUIRED "$(state "$M/rm/held")"
+  touch "$M/touch/held"
+  rm "$M/rm/held"
+  gone "$M/rm/held"
+  : >"$M/rm/held"
+}
+
+# Nothing that was not reported is held; nor by and by.
+nothing_new() {
+  wait_until 2 nobody_holds 'lockfs:*/new'
+  is "" "$(redis_cli KEYS 'lockfs#d:*/new')"
+}
+
+nobody_holds() {
+  [ -z "$(redis_cli KEYS "$1")" ]
+}
+
+# never_held SECONDS KEY
+never_held() {
+  local end=$(($(now_ms) + $1 * 1000))
+  while (($(now_ms) < end)); do
+    is 0 "$(redis_cli EXISTS "$2")" || return
+    sleep 0.02
+  done
+}
+
+# Away
+
+@test "frozen" {
+  prepare
+  redis_freeze
+  while_away ETIMEDOUT EHOSTDOWN
+  redis_thaw
+  mended
+  still_held
+  nothing_new
+}
+
+@test "frozen, over TCP" {
+  prepare "$(redis_tcp_source)"
+  redis_freeze
+  while_away ETIMEDOUT EHOSTDOWN
+  redis_thaw
+  mended
+  still_held
+  nothing_new
+}
+
+@test "frozen, with the default timeout" {
+  mount_redis
+  redis_freeze
+  began=$(now_ms)
+  expect ETIMEDOUT stat "$M/job"
+  took=$(($(now_ms) - began))
+  ((took >= 1900 && took <= 2500)) || fail "$took ms"
+  redis_thaw
+  mended
+}
+
+@test "frozen for less than the timeout: nobody notices" {
+  prepare
+  redis_freeze
+  (sleep 0.4; redis_thaw) 3>&- &
+  expect OK open "$M/job" CREAT,EXCL,WRONLY
+  wait $!
+  is "" "$(cat "$M.stderr")"
+}
+
+@test "the first to find out is told ETIMEDOUT, for it was asked" {
+  prepare
+  redis_freeze
+  expect ETIMEDOUT stat "$M/job"
+  redis_thaw
+}
+
+@test "killed, and back with its data" {
+  prepare
+  redis_cli SAVE >/dev/null
+  redis_kill
+  while_away EHOSTDOWN
+  redis_again
+  mended
+  still_held
+  nothing_new
+}
+
+@test "killed, and back empty" {
+  prepare
+  exec 7<>"$M/rm/held"
+  token=$(lock "$M/rm/held" token)
+  redis_kill
+  while_away EHOSTDOWN
+  redis_again
+  mended
+  gone "$M/rm"
+  expect ENOENT open "$M/rm/held" CREAT,WRONLY
+  # The descriptor of the lock that is lost tells so by itself.
+  py <<'PY'
+poll = select.poll()
+poll.register(7, 0)
+check("poll", poll.poll(2000), [(7, select.POLLERR | select.POLLHUP)])
+check("read", outcome(os.pread, 7, 10, 0), "ESTALE")
+check("write", outcome(os.pwrite, 7, b"x", 0), "ESTALE")
+check("state", attribute(7, "state"), "EXPIRED")
+PY
+  exec 7<&-
+  is "" "$(call list "$M")"
+  take "$M/job"
+  (($(lock "$M/job" token) > token)) || fail "the token went back"
+}
+
+@test "restarted again and again" {
+  prepare
+  for _ in 1 2 3 4 5; do
+    redis_cli SAVE >/dev/null
+    redis_kill
+    redis_again
+    mended
+  done
+  still_held
+}
+
+@test "its socket is gone, and back" {
+  prepare
+  redis_cli SAVE >/dev/null
+  redis_kill
+  rm -f "${redis_socket[redis]}"
+  while_away EHOSTDOWN
+  redis_again
+  mended
+  still_held
+}
+
+@test "paused for all" {
+  prepare
+  redis_cli CLIENT PAUSE 6000 ALL >/dev/null
+  end=$(($(now_ms) + 6000))
+  while_away ETIMEDOUT EHOSTDOWN
+  wait_until past "$end"
+  mended "$end"
+  still_held
+  nothing_new
+}
+
+past() {
+  (($(now_ms) >= $1))
+}
+
+@test "paused for writing" {
+  prepare
+  redis_cli CLIENT PAUSE 60000 WRITE >/dev/null
+  while_away ETIMEDOUT EHOSTDOWN
+  redis_cli CLIENT UNPAUSE >/dev/null
+  mended
+  still_held
+  nothing_new
+}
+
+@test "connections killed: the mount goes on" {
+  prepare
+  for _ in 1 2 3 4 5; do
+    redis_cli CLIENT KILL TYPE normal >/dev/null
+    mended
+  done
+  redis_cli CLIENT KILL TYPE pubsub >/dev/null
+  still_held
+}
+
+@test "connections killed all the time: some are told ETIMEDOUT, and nothing is left" {
+  prepare
+  ops churn "$M" 3 ETIMEDOUT EHOSTDOWN >"$T/churn" 3>&- &
+  churner=$!
+  until ended "$churner"; do
+    redis_cli CLIENT KILL TYPE normal >/dev/null
+    sleep 0.02
+  done
+  wait "$churner" || fail "$(cat "$T/churn")"
+  figure "$(cat "$T/churn")"
+  mended
+  # At most what the last unlink could not release: it is the session's, who can.
+  rm -f "$M"/churn-*
+  is "" "$(redis_cli KEYS 'lockfs*churn*')"
+}
+
+@test "scripts flushed all the time: nobody notices" {
+  prepare
+  ops churn "$M" 2 >"$T/churn" 3>&- &
+  churner=$!
+  until ended "$churner"; do
+    redis_cli SCRIPT FLUSH >/dev/null
+    sleep 0.005
+  done
+  wait "$churner" || fail "$(cat "$T/churn")"
+  is "" "$(cat "$M.stderr")"
+}
+
+# The network
+
+@test "half-open: nothing comes through any more" {
+  need_root
+  redis_end_all
+  network_start
+  redis_start
+  prepare "$(redis_far_source)"
+  network_lose there
+  network_lose back
+  while_away ETIMEDOUT EHOSTDOWN
+  network_heal
+  mended
+  still_held
+  nothing_new
+}
+
+@test "half-open: requests arrive, answers are lost" {
+  need_root
+  redis_end_all
+  network_start
+  redis_start
+  prepare "$(redis_far_source)"
+  network_lose back
+  while_away ETIMEDOUT EHOSTDOWN
+  network_heal
+  mended
+  still_held
+  nothing_new
+}
+
+@test "half-open for an idle mount: it heals before anybody asks twice" {
+  need_root
+  redis_end_all
+  network_start
+  redis_start
+  prepare "$(redis_far_source)"
+  # The server forgets the connection while the network is away, and says so to nobody.
+  network_lose back
+  redis_cli CLIENT KILL TYPE normal >/dev/null
+  sleep 0.3
+  network_heal
+  answer=$(call stat "$M/absent")
+  matches 'ENOENT|ETIMEDOUT|EHOSTDOWN' "$answer"
+  mended
+}
+
+# A way to the server that can be made bad. `orders` says how; see redis_proxy.py.
+proxy_start() {
+  orders '{}'
+  start_helper "$T/proxy" redis_proxy.py "${redis_socket[redis]}" "$T/orders"
+  read -r _ proxy_port <"$T/proxy"
+  mount_redis -o timeout=${timeout}ms "$M" "redis://127.0.0.1:$proxy_port"
+  mount_redis "$N"
+}
+
+orders() {
+  echo "$1" >"$T/orders.new"
+  mv "$T/orders.new" "$T/orders"
+}
+
+sprung() {
+  grep -q '^sprung' "$T/proxy"
+}
+
+delivered() {
+  grep -q '^delivered' "$T/proxy"
+}
+
+@test "answers that are slow, and in time" {
+  proxy_start
+  ops prepare "$M"
+  orders '{"there": 150, "back": 150}'
+  began=$(now_ms)
+  expect OK open "$M/job" CREAT,EXCL,WRONLY
+  took=$(($(now_ms) - began))
+  ((took >= 300 && took <= limit)) || fail "creation took $took ms"
+  is ACQUIRED "$(state "$M/job")"
+  remains "$M/job" 290000 299999
+  echo words >"$M/job"
+  is words "$(cat "$M/job")"
+  touch "$M/job"
+  rm "$M/job"
+  gone "$M/job"
+  ops local "$M"
+  is "" "$(cat "$M.stderr")"
+}
+
+@test "many under way on a slow connection are answered together" {
+  proxy_start
+  # Each in a directory of its own: in one, older libfuse looks up one name after another.
+  mkdir "$N"/{1..30}
+  py <<'PY'
+import json
+import threading
+answers = []
+dirs = [os.open("%s/%d" % (M, n), os.O_RDONLY) for n in range(1, 31)]
+threads = [threading.Thread(target=lambda fd: answers.append(outcome(os.stat, "absent", dir_fd=fd)), args=(fd,))
+           for fd in dirs]
+with open(T + "/orders", "w") as orders:
+    json.dump({"there": 150, "back": 150}, orders)
+began = time.monotonic()
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+took = time.monotonic() - began
+check("answers", answers, ["ENOENT"] * 30)
+if not 0.3 <= took < 1:  # one after another would take 9 s
+    sys.exit("it took %.3f s" % took)
+PY
+}
+
+@test "answers that come too late" {
+  proxy_start
+  ops prepare "$M"
+  orders '{"back": 1500}'
+  longest=$(ops measure "$M" "$limit" ETIMEDOUT EHOSTDOWN)
+  figure "the longest operation took $longest ms"
+  ops local "$M"
+  orders '{}'
+  mended
+  still_held
+  nothing_new
+}
+
+@test "a lease that is over before the answer comes was never acquired" {
+  proxy_start
+  orders '{"back": 400}'
+  expect ETIMEDOUT open "$M/.with/ttl=200ms/job" CREAT,EXCL,WRONLY
+  orders '{}'
+  wait_until 2 nobody_holds lockfs:job
+}
+
+# Lost answers. The traps are set for requests with the caller's identity or id
+# in them, so that the lookup before goes through.
+
+identity() {
+  getfattr --absolute-names --only-values -n user.lock.identity "$M"
+}
+
+# trap_at TEXT TRAP [MORE]
+trap_at() {
+  orders "{\"at\": \"$1\", \"trap\": \"$2\"${3:+, $3}}"
+}
+
+# lost_acquisition PATH TEXT TRAP [MORE]: the creation of PATH is answered ETIMEDOUT in time
+lost_acquisition() {
+  local path=$1 began took
+  shift
+  trap_at "$@"
+  began=$(now_ms)
+  expect ETIMEDOUT open "$path" CREAT,EXCL,WRONLY
+  took=$(($(now_ms) - began))
+  sprung || fail "the trap was not sprung"
+  ((took <= limit)) || fail "it took $took ms"
+}
+
+# lost_by_everybody TRAP [MORE]: a session's and a given id's
+lost_by_everybody() {
+  proxy_start
+  lost_acquisition "$M/session" "$(identity)" "$@"
+  if [[ $1 == stop ]]; then redis_thaw; fi
+  mended
+  wait_until 2 nobody_holds lockfs:session
+  : >"$T/proxy"
+  lost_acquisition "$M/.with/id=alice/given" alice "$@"
+  if [[ $1 == stop ]]; then redis_thaw; fi
+  mended
+  wait_until 2 nobody_holds lockfs:given
+  # Nor do they come late.
+  never_held 3 lockfs:session
+  is 0 "$(redis_cli EXISTS lockfs:given)"
+  is "" "$(redis_cli KEYS 'lockfs#d:*')"
+  # All of it can be had again.
+  take "$M/session" "$M/.with/id=alice/given"
+}
+
+@test "an acquisition whose answer is lost is undone" {
+  lost_by_everybody mute
+}
+
+@test "an acquisition that arrives late is undone" {
+  lost_by_everybody hold '"ms": 2500'
+}
+
+@test "an acquisition that arrives late, but before the mount gave up hope, is undone" {
+  lost_by_everybody hold '"ms": 1050'
+}
+
+@test "an acquisition cut off is undone" {
+  lost_by_everybody cut
+}
+
+@test "an acquisition that a frozen server finds later is undone" {
+  lost_by_everybody stop '"pid": '"${redis_pid[redis]}"
+}
+
+@test "an acquisition of a given id is undone, not what the id held before" {
+  proxy_start
+  take "$M/.with/id=alice/job"
+  token=$(lock "$M/job" token)
+  lost_acquisition "$M/.with/id=alice/other" alice mute
+  mended
+  wait_until 2 nobody_holds lockfs:other
+  is "$token" "$(lock "$M/job" token)"
+}
+
+@test "undoing does not touch what the same id, or another, took since" {
+  proxy_start
+  lost_acquisition "$M/.with/id=alice/job" alice hold '"ms": 2500'
+  redis_cli DEL lockfs:job >/dev/null
+  take "$N/.with/id=alice/job"
+  token=$(lock "$N/job" token)
+  wait_until delivered
+  mended
+  is ACQUIRED "$(state "$N/.with/id=alice/job")"
+  is "$token" "$(lock "$N/job" token)"
+  : >"$T/proxy"
+  lost_acquisition "$M/two" "$(identity)" hold '"ms": 2500'
+  take_as_other "$N/two"
+  token=$(lock "$N/two" token)
+  wait_until delivered
+  mended
+  is UNAVAILABLE "$(state "$M/two")"
+  is "$token" "$(lock "$N/two" token)"
+}
+
+@test "who was told ETIMEDOUT may try again, and keeps what was acquired then" {
+  proxy_start
+  lost_acquisition "$M/job" "$(identity)" mute
+  wait_until 2 take_again
+  is ACQUIRED "$(state "$M/job")"
+  token=$(lock "$M/job" token)
+  sleep 1
+  is "$token" "$(lock "$M/job" token)"
+}
+
+take_again() {
+  [[ $(call open "$M/job" CREAT,EXCL,WRONLY) == OK ]]
+}
+
+@test "a mount that ends at once after a lost acquisition undoes it" {
+  proxy_start
+  lost_acquisition "$M/job" "$(identity)" mute
+  forget_and_unmount "$M"
+  is 0 "$(redis_cli EXISTS lockfs:job)"
+}
+
+# late_release PATH HOW: an unlink that is answered ETIMEDOUT, and arrives after
+# the lock was released and taken anew
+late_release() {
+  local path=$1
+  trap_at "$2" hold '"ms": 3000'
+  expect ETIMEDOUT unlink "$path"
+  sprung || fail "the trap was not sprung"
+  orders '{}'
+}
+
+@test "an unlink that was answered ETIMEDOUT does not release a later holding of the session" {
+  proxy_start
+  take "$M/job"
+  late_release "$M/job" "$(identity)"
+  mended
+  if [[ $(call stat "$M/job") != ENOENT ]]; then
+    rm "$N/.with/force/job"
+  fi
+  take "$M/job"
+  token=$(lock "$M/job" token)
+  wait_until delivered
+  never_lost "$token"
+}
+
+# For half a second, which is long after it was delivered.
+never_lost() {
+  local end=$(($(now_ms) + 500))
+  while (($(now_ms) < end)); do
+    is "$1" "$(lock "$N/job" token)" || return
+  done
+}
+
+@test "an unlink that was answered ETIMEDOUT does not release a later holding of the same id" {
+  proxy_start
+  take "$M/.with/id=alice/job"
+  late_release "$M/.with/id=alice/job" alice
+  # Elsewhere, while the mount that lost its answer does not even know yet.
+  rm "$N/.with/force/job"
+  take "$N/.with/id=alice/job"
+  token=$(lock "$N/job" token)
+  wait_until delivered
+  never_lost "$token"
+}
+
+@test "an unlink whose answer is lost has released, or has not: it can be repeated" {
+  proxy_start
+  take "$M/job"
+  trap_at "$(identity)" mute
+  expect ETIMEDOUT unlink "$M/job"
+  mended
+  matches 'OK|ENOENT' "$(call unlink "$M/job")"
+  gone "$M/job"
+  is "" "$(redis_cli KEYS 'lockfs#d:*')"
+}
+
+@test "a refresh whose answer is lost can be repeated" {
+  proxy_start
+  take "$M/job"
+  trap_at "$(identity)" mute
+  expect ETIMEDOUT utime "$M/job"
+  mended
+  touch "$M/job"
+  remains "$M/job" 295000 300000
+}
+
+# Refusals that begin while it runs. Each kind is told, once in a while.
+
+may_refuse() {
+  allow_words "$words|redis(\\+unix)?://[^ ]* refuses: $1.*"
+}
+
+@test "out of memory: creation fails with ENOSPC and the rest goes on" {
+  prepare
+  may_refuse OOM
+  redis_cli CONFIG SET maxmemory 1 >/dev/null
+  expect ENOSPC open "$M/job" CREAT,EXCL,WRONLY
+  expect ENOENT stat "$M/job"
+  is ACQUIRED "$(state "$M/rm/held")"
+  rm "$M/rm/held"
+  contains maxmemory "$(cat "$M.stderr")"
+  redis_cli CONFIG SET maxmemory 0 >/dev/null
+  take "$M/job"
+}
+
+@test "a primary that became a replica: EROFS, and it heals" {
+  prepare
+  may_refuse READONLY
+  redis_start @other
+  redis_cli REPLICAOF 127.0.0.1 "${redis_port[other]}" >/dev/null
+  answer=$(call open "$M/job" CREAT,EXCL,WRONLY)
+  matches 'EROFS|EHOSTDOWN' "$answer"
+  ops local "$M"
+  redis_cli REPLICAOF NO ONE >/dev/null
+  mended
+}
+
+@test "rights taken away: EACCES, and it heals" {
+  redis_cli ACL SETUSER weak on '>secret' '~*' '&*' +@all >/dev/null
+  prepare "redis://weak:secret@127.0.0.1:${redis_port[redis]}"
+  may_refuse '.*(NOPERM|user)'
+  redis_cli ACL SETUSER weak -@write >/dev/null
+  expect EACCES open "$M/job" CREAT,EXCL,WRONLY
+  is ACQUIRED "$(state "$M/rm/held")"
+  redis_cli ACL SETUSER weak +@all >/dev/null
+  mended
+  take "$M/job"
+}

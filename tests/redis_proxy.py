@@ -1,0 +1,130 @@
+"""A bad way to a server: slow, or failing at a chosen moment.
+
+redis_proxy.py SOCKET ORDERS    to the unix socket of a server
+
+Prints `ready PORT`. ORDERS is a JSON file that is read anew for each piece of
+data and for each connection:
+
+  there, back   delays in ms, of what goes to the server and what comes from it
+  at            a text: the first request with it in it springs the trap, once
+  trap          what happens then, to this connection alone:
+                  hold     the request arrives only after `ms`, with all behind it
+                  mute     it arrives, and no answer comes back any more
+                  cut      it arrives, and the connection is closed at once
+                  stop     the server (process `pid`) is stopped before it arrives
+
+`sprung` is printed when the trap was sprung, `delivered` when a held request
+has been. What was taken is passed on in the end, also where its sender has gone
+meanwhile, as a network does.
+"""
+
+import json
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import time
+
+
+class Proxy:
+    def __init__(self, path, orders):
+        self.path = path
+        self.orders_file = orders
+        self.sprung_at = None  # the text that the last trap was for
+        self.guard = threading.Lock()
+
+    def orders(self):
+        while True:
+            try:
+                with open(self.orders_file, encoding="utf-8") as file:
+                    return json.load(file)
+            except ValueError:
+                time.sleep(0.001)  # it is being written
+
+    def trap_for(self, data, orders):
+        """The trap that this request springs, if any."""
+        text = orders.get("at")
+        with self.guard:
+            if not text or text == self.sprung_at or os.fsencode(text) not in data:
+                return None
+            self.sprung_at = text
+        return orders["trap"]
+
+    def serve(self, client):
+        server = socket.socket(socket.AF_UNIX)
+        try:
+            server.connect(self.path)
+        except OSError:
+            client.close()
+            return
+        pair = Pair(self, client, server)
+        threading.Thread(target=pair.pass_on, args=(client, server, "there"), daemon=True).start()
+        threading.Thread(target=pair.pass_on, args=(server, client, "back"), daemon=True).start()
+
+
+class Pair:
+    """One connection: a client's end and a server's."""
+
+    def __init__(self, proxy, client, server):
+        self.proxy = proxy
+        self.ends = client, server
+        self.muted = False
+
+    def read_pieces(self, source, pieces, way):
+        while True:
+            try:
+                data = source.recv(65536)
+            except OSError:
+                data = b""
+            pieces.put((time.monotonic() + self.proxy.orders().get(way, 0) / 1000, data))
+            if not data:
+                return
+
+    def spring(self, trap, orders):
+        print("sprung", flush=True)
+        if trap == "hold":
+            time.sleep(orders["ms"] / 1000)
+        elif trap == "mute":
+            self.muted = True
+        elif trap == "stop":
+            os.kill(orders["pid"], signal.SIGSTOP)
+
+    def pass_on(self, source, target, way):
+        """Until the end of `source`; a piece never overtakes the one before."""
+        pieces = queue.Queue()
+        threading.Thread(target=self.read_pieces, args=(source, pieces, way), daemon=True).start()
+        while True:
+            due, data = pieces.get()
+            time.sleep(max(0, due - time.monotonic()))
+            orders = self.proxy.orders()
+            trap = self.proxy.trap_for(data, orders) if way == "there" else None
+            if trap:
+                self.spring(trap, orders)
+            try:
+                if not data:
+                    target.shutdown(socket.SHUT_WR)
+                    return
+                if way == "there" or not self.muted:
+                    target.sendall(data)
+            except OSError:
+                data = b""
+            if trap == "hold":
+                print("delivered", flush=True)
+            if trap == "cut":
+                for end in self.ends:
+                    end.shutdown(socket.SHUT_RDWR)
+            if not data or trap == "cut":
+                return
+
+
+def main():
+    proxy = Proxy(*sys.argv[1:])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        print("ready", listener.getsockname()[1], flush=True)
+        while True:
+            proxy.serve(listener.accept()[0])
+
+
+main()
