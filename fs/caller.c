@@ -99,7 +99,7 @@ static void read_boot_id(char *text, size_t size)
 	text[strcspn(text, "\n")] = '\0';
 }
 
-int callers_init(struct callers *callers, enum owner_kind owner, const char *mountpoint)
+int callers_init(struct callers *callers, uv_loop_t *loop, enum owner_kind owner, const char *mountpoint)
 {
 	char boot_id[64];
 	struct stat processes = { 0 };
@@ -121,7 +121,12 @@ int callers_init(struct callers *callers, enum owner_kind owner, const char *mou
 		return -ENOMEM;
 	print_hash(text, callers->boot_place);
 	free(text);
-	return 0;
+	return sessions_init(&callers->sessions, loop);
+}
+
+void callers_stop(struct callers *callers)
+{
+	sessions_stop(&callers->sessions);
 }
 
 void callers_free(struct callers *callers)

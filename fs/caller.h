@@ -40,7 +40,10 @@ struct caller_description {
 };
 
 /* Returns 0 or a negative errno. */
-int callers_init(struct callers *callers, enum owner_kind owner, const char *mountpoint);
+int callers_init(struct callers *callers, uv_loop_t *loop, enum owner_kind owner, const char *mountpoint);
+
+/* Stops watching for the deaths of processes. */
+void callers_stop(struct callers *callers);
 void callers_free(struct callers *callers);
 
 /* Tells the caller with thread number `pid` (as FUSE gives it; 0: unknown) and user `uid` apart. */

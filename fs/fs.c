@@ -8,15 +8,20 @@ int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
 	int err;
 
 	*fs = (struct fs){ .options = options, .mounted_ms = epoch_ns() / NS_PER_MS };
-	err = callers_init(&fs->callers, options->owner, options->mountpoint);
-	if (err < 0)
-		return err;
 	err = node_table_init(&fs->nodes);
 	if (err < 0)
 		return err;
 	err = holdings_init(&fs->holdings, loop);
 	if (err < 0)
-		node_table_free(&fs->nodes);
+		goto fail;
+	err = callers_init(&fs->callers, loop, options->owner, options->mountpoint);
+	if (err < 0)
+		goto fail_holdings;
+	return 0;
+fail_holdings:
+	holdings_stop(&fs->holdings);
+fail:
+	node_table_free(&fs->nodes);
 	return err;
 }
 
@@ -28,6 +33,7 @@ void fs_attach(struct fs *fs, struct backend *backend)
 
 void fs_stop(struct fs *fs)
 {
+	callers_stop(&fs->callers);
 	holdings_stop(&fs->holdings);
 	backend_close(fs->backend);
 	fs->backend = NULL;

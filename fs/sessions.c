@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "backend/clock.h"
@@ -13,10 +15,14 @@
 /* More sessions than this are not remembered; the ones not seen for longest go first. */
 #define SESSIONS_MAX 65536
 
+/* So many leaders are watched at a time; the end of others is known only as far as they were seen. */
+#define WATCHED_MAX 256
+
 struct session_seen {
 	pid_t number;
-	uint64_t start;       /* the leader's, in ticks; see name_leaderless() */
-	int64_t last_seen_ns; /* CLOCK_BOOTTIME */
+	uint64_t start;        /* the leader's, in ticks; see name_leaderless() */
+	int64_t known_till_ns; /* CLOCK_BOOTTIME: it was this very session till then at least */
+	int leader_fd;         /* a pidfd, while the leader lives and is watched; else -1 */
 	UT_hash_handle hh;
 };
 
@@ -49,12 +55,29 @@ static bool has_member_since(pid_t number, pid_t caller, int64_t when_ns)
 	return found;
 }
 
-static void forget_oldest(struct sessions *sessions)
-{
-	struct session_seen *oldest = sessions->by_number;
+/* Watching leaders: their death is the last moment at which their session is surely theirs */
 
-	HASH_DELETE(hh, sessions->by_number, oldest);
-	free(oldest);
+static void unwatch_leader(struct sessions *sessions, struct session_seen *seen)
+{
+	if (seen->leader_fd < 0)
+		return;
+	close(seen->leader_fd);
+	seen->leader_fd = -1;
+	sessions->watched--;
+}
+
+static void watch_leader(struct sessions *sessions, struct session_seen *seen)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = seen->number };
+
+	if (seen->leader_fd >= 0 || sessions->watched >= WATCHED_MAX)
+		return;
+	seen->leader_fd = (int)syscall(SYS_pidfd_open, seen->number, 0);
+	if (seen->leader_fd < 0)
+		return;
+	sessions->watched++;
+	if (epoll_ctl(sessions->deaths_fd, EPOLL_CTL_ADD, seen->leader_fd, &event) < 0)
+		unwatch_leader(sessions, seen);
 }
 
 static struct session_seen *find(struct sessions *sessions, pid_t number)
@@ -65,29 +88,88 @@ static struct session_seen *find(struct sessions *sessions, pid_t number)
 	return seen;
 }
 
+static void collect_deaths(struct sessions *sessions)
+{
+	struct epoll_event events[16];
+	int count;
+
+	do {
+		count = epoll_wait(sessions->deaths_fd, events, sizeof(events) / sizeof(events[0]), 0);
+		for (int i = 0; i < count; i++) {
+			struct session_seen *seen = find(sessions, events[i].data.fd);
+
+			if (!seen)
+				continue;
+			seen->known_till_ns = boot_ns();
+			unwatch_leader(sessions, seen);
+		}
+	} while (count > 0);
+}
+
+static void on_deaths(uv_poll_t *poll, int status, int events)
+{
+	(void)status;
+	(void)events;
+	collect_deaths(poll->data);
+}
+
+int sessions_init(struct sessions *sessions, uv_loop_t *loop)
+{
+	int err;
+
+	*sessions = (struct sessions){ .deaths_fd = epoll_create1(EPOLL_CLOEXEC) };
+	if (sessions->deaths_fd < 0)
+		return -errno;
+	err = uv_poll_init(loop, &sessions->deaths, sessions->deaths_fd);
+	if (err < 0) {
+		close(sessions->deaths_fd);
+		return err;
+	}
+	sessions->deaths.data = sessions;
+	return uv_poll_start(&sessions->deaths, UV_READABLE, on_deaths);
+}
+
+void sessions_stop(struct sessions *sessions)
+{
+	uv_close((uv_handle_t *)&sessions->deaths, NULL);
+}
+
+static void forget_oldest(struct sessions *sessions)
+{
+	struct session_seen *oldest = sessions->by_number;
+
+	unwatch_leader(sessions, oldest);
+	HASH_DELETE(hh, sessions->by_number, oldest);
+	free(oldest);
+}
+
 /* Puts the session behind all others, as the one seen last. */
-static int remember(struct sessions *sessions, pid_t number, uint64_t start)
+static struct session_seen *remember(struct sessions *sessions, pid_t number, uint64_t start)
 {
 	struct session_seen *seen = find(sessions, number);
 
 	if (seen) {
 		HASH_DELETE(hh, sessions->by_number, seen);
+		if (seen->start != start)
+			unwatch_leader(sessions, seen);
 	} else {
 		if (HASH_COUNT(sessions->by_number) >= SESSIONS_MAX)
 			forget_oldest(sessions);
 		seen = calloc(1, sizeof(*seen));
 		if (!seen)
-			return -ENOMEM;
+			return NULL;
+		seen->leader_fd = -1;
 	}
 	seen->number = number;
 	seen->start = start;
-	seen->last_seen_ns = boot_ns();
+	seen->known_till_ns = boot_ns();
 	HASH_ADD(hh, sessions->by_number, number, sizeof(seen->number), seen);
 	if (!seen->hh.tbl) {
+		unwatch_leader(sessions, seen);
 		free(seen);
-		return -ENOMEM;
+		return NULL;
 	}
-	return 0;
+	return seen;
 }
 
 /*
@@ -99,24 +181,36 @@ static uint64_t name_leaderless(void)
 	return (uint64_t)boot_ns();
 }
 
+/* How the session is named whose leader is gone: as before, if it is surely the same. */
+static uint64_t start_of_leaderless(struct sessions *sessions, pid_t number, pid_t pid)
+{
+	const struct session_seen *seen;
+
+	collect_deaths(sessions);
+	seen = find(sessions, number);
+	return seen && has_member_since(number, pid, seen->known_till_ns) ? seen->start : name_leaderless();
+}
+
 int session_of(struct sessions *sessions, pid_t pid, pid_t *ret_number, uint64_t *ret_start)
 {
 	pid_t number = getsid(pid);
-	const struct session_seen *seen;
+	struct session_seen *seen;
+	bool has_leader;
 	uint64_t start;
-	int err;
 
 	if (number <= 0)
 		return -ESRCH;
-	if (process_start(number, &start) < 0) {
+	has_leader = process_start(number, &start) == 0;
+	if (!has_leader) {
 		if (kill(number, 0) == 0 || errno == EPERM)
 			return -ESRCH; /* there, but hidden from the daemon */
-		seen = find(sessions, number);
-		start = seen && has_member_since(number, pid, seen->last_seen_ns) ? seen->start : name_leaderless();
+		start = start_of_leaderless(sessions, number, pid);
 	}
-	err = remember(sessions, number, start);
-	if (err < 0)
-		return err;
+	seen = remember(sessions, number, start);
+	if (!seen)
+		return -ENOMEM;
+	if (has_leader)
+		watch_leader(sessions, seen);
 	*ret_number = number;
 	*ret_start = start;
 	return 0;
@@ -126,4 +220,5 @@ void sessions_free(struct sessions *sessions)
 {
 	while (sessions->by_number)
 		forget_oldest(sessions);
+	close(sessions->deaths_fd);
 }

@@ -4,13 +4,14 @@
  * A session is named by its number and its leader's start. The number stays
  * taken while any process of the session lives, but the leader may be gone: then
  * it is the same session as the one seen before only if one of its processes was
- * there already at that time.
+ * there already when the leader died, which is watched for.
  */
 #ifndef FS_SESSIONS_H
 #define FS_SESSIONS_H
 
 #include <stdint.h>
 #include <sys/types.h>
+#include <uv.h>
 
 #include "fs/table.h"
 
@@ -18,7 +19,16 @@ struct session_seen;
 
 struct sessions {
 	struct session_seen *by_number; /* the one seen longest ago first */
+	int deaths_fd;                  /* an epoll of living leaders */
+	size_t watched;
+	uv_poll_t deaths;
 };
+
+/* Returns 0 or a negative errno; then there is nothing to close. */
+int sessions_init(struct sessions *sessions, uv_loop_t *loop);
+
+/* Stops watching. The memory of the struct may go after the loop's next turn. */
+void sessions_stop(struct sessions *sessions);
 
 /*
  * The session of the thread `pid`: its number, and what with it names it for
