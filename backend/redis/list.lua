@@ -7,7 +7,7 @@ local names = call('ZRANGEBYSCORE', index_key(path), integer(now_ms), 'inf')
 local prefix = path == '' and '' or path .. '/'
 local locks = {}
 -- What another client has deleted by force is still in the index, but not held:
--- it goes now.
+-- it goes now, where whoever asks may write.
 for first = 1, #names, chunk do
   local keys = {}
   for i = first, math.min(first + chunk - 1, #names) do keys[#keys + 1] = lock_key(prefix .. names[i]) end
@@ -15,8 +15,7 @@ for first = 1, #names, chunk do
     local found = names[first + i - 1]
     if id then
       locks[#locks + 1] = found
-    else
-      call('DEL', details_key(prefix .. found))
+    elseif type(redis.pcall('DEL', details_key(prefix .. found))) == 'number' then
       index_remove(prefix .. found)
     end
   end
