@@ -5,43 +5,7 @@
 #include <string.h>
 #include <utlist.h>
 
-/* Copies a string to where the cursor is, and moves it on. */
-static const char *put_text(char **cursor, const char *text)
-{
-	char *start = *cursor;
-
-	*cursor = stpcpy(start, text) + 1;
-	return start;
-}
-
-static const char *put_optional_text(char **cursor, const char *text)
-{
-	return text ? put_text(cursor, text) : NULL;
-}
-
-static size_t text_size(const char *text)
-{
-	return text ? strlen(text) + 1 : 0;
-}
-
-static size_t holder_text_size(const struct lock_holder *holder)
-{
-	return text_size(holder->claim.id) + text_size(holder->claim.identity) + text_size(holder->user) +
-		text_size(holder->host) + text_size(holder->place) + text_size(holder->command);
-}
-
-static struct lock_holder put_holder(char **cursor, const struct lock_holder *holder)
-{
-	struct lock_holder copy = *holder;
-
-	copy.claim.id = put_optional_text(cursor, holder->claim.id);
-	copy.claim.identity = put_optional_text(cursor, holder->claim.identity);
-	copy.user = put_text(cursor, holder->user);
-	copy.host = put_text(cursor, holder->host);
-	copy.place = put_text(cursor, holder->place);
-	copy.command = put_text(cursor, holder->command);
-	return copy;
-}
+#include "backend/copy.h"
 
 /* Links a new entry; false where the table had no memory for it. */
 static bool link_entry(struct mem_tree *tree, struct mem_dir *parent, struct mem_entry *entry)
@@ -121,8 +85,8 @@ struct mem_lock *tree_add_lock(struct mem_tree *tree, struct mem_dir *parent, co
 
 	char *cursor = lock->text;
 	lock->entry.kind = ENTRY_LOCK;
-	lock->entry.path = put_text(&cursor, path);
-	lock->holder = put_holder(&cursor, holder);
+	lock->entry.path = copy_text(&cursor, path);
+	lock->holder = copy_holder(&cursor, holder);
 	if (!link_entry(tree, parent, &lock->entry)) {
 		free(lock);
 		return NULL;
@@ -140,7 +104,7 @@ struct mem_dir *tree_add_dir(struct mem_tree *tree, struct mem_dir *parent, cons
 
 	char *cursor = dir->text;
 	dir->entry.kind = ENTRY_DIR;
-	dir->entry.path = put_text(&cursor, path);
+	dir->entry.path = copy_text(&cursor, path);
 	dir->info = *info;
 	if (!link_entry(tree, parent, &dir->entry)) {
 		free(dir);

@@ -7,6 +7,7 @@
 #include <uthash.h>
 
 #include "backend/clock.h"
+#include "backend/copy.h"
 
 /* A moment. Clients past lockfs tell nobody when they delete a lock, so it is short. */
 #define FRESH_NS (3 * NS_PER_MS)
@@ -21,40 +22,17 @@ struct fresh_lock {
 	char text[];
 };
 
-static size_t text_size(const char *text)
-{
-	return text ? strlen(text) + 1 : 0;
-}
-
-static const char *put_text(char **cursor, const char *text)
-{
-	char *start = *cursor;
-
-	if (!text)
-		return NULL;
-	*cursor = stpcpy(start, text) + 1;
-	return start;
-}
-
 static struct fresh_lock *copy(const struct lock *lock)
 {
-	const struct lock_holder *holder = &lock->holder;
-	struct fresh_lock *fresh = malloc(sizeof(*fresh) + text_size(lock->key) + text_size(holder->claim.id) +
-		text_size(holder->claim.identity) + text_size(holder->user) + text_size(holder->host) +
-		text_size(holder->place) + text_size(holder->command));
+	struct fresh_lock *fresh = malloc(sizeof(*fresh) + text_size(lock->key) + holder_text_size(&lock->holder));
 
 	if (!fresh)
 		return NULL;
 
 	char *cursor = fresh->text;
 	fresh->lock = *lock;
-	fresh->lock.key = put_text(&cursor, lock->key);
-	fresh->lock.holder.claim.id = put_text(&cursor, holder->claim.id);
-	fresh->lock.holder.claim.identity = put_text(&cursor, holder->claim.identity);
-	fresh->lock.holder.user = put_text(&cursor, holder->user);
-	fresh->lock.holder.host = put_text(&cursor, holder->host);
-	fresh->lock.holder.place = put_text(&cursor, holder->place);
-	fresh->lock.holder.command = put_text(&cursor, holder->command);
+	fresh->lock.key = copy_text(&cursor, lock->key);
+	fresh->lock.holder = copy_holder(&cursor, &lock->holder);
 	return fresh;
 }
 

@@ -125,6 +125,40 @@ static void done_list(struct call *call, int status, const redisReply *reply, in
 	free(items);
 }
 
+/* Making calls */
+
+/* A call that is answered by a status alone; NULL: it was answered, as there is no memory. */
+static struct call *plain_call(struct backend *backend, enum script script, const char *key, backend_done *done,
+                               void *ctx)
+{
+	struct call *call = call_new(redis_of(backend)->calls, script, key);
+
+	if (!call) {
+		done(ctx, -ENOMEM);
+		return NULL;
+	}
+	call->done = done_plain;
+	call->answer.plain = done;
+	call->ctx = ctx;
+	return call;
+}
+
+/* Likewise one that is answered by a lock. */
+static struct call *lock_call(struct backend *backend, enum script script, const char *key,
+                              backend_lock_done *done, void *ctx)
+{
+	struct call *call = call_new(redis_of(backend)->calls, script, key);
+
+	if (!call) {
+		done(ctx, -ENOMEM, NULL);
+		return NULL;
+	}
+	call->done = done_lock;
+	call->answer.lock = done;
+	call->ctx = ctx;
+	return call;
+}
+
 /* Calls on locks */
 
 static void add_claim(struct call *call, const struct lock_claim *claim)
@@ -183,15 +217,10 @@ static void redis_cancel(struct backend *backend, struct acquisition *acquisitio
 static void redis_release(struct backend *backend, const char *key, const struct lock_claim *claim,
                           uint64_t token, backend_done *done, void *ctx)
 {
-	struct call *call = call_new(redis_of(backend)->calls, SCRIPT_RELEASE, key);
+	struct call *call = plain_call(backend, SCRIPT_RELEASE, key, done, ctx);
 
-	if (!call) {
-		done(ctx, -ENOMEM);
+	if (!call)
 		return;
-	}
-	call->done = done_plain;
-	call->answer.plain = done;
-	call->ctx = ctx;
 	add_claim(call, claim);
 	call_add_number(call, (int64_t)token);
 	call_add_text(call, claim ? "" : "1");
@@ -201,15 +230,10 @@ static void redis_release(struct backend *backend, const char *key, const struct
 static void redis_refresh(struct backend *backend, const char *key, const struct lock_claim *claim,
                           uint64_t token, int64_t ttl_ms, backend_lock_done *done, void *ctx)
 {
-	struct call *call = call_new(redis_of(backend)->calls, SCRIPT_REFRESH, key);
+	struct call *call = lock_call(backend, SCRIPT_REFRESH, key, done, ctx);
 
-	if (!call) {
-		done(ctx, -ENOMEM, NULL);
+	if (!call)
 		return;
-	}
-	call->done = done_lock;
-	call->answer.lock = done;
-	call->ctx = ctx;
 	add_claim(call, claim);
 	call_add_number(call, (int64_t)token);
 	call_add_number(call, ttl_ms);
@@ -246,15 +270,10 @@ static void redis_read(struct backend *backend, const char *key, backend_entry_d
 static void redis_write(struct backend *backend, const char *key, uint64_t token, off_t offset, const void *data,
                         size_t size, backend_done *done, void *ctx)
 {
-	struct call *call = call_new(redis_of(backend)->calls, SCRIPT_WRITE, key);
+	struct call *call = plain_call(backend, SCRIPT_WRITE, key, done, ctx);
 
-	if (!call) {
-		done(ctx, -ENOMEM);
+	if (!call)
 		return;
-	}
-	call->done = done_plain;
-	call->answer.plain = done;
-	call->ctx = ctx;
 	call_add_number(call, (int64_t)token);
 	call_add_number(call, offset);
 	call_add_bytes(call, data, size);
@@ -265,15 +284,10 @@ static void redis_write(struct backend *backend, const char *key, uint64_t token
 static void redis_truncate(struct backend *backend, const char *key, const struct lock_claim *claim,
                            uint64_t token, off_t size, backend_lock_done *done, void *ctx)
 {
-	struct call *call = call_new(redis_of(backend)->calls, SCRIPT_TRUNCATE, key);
+	struct call *call = lock_call(backend, SCRIPT_TRUNCATE, key, done, ctx);
 
-	if (!call) {
-		done(ctx, -ENOMEM, NULL);
+	if (!call)
 		return;
-	}
-	call->done = done_lock;
-	call->answer.lock = done;
-	call->ctx = ctx;
 	add_claim(call, claim);
 	call_add_number(call, (int64_t)token);
 	call_add_number(call, size);
@@ -303,26 +317,10 @@ static void redis_list(struct backend *backend, const char *path, backend_list_d
 	call_start(call);
 }
 
-/* The calls on directories that are answered by a status alone. */
-static struct call *dir_call(struct backend *backend, enum script script, const char *path, backend_done *done,
-                             void *ctx)
-{
-	struct call *call = call_new(redis_of(backend)->calls, script, path);
-
-	if (!call) {
-		done(ctx, -ENOMEM);
-		return NULL;
-	}
-	call->done = done_plain;
-	call->answer.plain = done;
-	call->ctx = ctx;
-	return call;
-}
-
 static void redis_make_dir(struct backend *backend, const char *path, const struct dir_info *info,
                            backend_done *done, void *ctx)
 {
-	struct call *call = dir_call(backend, SCRIPT_MAKE_DIR, path, done, ctx);
+	struct call *call = plain_call(backend, SCRIPT_MAKE_DIR, path, done, ctx);
 
 	if (!call)
 		return;
@@ -334,7 +332,7 @@ static void redis_make_dir(struct backend *backend, const char *path, const stru
 
 static void redis_remove_dir(struct backend *backend, const char *path, backend_done *done, void *ctx)
 {
-	struct call *call = dir_call(backend, SCRIPT_REMOVE_DIR, path, done, ctx);
+	struct call *call = plain_call(backend, SCRIPT_REMOVE_DIR, path, done, ctx);
 
 	if (call)
 		start_change(redis_of(backend), call);
@@ -357,7 +355,7 @@ static void redis_configure_dir(struct backend *backend, const char *path, unsig
 		done(ctx, -EPERM);
 		return;
 	}
-	call = dir_call(backend, SCRIPT_CONFIGURE_DIR, path, done, ctx);
+	call = plain_call(backend, SCRIPT_CONFIGURE_DIR, path, done, ctx);
 	if (!call)
 		return;
 	add_setting(call, which & DIR_MODE, info->mode);

@@ -1,0 +1,37 @@
+#include "backend/copy.h"
+
+#include <string.h>
+
+size_t text_size(const char *text)
+{
+	return text ? strlen(text) + 1 : 0;
+}
+
+size_t holder_text_size(const struct lock_holder *holder)
+{
+	return text_size(holder->claim.id) + text_size(holder->claim.identity) + text_size(holder->user) +
+		text_size(holder->host) + text_size(holder->place) + text_size(holder->command);
+}
+
+const char *copy_text(char **cursor, const char *text)
+{
+	char *start = *cursor;
+
+	if (!text)
+		return NULL;
+	*cursor = stpcpy(start, text) + 1;
+	return start;
+}
+
+struct lock_holder copy_holder(char **cursor, const struct lock_holder *holder)
+{
+	struct lock_holder copy = *holder;
+
+	copy.claim.id = copy_text(cursor, holder->claim.id);
+	copy.claim.identity = copy_text(cursor, holder->claim.identity);
+	copy.user = copy_text(cursor, holder->user);
+	copy.host = copy_text(cursor, holder->host);
+	copy.place = copy_text(cursor, holder->place);
+	copy.command = copy_text(cursor, holder->command);
+	return copy;
+}
