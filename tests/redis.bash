@@ -124,6 +124,25 @@ mount_redis() {
   LOCKFS_TEST_SOURCE=${2:-$(redis_source)} mount_lockfs -o "$options" "${1:-$M}"
 }
 
+# refuses MS SOURCE OPTIONS PART...: does not mount, says one line with all these
+# parts, and takes so long at most
+refuses() {
+  local within=$1 source=$2 options=$3 start took part
+  shift 3
+  start=$(now_ms)
+  run --separate-stderr deadline 10 "$LOCKFS" "$source" "$M" ${options:+-o "$options"}
+  took=$(($(now_ms) - start))
+  [ "$status" != 0 ] || fail "it mounted: $source"
+  is "" "$output"
+  # shellcheck disable=SC2154  # bats sets it
+  [[ ${#stderr_lines[@]} == 1 && $stderr == lockfs:\ * ]] || fail "not one line: $stderr"
+  for part; do
+    contains "$part" "$stderr"
+  done
+  ((took <= within)) || fail "it took $took ms: $stderr"
+  not_mounted "$M" || fail "something is mounted on $M"
+}
+
 # Lines that a daemon may have said, as an extended regular expression: what
 # else it says fails the test, as everywhere.
 allow_words() {
@@ -226,6 +245,13 @@ start_helper() {
   helpers+=($!)
   disown
   wait_until grep -q '^ready' "$out"
+}
+
+# fake KIND: a server of redis_fake.py, at $fake_port
+fake() {
+  start_helper "$T/fake" redis_fake.py "$@"
+  # shellcheck disable=SC2034  # for the tests
+  read -r _ fake_port <"$T/fake"
 }
 
 end_helpers() {

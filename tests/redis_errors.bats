@@ -10,30 +10,6 @@ setup() {
   mkdir "$M"
 }
 
-# refuses MS SOURCE OPTIONS PART...: does not mount, says one line with all these
-# parts, and takes so long at most
-refuses() {
-  local within=$1 source=$2 options=$3 start took part
-  shift 3
-  start=$(now_ms)
-  run --separate-stderr deadline 10 "$LOCKFS" "$source" "$M" ${options:+-o "$options"}
-  took=$(($(now_ms) - start))
-  [ "$status" != 0 ] || fail "it mounted: $source"
-  is "" "$output"
-  # shellcheck disable=SC2154  # bats sets it
-  [[ ${#stderr_lines[@]} == 1 && $stderr == lockfs:\ * ]] || fail "not one line: $stderr"
-  for part; do
-    contains "$part" "$stderr"
-  done
-  ((took <= within)) || fail "it took $took ms: $stderr"
-  not_mounted "$M" || fail "something is mounted on $M"
-}
-
-fake() {
-  start_helper "$T/fake" redis_fake.py "$@"
-  read -r _ fake_port <"$T/fake"
-}
-
 # fake_refuses LINE PART...: a server that answers everything with this error
 fake_refuses() {
   local line=$1

@@ -40,6 +40,7 @@ struct connection {
 	uv_getaddrinfo_t resolver;
 	int64_t attempt_ms;
 	int64_t pause_ms;
+	bool reached;          /* something answered in this attempt */
 	bool failed;           /* there is no telling when it is up again */
 	unsigned int greetings; /* replies still wanted before it is connected */
 	unsigned int users;    /* of this memory: the timer, a resolver under way */
@@ -111,12 +112,23 @@ void connection_drop(struct connection *connection, int status, const char *prob
 	lose(connection, status, problem);
 }
 
+/* A server that does not like our certificate, or wants one, often hangs up without a word that arrives. */
+static const char *certificate_advice(const struct connection *connection, const char *why)
+{
+	if (!connection->tls || !connection->reached || connection->state == SETTLED || strstr(why, "TLS"))
+		return "";
+	return tls_has_certificate(connection->tls) ?
+		"; over TLS: does it accept the certificate of cert=?" :
+		"; if it wants a certificate of its clients, give cert= and key=";
+}
+
 /* Loses it with what a server or the system said. */
 static void lose_because(struct connection *connection, int status, const char *why)
 {
 	char problem[BACKEND_PROBLEM_MAX];
 
-	snprintf(problem, sizeof(problem), "cannot reach %s: %s", connection->source->name, why);
+	snprintf(problem, sizeof(problem), "cannot reach %s: %s%s", connection->source->name, why,
+		certificate_advice(connection, why));
 	lose(connection, status, problem);
 }
 
@@ -175,6 +187,19 @@ static const char *error_text(const redisAsyncContext *context)
 	return context->errstr && *context->errstr ? context->errstr : context->c.errstr;
 }
 
+/* What went wrong in words; a reply that is none comes from something else than Redis. */
+static const char *describe_break(const redisAsyncContext *context)
+{
+	const struct connection *connection = context->data;
+	const char *of_tls = connection->tls ? tls_explain(context) : NULL;
+
+	if (of_tls)
+		return of_tls;
+	if (context->c.err == REDIS_ERR_PROTOCOL)
+		return "what answers there is not Redis";
+	return context->c.err ? error_text(context) : "the connection was closed";
+}
+
 static void on_connect(const redisAsyncContext *context, int status)
 {
 	struct connection *connection = context->data;
@@ -182,7 +207,11 @@ static void on_connect(const redisAsyncContext *context, int status)
 	if (connection->context != context)
 		return;
 	if (status == REDIS_OK) {
-		greet(connection);
+		connection->reached = true;
+		if (connection->tls && tls_begin(connection->tls, connection->context) < 0)
+			lose_because(connection, -EHOSTDOWN, describe_break(context));
+		else
+			greet(connection);
 		return;
 	}
 	/* hiredis frees the context after this. */
@@ -193,14 +222,6 @@ static void on_connect(const redisAsyncContext *context, int status)
 		return;
 	}
 	lose_because(connection, -EHOSTDOWN, error_text(context));
-}
-
-/* What went wrong in words; a reply that is none comes from something else than Redis. */
-static const char *describe_break(const redisAsyncContext *context)
-{
-	if (context->err == REDIS_ERR_PROTOCOL)
-		return "what answers there is not Redis";
-	return context->err ? error_text(context) : "the connection was closed";
 }
 
 /* A server that turns us away says why and hangs up, which is seen first by who writes to it. */
@@ -241,9 +262,6 @@ static int adopt_context(struct connection *connection, redisAsyncContext *conte
 	context->data = connection;
 	if (adapter_attach(context, connection->loop) < 0)
 		return -ENOMEM;
-	/* TLS begins in front of the callbacks: setting those is what starts to watch. */
-	if (connection->tls && tls_begin(connection->tls, context) < 0)
-		return -EIO;
 	redisAsyncSetConnectCallback(context, on_connect);
 	redisAsyncSetDisconnectCallback(context, on_disconnect);
 	return 0;
@@ -257,6 +275,7 @@ static void try_address(struct connection *connection)
 		redisAsyncConnect(connection->addresses[connection->address], source->port);
 
 	connection->state = CONNECTING;
+	connection->reached = false;
 	if (!context) {
 		lose_because(connection, -ENOMEM, strerror(ENOMEM));
 		return;

@@ -16,11 +16,23 @@
 struct tls_context {
 	SSL_CTX *context;
 	char *host; /* whom the server's certificate must be made out to */
+	bool has_certificate;
 };
+
+/* Why the last certificate was refused; hiredis lets nobody look at its SSL. All is on the loop's thread. */
+static int refusal = X509_V_OK;
+
+static int note_refusal(int verified, X509_STORE_CTX *store)
+{
+	if (!verified)
+		refusal = X509_STORE_CTX_get_error(store);
+	return verified;
+}
 
 static int complain(char problem[BACKEND_PROBLEM_MAX], const char *what, const char *file)
 {
-	const char *why = ERR_reason_error_string(ERR_get_error());
+	unsigned long error = ERR_get_error();
+	const char *why = ERR_SYSTEM_ERROR(error) ? strerror(ERR_GET_REASON(error)) : ERR_reason_error_string(error);
 
 	snprintf(problem, BACKEND_PROBLEM_MAX, "TLS: %s%s: %s", what, file ? file : "", why ? why : "it failed");
 	return -EINVAL;
@@ -51,12 +63,13 @@ int tls_context_new(const struct backend_config *config, const char *host, struc
 		snprintf(problem, BACKEND_PROBLEM_MAX, "TLS: %s", strerror(ENOMEM));
 		goto out;
 	}
+	tls->has_certificate = config->cert != NULL;
 	tls->context = SSL_CTX_new(TLS_client_method());
 	if (!tls->context || SSL_CTX_set_min_proto_version(tls->context, TLS1_2_VERSION) != 1) {
 		err = complain(problem, "cannot set it up", NULL);
 		goto out;
 	}
-	SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, note_refusal);
 	err = load_certificates(tls->context, config, problem);
 out:
 	if (err < 0)
@@ -73,6 +86,11 @@ void tls_context_free(struct tls_context *tls)
 	SSL_CTX_free(tls->context);
 	free(tls->host);
 	free(tls);
+}
+
+bool tls_has_certificate(const struct tls_context *tls)
+{
+	return tls->has_certificate;
 }
 
 /* Asks for a certificate of this very host; hiredis itself would take any that is signed. */
@@ -99,6 +117,47 @@ int tls_begin(const struct tls_context *tls, redisAsyncContext *context)
 	return redisInitiateSSL(&context->c, ssl) == REDIS_OK ? 0 : -EIO;
 }
 
+const char *tls_explain(const redisAsyncContext *context)
+{
+	static char line[160];
+	char rest[256];
+	unsigned long error = ERR_peek_last_error();
+	const char *reason;
+	int why = refusal;
+
+	/* A server that turns us away says why and hangs up, which is seen first by who writes to it. */
+	if (ERR_GET_LIB(error) != ERR_LIB_SSL && context->c.err == REDIS_ERR_IO) {
+		context->c.funcs->read((redisContext *)&context->c, rest, sizeof(rest));
+		error = ERR_peek_last_error();
+	}
+	reason = error ? ERR_reason_error_string(error) : NULL;
+	ERR_clear_error();
+	refusal = X509_V_OK;
+	if (!reason || ERR_GET_LIB(error) != ERR_LIB_SSL)
+		return NULL;
+	switch (ERR_GET_REASON(error)) {
+	case SSL_R_CERTIFICATE_VERIFY_FAILED:
+		snprintf(line, sizeof(line), "TLS: %s: %s", reason, X509_verify_cert_error_string(why));
+		break;
+	case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+	case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE: /* how TLS 1.2 says it, among else */
+		snprintf(line, sizeof(line), "TLS: %s: give cert= and key=", reason);
+		break;
+	case SSL_R_WRONG_VERSION_NUMBER:
+	case SSL_R_PACKET_LENGTH_TOO_LONG:
+	case SSL_R_HTTP_REQUEST:
+		snprintf(line, sizeof(line), "what answers there is not TLS (%s)", reason);
+		break;
+#ifdef SSL_R_UNEXPECTED_EOF_WHILE_READING
+	case SSL_R_UNEXPECTED_EOF_WHILE_READING:
+		return "the connection was closed";
+#endif
+	default:
+		snprintf(line, sizeof(line), "TLS: %s", reason);
+	}
+	return line;
+}
+
 #else
 
 int tls_context_new(const struct backend_config *config, const char *host, struct tls_context **ret,
@@ -118,11 +177,23 @@ void tls_context_free(struct tls_context *tls)
 	(void)tls;
 }
 
+bool tls_has_certificate(const struct tls_context *tls)
+{
+	(void)tls;
+	return false;
+}
+
 int tls_begin(const struct tls_context *tls, redisAsyncContext *context)
 {
 	(void)tls;
 	(void)context;
 	return -EIO;
+}
+
+const char *tls_explain(const redisAsyncContext *context)
+{
+	(void)context;
+	return NULL;
 }
 
 #endif

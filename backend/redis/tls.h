@@ -18,7 +18,17 @@ int tls_context_new(const struct backend_config *config, const char *host, struc
 /* Accepts NULL. */
 void tls_context_free(struct tls_context *tls);
 
-/* Begins TLS on a connection that is being made. Returns 0 or -EIO. */
+/* Have we a certificate to show? */
+bool tls_has_certificate(const struct tls_context *tls);
+
+/* Begins TLS on a connection that was just made. Returns 0, -ENOMEM or -EIO. */
 int tls_begin(const struct tls_context *tls, redisAsyncContext *context);
+
+/*
+ * Why TLS failed just now, to be asked once whenever a connection broke: what
+ * OpenSSL keeps of it would be held against another connection. NULL where TLS had
+ * no part in it.
+ */
+const char *tls_explain(const redisAsyncContext *context);
 
 #endif
