@@ -41,7 +41,6 @@ struct request {
 			size_t size;
 		} xattr;
 		struct dir_info dir;
-		off_t truncate_to;
 	};
 };
 
