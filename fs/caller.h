@@ -6,9 +6,9 @@
 
 #include <sys/types.h>
 
+#include "backend/table.h"
 #include "fs/options.h"
 #include "fs/sessions.h"
-#include "fs/table.h"
 #include "lockfs/lock.h"
 
 #define COMMAND_MAX 64

@@ -11,6 +11,8 @@
 
 #include "fs/log.h"
 
+const int end_signals[END_SIGNAL_COUNT] = { SIGTERM, SIGINT, SIGHUP };
+
 /* The write end of the pipe that the command waits at; -1 in the foreground. */
 static int ready_fd = -1;
 
@@ -60,14 +62,13 @@ static void wait_for_child(pid_t child, int fd, const sigset_t *open_mask)
 
 static void catch_end_signals(sigset_t *ret_open_mask)
 {
-	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
 	struct sigaction action = { .sa_handler = on_end_signal };
 	sigset_t blocked;
 
 	sigemptyset(&blocked);
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		sigaddset(&blocked, signals[i]);
-		sigaction(signals[i], &action, NULL);
+	for (size_t i = 0; i < END_SIGNAL_COUNT; i++) {
+		sigaddset(&blocked, end_signals[i]);
+		sigaction(end_signals[i], &action, NULL);
 	}
 	sigprocmask(SIG_BLOCK, &blocked, ret_open_mask);
 }

@@ -5,6 +5,10 @@
 #ifndef FS_DAEMON_H
 #define FS_DAEMON_H
 
+/* The signals by which people and systems end it. */
+enum { END_SIGNAL_COUNT = 3 };
+extern const int end_signals[END_SIGNAL_COUNT];
+
 /*
  * Forks. The child returns 0 and goes on; the parent waits for its daemon_ready()
  * and exits 0 then, or with the status of a child that ended before. Returns -1

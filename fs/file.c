@@ -80,11 +80,9 @@ static void on_checked(void *ctx, int status, const struct entry *entry)
 	struct holding *holding = find(check->holdings, check->token);
 
 	if (holding && !holding->ended && status != -ESHUTDOWN) {
-		bool there = status == 0 && entry->kind == ENTRY_LOCK && entry->lock.token == check->token;
-
 		if (status < 0 && status != -ENOENT)
 			recheck_in(check->holdings, holding, RETRY_MS);
-		else if (!there)
+		else if (!entry_is_holding(status, entry, check->token))
 			holdings_end(check->holdings, check->token);
 		else if (entry->lock.remaining_ms != LEASE_NEVER)
 			recheck_in(check->holdings, holding, entry->lock.remaining_ms);

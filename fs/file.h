@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 #include "backend/deadlines.h"
-#include "fs/table.h"
+#include "backend/table.h"
 #include "lockfs/backend.h"
 
 struct holding;

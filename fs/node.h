@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "fs/table.h"
+#include "backend/table.h"
 #include "fs/view.h"
 
 enum node_kind {

@@ -10,11 +10,9 @@
 /* Is the holding that the node stands for still there? 0, -ESTALE, or what the backend said. */
 static int check_holding(const struct request *request, int status, const struct entry *entry)
 {
-	if (status == -ENOENT)
-		return -ESTALE;
-	if (status == 0 && (entry->kind != ENTRY_LOCK || entry->lock.token != request->node->name.token))
-		return -ESTALE;
-	return status;
+	if (status < 0 && status != -ENOENT)
+		return status;
+	return entry_is_holding(status, entry, request->node->name.token) ? 0 : -ESTALE;
 }
 
 static void open_file(struct request *request)

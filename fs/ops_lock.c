@@ -204,7 +204,7 @@ static void on_never_read(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
 
-	if (status == 0 && (entry->kind != ENTRY_LOCK || entry->lock.token != request->node->name.token))
+	if (status == 0 && !entry_is_holding(status, entry, request->node->name.token))
 		status = -ENOENT;
 	reply_lock_attr(request, status, status < 0 ? NULL : &entry->lock);
 }

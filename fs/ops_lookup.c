@@ -112,7 +112,7 @@ static bool is_same(const struct node *node, const struct entry *entry)
 {
 	if (node_kind(node) == NODE_DIR)
 		return entry->kind == ENTRY_DIR;
-	return entry->kind == ENTRY_LOCK && entry->lock.token == node->name.token;
+	return entry_is_holding(0, entry, node->name.token);
 }
 
 static void on_attr(void *ctx, int status, const struct entry *entry)

@@ -243,7 +243,7 @@ static int subject_of(struct request *request, int status, const struct entry *e
 	}
 	if (status < 0 && status != -ENOENT)
 		return status;
-	if (status == 0 && entry->kind == ENTRY_LOCK && entry->lock.token == node->name.token) {
+	if (entry_is_holding(status, entry, node->name.token)) {
 		ret->lock = &entry->lock;
 		ret->held_by_asker = lock_claim_proves(&request->claim, &entry->lock.holder.claim);
 		ret->may_see_id = may_see_id(request, &entry->lock, ret->held_by_asker);

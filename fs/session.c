@@ -12,16 +12,12 @@
 /* So many requests are taken before timers and other descriptors have their turn. */
 #define REQUESTS_A_TURN 64
 
-static const int end_signals[] = { SIGTERM, SIGINT, SIGHUP };
-
-#define SIGNAL_COUNT (sizeof(end_signals) / sizeof(end_signals[0]))
-
 struct session {
 	struct fs *fs;
 	struct fuse_session *fuse;
 	struct fuse_buf buffer;
 	uv_poll_t poll;
-	uv_signal_t signals[SIGNAL_COUNT];
+	uv_signal_t signals[END_SIGNAL_COUNT];
 	bool announced;
 	bool ended;
 	bool failed;
@@ -29,7 +25,7 @@ struct session {
 
 static void close_signals(struct session *session)
 {
-	for (size_t i = 0; i < SIGNAL_COUNT; i++)
+	for (size_t i = 0; i < END_SIGNAL_COUNT; i++)
 		uv_close((uv_handle_t *)&session->signals[i], NULL);
 }
 
@@ -112,7 +108,7 @@ static int watch_signals(struct session *session, uv_loop_t *loop)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+	for (size_t i = 0; i < END_SIGNAL_COUNT; i++) {
 		uv_signal_init(loop, &session->signals[i]);
 		session->signals[i].data = session;
 		if (err == 0)

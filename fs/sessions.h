@@ -13,7 +13,7 @@
 #include <sys/types.h>
 #include <uv.h>
 
-#include "fs/table.h"
+#include "backend/table.h"
 
 struct session_seen;
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "fs/table.h"
+#include "backend/table.h"
 #include "lockfs/lock.h"
 
 /* What the options say. All zero: the plain tree. */

@@ -103,12 +103,17 @@ redis_again() {
   redis_run "${1:-redis}"
 }
 
-redis_end_all() {
-  local name
-  for name in "${!redis_pid[@]}"; do
-    kill -KILL "${redis_pid[$name]}" 2>/dev/null || continue
-    wait_until ended "${redis_pid[$name]}"
+# kill_all [PID...]: those that are still there, and waits for their end
+kill_all() {
+  local pid
+  for pid; do
+    kill -KILL "$pid" 2>/dev/null || continue
+    wait_until ended "$pid"
   done
+}
+
+redis_end_all() {
+  kill_all "${redis_pid[@]}"
 }
 
 # Mounts of one server
@@ -255,11 +260,7 @@ fake() {
 }
 
 end_helpers() {
-  local pid
-  for pid in "${helpers[@]}"; do
-    kill -KILL "$pid" 2>/dev/null || continue
-    wait_until ended "$pid"
-  done
+  kill_all "${helpers[@]}"
 }
 
 # A number on the console, for the reader of a test run.

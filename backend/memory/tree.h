@@ -5,11 +5,8 @@
 #ifndef BACKEND_MEMORY_TREE_H
 #define BACKEND_MEMORY_TREE_H
 
-/* Running out of memory while adding is an answer (-ENOMEM), not an exit. */
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
 #include "backend/heap.h"
+#include "backend/table.h"
 #include "lockfs/backend.h"
 
 /* What locks and directories have in common; both embed it first. */

@@ -16,9 +16,6 @@
 /* A refusal of the same kind is told once in this time. */
 #define NOTICE_PAUSE_NS (10 * NS_PER_S)
 
-/* An attempt at connecting may take this long at the most, so that a server that is back is found soon. */
-#define ATTEMPT_MAX_MS 1000
-
 #define CLIENT_ADDRESS_MAX 160
 
 /* An acquisition whose answer was lost: the server is asked to take it back. */
@@ -116,12 +113,19 @@ static void finish_waiting(struct calls *calls, int status)
 			finish(call, status, NULL, 0);
 }
 
+static void drop_silent(struct calls *calls)
+{
+	char problem[BACKEND_PROBLEM_MAX];
+
+	snprintf(problem, sizeof(problem), "%s does not answer", calls->source->name);
+	connection_drop(calls->connection, -ETIMEDOUT, problem);
+}
+
 static void on_deadline(uv_timer_t *timer)
 {
 	struct calls *calls = timer->data;
 	int64_t now_ns = boot_ns();
 	struct call *first;
-	char problem[BACKEND_PROBLEM_MAX];
 
 	while ((first = calls->under_way) && first->deadline_ns <= now_ns) {
 		if (!first->sent) {
@@ -129,8 +133,7 @@ static void on_deadline(uv_timer_t *timer)
 			continue;
 		}
 		/* Answers come in order: with this one, all behind it are late. */
-		snprintf(problem, sizeof(problem), "%s does not answer", calls->source->name);
-		connection_drop(calls->connection, -ETIMEDOUT, problem);
+		drop_silent(calls);
 	}
 	arm_deadline(calls);
 }
@@ -162,11 +165,11 @@ static int send_script(struct call *call, bool with_text)
 	struct calls *calls = call->calls;
 	const char *argv[CALL_ARGUMENTS_MAX + 4];
 	size_t lengths[CALL_ARGUMENTS_MAX + 4];
-	char *text = NULL;
+	char *text = with_text ? script_text(call->script) : NULL;
 	int argc = 0;
 	int err;
 
-	if (with_text && asprintf(&text, "%s%s", script_common_text, script_text(call->script)) < 0)
+	if (with_text && !text)
 		return -ENOMEM;
 	argv[argc++] = with_text ? "EVAL" : "EVALSHA";
 	argv[argc++] = with_text ? text : calls->shas[call->script];
@@ -195,16 +198,14 @@ static void send_or_finish(struct call *call, bool with_text)
 }
 
 /* A refusal by the server: told to people, but not again and again. */
-static void tell_refusal(struct calls *calls, const struct server_error *error, const char *text)
+static void tell_refusal(struct calls *calls, const struct server_error *error, const char *line)
 {
 	int64_t now_ns = boot_ns();
-	char line[BACKEND_PROBLEM_MAX];
 
 	if (error == calls->last_refusal && now_ns - calls->last_refusal_ns < NOTICE_PAUSE_NS)
 		return;
 	calls->last_refusal = error;
 	calls->last_refusal_ns = now_ns;
-	server_error_print(calls->source->name, text, line, sizeof(line));
 	notice(calls, line);
 }
 
@@ -220,8 +221,8 @@ static void on_refusal(struct call *call, const char *text)
 		return;
 	}
 	error = server_error_find(text);
-	tell_refusal(calls, error, text);
 	server_error_print(calls->source->name, text, line, sizeof(line));
+	tell_refusal(calls, error, line);
 	call->sent = false; /* it was answered: nothing was done, and nothing is to be undone */
 	finish(call, error->status, NULL, 0);
 	if (error->passing)
@@ -526,12 +527,11 @@ static int send_kill(struct calls *calls)
 static int send_hello(struct calls *calls)
 {
 	const char *namespace_ = calls->config.namespace_;
-	char *text = NULL;
+	char *text = script_text(SCRIPT_HELLO);
 	char *key = NULL;
 	int err = -ENOMEM;
 
-	if (asprintf(&text, "%s%s", script_common_text, script_text(SCRIPT_HELLO)) >= 0 &&
-		asprintf(&key, "%s#hello", namespace_) >= 0) {
+	if (text && asprintf(&key, "%s#hello", namespace_) >= 0) {
 		const char *argv[] = { "EVAL", text, "1", key, namespace_, "", calls->mount };
 
 		err = setup_send(calls, on_plain_setup, 7, argv);
@@ -543,10 +543,10 @@ static int send_hello(struct calls *calls)
 
 static int send_script_load(struct calls *calls, enum script script)
 {
-	char *text = NULL;
+	char *text = script_text(script);
 	int err;
 
-	if (asprintf(&text, "%s%s", script_common_text, script_text(script)) < 0)
+	if (!text)
 		return -ENOMEM;
 
 	const char *argv[] = { "SCRIPT", "LOAD", text };
@@ -621,12 +621,10 @@ static void on_keepalive(uv_timer_t *timer)
 	static const size_t ping_length[] = { 4 };
 	struct calls *calls = timer->data;
 	int64_t idle_ms = (boot_ns() - calls->last_sent_ns) / NS_PER_MS;
-	char problem[BACKEND_PROBLEM_MAX];
 
 	if (calls->ping_unanswered) {
 		calls->ping_unanswered = false;
-		snprintf(problem, sizeof(problem), "%s does not answer", calls->source->name);
-		connection_drop(calls->connection, -ETIMEDOUT, problem);
+		drop_silent(calls);
 	} else if (idle_ms < KEEPALIVE_MS) {
 		arm_keepalive(calls, KEEPALIVE_MS - idle_ms);
 		return;
@@ -667,7 +665,6 @@ struct calls *calls_new(const struct backend_config *config, const struct redis_
                         struct tls_context *tls, const char *mount, void (*freed)(void *ctx), void *ctx)
 {
 	struct calls *calls = calloc(1, sizeof(*calls));
-	int64_t attempt_ms = config->timeout_ms < ATTEMPT_MAX_MS ? config->timeout_ms : ATTEMPT_MAX_MS;
 	struct connection_owner owner = {
 		.connected = on_connected,
 		.lost = on_lost,
@@ -677,7 +674,7 @@ struct calls *calls_new(const struct backend_config *config, const struct redis_
 
 	if (!calls)
 		return NULL;
-	calls->connection = connection_new(config->loop, source, tls, attempt_ms, &owner);
+	calls->connection = connection_new(config, source, tls, &owner);
 	if (!calls->connection) {
 		free(calls);
 		return NULL;

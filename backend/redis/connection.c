@@ -16,6 +16,9 @@
 #define ADDRESSES_MAX 8
 #define ADDRESS_TEXT_MAX 64
 
+/* An attempt may take this long at the most, so that a server that is back is found soon. */
+#define ATTEMPT_MAX_MS 1000
+
 /* Pauses between attempts: short enough that a server which is back is found within a second. */
 #define FIRST_PAUSE_MS 20
 #define LAST_PAUSE_MS 500
@@ -241,7 +244,6 @@ static bool read_last_words(const redisAsyncContext *context, char words[LAST_WO
 static void on_disconnect(const redisAsyncContext *context, int status)
 {
 	struct connection *connection = context->data;
-
 	char words[LAST_WORDS_MAX];
 	char problem[BACKEND_PROBLEM_MAX];
 
@@ -373,21 +375,21 @@ static void on_timer(uv_timer_t *timer)
 
 /* What the owner calls */
 
-struct connection *connection_new(uv_loop_t *loop, const struct redis_source *source, struct tls_context *tls,
-                                  int64_t attempt_ms, const struct connection_owner *owner)
+struct connection *connection_new(const struct backend_config *config, const struct redis_source *source,
+                                  struct tls_context *tls, const struct connection_owner *owner)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
 
 	if (!connection)
 		return NULL;
-	connection->loop = loop;
+	connection->loop = config->loop;
 	connection->source = source;
 	connection->tls = tls;
-	connection->attempt_ms = attempt_ms;
+	connection->attempt_ms = config->timeout_ms < ATTEMPT_MAX_MS ? config->timeout_ms : ATTEMPT_MAX_MS;
 	connection->pause_ms = FIRST_PAUSE_MS;
 	connection->owner = *owner;
 	connection->users = 1;
-	uv_timer_init(loop, &connection->timer);
+	uv_timer_init(config->loop, &connection->timer);
 	connection->timer.data = connection;
 	return connection;
 }

@@ -31,12 +31,11 @@ struct connection_owner {
 struct tls_context;
 
 /*
- * `source` and `tls` (NULL: none) must outlive it; `attempt_ms` is how long one
- * attempt may take. NULL where there is no memory. Nothing happens before
- * connection_start().
+ * `source` and `tls` (NULL: none) must outlive it. NULL where there is no memory.
+ * Nothing happens before connection_start().
  */
-struct connection *connection_new(uv_loop_t *loop, const struct redis_source *source, struct tls_context *tls,
-                                  int64_t attempt_ms, const struct connection_owner *owner);
+struct connection *connection_new(const struct backend_config *config, const struct redis_source *source,
+                                  struct tls_context *tls, const struct connection_owner *owner);
 void connection_start(struct connection *connection);
 
 /* The connection is fit for use: the next loss begins with a short pause again. */

@@ -3,11 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
 #include "backend/clock.h"
 #include "backend/copy.h"
+#include "backend/table.h"
 
 /* A moment. Clients past lockfs tell nobody when they delete a lock, so it is short. */
 #define FRESH_NS (3 * NS_PER_MS)

@@ -3,10 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
 #include "backend/clock.h"
+#include "backend/table.h"
 
 /* The server counts in whole milliseconds, and looks at its clock once for a command. */
 #define SERVER_TICKS_MS 2

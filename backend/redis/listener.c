@@ -12,8 +12,6 @@
 /* Events are often not wanted for a moment only; they go on for so long. */
 #define LINGER_MS 5000
 
-#define ATTEMPT_MAX_MS 1000
-
 struct listener {
 	struct backend_config config;
 	const struct redis_source *source;
@@ -192,7 +190,6 @@ bool listener_is_current(struct listener *listener)
 struct listener *listener_new(const struct backend_config *config, const struct redis_source *source,
                               struct tls_context *tls, const char *mount, const struct listener_owner *owner)
 {
-	int64_t attempt_ms = config->timeout_ms < ATTEMPT_MAX_MS ? config->timeout_ms : ATTEMPT_MAX_MS;
 	struct listener *listener = calloc(1, sizeof(*listener));
 	struct connection_owner connection_owner = {
 		.connected = on_connected,
@@ -217,7 +214,7 @@ struct listener *listener_new(const struct backend_config *config, const struct 
 	listener->users = 2;
 	uv_timer_init(config->loop, &listener->linger);
 	listener->linger.data = listener;
-	listener->connection = connection_new(config->loop, source, tls, attempt_ms, &connection_owner);
+	listener->connection = connection_new(config, source, tls, &connection_owner);
 	if (listener->connection)
 		listener->users++;
 	return listener;

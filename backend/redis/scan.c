@@ -4,11 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
 #include "backend/clock.h"
 #include "backend/redis/reply.h"
+#include "backend/table.h"
 
 /* A step may tell of a name twice, or of one that the index has. */
 struct found {

@@ -1,7 +1,9 @@
 #include "backend/redis/scripts.h"
 
+#include <stdio.h>
+
 /* The Makefile writes each .lua file as a string to include. */
-const char script_common_text[] =
+static const char common_text[] =
 #include "backend/redis/common.lua.h"
 	;
 
@@ -49,7 +51,9 @@ static const char *const scripts[] = {
 
 _Static_assert(sizeof(scripts) / sizeof(scripts[0]) == SCRIPT_COUNT, "a text for every script");
 
-const char *script_text(enum script script)
+char *script_text(enum script script)
 {
-	return scripts[script];
+	char *text;
+
+	return asprintf(&text, "%s%s", common_text, scripts[script]) < 0 ? NULL : text;
 }

@@ -27,8 +27,7 @@ enum script {
 /* Bytes of the name that SCRIPT LOAD gives a script, without a NUL. */
 #define SCRIPT_SHA_SIZE 40
 
-/* The text of a script in two parts, in this order. Both end in a newline. */
-extern const char script_common_text[];
-const char *script_text(enum script script);
+/* The whole text of a script, which the caller frees. NULL where there is no memory. */
+char *script_text(enum script script);
 
 #endif

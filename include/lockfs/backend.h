@@ -95,6 +95,12 @@ struct entry {
 	};
 };
 
+/* Is what backend_read() answered the holding named by `token`, and none before or after it? */
+static inline bool entry_is_holding(int status, const struct entry *entry, uint64_t token)
+{
+	return status == 0 && entry->kind == ENTRY_LOCK && entry->lock.token == token;
+}
+
 /* One name in a directory. */
 struct list_item {
 	const char *name;
