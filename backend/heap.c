@@ -89,6 +89,23 @@ void heap_move(struct heap *heap, struct heap_item *item, int64_t due)
 	sift_down(heap, item);
 }
 
+/* Who is due before `due` stands below somebody who is. */
+size_t heap_due_before(const struct heap *heap, int64_t due, struct heap_item **items, size_t max)
+{
+	size_t count = 0;
+
+	if (heap->count > 0 && heap->items[0]->due < due && max > 0)
+		items[count++] = heap->items[0];
+	for (size_t seen = 0; seen < count; seen++) {
+		size_t child = 2 * items[seen]->index + 1;
+
+		for (size_t last = child + 1; child <= last && child < heap->count && count < max; child++)
+			if (heap->items[child]->due < due)
+				items[count++] = heap->items[child];
+	}
+	return count;
+}
+
 void heap_free(struct heap *heap)
 {
 	free(heap->items);

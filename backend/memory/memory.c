@@ -1,6 +1,6 @@
 /*
- * The backend of `memory:`: locks inside the daemon. Every call is answered
- * before it returns, so there is never one to cancel or to end at close.
+ * The backend of `memory:`: locks inside the daemon. Every call but an acquisition
+ * that waits is answered before it returns.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 
 #include "backend/clock.h"
 #include "backend/deadlines.h"
+#include "backend/memory/queue.h"
 #include "backend/memory/tree.h"
 #include "backend/registry.h"
 
@@ -16,6 +17,7 @@ struct memory_backend {
 	struct backend base;
 	struct mem_tree tree;
 	struct deadlines leases;
+	struct mem_queue *queues; /* all that there are */
 	uint64_t last_token;
 	void (*on_event)(void *ctx, const struct lock_event *event);
 	void *ctx;
@@ -69,32 +71,6 @@ static int64_t lease_end(int64_t now_ns, int64_t ttl_ms)
 	return now_ns + ttl_ms * NS_PER_MS;
 }
 
-/* Ends a holding, whatever the reason; the event is told while its key lives. */
-static void end_holding(struct memory_backend *memory, struct mem_lock *lock, enum lock_event_kind why)
-{
-	if (lock->ttl_ms != LEASE_NEVER)
-		heap_remove(&memory->leases.heap, &lock->lease);
-	tell(memory, why, lock->entry.path, lock);
-	tree_remove(&memory->tree, &lock->entry);
-}
-
-/* Ends every lease that has passed. Each call begins with it, so that none sees what has expired. */
-static int64_t expire_due(struct memory_backend *memory)
-{
-	int64_t now_ns = boot_ns();
-	struct heap_item *first;
-
-	while ((first = heap_first(&memory->leases.heap)) && first->due <= now_ns)
-		end_holding(memory, lock_of_lease(first), EVENT_EXPIRED);
-	return now_ns;
-}
-
-static void on_due(struct deadlines *leases)
-{
-	expire_due(memory_of_leases(leases));
-	deadlines_arm(leases);
-}
-
 /* The lock at `key` if it is the holding meant by `token`: 0, -ENOENT, or -EISDIR. */
 static int find_lock(const struct memory_backend *memory, const char *key, uint64_t token, struct mem_lock **ret)
 {
@@ -123,6 +99,7 @@ static struct lock describe(const struct mem_lock *lock, int64_t now_ns)
 		.refreshed_ms = lock->refreshed_ms,
 		.expires_ms = LEASE_NEVER,
 		.token = lock->token,
+		.waiters = lock->queue ? lock->queue->count : 0,
 		.content = lock->content,
 		.content_size = lock->content_size,
 	};
@@ -167,7 +144,7 @@ static int64_t resolve_ttl(const struct acquisition *acquisition, const struct m
 	return ttl_ms == LEASE_UNSET ? acquisition->fallback_ttl_ms : ttl_ms;
 }
 
-/* Calls on locks */
+/* Acquiring and ending */
 
 static struct mem_lock *grant(struct memory_backend *memory, struct mem_dir *parent,
                               const struct acquisition *acquisition, int64_t now_ns)
@@ -186,36 +163,99 @@ static struct mem_lock *grant(struct memory_backend *memory, struct mem_dir *par
 	lock->acquired_ms = epoch_ns() / NS_PER_MS;
 	lock->refreshed_ms = lock->acquired_ms;
 	deadlines_arm(&memory->leases);
+	tell(memory, EVENT_ACQUIRED, acquisition->key, lock);
 	return lock;
 }
 
-static int refuse_held(struct memory_backend *memory, const struct acquisition *acquisition,
-                       const struct mem_lock *lock)
+/* Gives the key that just became free to the first who waits for it and can have it. */
+static void pass_on(struct memory_backend *memory, struct mem_queue *queue, struct mem_dir *parent)
 {
-	if (lock_claim_proves(&acquisition->holder.claim, &lock->holder.claim))
-		return -EEXIST;
-	tell(memory, EVENT_UNAVAILABLE, acquisition->key, lock);
-	return -EBUSY;
+	struct mem_lock *lock = NULL;
+
+	while (!lock) {
+		struct mem_waiter *first = queue->waiters;
+		struct acquisition *acquisition = first->acquisition;
+		bool last = !first->next;
+		int64_t now_ns = boot_ns();
+
+		lock = grant(memory, parent, acquisition, now_ns);
+		if (lock)
+			queue_attach(queue, lock);
+		queue_leave(&memory->queues, first);
+		answer_lock(lock ? 0 : -ENOMEM, lock, now_ns, acquisition->done, acquisition->ctx);
+		if (last)
+			return;
+	}
 }
 
-static int try_acquire(struct memory_backend *memory, const struct acquisition *acquisition, int64_t now_ns,
+/*
+ * Ends a holding, whatever the reason; the event is told while its key lives.
+ * Whoever waits for the key has it when this returns.
+ */
+static void end_holding(struct memory_backend *memory, struct mem_lock *lock, enum lock_event_kind why)
+{
+	struct mem_queue *queue = lock->queue;
+	struct mem_dir *parent = lock->entry.parent;
+
+	if (lock->ttl_ms != LEASE_NEVER)
+		heap_remove(&memory->leases.heap, &lock->lease);
+	tell(memory, why, lock->entry.path, lock);
+	if (queue)
+		queue_attach(queue, NULL);
+	tree_remove(&memory->tree, &lock->entry);
+	if (queue)
+		pass_on(memory, queue, parent);
+}
+
+/* Ends every lease that has passed. Each call begins with it, so that none sees what has expired. */
+static int64_t expire_due(struct memory_backend *memory)
+{
+	int64_t now_ns = boot_ns();
+	struct heap_item *first;
+
+	while ((first = heap_first(&memory->leases.heap)) && first->due <= now_ns)
+		end_holding(memory, lock_of_lease(first), EVENT_EXPIRED);
+	return now_ns;
+}
+
+static void on_due(struct deadlines *leases)
+{
+	expire_due(memory_of_leases(leases));
+	deadlines_arm(leases);
+}
+
+/* Calls on locks */
+
+/* -EINPROGRESS: it waits, and is answered later. */
+static int meet_held(struct memory_backend *memory, struct acquisition *acquisition, struct mem_lock *lock)
+{
+	int err;
+
+	if (!acquisition->anew && lock_claim_proves(&acquisition->holder.claim, &lock->holder.claim))
+		return -EEXIST;
+	if (!acquisition->waits) {
+		tell(memory, EVENT_UNAVAILABLE, acquisition->key, lock);
+		return -EBUSY;
+	}
+	err = queue_join(&memory->queues, lock, acquisition);
+	return err < 0 ? err : -EINPROGRESS;
+}
+
+static int try_acquire(struct memory_backend *memory, struct acquisition *acquisition, int64_t now_ns,
                        struct mem_lock **ret)
 {
 	struct mem_dir *parent;
 	int err = find_lock(memory, acquisition->key, 0, ret);
 
 	if (err == 0)
-		return refuse_held(memory, acquisition, *ret);
+		return meet_held(memory, acquisition, *ret);
 	if (err != -ENOENT)
 		return err;
 	err = tree_find_parent(&memory->tree, acquisition->key, &parent);
 	if (err < 0)
 		return err;
 	*ret = grant(memory, parent, acquisition, now_ns);
-	if (!*ret)
-		return -ENOMEM;
-	tell(memory, EVENT_ACQUIRED, acquisition->key, *ret);
-	return 0;
+	return *ret ? 0 : -ENOMEM;
 }
 
 static void memory_acquire(struct backend *backend, struct acquisition *acquisition)
@@ -223,16 +263,20 @@ static void memory_acquire(struct backend *backend, struct acquisition *acquisit
 	struct memory_backend *memory = memory_of(backend);
 	int64_t now_ns = expire_due(memory);
 	struct mem_lock *lock = NULL;
-	int status = try_acquire(memory, acquisition, now_ns, &lock);
+	int status;
 
-	answer_lock(status, lock, now_ns, acquisition->done, acquisition->ctx);
+	acquisition->pending = NULL;
+	status = try_acquire(memory, acquisition, now_ns, &lock);
+	if (status != -EINPROGRESS)
+		answer_lock(status, lock, now_ns, acquisition->done, acquisition->ctx);
 }
 
 static void memory_cancel(struct backend *backend, struct acquisition *acquisition)
 {
-	/* Nothing waits here: see the top of this file. */
-	(void)backend;
-	(void)acquisition;
+	if (!acquisition->pending)
+		return;
+	queue_leave(&memory_of(backend)->queues, acquisition->pending);
+	acquisition->done(acquisition->ctx, -ECANCELED, NULL);
 }
 
 static int try_release(struct memory_backend *memory, const char *key, const struct lock_claim *claim,
@@ -277,6 +321,13 @@ static int may_refresh(const struct mem_lock *lock, const struct lock_claim *cla
 	return ttl_ms == LEASE_NEVER ? -EINVAL : 0;
 }
 
+static void start_lease(struct memory_backend *memory, struct mem_lock *lock, int64_t now_ns)
+{
+	heap_move(&memory->leases.heap, &lock->lease, lease_end(now_ns, lock->ttl_ms));
+	lock->refreshed_ms = epoch_ns() / NS_PER_MS;
+	deadlines_arm(&memory->leases);
+}
+
 static int try_refresh(struct memory_backend *memory, const char *key, const struct lock_claim *claim,
                        uint64_t token, int64_t ttl_ms, int64_t now_ns, struct mem_lock **ret)
 {
@@ -294,9 +345,7 @@ static int try_refresh(struct memory_backend *memory, const char *key, const str
 	*ret = lock;
 	if (ttl_ms != LEASE_UNSET)
 		lock->ttl_ms = ttl_ms;
-	heap_move(&memory->leases.heap, &lock->lease, lease_end(now_ns, lock->ttl_ms));
-	lock->refreshed_ms = epoch_ns() / NS_PER_MS;
-	deadlines_arm(&memory->leases);
+	start_lease(memory, lock, now_ns);
 	tell(memory, EVENT_REFRESHED, key, lock);
 	return 0;
 }
@@ -310,6 +359,21 @@ static void memory_refresh(struct backend *backend, const char *key, const struc
 	int status = try_refresh(memory, key, claim, token, ttl_ms, now_ns, &lock);
 
 	answer_lock(status, lock, now_ns, done, ctx);
+}
+
+static void memory_bind(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
+                        backend_lock_done *done, void *ctx)
+{
+	struct memory_backend *memory = memory_of(backend);
+	int64_t now_ns = expire_due(memory);
+	struct mem_lock *lock = NULL;
+	int status = find_lock(memory, key, token, &lock);
+
+	if (status == 0 && !lock_claim_proves(claim, &lock->holder.claim))
+		status = -EPERM;
+	if (status == 0 && lock->ttl_ms != LEASE_NEVER)
+		start_lease(memory, lock, now_ns);
+	answer_lock(status, status == 0 ? lock : NULL, now_ns, done, ctx);
 }
 
 static void memory_read(struct backend *backend, const char *key, backend_entry_done *done, void *ctx)
@@ -603,6 +667,12 @@ static void memory_close(struct backend *backend)
 {
 	struct memory_backend *memory = memory_of(backend);
 
+	while (memory->queues) {
+		struct acquisition *acquisition = memory->queues->waiters->acquisition;
+
+		queue_leave(&memory->queues, acquisition->pending);
+		acquisition->done(acquisition->ctx, -ESHUTDOWN, NULL);
+	}
 	tree_free(&memory->tree);
 	deadlines_close(&memory->leases, on_closed);
 }
@@ -618,6 +688,7 @@ const struct backend_ops memory_backend_ops = {
 	.cancel = memory_cancel,
 	.release = memory_release,
 	.refresh = memory_refresh,
+	.bind = memory_bind,
 	.listen = memory_listen,
 	.read = memory_read,
 	.write = memory_write,

@@ -25,6 +25,8 @@ struct mem_dir {
 	char text[];
 };
 
+struct mem_queue;
+
 struct mem_lock {
 	struct mem_entry entry;
 	struct heap_item lease; /* in the heap unless ttl_ms is LEASE_NEVER */
@@ -33,6 +35,7 @@ struct mem_lock {
 	int64_t acquired_ms;
 	int64_t refreshed_ms;
 	uint64_t token;
+	struct mem_queue *queue; /* who waits for it; NULL: nobody */
 	char *content; /* NULL where there is none */
 	size_t content_size;
 	char text[]; /* the path and the holder's strings */

@@ -1,36 +1,37 @@
 -- ARGV: 4 id, 5 identity, 6 nonce, 7 ttl, 8 fallback ttl, 9 user, 10 host,
--- 11 place, 12 command, 13 pid, 14 uid, 15 gid. Leases in ms; 0: unset, -1: never.
-local id, identity, nonce = ARGV[4], ARGV[5], ARGV[6]
+-- 11 place, 12 command, 13 pid, 14 uid, 15 gid, 16 '1': bound, 17 '1': waits,
+-- 18 '1': anew, 19 order. Leases in ms; 0: unset, -1: never. `order` is 0, or what
+-- the ticket of this nonce was told when it joined. Who is handed a lock confirms it
+-- by asking once more.
+local wants = {
+  id = ARGV[4], identity = ARGV[5], nonce = ARGV[6], ttl = ARGV[7], fallback = ARGV[8], user = ARGV[9],
+  host = ARGV[10], place = ARGV[11], command = ARGV[12], pid = ARGV[13], uid = ARGV[14], gid = ARGV[15],
+  bound = ARGV[16], mount = mount,
+}
+local waits, anew, order = ARGV[17] == '1', ARGV[18] == '1', tonumber(ARGV[19])
 
+if waits then say_alive() end
 local held = holding(path)
+if not held and call('EXISTS', tickets_key(path)) == 1 then
+  pass_on(path)
+  held = holding(path)
+end
 if held then
-  if held.nonce == nonce then return describe('OK', path, held) end
-  if proves(id, identity, held) then return describe('EEXIST', path, held) end
+  if held.nonce == wants.nonce then
+    if held.granted then confirm(path, held) end
+    return describe('OK', path, holding(path))
+  end
+  if not anew and proves(wants.id, wants.identity, held) then return describe('EEXIST', path, held) end
+  if waits then
+    local at = join(path, wants, order)
+    return { 'QUEUED', at, call('PTTL', KEYS[1]), call('ZRANK', tickets_key(path), wants.nonce),
+      held.foreign and 1 or 0 }
+  end
   publish('UNAVAILABLE', path, held.token, held.ttl)
   return describe('EBUSY', path, held)
 end
 if dir_exists(path) then return { 'EISDIR' } end
 local word = check_parent(path)
 if word ~= 'OK' then return { word } end
-
-local ttl = tonumber(ARGV[7])
-if ttl == 0 then ttl = default_ttl(parent(path)) end
-if ttl == 0 then ttl = tonumber(ARGV[8]) end
-local token = integer(math.max(tonumber(call('GET', ns .. '#token') or 0) + 1, now_us))
-local expires = ttl > 0 and now_ms + ttl or nil
-
-call('SET', ns .. '#token', token)
-if expires then
-  call('SET', KEYS[1], id, 'PXAT', integer(expires))
-else
-  call('SET', KEYS[1], id)
-end
-call('DEL', details_key(path))
-call('HSET', details_key(path), 'id', id, 'nonce', nonce, 'token', token, 'ttl', integer(ttl),
-  'acquired', integer(now_ms), 'refreshed', integer(now_ms), 'user', ARGV[9], 'host', ARGV[10],
-  'mount', mount, 'place', ARGV[11], 'command', ARGV[12], 'pid', ARGV[13], 'uid', ARGV[14], 'gid', ARGV[15])
-if identity ~= '' then call('HSET', details_key(path), 'identity', identity) end
-if expires then call('PEXPIREAT', details_key(path), integer(expires)) end
-index_add(path, expires)
-publish('ACQUIRED', path, token, integer(ttl))
+hold(path, wants)
 return describe('OK', path, holding(path))

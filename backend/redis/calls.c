@@ -23,7 +23,7 @@ struct undo {
 	struct calls *calls;
 	struct undo *prev, *next;
 	bool under_way;
-	char nonce[33];
+	char nonce[NONCE_SIZE];
 	char key[];
 };
 
@@ -43,8 +43,7 @@ struct calls {
 	bool was_up;
 	bool outage_told;
 	unsigned int users; /* of this memory: two timers and the connection */
-	void (*freed)(void *ctx);
-	void *ctx;
+	struct calls_owner owner;
 
 	backend_started *started; /* NULL once it was told */
 	void *started_ctx;
@@ -78,18 +77,18 @@ static void notice(const struct calls *calls, const char *line)
 static void arm_deadline(struct calls *calls);
 static void close_all(struct calls *calls);
 
-static void undo_later(struct call *call)
+static void undo_later(struct calls *calls, const char *key, const char *nonce)
 {
-	struct undo *undo = calloc(1, sizeof(*undo) + strlen(call->key) + 1);
+	struct undo *undo = calloc(1, sizeof(*undo) + strlen(key) + 1);
 
 	if (!undo) {
-		notice(call->calls, "no memory to undo a lock whose answer was lost: it stays until its lease ends");
+		notice(calls, "no memory to undo a lock whose answer was lost: it stays until its lease ends");
 		return;
 	}
-	undo->calls = call->calls;
-	stpcpy(undo->nonce, call->nonce);
-	stpcpy(undo->key, call->key);
-	DL_APPEND(call->calls->undos, undo);
+	undo->calls = calls;
+	stpcpy(undo->nonce, nonce);
+	stpcpy(undo->key, key);
+	DL_APPEND(calls->undos, undo);
 }
 
 static void finish(struct call *call, int status, const redisReply *reply, int64_t age_ms)
@@ -97,8 +96,8 @@ static void finish(struct call *call, int status, const redisReply *reply, int64
 	struct calls *calls = call->calls;
 
 	DL_DELETE(calls->under_way, call);
-	if (!reply && call->sent && *call->nonce)
-		undo_later(call);
+	if (!reply && call->sent && call->undone_if_lost)
+		undo_later(calls, call->key, call->nonce);
 	call->done(call, status, reply, age_ms);
 	free(call);
 	arm_deadline(calls);
@@ -329,6 +328,13 @@ static void send_undos(struct calls *calls)
 	}
 }
 
+void calls_undo(struct calls *calls, const char *key, const char *nonce)
+{
+	undo_later(calls, key, nonce);
+	if (connection_is_up(calls->connection))
+		send_undos(calls);
+}
+
 /* Setting a connection up */
 
 /* Tells how the first attempt at connecting went, once. */
@@ -370,6 +376,8 @@ static void become_useful(struct calls *calls)
 	DL_FOREACH_SAFE(calls->under_way, call, next)
 		if (!call->sent)
 			send_or_finish(call, false);
+	if (!calls->closing)
+		calls->owner.reached(calls->owner.ctx);
 	tell_started(calls, 0, NULL);
 }
 
@@ -590,6 +598,8 @@ static void on_lost(void *ctx, int status, const char *problem)
 		calls->outage_told = true;
 		notice(calls, problem);
 	}
+	if (!calls->closing)
+		calls->owner.lost(calls->owner.ctx);
 	if (!connection_has_hope(calls->connection))
 		finish_waiting(calls, -EHOSTDOWN);
 	tell_started(calls, status, problem);
@@ -647,7 +657,7 @@ static void drop_user(struct calls *calls)
 		return;
 	DL_FOREACH_SAFE(calls->undos, undo, next)
 		free(undo);
-	calls->freed(calls->ctx);
+	calls->owner.freed(calls->owner.ctx);
 	free(calls);
 }
 
@@ -662,10 +672,10 @@ static void on_connection_freed(void *ctx)
 }
 
 struct calls *calls_new(const struct backend_config *config, const struct redis_source *source,
-                        struct tls_context *tls, const char *mount, void (*freed)(void *ctx), void *ctx)
+                        struct tls_context *tls, const char *mount, const struct calls_owner *owner)
 {
 	struct calls *calls = calloc(1, sizeof(*calls));
-	struct connection_owner owner = {
+	struct connection_owner connection_owner = {
 		.connected = on_connected,
 		.lost = on_lost,
 		.freed = on_connection_freed,
@@ -674,7 +684,7 @@ struct calls *calls_new(const struct backend_config *config, const struct redis_
 
 	if (!calls)
 		return NULL;
-	calls->connection = connection_new(config, source, tls, &owner);
+	calls->connection = connection_new(config, source, tls, &connection_owner);
 	if (!calls->connection) {
 		free(calls);
 		return NULL;
@@ -682,8 +692,7 @@ struct calls *calls_new(const struct backend_config *config, const struct redis_
 	calls->config = *config;
 	calls->source = source;
 	calls->mount = mount;
-	calls->freed = freed;
-	calls->ctx = ctx;
+	calls->owner = *owner;
 	calls->users = 3;
 	uv_timer_init(config->loop, &calls->deadline);
 	uv_timer_init(config->loop, &calls->keepalive);
@@ -718,6 +727,8 @@ static void on_last_chance(uv_timer_t *timer)
 void calls_close(struct calls *calls)
 {
 	calls->closing = true;
+	/* A release that was asked for shall reach the server, though nobody waits for the answer. */
+	connection_write(calls->connection);
 	/* Answers what is under way, and so tells which acquisitions are to be undone. */
 	connection_drop(calls->connection, -ESHUTDOWN, "closing");
 	finish_waiting(calls, -ESHUTDOWN);

@@ -15,6 +15,7 @@
 #include "lockfs/backend.h"
 
 #define CALL_ARGUMENTS_MAX 20
+#define NONCE_SIZE 33 /* of the nonce of an acquisition, its NUL included */
 #define CALL_NUMBER_MAX 24 /* digits, sign and NUL of an int64_t */
 
 struct calls;
@@ -37,7 +38,8 @@ struct call {
 		backend_entry_done *entry;
 		backend_list_done *list;
 	} answer;
-	char nonce[33];    /* of an acquisition; "" otherwise */
+	char nonce[NONCE_SIZE]; /* of an acquisition; "" otherwise */
+	bool undone_if_lost;    /* where no answer comes, the server is asked to take it back */
 	uint64_t mark;
 	int64_t sent_ns;   /* CLOCK_BOOTTIME, once it is done */
 
@@ -54,9 +56,17 @@ struct call {
 	char lock_key[]; /* NAMESPACE:KEY */
 };
 
+/* What the owner of the calls is told. */
+struct calls_owner {
+	void (*reached)(void *ctx); /* the server can be asked, for the first time or again */
+	void (*lost)(void *ctx);    /* it cannot, for now */
+	void (*freed)(void *ctx);   /* the last call, after calls_close() */
+	void *ctx;
+};
+
 /* `mount` names this daemon among all (see common.lua). NULL where there is no memory. `started` is told once how the first attempt at connecting ended. */
 struct calls *calls_new(const struct backend_config *config, const struct redis_source *source,
-                        struct tls_context *tls, const char *mount, void (*freed)(void *ctx), void *ctx);
+                        struct tls_context *tls, const char *mount, const struct calls_owner *owner);
 void calls_start(struct calls *calls, backend_started *started, void *ctx);
 
 /*
@@ -73,6 +83,12 @@ struct call *call_new(struct calls *calls, enum script script, const char *key);
 void call_add_text(struct call *call, const char *text); /* NULL: empty */
 void call_add_bytes(struct call *call, const void *data, size_t size);
 void call_add_number(struct call *call, int64_t number);
+
+/*
+ * Has the server take back the acquisition of this nonce, be it a lock or a ticket:
+ * now, or as soon as it can be asked.
+ */
+void calls_undo(struct calls *calls, const char *key, const char *nonce);
 
 /* Sends it, or lets it wait; it frees itself after `done`, which may come before this returns. */
 void call_start(struct call *call);

@@ -8,9 +8,18 @@
 --   NS#i:DIR    ZSET    names of the locks in a directory, by expiry (ms)
 --   NS#s:DIR    SET     names of the directories in a directory
 --   NS#D:DIR    HASH    settings of a directory; the root has them only when set
+--   NS#w:KEY    ZSET    tickets (nonces) of those who wait for a lock, by order of arrival (us)
+--   NS#t:KEY    HASH    what each of them wants, packed; both go when nobody waits
+--   NS#m:MOUNT  STRING  the daemon of this mount lives, and has tickets; with a short expiry
+--   NS#g        ZSET    keys that were handed over and not confirmed yet, by the end of that (ms)
 --   NS#token    STRING  the last fencing token
 --   NS#ev       channel events
---   NS#m:MOUNT  channel for the daemon of one mount: keys of its locks that another touched
+--   NS#m:MOUNT  channel for the daemon of one mount: `WORD TOKEN-OR-NONCE KEY`
+--                 GRANT   this ticket has the lock, if it is confirmed in time
+--                 TOUCH   another changed something about this holding of yours
+--                 ENDED   another released it
+--                 REVOKE  another releases it by force: stop, then release it
+--                 FREED   what you released by force is free
 local ns, path, mount = ARGV[1], ARGV[2], ARGV[3]
 local call = redis.call
 
@@ -27,6 +36,14 @@ local function details_key(key) return ns .. '#d:' .. key end
 local function index_key(dir) return ns .. '#i:' .. dir end
 local function subdirs_key(dir) return ns .. '#s:' .. dir end
 local function dir_key(dir) return ns .. '#D:' .. dir end
+local function tickets_key(key) return ns .. '#w:' .. key end
+local function wants_key(key) return ns .. '#t:' .. key end
+local function mount_key(of) return ns .. '#m:' .. of end
+
+-- So long a mount that waits is taken for alive after its last word; a lock handed
+-- over waits for its mount; the holder of a lock that is taken by force may take
+-- to stop; and tickets stay behind a lock that nobody passed on. All in ms.
+local ALIVE, GRACE, LAST_WORDS, LEFTOVER = 1200, 500, 500, 10000
 
 local function parent(of)
   return string.match(of, '^(.*)/[^/]*$') or ''
@@ -85,9 +102,10 @@ local function proves(id, identity, held)
 end
 
 -- An answer with a lock: word, id, what is left of the lease (-1: never), now,
--- token, and the details as fields and values.
+-- token, the details as fields and values, and how many wait.
 local function describe(word, key, held)
-  return { word, held.id, call('PTTL', lock_key(key)), now_ms, held.token, held.flat }
+  return { word, held.id, call('PTTL', lock_key(key)), now_ms, held.token, held.flat,
+    call('ZCARD', tickets_key(key)) }
 end
 
 -- The index of a directory goes with the last lock in it.
@@ -117,14 +135,134 @@ local function publish(kind, key, token, ttl)
   call('PUBLISH', ns .. '#ev', kind .. ' ' .. (token or 0) .. ' ' .. (ttl or 0) .. ' ' .. key)
 end
 
--- A daemon knows its own locks for a moment without asking; this tells it better.
-local function tell_holder(held)
-  if held.mount and held.mount ~= mount then call('PUBLISH', ns .. '#m:' .. held.mount, path) end
+-- Tells the daemon of a mount; how many heard it.
+local function tell(to, word, about, key)
+  return call('PUBLISH', mount_key(to), word .. ' ' .. about .. ' ' .. key)
 end
 
--- Ends a holding.
+-- A daemon knows its own locks for a moment without asking; this tells it better.
+local function tell_holder(word, key, held)
+  if held.mount and held.mount ~= mount then tell(held.mount, word, held.token, key) end
+end
+
+-- Tickets last as long as the lock that they wait for, whoever of the waiting lives.
+local function keep_tickets(key, expires_ms)
+  for _, companion in ipairs({ tickets_key(key), wants_key(key) }) do
+    if expires_ms then
+      call('PEXPIREAT', companion, integer(expires_ms + LEFTOVER))
+    else
+      call('PERSIST', companion)
+    end
+  end
+end
+
+-- Gives a lock another end (nil: none), and whatever lies beside it.
+local function set_end(key, expires_ms)
+  for _, part in ipairs({ lock_key(key), details_key(key) }) do
+    if expires_ms then call('PEXPIREAT', part, integer(expires_ms)) else call('PERSIST', part) end
+  end
+  index_add(key, expires_ms)
+  if call('EXISTS', tickets_key(key)) == 1 then keep_tickets(key, expires_ms) end
+end
+
+-- What an acquisition wants: the fields that acquire.lua makes. Its lease, in ms; -1: never.
+local function wanted_ttl(key, wants)
+  local ttl = tonumber(wants.ttl)
+  if ttl == 0 then ttl = default_ttl(parent(key)) end
+  if ttl == 0 then ttl = tonumber(wants.fallback) end
+  return ttl
+end
+
+-- Makes a holding of a key that is free. With `grace` it lasts so many ms, until confirm().
+local function hold(key, wants, grace)
+  local ttl = wanted_ttl(key, wants)
+  local lease = grace or ttl
+  local expires = lease > 0 and now_ms + lease or nil
+  local token = integer(math.max(tonumber(call('GET', ns .. '#token') or 0) + 1, now_us))
+
+  call('SET', ns .. '#token', token)
+  if expires then
+    call('SET', lock_key(key), wants.id, 'PXAT', integer(expires))
+  else
+    call('SET', lock_key(key), wants.id)
+  end
+  call('DEL', details_key(key))
+  call('HSET', details_key(key), 'id', wants.id, 'nonce', wants.nonce, 'token', token, 'ttl', integer(ttl),
+    'acquired', integer(now_ms), 'refreshed', integer(now_ms), 'user', wants.user, 'host', wants.host,
+    'mount', wants.mount, 'place', wants.place, 'command', wants.command, 'pid', wants.pid, 'uid', wants.uid,
+    'gid', wants.gid)
+  if wants.identity ~= '' then call('HSET', details_key(key), 'identity', wants.identity) end
+  if wants.bound ~= '' then call('HSET', details_key(key), 'bound', '1') end
+  if grace then call('HSET', details_key(key), 'granted', '1') end
+  if expires then call('PEXPIREAT', details_key(key), integer(expires)) end
+  index_add(key, expires)
+  if not grace then publish('ACQUIRED', key, token, integer(ttl)) end
+end
+
+-- The mount that a lock was handed to has taken it: its lease begins.
+local function confirm(key, held)
+  local ttl = tonumber(held.ttl)
+  call('HDEL', details_key(key), 'granted')
+  call('HSET', details_key(key), 'acquired', integer(now_ms), 'refreshed', integer(now_ms))
+  call('ZREM', ns .. '#g', key)
+  set_end(key, ttl > 0 and now_ms + ttl or nil)
+  publish('ACQUIRED', key, held.token, held.ttl)
+end
+
+local function say_alive()
+  call('SET', mount_key(mount), '1', 'PX', ALIVE)
+end
+
+-- Puts a ticket where its order says (0: behind all others). Returns its order.
+local function join(key, wants, order)
+  local known = call('ZSCORE', tickets_key(key), wants.nonce)
+  if known then
+    order = tonumber(known)
+  else
+    if order == 0 then
+      local last = call('ZREVRANGE', tickets_key(key), 0, 0, 'WITHSCORES')
+      order = math.max(now_us, last[2] and tonumber(last[2]) + 1 or 0)
+    end
+    call('ZADD', tickets_key(key), integer(order), wants.nonce)
+    call('HSET', wants_key(key), wants.nonce, cmsgpack.pack(wants))
+  end
+  local left = call('PTTL', lock_key(key))
+  keep_tickets(key, left >= 0 and now_ms + left or nil)
+  return integer(order)
+end
+
+local function leave(key, nonce)
+  call('HDEL', wants_key(key), nonce)
+  return call('ZREM', tickets_key(key), nonce) == 1
+end
+
+-- Hands a key that is free to the first who waits for it and lives. Who does not is
+-- dropped: it comes back by itself, in its old order, if it was only out of reach.
+local function pass_on(key)
+  while true do
+    local first = call('ZPOPMIN', tickets_key(key))
+    if #first == 0 then return end
+    local nonce = first[1]
+    local packed = call('HGET', wants_key(key), nonce)
+    local wants = packed and cmsgpack.unpack(packed)
+    call('HDEL', wants_key(key), nonce)
+    if wants and call('EXISTS', mount_key(wants.mount)) == 1 and tell(wants.mount, 'GRANT', nonce, key) > 0 then
+      -- Its directory may be gone since: then it finds so by itself.
+      if check_parent(key) ~= 'OK' then return end
+      hold(key, wants, GRACE)
+      call('ZADD', ns .. '#g', integer(now_ms + GRACE), key)
+      call('PEXPIRE', ns .. '#g', 60000)
+      keep_tickets(key, now_ms + GRACE)
+      return
+    end
+  end
+end
+
+-- Ends a holding, and hands the key on.
 local function free(key, held)
-  tell_holder(held)
   call('DEL', lock_key(key), details_key(key))
   index_remove(key)
+  if held.granted then call('ZREM', ns .. '#g', key) end
+  if held.revoked then tell(held.revoked, 'FREED', held.token, key) end
+  pass_on(key)
 end

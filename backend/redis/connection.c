@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,6 +205,25 @@ static const char *describe_break(const redisAsyncContext *context)
 	return context->c.err ? error_text(context) : "the connection was closed";
 }
 
+/*
+ * Who only listens would not notice that the other end is gone, so the kernel looks
+ * for it. Where it cannot, nothing is lost but that.
+ */
+static void watch_silence(int fd)
+{
+	static const struct {
+		int level, option, value;
+	} settings[] = {
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, 5 },  /* seconds of silence */
+		{ IPPROTO_TCP, TCP_KEEPINTVL, 1 }, /* seconds between questions */
+		{ IPPROTO_TCP, TCP_KEEPCNT, 3 },
+	};
+
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+		setsockopt(fd, settings[i].level, settings[i].option, &settings[i].value, sizeof(settings[i].value));
+}
+
 static void on_connect(const redisAsyncContext *context, int status)
 {
 	struct connection *connection = context->data;
@@ -211,6 +232,8 @@ static void on_connect(const redisAsyncContext *context, int status)
 		return;
 	if (status == REDIS_OK) {
 		connection->reached = true;
+		if (!connection->source->path)
+			watch_silence(context->c.fd);
 		if (connection->tls && tls_begin(connection->tls, connection->context) < 0)
 			lose_because(connection, -EHOSTDOWN, describe_break(context));
 		else
@@ -424,6 +447,12 @@ bool connection_is_up(const struct connection *connection)
 bool connection_has_hope(const struct connection *connection)
 {
 	return !connection->failed && connection->state != CLOSED;
+}
+
+void connection_write(struct connection *connection)
+{
+	if (connection->context && connection->state >= CONNECTED)
+		redisAsyncHandleWrite(connection->context);
 }
 
 void connection_read(struct connection *connection)

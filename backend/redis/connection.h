@@ -53,6 +53,9 @@ bool connection_is_up(const struct connection *connection);
 /* Is it likely to be up soon? False once it did not answer or could not be made anew at once. */
 bool connection_has_hope(const struct connection *connection);
 
+/* Sends what was not sent yet, as far as that goes at once. */
+void connection_write(struct connection *connection);
+
 /* Takes in replies that have arrived, before the loop comes to it. */
 void connection_read(struct connection *connection);
 

@@ -77,17 +77,19 @@ static void on_subscribed(struct listener *listener, const char *channel)
 		return;
 	}
 	connection_settled(listener->connection);
-	listener->owner.touched(listener->owner.ctx, NULL);
+	listener->owner.listening(listener->owner.ctx);
 	tell_started(listener, 0, NULL);
 }
 
 static void on_payload(struct listener *listener, const char *channel, const char *payload)
 {
+	struct message message;
 	struct lock_event event;
 
-	if (strcmp(channel, listener->mount_channel) == 0)
-		listener->owner.touched(listener->owner.ctx, payload);
-	else if (reply_event(payload, &event) == 0)
+	if (strcmp(channel, listener->mount_channel) == 0) {
+		if (reply_message(payload, &message) == 0)
+			listener->owner.told(listener->owner.ctx, &message);
+	} else if (reply_event(payload, &event) == 0)
 		leases_tell(&listener->leases, &event);
 }
 
@@ -144,7 +146,7 @@ static void on_lost(void *ctx, int status, const char *problem)
 	struct listener *listener = ctx;
 
 	stop_events(listener);
-	listener->owner.touched(listener->owner.ctx, NULL);
+	listener->owner.deaf(listener->owner.ctx);
 	tell_started(listener, status, problem);
 }
 
@@ -177,6 +179,12 @@ void listener_want(struct listener *listener, bool wanted)
 	else if (!listener->wanted && connection_is_up(listener->connection))
 		subscribe(listener, "SUBSCRIBE", listener->event_channel);
 	listener->wanted = true;
+}
+
+void listener_renew(struct listener *listener)
+{
+	if (!listener->closing && connection_is_up(listener->connection))
+		connection_drop(listener->connection, -EHOSTDOWN, "");
 }
 
 bool listener_is_current(struct listener *listener)

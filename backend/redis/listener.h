@@ -1,19 +1,21 @@
 /*
- * What the server tells by itself, on a connection of its own: that another mount
- * touched a lock of this one, always; and events of all mounts, while they are
- * wanted.
+ * What the server tells by itself, on a connection of its own: what concerns this
+ * mount, always; and events of all mounts, while they are wanted.
  */
 #ifndef BACKEND_REDIS_LISTENER_H
 #define BACKEND_REDIS_LISTENER_H
 
 #include "backend/redis/connection.h"
+#include "backend/redis/reply.h"
 #include "lockfs/backend.h"
 
 struct listener;
 
 struct listener_owner {
-	void (*touched)(void *ctx, const char *key); /* NULL: any may have been, as it was not listening */
-	void (*freed)(void *ctx);                    /* the last call, after listener_close() */
+	void (*told)(void *ctx, const struct message *message);
+	void (*listening)(void *ctx); /* from now on; what came before may have been missed */
+	void (*deaf)(void *ctx);      /* it is not listening any more */
+	void (*freed)(void *ctx);     /* the last call, after listener_close() */
 	void *ctx;
 };
 
@@ -26,6 +28,9 @@ void listener_start(struct listener *listener, backend_started *started, void *c
 
 /* See listen() in backend.h. */
 void listener_want(struct listener *listener, bool wanted);
+
+/* Listens on a new connection: the present one may be dead without a sign. */
+void listener_renew(struct listener *listener);
 
 /* Takes in what has arrived by now. Is it listening, so that it would have been told? */
 bool listener_is_current(struct listener *listener);

@@ -6,13 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "backend/redis/acquire.h"
 #include "backend/redis/calls.h"
+#include "backend/redis/evictions.h"
 #include "backend/redis/fresh.h"
 #include "backend/redis/listener.h"
 #include "backend/redis/reply.h"
 #include "backend/redis/scan.h"
+#include "backend/redis/tickets.h"
 #include "backend/redis/tls.h"
 #include "backend/registry.h"
 
@@ -22,13 +24,18 @@ struct redis_backend {
 	struct tls_context *tls; /* NULL: plain */
 	struct calls *calls;
 	struct listener *listener;
+	struct tickets *tickets;
+	struct evictions *evictions;
 	struct fresh_locks fresh;
+	void (*on_ended)(void *ctx, uint64_t token, bool taken);
+	void (*on_touched)(void *ctx, uint64_t token);
+	void *ctx;
 	bool scan;
 	int64_t timeout_ms;
 	backend_started *started; /* while it starts */
 	void *started_ctx;
-	char mount[33]; /* names this daemon among all */
-	unsigned int users; /* of this memory: calls and listener */
+	char mount[NONCE_SIZE]; /* names this daemon among all */
+	unsigned int users; /* of this memory: its parts */
 	char namespace_[];
 };
 
@@ -69,6 +76,21 @@ static void done_plain(struct call *call, int status, const redisReply *reply, i
 	(void)age_ms;
 	touch(call);
 	call->answer.plain(call->ctx, checked(status));
+}
+
+static void tell_ended(const struct redis_backend *redis, uint64_t token, bool taken)
+{
+	if (redis->on_ended)
+		redis->on_ended(redis->ctx, token, taken);
+}
+
+static void done_release(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	uint64_t token;
+
+	if (status == 0 && reply_token(reply, &token) == 0)
+		tell_ended(call->owner, token, false);
+	done_plain(call, status, reply, age_ms);
 }
 
 static void done_lock(struct call *call, int status, const redisReply *reply, int64_t age_ms)
@@ -167,64 +189,61 @@ static void add_claim(struct call *call, const struct lock_claim *claim)
 	call_add_text(call, claim ? claim->identity : NULL);
 }
 
-/* A name of one acquisition, by which it can be repeated and undone: not the id, which may be given. */
-static int make_nonce(char nonce[33])
+static void acquire_now(struct redis_backend *redis, struct acquisition *acquisition)
 {
-	uint64_t bits[2];
+	char nonce[NONCE_SIZE];
+	struct call *call = make_nonce(nonce) < 0 ? NULL : acquire_call(redis->calls, acquisition, nonce, "0");
 
-	if (getrandom(bits, sizeof(bits), GRND_NONBLOCK) != sizeof(bits))
-		return -EIO;
-	snprintf(nonce, 33, "%016jx%016jx", (uintmax_t)bits[0], (uintmax_t)bits[1]);
-	return 0;
+	if (!call) {
+		acquisition->done(acquisition->ctx, -ENOMEM, NULL);
+		return;
+	}
+	call->undone_if_lost = true;
+	call->owner = redis;
+	call->mark = redis->fresh.changes;
+	call->done = done_acquire;
+	call->answer.lock = acquisition->done;
+	call->ctx = acquisition->ctx;
+	call_start(call);
 }
 
 static void redis_acquire(struct backend *backend, struct acquisition *acquisition)
 {
-	const struct lock_holder *holder = &acquisition->holder;
-	struct call *call = call_new(redis_of(backend)->calls, SCRIPT_ACQUIRE, acquisition->key);
+	struct redis_backend *redis = redis_of(backend);
 
-	if (!call || make_nonce(call->nonce) < 0) {
-		free(call);
-		acquisition->done(acquisition->ctx, -ENOMEM, NULL);
-		return;
-	}
-	call->owner = redis_of(backend);
-	call->mark = redis_of(backend)->fresh.changes;
-	call->done = done_acquire;
-	call->answer.lock = acquisition->done;
-	call->ctx = acquisition->ctx;
-	add_claim(call, &holder->claim);
-	call_add_text(call, call->nonce);
-	call_add_number(call, acquisition->ttl_ms);
-	call_add_number(call, acquisition->fallback_ttl_ms);
-	call_add_text(call, holder->user);
-	call_add_text(call, holder->host);
-	call_add_text(call, holder->place);
-	call_add_text(call, holder->command);
-	call_add_number(call, holder->pid);
-	call_add_number(call, holder->uid);
-	call_add_number(call, holder->gid);
-	call_start(call);
+	acquisition->pending = NULL;
+	if (acquisition->waits)
+		tickets_acquire(redis->tickets, acquisition);
+	else
+		acquire_now(redis, acquisition);
 }
 
 static void redis_cancel(struct backend *backend, struct acquisition *acquisition)
 {
-	/* An attempt is answered within `timeout_ms` by itself. */
-	(void)backend;
-	(void)acquisition;
+	/* One that does not wait is answered within `timeout_ms` by itself. */
+	if (acquisition->pending)
+		tickets_cancel(redis_of(backend)->tickets, acquisition);
 }
 
 static void redis_release(struct backend *backend, const char *key, const struct lock_claim *claim,
                           uint64_t token, backend_done *done, void *ctx)
 {
-	struct call *call = plain_call(backend, SCRIPT_RELEASE, key, done, ctx);
+	struct redis_backend *redis = redis_of(backend);
+	struct call *call;
 
+	if (!claim) {
+		fresh_drop(&redis->fresh, key);
+		evictions_release(redis->evictions, key, token, done, ctx);
+		return;
+	}
+	call = plain_call(backend, SCRIPT_RELEASE, key, done, ctx);
 	if (!call)
 		return;
+	call->done = done_release;
 	add_claim(call, claim);
 	call_add_number(call, (int64_t)token);
-	call_add_text(call, claim ? "" : "1");
-	start_change(redis_of(backend), call);
+	call_add_text(call, "");
+	start_change(redis, call);
 }
 
 static void redis_refresh(struct backend *backend, const char *key, const struct lock_claim *claim,
@@ -237,6 +256,18 @@ static void redis_refresh(struct backend *backend, const char *key, const struct
 	add_claim(call, claim);
 	call_add_number(call, (int64_t)token);
 	call_add_number(call, ttl_ms);
+	start_change(redis_of(backend), call);
+}
+
+static void redis_bind(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
+                       backend_lock_done *done, void *ctx)
+{
+	struct call *call = lock_call(backend, SCRIPT_BIND, key, done, ctx);
+
+	if (!call)
+		return;
+	add_claim(call, claim);
+	call_add_number(call, (int64_t)token);
 	start_change(redis_of(backend), call);
 }
 
@@ -379,33 +410,118 @@ static void drop_user(void *ctx)
 	free(redis);
 }
 
-static void on_touched(void *ctx, const char *key)
+static void on_told(void *ctx, const struct message *message)
 {
 	struct redis_backend *redis = ctx;
 
-	if (key)
-		fresh_drop(&redis->fresh, key);
-	else
-		fresh_drop_all(&redis->fresh);
+	if (message->kind != MESSAGE_GRANT)
+		fresh_drop(&redis->fresh, message->key);
+	switch (message->kind) {
+	case MESSAGE_GRANT:
+		tickets_granted(redis->tickets, message->about);
+		break;
+	case MESSAGE_TOUCH:
+		if (redis->on_touched)
+			redis->on_touched(redis->ctx, message->token);
+		break;
+	case MESSAGE_ENDED:
+		tell_ended(redis, message->token, false);
+		break;
+	case MESSAGE_REVOKE:
+		tell_ended(redis, message->token, true);
+		evictions_obey(redis->calls, message->key, message->token);
+		break;
+	case MESSAGE_FREED:
+		evictions_freed(redis->evictions, message->token);
+		break;
+	}
+}
+
+/* What was told before, nobody heard. */
+static void on_listening(void *ctx)
+{
+	struct redis_backend *redis = ctx;
+
+	fresh_drop_all(&redis->fresh);
+	tickets_ask_again(redis->tickets);
+	if (redis->on_touched)
+		redis->on_touched(redis->ctx, 0);
+}
+
+static void on_deaf(void *ctx)
+{
+	struct redis_backend *redis = ctx;
+
+	fresh_drop_all(&redis->fresh);
+}
+
+static void on_reached_again(void *ctx)
+{
+	struct redis_backend *redis = ctx;
+
+	tickets_ask_again(redis->tickets);
+}
+
+static void on_lost(void *ctx)
+{
+	struct redis_backend *redis = ctx;
+
+	tickets_lost(redis->tickets);
+	/* Where this one is silent, the other may only seem to be alive. */
+	listener_renew(redis->listener);
 }
 
 static int make_parts(struct redis_backend *redis, const struct backend_config *config)
 {
 	struct backend_config own = *config;
-	struct listener_owner owner = { .touched = on_touched, .freed = drop_user, .ctx = redis };
+	struct calls_owner calls_owner = {
+		.reached = on_reached_again,
+		.lost = on_lost,
+		.freed = drop_user,
+		.ctx = redis,
+	};
+	struct listener_owner listener_owner = {
+		.told = on_told,
+		.listening = on_listening,
+		.deaf = on_deaf,
+		.freed = drop_user,
+		.ctx = redis,
+	};
 
 	own.namespace_ = redis->namespace_;
 	if (make_nonce(redis->mount) < 0)
 		return -EIO;
-	redis->calls = calls_new(&own, &redis->source, redis->tls, redis->mount, drop_user, redis);
+	redis->calls = calls_new(&own, &redis->source, redis->tls, redis->mount, &calls_owner);
 	if (!redis->calls)
 		return -ENOMEM;
 	redis->users++;
-	redis->listener = listener_new(&own, &redis->source, redis->tls, redis->mount, &owner);
+	redis->tickets = tickets_new(&own, redis->calls);
+	if (!redis->tickets)
+		return -ENOMEM;
+	redis->users++;
+	redis->evictions = evictions_new(&own, redis->calls);
+	if (!redis->evictions)
+		return -ENOMEM;
+	redis->users++;
+	redis->listener = listener_new(&own, &redis->source, redis->tls, redis->mount, &listener_owner);
 	if (!redis->listener)
 		return -ENOMEM;
 	redis->users++;
 	return 0;
+}
+
+/* Ends those that were made. Each frees itself, and this struct with the last. */
+static void close_parts(struct redis_backend *redis)
+{
+	if (redis->listener)
+		listener_close(redis->listener);
+	/* The tickets tell the calls what to take back, and what is still under way is answered by these. */
+	if (redis->tickets)
+		tickets_close(redis->tickets, drop_user, redis);
+	if (redis->calls)
+		calls_close(redis->calls);
+	if (redis->evictions)
+		evictions_close(redis->evictions, drop_user, redis);
 }
 
 static int redis_open(const struct backend_config *config, struct backend **ret, char problem[BACKEND_PROBLEM_MAX])
@@ -419,6 +535,9 @@ static int redis_open(const struct backend_config *config, struct backend **ret,
 	redis->users = 1;
 	redis->scan = config->scan;
 	redis->timeout_ms = config->timeout_ms;
+	redis->on_ended = config->on_ended;
+	redis->on_touched = config->on_touched;
+	redis->ctx = config->ctx;
 	stpcpy(redis->namespace_, config->namespace_);
 	err = redis_source_parse(config->source, config->password, &redis->source, problem);
 	if (err == 0 && redis->source.tls)
@@ -435,14 +554,13 @@ fail:
 	if (err == -ENOMEM || err == -EIO)
 		snprintf(problem, BACKEND_PROBLEM_MAX, "cannot set up the connection to Redis: %s", strerror(-err));
 	if (redis) {
-		if (redis->calls)
-			calls_close(redis->calls);
+		close_parts(redis);
 		drop_user(redis);
 	}
 	return err;
 }
 
-static void on_listening(void *ctx, int status, const char *problem)
+static void on_first_listening(void *ctx, int status, const char *problem)
 {
 	struct redis_backend *redis = ctx;
 
@@ -456,7 +574,7 @@ static void on_reached(void *ctx, int status, const char *problem)
 	if (status < 0)
 		redis->started(redis->started_ctx, status, problem);
 	else
-		listener_start(redis->listener, on_listening, redis);
+		listener_start(redis->listener, on_first_listening, redis);
 }
 
 static void redis_start(struct backend *backend, backend_started *started, void *ctx)
@@ -470,10 +588,7 @@ static void redis_start(struct backend *backend, backend_started *started, void 
 
 static void redis_close(struct backend *backend)
 {
-	struct redis_backend *redis = redis_of(backend);
-
-	listener_close(redis->listener);
-	calls_close(redis->calls);
+	close_parts(redis_of(backend));
 }
 
 static const char *const schemes[] = { "redis", "rediss", "redis+unix", NULL };
@@ -487,6 +602,7 @@ const struct backend_ops redis_backend_ops = {
 	.cancel = redis_cancel,
 	.release = redis_release,
 	.refresh = redis_refresh,
+	.bind = redis_bind,
 	.listen = redis_listen,
 	.read = redis_read,
 	.write = redis_write,

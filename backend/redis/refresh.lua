@@ -8,7 +8,7 @@ end
 
 local held = holding(path)
 if not held and dir_exists(path) then return { 'EISDIR' } end
-if not held or (token ~= '0' and token ~= held.token) then return refuse('ENOENT') end
+if not held or held.revoked or (token ~= '0' and token ~= held.token) then return refuse('ENOENT') end
 if not proves(id, identity, held) then return refuse('EPERM', held) end
 local left = call('PTTL', KEYS[1])
 if left < 0 then return refuse('ENOTSUP', held) end
@@ -16,13 +16,12 @@ if ttl < 0 then return refuse('EINVAL', held) end
 -- The lease of another client's lock is not known; what is left of it is.
 if ttl == 0 then ttl = tonumber(held.ttl or left) end
 
-local expires = now_ms + ttl
-call('PEXPIREAT', KEYS[1], integer(expires))
-if not held.foreign then
+if held.foreign then
+  call('PEXPIREAT', KEYS[1], integer(now_ms + ttl))
+else
   call('HSET', details_key(path), 'ttl', integer(ttl), 'refreshed', integer(now_ms))
-  call('PEXPIREAT', details_key(path), integer(expires))
-  index_add(path, expires)
+  set_end(path, now_ms + ttl)
 end
-tell_holder(held)
+tell_holder('TOUCH', path, held)
 publish('REFRESHED', path, held.token, integer(ttl))
 return describe('OK', path, holding(path))

@@ -29,6 +29,8 @@ static const struct {
 	{ "EINVAL", -EINVAL },
 	{ "ESTALE", -ESTALE },
 	{ "EFBIG", -EFBIG },
+	{ "EAGAIN", -EAGAIN },
+	{ "QUEUED", -EINPROGRESS },
 };
 
 static const redisReply *element(const redisReply *reply, size_t index, int type)
@@ -123,15 +125,17 @@ static bool age_lease(struct lock *lock, int64_t pttl_ms, int64_t now_ms, int64_
 
 int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct lock *ret)
 {
-	enum { WORD, ID, PTTL, NOW, TOKEN, DETAILS };
+	enum { WORD, ID, PTTL, NOW, TOKEN, DETAILS, WAITERS };
 	const char *id = text_at(reply, ID);
 	const redisReply *pttl = element(reply, PTTL, REDIS_REPLY_INTEGER);
 	const redisReply *now = element(reply, NOW, REDIS_REPLY_INTEGER);
 	int64_t token = number_of(text_at(reply, TOKEN), 0);
 	const redisReply *details = element(reply, DETAILS, REDIS_REPLY_ARRAY);
+	const redisReply *waiters = element(reply, WAITERS, REDIS_REPLY_INTEGER);
 	const redisReply *content;
 
-	if (!id || !pttl || !now || now->integer < 0 || now->integer > NOW_MAX_MS || token <= 0 || !details)
+	if (!id || !pttl || !now || now->integer < 0 || now->integer > NOW_MAX_MS || token <= 0 || !details ||
+		!waiters || waiters->integer < 0)
 		return -EPROTO;
 	content = detail(details, "content");
 	*ret = (struct lock){
@@ -141,6 +145,7 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
 		.acquired_ms = detail_number(details, "acquired", 0),
 		.refreshed_ms = detail_number(details, "refreshed", 0),
 		.token = (uint64_t)token,
+		.waiters = (uint64_t)waiters->integer,
 		.content = content ? content->str : NULL,
 		.content_size = content ? content->len : 0,
 	};
@@ -172,6 +177,56 @@ int reply_entry(const redisReply *reply, const char *key, int64_t age_ms, struct
 		.changed_ms = number_of(text_at(reply, CHANGED), 0),
 		.default_ttl_ms = number_of(text_at(reply, TTL), LEASE_UNSET),
 	};
+	return 0;
+}
+
+int reply_token(const redisReply *reply, uint64_t *ret)
+{
+	int64_t token = number_of(text_at(reply, 1), 0);
+
+	if (token <= 0)
+		return -EPROTO;
+	*ret = (uint64_t)token;
+	return 0;
+}
+
+int reply_queued(const redisReply *reply, char order[REPLY_ORDER_MAX], struct queue_look *ret)
+{
+	enum { WORD, ORDER, LEFT, RANK, FOREIGN };
+	const char *at = text_at(reply, ORDER);
+	const redisReply *left = element(reply, LEFT, REDIS_REPLY_INTEGER);
+	const redisReply *rank = element(reply, RANK, REDIS_REPLY_INTEGER);
+	const redisReply *foreign = element(reply, FOREIGN, REDIS_REPLY_INTEGER);
+
+	if (!at || strlen(at) >= REPLY_ORDER_MAX || !left || !rank || !foreign)
+		return -EPROTO;
+	stpcpy(order, at);
+	*ret = (struct queue_look){ .left_ms = left->integer, .rank = rank->integer, .foreign = foreign->integer };
+	return 0;
+}
+
+int reply_looks(const redisReply *reply, bool *ret_was_alive, struct queue_look *looks, size_t count)
+{
+	enum { WORD, WAS_ALIVE, LOOKS, FIELDS = 3 };
+	const redisReply *was_alive = element(reply, WAS_ALIVE, REDIS_REPLY_INTEGER);
+	const redisReply *all = element(reply, LOOKS, REDIS_REPLY_ARRAY);
+
+	if (!was_alive || !all || all->elements != count * FIELDS)
+		return -EPROTO;
+	for (size_t i = 0; i < count; i++) {
+		const redisReply *left = element(all, i * FIELDS, REDIS_REPLY_INTEGER);
+		const redisReply *rank = element(all, i * FIELDS + 1, REDIS_REPLY_INTEGER);
+		const redisReply *foreign = element(all, i * FIELDS + 2, REDIS_REPLY_INTEGER);
+
+		if (!left || !rank || !foreign)
+			return -EPROTO;
+		looks[i] = (struct queue_look){
+			.left_ms = left->integer,
+			.rank = rank->integer,
+			.foreign = foreign->integer,
+		};
+	}
+	*ret_was_alive = was_alive->integer;
 	return 0;
 }
 
@@ -243,6 +298,36 @@ static const struct {
 	{ "REFRESHED", EVENT_REFRESHED },
 	{ "FAILED_REFRESH", EVENT_FAILED_REFRESH },
 };
+
+static const struct {
+	const char *word;
+	enum message_kind kind;
+} message_words[] = {
+	{ "GRANT", MESSAGE_GRANT },
+	{ "TOUCH", MESSAGE_TOUCH },
+	{ "ENDED", MESSAGE_ENDED },
+	{ "REVOKE", MESSAGE_REVOKE },
+	{ "FREED", MESSAGE_FREED },
+};
+
+int reply_message(const char *text, struct message *ret)
+{
+	size_t length = strcspn(text, " ");
+	const char *about = text + length;
+	const char *key = *about ? strchr(about + 1, ' ') : NULL;
+
+	if (!key || (size_t)(key - about - 1) >= sizeof(ret->about))
+		return -EPROTO;
+	for (size_t i = 0; i < sizeof(message_words) / sizeof(message_words[0]); i++) {
+		if (strlen(message_words[i].word) != length || strncmp(text, message_words[i].word, length) != 0)
+			continue;
+		*ret = (struct message){ .kind = message_words[i].kind, .key = key + 1 };
+		memcpy(ret->about, about + 1, (size_t)(key - about - 1));
+		ret->token = (uint64_t)number_of(ret->about, 0);
+		return 0;
+	}
+	return -EPROTO;
+}
 
 int reply_event(const char *text, struct lock_event *ret)
 {

@@ -34,6 +34,41 @@ int reply_list(const redisReply *reply, struct list_item **ret, size_t *ret_coun
  */
 int reply_scan(const redisReply *reply, char *cursor, size_t size, struct list_item **ret, size_t *ret_count);
 
+/* Reads the token of what was released. Returns 0 or -EPROTO. */
+int reply_token(const redisReply *reply, uint64_t *ret);
+
+/* How it stands with a key that a ticket waits for. */
+struct queue_look {
+	int64_t left_ms; /* of the lease: -1: it never ends, -2: nobody holds the key */
+	int64_t rank;    /* how many tickets are before this one; -1: the server does not know it */
+	bool foreign;    /* held by a client that takes locks past lockfs */
+};
+
+/* Bytes of the order of a ticket, its NUL included. */
+#define REPLY_ORDER_MAX 24
+
+/* Reads that a ticket is queued. Returns 0 or -EPROTO. */
+int reply_queued(const redisReply *reply, char order[REPLY_ORDER_MAX], struct queue_look *ret);
+
+/*
+ * Reads what look.lua found of `count` keys, and whether the server had taken
+ * this mount for alive. Returns 0 or -EPROTO, with `looks` undefined.
+ */
+int reply_looks(const redisReply *reply, bool *ret_was_alive, struct queue_look *looks, size_t count);
+
+/* What is published to the daemon of one mount; see common.lua. */
+enum message_kind { MESSAGE_GRANT, MESSAGE_TOUCH, MESSAGE_ENDED, MESSAGE_REVOKE, MESSAGE_FREED };
+
+struct message {
+	enum message_kind kind;
+	char about[40];  /* the nonce of a ticket, or the token of a holding: */
+	uint64_t token;
+	const char *key; /* within the text */
+};
+
+/* Returns 0 or -EPROTO. */
+int reply_message(const char *text, struct message *ret);
+
 /* Reads an event as common.lua publishes it; its key is within `text`. Returns 0 or -EPROTO. */
 int reply_event(const char *text, struct lock_event *ret);
 

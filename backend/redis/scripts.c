@@ -23,6 +23,12 @@ static const char *const scripts[] = {
 	[SCRIPT_REFRESH] =
 #include "backend/redis/refresh.lua.h"
 	,
+	[SCRIPT_BIND] =
+#include "backend/redis/bind.lua.h"
+	,
+	[SCRIPT_LOOK] =
+#include "backend/redis/look.lua.h"
+	,
 	[SCRIPT_READ] =
 #include "backend/redis/read.lua.h"
 	,

@@ -10,6 +10,6 @@ if not held.foreign then
   local content = held.content or ''
   if size > #content then content = content .. string.rep('\0', size - #content) end
   call('HSET', details_key(path), 'content', string.sub(content, 1, size))
-  tell_holder(held)
+  tell_holder('TOUCH', path, held)
 end
 return describe('OK', path, holding(path))

@@ -1,6 +1,8 @@
--- ARGV: 4 nonce. Takes back an acquisition whose answer was lost.
+-- ARGV: 4 nonce. Takes back an acquisition whose answer was lost, or that waits.
 local held = holding(path)
-if not held or held.nonce ~= ARGV[4] then return { 'ENOENT' } end
-free(path, held)
-publish('RELEASED', path, held.token, held.ttl)
-return { 'OK' }
+if held and held.nonce == ARGV[4] then
+  publish('RELEASED', path, held.token, held.ttl)
+  free(path, held)
+  return { 'OK' }
+end
+return { leave(path, ARGV[4]) and 'OK' or 'ENOENT' }

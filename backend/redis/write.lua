@@ -10,5 +10,5 @@ if offset + #data > largest then return { 'EFBIG' } end
 if offset > #content then content = content .. string.rep('\0', offset - #content) end
 content = string.sub(content, 1, offset) .. data .. string.sub(content, offset + #data + 1)
 call('HSET', details_key(path), 'content', content)
-tell_holder(held)
+tell_holder('TOUCH', path, held)
 return { 'OK' }

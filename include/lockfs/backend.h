@@ -62,6 +62,17 @@ struct backend_config {
 	/* Events may have been missed: what they were listened for is to be read again. */
 	void (*on_gap)(void *ctx);
 
+	/*
+	 * Told, whether listening or not, of the holdings of this mount, those that
+	 * it acquired or bound. `on_ended`: it has ended, other than by its lease.
+	 * `taken`: by force; of one that is bound this is told before anybody else
+	 * can have it, which may be as soon as this returns. `on_touched`: another
+	 * mount changed something about it; 0: that may be so of any. Both may be
+	 * called within any call, as on_event, but on_touched may call read().
+	 */
+	void (*on_ended)(void *ctx, uint64_t token, bool taken);
+	void (*on_touched)(void *ctx, uint64_t token);
+
 	/* One line that people should know, such as a backend that is lost or back. */
 	void (*on_notice)(void *ctx, const char *line);
 	void *ctx;
@@ -125,6 +136,10 @@ struct acquisition {
 	struct lock_holder holder; /* claim.id: the id of the new lock, never NULL */
 	int64_t ttl_ms;            /* LEASE_UNSET: the default of the directory, */
 	int64_t fallback_ttl_ms;   /* or, where none is set, this one */
+	bool waits;                /* while another holds it: first come, first served over all mounts */
+	bool anew;                 /* a lock that this claim holds already is as another's */
+	bool bound;                /* as after bind() */
+	int64_t look_ms;           /* with `waits`: look at least so often for an end that nobody tells of; 0: no wish */
 	backend_lock_done *done;
 	void *ctx;
 	void *pending;             /* the backend's own, while unanswered */
@@ -152,9 +167,13 @@ struct backend_ops {
 	/*
 	 * Acquires: 0 and the new lock. -EEXIST and the lock: this claim holds
 	 * it already, its lease and token stay. -EBUSY and the lock: another
-	 * holds it. -ENOENT: its directory is not there. -ENOTDIR: a lock
-	 * stands where its directory should. -EISDIR: the key is a directory.
-	 * -ECANCELED: cancel() came first, and nothing was acquired.
+	 * holds it (never with `waits`). -ENOENT: its directory is not there.
+	 * -ENOTDIR: a lock stands where its directory should. -EISDIR: the key is
+	 * a directory. -ECANCELED: cancel() came first, and nothing was acquired.
+	 *
+	 * Who waits is handed the lock by the step that ends the holding before,
+	 * and its lease counts from then. A wait outlives a loss of the backend
+	 * that is shorter than `timeout_ms`; after that, -EHOSTDOWN.
 	 */
 	void (*acquire)(struct backend *backend, struct acquisition *acquisition);
 
@@ -181,6 +200,14 @@ struct backend_ops {
 	 */
 	void (*refresh)(struct backend *backend, const char *key, const struct lock_claim *claim,
 	                uint64_t token, int64_t ttl_ms, backend_lock_done *done, void *ctx);
+
+	/*
+	 * Binds a holding to an open file of this mount, and starts its lease anew,
+	 * if it has one: 0 and the lock. -ENOENT: that holding has ended. -EPERM:
+	 * another's.
+	 */
+	void (*bind)(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
+	             backend_lock_done *done, void *ctx);
 
 	/*
 	 * From now on events of all mounts are told (true), or none need be
@@ -273,6 +300,12 @@ static inline void backend_refresh(struct backend *b, const char *key, const str
                                    uint64_t token, int64_t ttl_ms, backend_lock_done *done, void *ctx)
 {
 	b->ops->refresh(b, key, claim, token, ttl_ms, done, ctx);
+}
+
+static inline void backend_bind(struct backend *b, const char *key, const struct lock_claim *claim,
+                                uint64_t token, backend_lock_done *done, void *ctx)
+{
+	b->ops->bind(b, key, claim, token, done, ctx);
 }
 
 static inline void backend_listen(struct backend *b, bool wanted)

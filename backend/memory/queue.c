@@ -1,0 +1,68 @@
+#include "backend/memory/queue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+static struct mem_queue *queue_of(struct mem_queue **all, struct mem_lock *lock)
+{
+	struct mem_queue *queue = lock->queue;
+
+	if (queue)
+		return queue;
+	queue = calloc(1, sizeof(*queue));
+	if (!queue)
+		return NULL;
+	queue_attach(queue, lock);
+	DL_APPEND(*all, queue);
+	return queue;
+}
+
+static void free_unless_wanted(struct mem_queue **all, struct mem_queue *queue)
+{
+	if (queue->waiters)
+		return;
+	DL_DELETE(*all, queue);
+	queue_attach(queue, NULL);
+	free(queue);
+}
+
+int queue_join(struct mem_queue **all, struct mem_lock *lock, struct acquisition *acquisition)
+{
+	struct mem_queue *queue = queue_of(all, lock);
+	struct mem_waiter *waiter;
+
+	if (!queue)
+		return -ENOMEM;
+	waiter = calloc(1, sizeof(*waiter));
+	if (!waiter) {
+		free_unless_wanted(all, queue);
+		return -ENOMEM;
+	}
+	waiter->acquisition = acquisition;
+	waiter->queue = queue;
+	acquisition->pending = waiter;
+	DL_APPEND(queue->waiters, waiter);
+	queue->count++;
+	return 0;
+}
+
+void queue_leave(struct mem_queue **all, struct mem_waiter *waiter)
+{
+	struct mem_queue *queue = waiter->queue;
+
+	DL_DELETE(queue->waiters, waiter);
+	queue->count--;
+	waiter->acquisition->pending = NULL;
+	free(waiter);
+	free_unless_wanted(all, queue);
+}
+
+void queue_attach(struct mem_queue *queue, struct mem_lock *lock)
+{
+	if (queue->lock)
+		queue->lock->queue = NULL;
+	queue->lock = lock;
+	if (lock)
+		lock->queue = queue;
+}

@@ -1,0 +1,21 @@
+/* An acquisition as a call of acquire.lua. */
+#ifndef BACKEND_REDIS_ACQUIRE_H
+#define BACKEND_REDIS_ACQUIRE_H
+
+#include "backend/redis/calls.h"
+
+/*
+ * A name of one acquisition, by which it can be repeated and undone: not the id,
+ * which may be given. Returns 0 or -EIO.
+ */
+int make_nonce(char nonce[NONCE_SIZE]);
+
+/*
+ * The call, without `done`, for the caller to start. `order` (of the ticket,
+ * "0" for a first time) stays the caller's until it is done. NULL where there is
+ * no memory.
+ */
+struct call *acquire_call(struct calls *calls, const struct acquisition *acquisition, const char *nonce,
+                          const char *order);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * Forced releases. A lock that is bound to an open file is free only once its
+ * holder was stopped, so the server asks the holder's mount first, and tells when
+ * that is done; where no word comes in time, the release is asked for again, for good.
+ */
+#ifndef BACKEND_REDIS_EVICTIONS_H
+#define BACKEND_REDIS_EVICTIONS_H
+
+#include "backend/redis/calls.h"
+
+struct evictions;
+
+/* `calls` must outlive it. NULL where there is no memory. */
+struct evictions *evictions_new(const struct backend_config *config, struct calls *calls);
+
+/* release() of backend.h with no claim. */
+void evictions_release(struct evictions *evictions, const char *key, uint64_t token, backend_done *done, void *ctx);
+
+/* The server says that this holding has ended. */
+void evictions_freed(struct evictions *evictions, uint64_t token);
+
+/* Answers what waits with -ESHUTDOWN. `freed` is called from the loop when the memory is gone. */
+void evictions_close(struct evictions *evictions, void (*freed)(void *ctx), void *ctx);
+
+/* Releases for good a holding of this mount whose holder has been stopped. */
+void evictions_obey(struct calls *calls, const char *key, uint64_t token);
+
+#endif

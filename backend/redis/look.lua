@@ -1,0 +1,25 @@
+-- ARGV: 4 keys that this mount waits for, each with the nonce of its first ticket there,
+-- all with a NUL behind. Says that the mount lives, and passes on what nobody has
+-- passed on: a key whose lease is over, or that was handed over and never confirmed.
+-- Answers: 'OK', whether the mount was taken for alive, and for each key what is left
+-- of its lease, where the ticket stands (-1: nowhere), and 1 where the lock was taken past lockfs.
+local was_alive = call('EXISTS', mount_key(mount))
+say_alive()
+
+for _, key in ipairs(call('ZRANGEBYSCORE', ns .. '#g', '-inf', '(' .. integer(now_ms), 'LIMIT', 0, 100)) do
+  call('ZREM', ns .. '#g', key)
+  if call('EXISTS', lock_key(key)) == 0 then pass_on(key) end
+end
+
+local answers = {}
+for key, nonce in string.gmatch(ARGV[4], '([^%z]+)%z([^%z]+)%z') do
+  local held = holding(key)
+  if not held then
+    pass_on(key)
+    held = holding(key)
+  end
+  answers[#answers + 1] = call('PTTL', lock_key(key))
+  answers[#answers + 1] = call('ZRANK', tickets_key(key), nonce) or -1
+  answers[#answers + 1] = held and held.foreign and 1 or 0
+end
+return { 'OK', was_alive, answers }

@@ -1,0 +1,591 @@
+#include "backend/redis/tickets.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "backend/clock.h"
+#include "backend/deadlines.h"
+#include "backend/redis/acquire.h"
+#include "backend/redis/reply.h"
+#include "backend/table.h"
+
+/* The server takes a mount for dead after three beats that it did not hear (ALIVE in common.lua). */
+#define BEAT_MS 400
+
+/* The server counts in whole milliseconds. */
+#define SERVER_TICK_MS 1
+
+/* Clients that lock past lockfs tell nobody when they release. */
+#define FOREIGN_LOOK_MS 1000
+
+/* The mount of the first ticket looks first at the end of a lease, the others in case it is dead. */
+#define STAGGER_MS 10
+#define STAGGER_MAX 20
+
+/* Keys that one look is about, at the most. */
+#define LOOK_MAX 100
+
+enum ticket_state {
+	ASKING, /* a call is under way */
+	QUEUED,
+	LOST,   /* the server could not be asked; it is as soon as it can */
+};
+
+struct ticket {
+	struct tickets *tickets;
+	struct acquisition *acquisition; /* NULL: answered, and the call under way frees it */
+	enum ticket_state state;
+	bool granted;        /* while ASKING: so it was told, maybe of what the answer does not know yet */
+	int64_t give_up_ns;  /* when nothing good is heard until then; 0: all is well */
+	struct queue *queue; /* NULL before it was queued for the first time */
+	struct ticket *prev, *next; /* of the same queue */
+	struct ticket *lost_prev, *lost_next; /* all that are LOST */
+	UT_hash_handle hh;
+	char nonce[NONCE_SIZE];
+	char order[REPLY_ORDER_MAX];
+};
+
+/* The tickets of this mount for one key. */
+struct queue {
+	struct ticket *tickets;
+	struct queue_look seen;
+	struct heap_item look; /* when the server is to be asked */
+	bool looks;            /* it is in the heap */
+	UT_hash_handle hh;
+	char key[];
+};
+
+struct tickets {
+	struct backend_config config;
+	struct calls *calls;
+	struct ticket *by_nonce;
+	struct ticket *lost;
+	size_t lost_count;
+	struct queue *queues;
+	struct deadlines looks;
+	uv_timer_t beat;
+	bool beats;
+	unsigned int users; /* of this memory: the timer and the looks, and each call under way */
+	bool closing;
+	void (*freed)(void *ctx);
+	void *ctx;
+};
+
+/* A look under way: at keys, each with the nonce of its first ticket, as look.lua wants them. */
+struct look {
+	struct tickets *tickets;
+	size_t count;
+	size_t size;
+	char keys[LOOK_MAX * (LOCK_KEY_MAX + 1 + NONCE_SIZE)];
+};
+
+static void drop_user(struct tickets *tickets)
+{
+	if (--tickets->users > 0)
+		return;
+	tickets->freed(tickets->ctx);
+	free(tickets);
+}
+
+/* Queues */
+
+static struct queue *find_queue(const struct tickets *tickets, const char *key)
+{
+	struct queue *queue;
+
+	HASH_FIND_STR(tickets->queues, key, queue);
+	return queue;
+}
+
+static struct queue *find_or_make_queue(struct tickets *tickets, const char *key)
+{
+	struct queue *queue = find_queue(tickets, key);
+
+	if (queue)
+		return queue;
+	queue = calloc(1, sizeof(*queue) + strlen(key) + 1);
+	if (!queue)
+		return NULL;
+	stpcpy(queue->key, key);
+	HASH_ADD_STR(tickets->queues, key, queue);
+	if (!queue->hh.tbl) {
+		free(queue);
+		return NULL;
+	}
+	return queue;
+}
+
+static void stop_looking(struct tickets *tickets, struct queue *queue)
+{
+	if (queue->looks)
+		heap_remove(&tickets->looks.heap, &queue->look);
+	queue->looks = false;
+}
+
+static void look_in(struct tickets *tickets, struct queue *queue, int64_t ms)
+{
+	int64_t due_ns = boot_ns() + ms * NS_PER_MS;
+
+	/* Without memory for it, the beat still finds what was handed over. */
+	stop_looking(tickets, queue);
+	queue->looks = heap_insert(&tickets->looks.heap, &queue->look, due_ns) == 0;
+	deadlines_arm(&tickets->looks);
+}
+
+static int64_t stagger(int64_t rank)
+{
+	return (rank < STAGGER_MAX ? rank : STAGGER_MAX) * STAGGER_MS;
+}
+
+/* In how many ms the server is to be asked about a key; -1: not by itself. */
+static int64_t next_look(const struct queue *queue)
+{
+	const struct queue_look *seen = &queue->seen;
+	int64_t ms = -1;
+	const struct ticket *ticket;
+
+	if (seen->left_ms != LEASE_NEVER)
+		ms = (seen->left_ms > 0 ? seen->left_ms : 0) + SERVER_TICK_MS + stagger(seen->rank);
+	if (seen->foreign && (ms < 0 || ms > FOREIGN_LOOK_MS))
+		ms = FOREIGN_LOOK_MS;
+	DL_FOREACH(queue->tickets, ticket) {
+		int64_t wish_ms = ticket->acquisition->look_ms;
+
+		if (wish_ms > 0 && (ms < 0 || ms > wish_ms))
+			ms = wish_ms;
+	}
+	return ms;
+}
+
+/* How it stands with a key was just learnt. */
+static void plan_look(struct tickets *tickets, struct queue *queue, const struct queue_look *seen)
+{
+	int64_t ms;
+
+	queue->seen = *seen;
+	ms = next_look(queue);
+	if (ms < 0)
+		stop_looking(tickets, queue);
+	else
+		look_in(tickets, queue, ms);
+}
+
+static void leave_queue(struct ticket *ticket)
+{
+	struct tickets *tickets = ticket->tickets;
+	struct queue *queue = ticket->queue;
+
+	if (!queue)
+		return;
+	ticket->queue = NULL;
+	DL_DELETE(queue->tickets, ticket);
+	if (queue->tickets)
+		return;
+	stop_looking(tickets, queue);
+	HASH_DELETE(hh, tickets->queues, queue);
+	free(queue);
+}
+
+/* Tickets */
+
+static void ask(struct ticket *ticket);
+
+static void start_beating(struct tickets *tickets);
+
+static struct ticket *make_ticket(struct tickets *tickets, struct acquisition *acquisition)
+{
+	struct ticket *ticket = calloc(1, sizeof(*ticket));
+
+	if (!ticket || make_nonce(ticket->nonce) < 0)
+		goto fail;
+	ticket->tickets = tickets;
+	ticket->acquisition = acquisition;
+	stpcpy(ticket->order, "0");
+	HASH_ADD_STR(tickets->by_nonce, nonce, ticket);
+	if (!ticket->hh.tbl)
+		goto fail;
+	acquisition->pending = ticket;
+	return ticket;
+fail:
+	free(ticket);
+	return NULL;
+}
+
+static void change_state(struct ticket *ticket, enum ticket_state state)
+{
+	struct tickets *tickets = ticket->tickets;
+
+	if (ticket->state == LOST) {
+		DL_DELETE2(tickets->lost, ticket, lost_prev, lost_next);
+		tickets->lost_count--;
+	}
+	ticket->state = state;
+	if (state == LOST) {
+		DL_APPEND2(tickets->lost, ticket, lost_prev, lost_next);
+		tickets->lost_count++;
+	}
+}
+
+static void free_ticket(struct ticket *ticket)
+{
+	change_state(ticket, QUEUED);
+	leave_queue(ticket);
+	HASH_DELETE(hh, ticket->tickets->by_nonce, ticket);
+	free(ticket);
+}
+
+/* Ends what the caller knows of; the ticket may have a call under way still. */
+static void answer(struct ticket *ticket, int status, const struct lock *lock)
+{
+	struct acquisition *acquisition = ticket->acquisition;
+
+	leave_queue(ticket);
+	ticket->acquisition = NULL;
+	acquisition->pending = NULL;
+	if (ticket->state != ASKING)
+		free_ticket(ticket);
+	acquisition->done(acquisition->ctx, status, lock);
+}
+
+/* Ends it without the lock, and whatever the server has of it. */
+static void take_back(struct ticket *ticket, int status)
+{
+	/* A call under way may still take the lock, or join: that is undone when it is over. */
+	if (ticket->state != ASKING)
+		calls_undo(ticket->tickets->calls, ticket->acquisition->key, ticket->nonce);
+	answer(ticket, status, NULL);
+}
+
+static void lose(struct ticket *ticket, int status)
+{
+	change_state(ticket, LOST);
+	start_beating(ticket->tickets);
+	if (ticket->give_up_ns <= boot_ns())
+		take_back(ticket, status);
+}
+
+static void queue_up(struct ticket *ticket, const redisReply *reply)
+{
+	struct tickets *tickets = ticket->tickets;
+	struct queue *queue = find_or_make_queue(tickets, ticket->acquisition->key);
+	struct queue_look seen;
+	int err = queue ? reply_queued(reply, ticket->order, &seen) : -ENOMEM;
+
+	ticket->give_up_ns = 0;
+	if (err < 0) {
+		if (queue && !queue->tickets) {
+			HASH_DELETE(hh, tickets->queues, queue);
+			free(queue);
+		}
+		take_back(ticket, err == -EPROTO ? -EIO : err);
+		return;
+	}
+	if (!ticket->queue) {
+		ticket->queue = queue;
+		DL_APPEND(queue->tickets, ticket);
+	}
+	/* The look goes by the first of a mount's tickets. */
+	if (queue->tickets == ticket || !queue->looks)
+		plan_look(tickets, queue, &seen);
+	start_beating(tickets);
+	if (ticket->granted)
+		ask(ticket);
+}
+
+static void on_asked(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	struct ticket *ticket = call->ctx;
+	struct tickets *tickets = ticket->tickets;
+	struct lock lock;
+
+	change_state(ticket, QUEUED);
+	if (!ticket->acquisition) {
+		/* It was cancelled meanwhile. What was never sent is undone too: it costs nothing. */
+		if (status == 0 || status == -EINPROGRESS || status == -ETIMEDOUT ||
+			status == -ESHUTDOWN)
+			calls_undo(tickets->calls, call->key, ticket->nonce);
+		free_ticket(ticket);
+	} else if (status == -EINPROGRESS) {
+		queue_up(ticket, reply);
+	} else if (status == -EHOSTDOWN || status == -ETIMEDOUT) {
+		lose(ticket, status);
+	} else if (status == 0 || status == -EEXIST) {
+		int err = reply_lock(reply, call->key, age_ms, &lock);
+
+		/* An answer that comes after the end of its own lease is no acquisition. */
+		if (err < 0)
+			take_back(ticket, err == -EPROTO ? -EIO : -ETIMEDOUT);
+		else
+			answer(ticket, status, &lock);
+	} else {
+		answer(ticket, status == -EPROTO ? -EIO : status, NULL);
+	}
+	drop_user(tickets);
+}
+
+/* Joins, confirms what was handed over, or joins again in the old order: the server knows which. */
+static void ask(struct ticket *ticket)
+{
+	struct tickets *tickets = ticket->tickets;
+	struct call *call = acquire_call(tickets->calls, ticket->acquisition, ticket->nonce, ticket->order);
+
+	if (!call) {
+		take_back(ticket, -ENOMEM);
+		return;
+	}
+	ticket->granted = false;
+	change_state(ticket, ASKING);
+	if (ticket->give_up_ns == 0)
+		ticket->give_up_ns = boot_ns() + tickets->config.timeout_ms * NS_PER_MS;
+	tickets->users++;
+	call->done = on_asked;
+	call->ctx = ticket;
+	call_start(call);
+}
+
+void tickets_acquire(struct tickets *tickets, struct acquisition *acquisition)
+{
+	struct ticket *ticket = make_ticket(tickets, acquisition);
+
+	if (ticket)
+		ask(ticket);
+	else
+		acquisition->done(acquisition->ctx, -ENOMEM, NULL);
+}
+
+void tickets_cancel(struct tickets *tickets, struct acquisition *acquisition)
+{
+	(void)tickets;
+	take_back(acquisition->pending, -ECANCELED);
+}
+
+void tickets_granted(struct tickets *tickets, const char *nonce)
+{
+	struct ticket *ticket;
+
+	HASH_FIND_STR(tickets->by_nonce, nonce, ticket);
+	if (!ticket || !ticket->acquisition)
+		return;
+	if (ticket->state == QUEUED)
+		ask(ticket);
+	else
+		ticket->granted = true;
+}
+
+void tickets_lost(struct tickets *tickets)
+{
+	int64_t give_up_ns = boot_ns() + tickets->config.timeout_ms * NS_PER_MS;
+	struct ticket *ticket, *next;
+
+	HASH_ITER(hh, tickets->by_nonce, ticket, next) {
+		if (ticket->state != QUEUED)
+			continue;
+		change_state(ticket, LOST);
+		ticket->give_up_ns = give_up_ns;
+	}
+}
+
+void tickets_ask_again(struct tickets *tickets)
+{
+	tickets_lost(tickets);
+	/* Who cannot be asked for is lost again at once, behind the others. */
+	for (size_t count = tickets->lost_count; count > 0 && tickets->lost; count--)
+		ask(tickets->lost);
+}
+
+/* Looking */
+
+static void add_to_look(struct look *look, const struct queue *queue)
+{
+	if (look->count == LOOK_MAX)
+		return;
+	look->count++;
+	look->size += (size_t)(stpcpy(look->keys + look->size, queue->key) - (look->keys + look->size)) + 1;
+	look->size +=
+		(size_t)(stpcpy(look->keys + look->size, queue->tickets->nonce) - (look->keys + look->size)) + 1;
+}
+
+/* Takes in what a look found of one key. */
+static void learn(struct tickets *tickets, const char *key, const struct queue_look *seen)
+{
+	struct queue *queue = find_queue(tickets, key);
+
+	if (!queue)
+		return;
+	plan_look(tickets, queue, seen);
+	/* Handed over, or dropped: asking tells which, and mends it. */
+	if (seen->rank < 0 && queue->tickets->state == QUEUED)
+		ask(queue->tickets);
+}
+
+static void on_looked(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	struct look *look = call->ctx;
+	struct tickets *tickets = look->tickets;
+	struct queue_look seen[LOOK_MAX];
+	const char *at = look->keys;
+	bool was_alive = true;
+
+	(void)age_ms;
+	if (status == 0)
+		status = reply_looks(reply, &was_alive, seen, look->count);
+	for (size_t i = 0; !tickets->closing && i < look->count; i++) {
+		struct queue *queue = find_queue(tickets, at);
+
+		if (status == 0)
+			learn(tickets, at, &seen[i]);
+		else if (queue)
+			look_in(tickets, queue, BEAT_MS);
+		at += strlen(at) + 1; /* behind the key, */
+		at += strlen(at) + 1; /* and the nonce */
+	}
+	/* It had dropped some, maybe all. */
+	if (!was_alive && !tickets->closing)
+		tickets_ask_again(tickets);
+	free(look);
+	drop_user(tickets);
+}
+
+static void start_look(struct look *look)
+{
+	struct tickets *tickets = look->tickets;
+	struct call *call = call_new(tickets->calls, SCRIPT_LOOK, "");
+
+	tickets->users++;
+	if (!call) {
+		free(look);
+		drop_user(tickets);
+		return;
+	}
+	call_add_bytes(call, look->keys, look->size);
+	call->done = on_looked;
+	call->ctx = look;
+	call_start(call);
+}
+
+static struct look *make_look(struct tickets *tickets)
+{
+	struct look *look = malloc(sizeof(*look));
+
+	if (look) {
+		look->tickets = tickets;
+		look->count = 0;
+		look->size = 0;
+	}
+	return look;
+}
+
+static struct queue *queue_of_look(struct heap_item *item)
+{
+	return (struct queue *)((char *)item - offsetof(struct queue, look));
+}
+
+static void on_due(struct deadlines *looks)
+{
+	struct tickets *tickets = (struct tickets *)((char *)looks - offsetof(struct tickets, looks));
+	struct look *look = make_look(tickets);
+	int64_t now_ns = boot_ns();
+	struct heap_item *first;
+
+	while ((first = heap_first(&looks->heap)) && first->due <= now_ns) {
+		struct queue *queue = queue_of_look(first);
+
+		stop_looking(tickets, queue);
+		if (look && look->count < LOOK_MAX)
+			add_to_look(look, queue);
+		else
+			look_in(tickets, queue, BEAT_MS);
+	}
+	deadlines_arm(looks);
+	if (look && look->count > 0)
+		start_look(look);
+	else
+		free(look);
+}
+
+static void give_up_late(struct tickets *tickets)
+{
+	int64_t now_ns = boot_ns();
+
+	/* Answering one may end others, so each is taken from the front. */
+	for (size_t count = tickets->lost_count; count > 0 && tickets->lost; count--) {
+		struct ticket *ticket = tickets->lost;
+
+		if (ticket->give_up_ns <= now_ns)
+			take_back(ticket, -EHOSTDOWN);
+		else
+			change_state(ticket, LOST);
+	}
+}
+
+/* The word that this mount lives also asks about leases that end soon, which so may have been renewed. */
+static void on_beat(uv_timer_t *timer)
+{
+	struct tickets *tickets = timer->data;
+	struct heap_item *soon[LOOK_MAX];
+	struct look *look;
+	size_t count;
+
+	give_up_late(tickets);
+	if (!tickets->by_nonce) {
+		uv_timer_stop(timer);
+		tickets->beats = false;
+		return;
+	}
+	look = tickets->queues ? make_look(tickets) : NULL;
+	if (!look)
+		return;
+	count = heap_due_before(&tickets->looks.heap, boot_ns() + 2 * BEAT_MS * NS_PER_MS, soon, LOOK_MAX);
+	for (size_t i = 0; i < count; i++)
+		add_to_look(look, queue_of_look(soon[i]));
+	start_look(look);
+}
+
+static void start_beating(struct tickets *tickets)
+{
+	if (tickets->beats)
+		return;
+	tickets->beats = true;
+	uv_timer_start(&tickets->beat, on_beat, BEAT_MS, BEAT_MS);
+}
+
+/* Opening and closing */
+
+struct tickets *tickets_new(const struct backend_config *config, struct calls *calls)
+{
+	struct tickets *tickets = calloc(1, sizeof(*tickets));
+
+	if (!tickets || deadlines_init(&tickets->looks, config->loop, on_due) < 0) {
+		free(tickets);
+		return NULL;
+	}
+	tickets->config = *config;
+	tickets->calls = calls;
+	tickets->users = 2;
+	uv_timer_init(config->loop, &tickets->beat);
+	tickets->beat.data = tickets;
+	return tickets;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	drop_user(handle->data);
+}
+
+void tickets_close(struct tickets *tickets, void (*freed)(void *ctx), void *ctx)
+{
+	struct ticket *ticket, *next;
+
+	tickets->closing = true;
+	tickets->freed = freed;
+	tickets->ctx = ctx;
+	/* Nobody asks or cancels any more: the file side has ended. */
+	HASH_ITER(hh, tickets->by_nonce, ticket, next)
+		if (ticket->acquisition)
+			take_back(ticket, -ESHUTDOWN);
+	tickets->looks.poll.data = tickets;
+	deadlines_close(&tickets->looks, on_closed);
+	uv_close((uv_handle_t *)&tickets->beat, on_closed);
+}

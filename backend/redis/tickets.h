@@ -1,0 +1,37 @@
+/*
+ * Acquisitions that wait. Each has a ticket in the server's queue of its key,
+ * known by its nonce; when the lock is handed to it, the daemon is told and asks
+ * once more, which confirms it. What nobody tells of is looked for: the end of a
+ * lease by one timer a key, and a hand-over that was never confirmed by a regular
+ * word to the server (the beat) that this mount lives.
+ *
+ * A ticket outlives a connection: it is asked for again, in its old order, when
+ * the server is back within the time limit of a call.
+ */
+#ifndef BACKEND_REDIS_TICKETS_H
+#define BACKEND_REDIS_TICKETS_H
+
+#include "backend/redis/calls.h"
+
+struct tickets;
+
+/* `calls` must outlive it. NULL where there is no memory. */
+struct tickets *tickets_new(const struct backend_config *config, struct calls *calls);
+
+/* acquire() and cancel() of backend.h, for an acquisition that waits. */
+void tickets_acquire(struct tickets *tickets, struct acquisition *acquisition);
+void tickets_cancel(struct tickets *tickets, struct acquisition *acquisition);
+
+/* The server has handed a lock to this ticket. */
+void tickets_granted(struct tickets *tickets, const char *nonce);
+
+/* The server cannot be asked for now. */
+void tickets_lost(struct tickets *tickets);
+
+/* It can, or it may have told what was not heard: looks after every ticket. */
+void tickets_ask_again(struct tickets *tickets);
+
+/* Answers all with -ESHUTDOWN, takes their tickets back, and calls `freed` from the loop when the memory is gone. */
+void tickets_close(struct tickets *tickets, void (*freed)(void *ctx), void *ctx);
+
+#endif
