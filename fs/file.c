@@ -74,6 +74,27 @@ static void recheck_in(struct holdings *holdings, struct holding *holding, int64
 	deadlines_arm(&holdings->rechecks);
 }
 
+/* The keep of a holding that is bound to one of its files, or NULL. */
+static struct keep *keep_of(const struct holding *holding)
+{
+	const struct file *file;
+
+	DL_FOREACH(holding->files, file)
+		if (file->keep)
+			return file->keep;
+	return NULL;
+}
+
+static void found(struct holdings *holdings, struct holding *holding, const struct lock *lock)
+{
+	struct keep *keep = keep_of(holding);
+
+	if (keep)
+		keep_adopt(keep, lock);
+	if (holding->watched && lock->remaining_ms != LEASE_NEVER)
+		recheck_in(holdings, holding, lock->remaining_ms);
+}
+
 static void on_checked(void *ctx, int status, const struct entry *entry)
 {
 	struct check *check = ctx;
@@ -83,9 +104,9 @@ static void on_checked(void *ctx, int status, const struct entry *entry)
 		if (status < 0 && status != -ENOENT)
 			recheck_in(check->holdings, holding, RETRY_MS);
 		else if (!entry_is_holding(status, entry, check->token))
-			holdings_end(check->holdings, check->token);
-		else if (entry->lock.remaining_ms != LEASE_NEVER)
-			recheck_in(check->holdings, holding, entry->lock.remaining_ms);
+			holdings_end(check->holdings, check->token, true);
+		else
+			found(check->holdings, holding, &entry->lock);
 	}
 	free(check);
 }
@@ -144,13 +165,32 @@ static void on_recheck(struct deadlines *rechecks)
 	deadlines_arm(rechecks);
 }
 
-void holdings_recheck(struct holdings *holdings)
+static bool is_relied_on(const struct holding *holding)
+{
+	return !holding->ended && (holding->watched || keep_of(holding));
+}
+
+void holdings_recheck(struct holdings *holdings, uint64_t token)
 {
 	struct holding *holding, *next;
 
-	HASH_ITER(hh, holdings->by_token, holding, next)
-		if (holding->watched && !holding->ended)
+	if (token) {
+		holding = find(holdings, token);
+		if (holding && is_relied_on(holding))
 			check_holding(holdings, holding);
+		return;
+	}
+	HASH_ITER(hh, holdings->by_token, holding, next)
+		if (is_relied_on(holding))
+			check_holding(holdings, holding);
+}
+
+void holdings_adopt(struct holdings *holdings, const struct lock *lock)
+{
+	struct holding *holding = find(holdings, lock->token);
+
+	if (holding)
+		found(holdings, holding, lock);
 }
 
 int holdings_init(struct holdings *holdings, uv_loop_t *loop)
@@ -193,24 +233,55 @@ struct file *file_open(struct holdings *holdings, const char *key, uint64_t toke
 	return file;
 }
 
-void file_close(struct holdings *holdings, struct file *file)
+static void leave_holding(struct holdings *holdings, struct file *file)
 {
 	struct holding *holding = file->holding;
 
 	DL_DELETE(holding->files, file);
-	if (!holding->files) {
-		unwatch(holdings, holding);
-		HASH_DELETE(hh, holdings->by_token, holding);
-		free(holding);
-	}
+	if (holding->files)
+		return;
+	unwatch(holdings, holding);
+	HASH_DELETE(hh, holdings->by_token, holding);
+	free(holding);
+}
+
+void file_close(struct holdings *holdings, struct file *file)
+{
+	leave_holding(holdings, file);
+	if (file->keep)
+		keep_release(file->keep, NULL, NULL);
 	if (file->poll)
 		fuse_pollhandle_destroy(file->poll);
+	free(file->id);
 	free(file);
 }
 
 bool file_has_ended(const struct file *file)
 {
-	return file->holding->ended;
+	return file->holding->ended || (file->keep && keep_has_ended(file->keep));
+}
+
+uint64_t file_token(const struct file *file)
+{
+	return file->holding->token;
+}
+
+int file_bind(struct holdings *holdings, struct file *file, const char *key, uint64_t token, struct keep *keep)
+{
+	struct holding *holding = find_or_make(holdings, key, token);
+
+	if (!holding)
+		return -ENOMEM;
+	if (holding != file->holding) {
+		leave_holding(holdings, file);
+		file->holding = holding;
+		DL_APPEND(holding->files, file);
+	}
+	file->keep = keep;
+	file->may_write = keep != NULL;
+	if (file->poll)
+		watch(holdings, holding);
+	return 0;
 }
 
 static void keep_poll(struct file *file, struct fuse_pollhandle *handle)
@@ -232,7 +303,7 @@ unsigned int file_poll(struct holdings *holdings, struct file *file, struct fuse
 	return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 }
 
-void holdings_end(struct holdings *holdings, uint64_t token)
+void holdings_end(struct holdings *holdings, uint64_t token, bool taken)
 {
 	struct holding *holding = find(holdings, token);
 	struct file *file;
@@ -242,6 +313,10 @@ void holdings_end(struct holdings *holdings, uint64_t token)
 	holding->ended = true;
 	unwatch(holdings, holding);
 	DL_FOREACH(holding->files, file) {
+		if (file->keep && taken)
+			keep_lose(file->keep);
+		else if (file->keep)
+			keep_stop(file->keep);
 		if (!file->poll)
 			continue;
 		/* Takes no lock in the kernel that a request could hold, so it needs no thread of its own. */

@@ -1,11 +1,13 @@
 /*
  * Open files, by the holding of a lock that they belong to. When a holding ends,
  * whoever polls one of its files is told. A holding that is polled is watched: by
- * the backend's events, and by looking again when its lease should have ended.
+ * the backend's events, and by looking again when its lease should have ended. One
+ * that is bound to a file is kept (keep.h) until that file is closed or unlocked.
  */
 #ifndef FS_FILE_H
 #define FS_FILE_H
 
+#include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,14 +15,21 @@
 
 #include "backend/deadlines.h"
 #include "backend/table.h"
+#include "fs/keep.h"
 #include "lockfs/backend.h"
 
 struct holding;
+struct request;
 
 struct file {
 	struct holding *holding;
 	struct fuse_pollhandle *poll; /* of who waits, or NULL */
+	struct keep *keep;            /* what keeps its holding, which is bound to it, or NULL */
+	struct request *lockers;      /* who waits to lock it */
+	char *id;                     /* of the holding that was acquired by creating it, or NULL */
 	pid_t acquirer;               /* the process that acquired with it, or 0 */
+	pid_t opener;                 /* the process that opened it, where a signal is to be sent to it, or 0 */
+	bool may_write;               /* it was opened by the holder */
 	struct file *prev, *next;     /* of the same holding */
 };
 
@@ -51,17 +60,43 @@ unsigned int file_poll(struct holdings *holdings, struct file *file, struct fuse
 /* Is the holding of this file known to have ended? */
 bool file_has_ended(const struct file *file);
 
-/* This holding has ended: tells everybody who polls. */
-void holdings_end(struct holdings *holdings, uint64_t token);
+/* The holding it belongs to; 0: it is a handle. */
+uint64_t file_token(const struct file *file);
 
-/* Looks whether those that are watched are still there. */
-void holdings_recheck(struct holdings *holdings);
+/*
+ * Makes it a file of the holding that `keep` keeps, and `keep` its own; NULL: a
+ * handle. Returns 0 or -ENOMEM.
+ */
+int file_bind(struct holdings *holdings, struct file *file, const char *key, uint64_t token, struct keep *keep);
+
+/* This holding has ended: tells everybody who polls. `taken`: not by its holder's will. */
+void holdings_end(struct holdings *holdings, uint64_t token, bool taken);
+
+/* Looks whether this holding is still there, if it is watched or kept, and what is left of its lease; 0: all that are. */
+void holdings_recheck(struct holdings *holdings, uint64_t token);
+
+/* The lease of a holding is now as `lock` says. */
+void holdings_adopt(struct holdings *holdings, const struct lock *lock);
 
 /* Has `process` a file open that acquired this holding? */
 bool holdings_acquired_by(const struct holdings *holdings, uint64_t token, pid_t process);
 
 /* Has this holding any open file? */
 bool holdings_is_open(const struct holdings *holdings, uint64_t token);
+
+/*
+ * Does opening with these flags ask for a handle, which acquires nothing and so can
+ * always be had: to read, or to lock it then? So it is of flock(1), of `exec 9<>…`,
+ * and of setlock(8) and chpst(8), which append without blocking.
+ */
+static inline bool opens_handle(int flags)
+{
+	int append = O_APPEND | O_NONBLOCK;
+
+	if (flags & (O_EXCL | O_TRUNC))
+		return false;
+	return (flags & O_ACCMODE) != O_WRONLY || (flags & append) == append;
+}
 
 /* How open files travel through the kernel. */
 static inline struct file *file_of(const struct fuse_file_info *info)

@@ -12,8 +12,10 @@
 #include "fs/caller.h"
 #include "fs/dir_stream.h"
 #include "fs/file.h"
+#include "fs/keep.h"
 #include "fs/node.h"
 #include "fs/options.h"
+#include "fs/waiter.h"
 #include "lockfs/backend.h"
 
 struct fs {
@@ -21,6 +23,8 @@ struct fs {
 	struct backend *backend;
 	struct node_table nodes;
 	struct holdings holdings;
+	struct keeper keeper;
+	struct waiters waiters;
 	struct dir_stream *dir_streams; /* all that are open */
 	struct callers callers;
 	int64_t mounted_ms; /* since the epoch */
@@ -42,6 +46,8 @@ void fs_free(struct fs *fs);
 /* What the backend tells of; `ctx` is the struct fs. */
 void fs_on_event(void *ctx, const struct lock_event *event);
 void fs_on_gap(void *ctx);
+void fs_on_ended(void *ctx, uint64_t token, bool taken);
+void fs_on_touched(void *ctx, uint64_t token);
 void fs_on_notice(void *ctx, const char *line);
 
 extern const struct fuse_lowlevel_ops fs_ops;

@@ -49,6 +49,8 @@ static int reach_backend(uv_loop_t *loop, struct fs *fs)
 		.timeout_ms = options->timeout_ms,
 		.on_event = fs_on_event,
 		.on_gap = fs_on_gap,
+		.on_ended = fs_on_ended,
+		.on_touched = fs_on_touched,
 		.on_notice = fs_on_notice,
 		.ctx = fs,
 	};

@@ -104,6 +104,11 @@ struct node *node_look_up(struct node_table *table, enum node_kind kind, struct 
 	return node;
 }
 
+uint64_t node_unique(struct node_table *table)
+{
+	return ++table->last_unique;
+}
+
 void node_forget(struct node_table *table, struct node *node, uint64_t count)
 {
 	node->lookups -= count < node->lookups ? count : node->lookups;

@@ -15,14 +15,15 @@
 
 enum node_kind {
 	NODE_DIR,  /* of the tree, seen plainly or through a view */
-	NODE_LOCK, /* one holding of a lock; token 0: an open handle of a free one */
+	NODE_LOCK, /* one holding of a lock */
+	NODE_HANDLE, /* made by opening a name for flock(2); it holds what is locked through it */
 	NODE_WITH, /* `.with` */
 };
 
 /* Two lookups of the same thing find the same node. */
 struct node_name {
 	struct view *view; /* NULL: the plain tree */
-	uint64_t token;    /* of a holding, else 0 */
+	uint64_t token;    /* of a holding; of what is like no other, a number; else 0 */
 	uint64_t kind;     /* enum node_kind, without padding */
 	char path[];       /* a key, or the path of a directory; "" is the root */
 };
@@ -31,6 +32,7 @@ struct node {
 	fuse_ino_t number;
 	uint64_t lookups; /* how often the kernel was told of it, less what it forgot */
 	bool named;       /* found by its name; not so once it was removed */
+	uint64_t bound_token; /* of the holding that was locked last through a file of it; 0: none */
 	UT_hash_handle by_number;
 	UT_hash_handle by_name;
 	struct node_name name; /* last: it ends in the path */
@@ -41,6 +43,7 @@ struct node_table {
 	struct node *by_name;
 	struct view_table views;
 	fuse_ino_t last_number;
+	uint64_t last_unique;
 	struct node *root;
 };
 
@@ -58,6 +61,9 @@ struct node *node_find(const struct node_table *table, fuse_ino_t number);
 struct node *node_look_up(struct node_table *table, enum node_kind kind, struct view *view, uint64_t token,
                           const char *path);
 
+/* A token for a name that is to find no node but a new one. */
+uint64_t node_unique(struct node_table *table);
+
 /* Takes back `count` lookups; a node without any is freed. */
 void node_forget(struct node_table *table, struct node *node, uint64_t count);
 
@@ -72,10 +78,26 @@ static inline enum node_kind node_kind(const struct node *node)
 	return (enum node_kind)node->name.kind;
 }
 
-/* Does it stand for an open handle of a free lock? */
-static inline bool node_is_free_handle(const struct node *node)
+static inline bool node_is_lock(const struct node *node)
 {
-	return node_kind(node) == NODE_LOCK && node->name.token == 0;
+	return node_kind(node) == NODE_LOCK || node_kind(node) == NODE_HANDLE;
+}
+
+/* The holding that a lock's node stands for; 0: none, it is a handle. */
+static inline uint64_t node_token(const struct node *node)
+{
+	if (node->bound_token)
+		return node->bound_token;
+	return node_kind(node) == NODE_LOCK ? node->name.token : 0;
+}
+
+/*
+ * The token of a directory's name. Where creation may wait, the kernel keeps everybody
+ * else out of the directory meanwhile; so there each lookup finds one of its own.
+ */
+static inline uint64_t dir_token(struct node_table *table, const struct view *view)
+{
+	return view_hides(view) ? node_unique(table) : 0;
 }
 
 static inline const struct view_options *node_view(const struct node *node)

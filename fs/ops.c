@@ -64,14 +64,6 @@ static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 	fuse_reply_err(req, EPERM);
 }
 
-static void op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation)
-{
-	(void)ino;
-	(void)info;
-	(void)operation;
-	fuse_reply_err(req, EOPNOTSUPP);
-}
-
 static void op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock)
 {
 	(void)ino;

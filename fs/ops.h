@@ -15,6 +15,9 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int which, struct fuse_file_info *info);
 
+/* ops_flock.c: the lock of an open file description */
+void op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation);
+
 /* ops_file.c: open files and what is in them */
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);

@@ -12,17 +12,23 @@ static int check_holding(const struct request *request, int status, const struct
 {
 	if (status < 0 && status != -ENOENT)
 		return status;
-	return entry_is_holding(status, entry, request->node->name.token) ? 0 : -ESTALE;
+	return entry_is_holding(status, entry, request_token(request)) ? 0 : -ESTALE;
 }
 
-static void open_file(struct request *request)
+static void open_file(struct request *request, bool may_write)
 {
-	struct file *file = file_open(&request->fs->holdings, request->key, request->node->name.token, 0);
+	struct file *file = file_open(&request->fs->holdings, request->key, node_token(request->node), 0);
 
-	if (file)
-		request_reply_open(request, file);
-	else
+	if (!file) {
 		request_reply(request, -ENOMEM);
+		return;
+	}
+	file->may_write = may_write;
+	if (node_view(request->node)->signal) {
+		request_identify(request);
+		file->opener = request->caller.process;
+	}
+	request_reply_open(request, file);
 }
 
 static void on_emptied(void *ctx, int status, const struct lock *lock)
@@ -35,14 +41,14 @@ static void on_emptied(void *ctx, int status, const struct lock *lock)
 	if (status < 0)
 		request_reply(request, status);
 	else
-		open_file(request);
+		open_file(request, true);
 }
 
 static void on_opening(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
 	int flags = request->info.flags;
-	bool changes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
+	bool is_holder = false;
 
 	status = check_holding(request, status, entry);
 	/* ESTALE makes the kernel look the name up again. */
@@ -50,18 +56,17 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 		request_reply(request, status);
 		return;
 	}
-	if (changes) {
+	if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC)) {
 		request_identify(request);
-		if (!lock_claim_proves(&request->claim, &entry->lock.holder.claim)) {
-			request_reply(request, -EBUSY);
-			return;
-		}
+		is_holder = lock_claim_proves(&request->claim, &entry->lock.holder.claim);
 	}
-	if (flags & O_TRUNC)
-		backend_truncate(request->fs->backend, request->key, &request->claim, request->node->name.token,
+	if (!is_holder && !opens_handle(flags))
+		request_reply(request, -EBUSY);
+	else if (flags & O_TRUNC)
+		backend_truncate(request->fs->backend, request->key, &request->claim, node_token(request->node),
 			0, on_emptied, request);
 	else
-		open_file(request);
+		open_file(request, is_holder);
 }
 
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
@@ -70,9 +75,10 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 
 	if (!request)
 		return;
+	request->info.fh = 0;
 	/* A handle can be opened once more, by /proc/self/fd for instance. */
-	if (node_is_free_handle(request->node) && (info->flags & O_ACCMODE) == O_RDONLY)
-		open_file(request);
+	if (node_token(request->node) == 0 && opens_handle(info->flags))
+		open_file(request, false);
 	else
 		backend_read(request->fs->backend, request->key, on_opening, request);
 }
@@ -121,7 +127,7 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
 
 	if (!request)
 		return;
-	if (node_is_free_handle(request->node)) {
+	if (request_token(request) == 0) {
 		request_reply_buf(request, NULL, 0);
 		return;
 	}
@@ -151,6 +157,10 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
 
 	if (!request)
 		return;
+	if (!file_of(info)->may_write) {
+		request_reply(request, request_token(request) == 0 ? -ESTALE : -EBUSY);
+		return;
+	}
 	/* The holder's right was checked when it was opened; the token says that nothing changed since. */
 	request->write.size = size;
 	request->write.data = malloc(size ? size : 1);
@@ -159,7 +169,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
 		return;
 	}
 	memcpy(request->write.data, data, size);
-	backend_write(request->fs->backend, request->key, request->node->name.token,
+	backend_write(request->fs->backend, request->key, request_token(request),
 		info->flags & O_APPEND ? AT_END : offset, request->write.data, size, on_written, request);
 }
 
@@ -177,7 +187,7 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_in
 	(void)only_data;
 	if (!request)
 		return;
-	if (node_is_free_handle(request->node))
+	if (request_token(request) == 0)
 		request_reply(request, 0);
 	else
 		backend_read(request->fs->backend, request->key, on_fsync, request);

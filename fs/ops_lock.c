@@ -2,64 +2,63 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "fs/acquire.h"
 #include "fs/attr.h"
-#include "fs/log.h"
 #include "fs/ops.h"
 #include "fs/request.h"
 
 /* Acquire */
 
-static int make_id(char id[LOCK_ID_MAX + 1])
+/* Binds what was acquired to its file. Returns 0 or -ENOMEM. */
+static int hold_open(struct request *request, struct file *file, const struct lock *lock)
 {
-	static const char digits[] = "0123456789abcdef";
-	unsigned char bits[16];
+	file->keep = keep_new(&request->fs->keeper, lock, request->acquire.id, node_view(request->node)->signal,
+		request->caller.process);
+	return file->keep ? 0 : -ENOMEM;
+}
 
-	if (getrandom(bits, sizeof(bits), GRND_NONBLOCK) != sizeof(bits))
-		return -EIO;
-	for (size_t i = 0; i < sizeof(bits); i++) {
-		*id++ = digits[bits[i] >> 4];
-		*id++ = digits[bits[i] & 0xf];
+/* An open file of what was acquired; NULL where there is no memory. */
+static struct file *open_acquired(struct request *request, const struct lock *lock)
+{
+	struct file *file = file_open(&request->fs->holdings, request->key, lock->token, request->caller.process);
+
+	if (!file)
+		return NULL;
+	file->may_write = true;
+	file->id = strdup(request->acquire.id);
+	if (file->id && (!node_view(request->node)->hold || hold_open(request, file, lock) == 0))
+		return file;
+	file_close(&request->fs->holdings, file);
+	return NULL;
+}
+
+/* Replies with a file and its node; false where there was no memory or nobody took the reply. */
+static bool reply_created(struct request *request, struct file *file, struct node *node, const struct stat *attr)
+{
+	struct fuse_entry_param reply;
+
+	if (!file || !node) {
+		fuse_reply_err(request->fuse, ENOMEM);
+		return false;
 	}
-	*id = '\0';
-	return 0;
+	reply = (struct fuse_entry_param){ .ino = node->number, .attr = *attr };
+	request->info.fh = (uintptr_t)file;
+	request->info.direct_io = 1;
+	return fuse_reply_create(request->fuse, &reply, &request->info) == 0;
 }
 
-/* Nobody took the answer, so nobody holds it: the lock is given back by its id. */
-static void on_undone(void *ctx, int status)
-{
-	struct request *request = ctx;
-
-	if (status < 0 && status != -ENOENT)
-		log_line(LOG_WARNING, "a lock whose caller is gone stays until its lease ends: %s", strerror(-status));
-	request_end(request);
-}
-
-static void undo_acquire(struct request *request)
-{
-	request->claim = (struct lock_claim){ .id = request->acquire.id };
-	backend_release(request->fs->backend, request->key, &request->claim, 0, on_undone, request);
-}
-
-/* Replies with a new open file of the holding `token`; 0: a handle of a free lock. */
-static void reply_create(struct request *request, uint64_t token, const struct stat *attr)
+static void reply_acquired(struct request *request, const struct lock *lock)
 {
 	struct fs *fs = request->fs;
-	struct file *file = file_open(&fs->holdings, request->key, token, request->caller.process);
-	struct node *node = node_look_up(&fs->nodes, NODE_LOCK, request->node->name.view, token, request->key);
-	struct fuse_entry_param reply;
-	int err = -ENOMEM;
+	struct entry entry = { .kind = ENTRY_LOCK, .lock = *lock };
+	struct stat attr = attr_of_entry(fs, request->node, &entry, fuse_req_ctx(request->fuse));
+	struct file *file = open_acquired(request, lock);
+	struct node *node =
+		node_look_up(&fs->nodes, NODE_LOCK, request->node->name.view, lock->token, request->key);
 
-	if (file && node) {
-		reply = (struct fuse_entry_param){ .ino = node->number, .attr = *attr };
-		request->info.fh = (uintptr_t)file;
-		request->info.direct_io = 1;
-		err = fuse_reply_create(request->fuse, &reply, &request->info);
-	} else {
-		fuse_reply_err(request->fuse, ENOMEM);
-	}
-	if (err == 0) {
+	attr.st_ino = path_inode(request->key);
+	if (reply_created(request, file, node, &attr)) {
 		request_end(request);
 		return;
 	}
@@ -67,10 +66,7 @@ static void reply_create(struct request *request, uint64_t token, const struct s
 		node_forget(&fs->nodes, node, 1);
 	if (file)
 		file_close(&fs->holdings, file);
-	if (token)
-		undo_acquire(request);
-	else
-		request_end(request);
+	acquire_give_back(request, lock->token);
 }
 
 static void on_acquired(void *ctx, int status, const struct lock *lock)
@@ -79,75 +75,64 @@ static void on_acquired(void *ctx, int status, const struct lock *lock)
 	bool exclusive = request->info.flags & O_EXCL;
 
 	if (status == 0) {
-		struct entry entry = { .kind = ENTRY_LOCK, .lock = *lock };
-		struct stat attr = attr_of_entry(request->fs, request->node, &entry, fuse_req_ctx(request->fuse));
-
-		attr.st_ino = path_inode(request->key);
-		reply_create(request, lock->token, &attr);
+		reply_acquired(request, lock);
 		return;
 	}
 	if (exclusive && (status == -EBUSY || status == -EISDIR))
 		status = -EEXIST;
 	/* Taken by the caller's own side meanwhile: the kernel looks again, and opens what it finds. */
-	if (!exclusive && status == -EEXIST)
+	if (!exclusive && status == -EEXIST && lock)
 		status = -ESTALE;
 	request_reply(request, status);
 }
 
 static void acquire(struct request *request)
 {
-	struct fs *fs = request->fs;
-	const struct fuse_ctx *asker = fuse_req_ctx(request->fuse);
-	struct acquisition *acquisition = &request->acquire.acquisition;
-	const char *id = given_id(fs, request->node);
-
-	request_identify(request);
-	if (id) {
-		stpcpy(request->acquire.id, id);
-	} else {
-		int err = make_id(request->acquire.id);
-
-		if (err < 0) {
-			request_reply(request, err);
-			return;
-		}
-	}
-	caller_describe(&fs->callers, &request->caller, asker->uid, &request->acquire.description);
-	*acquisition = (struct acquisition){
-		.key = request->key,
-		.holder = {
-			.claim = { .id = request->acquire.id, .identity = request->claim.identity },
-			.user = request->acquire.description.user,
-			.host = fs->callers.host,
-			.place = fs->callers.place,
-			.command = request->acquire.description.command,
-			.pid = request->caller.process,
-			.uid = asker->uid,
-			.gid = asker->gid,
-		},
-		.ttl_ms = node_view(request->node)->ttl_ms,
-		.fallback_ttl_ms = fs->options->ttl_ms,
-		.done = on_acquired,
-		.ctx = request,
+	const struct view_options *view = node_view(request->node);
+	struct acquire_wish wish = {
+		.patience = view->patience,
+		.bound = view->hold,
+		/* Two of one session who create exclusively are two. */
+		.anew = (request->info.flags & O_EXCL) && patience_any(&view->patience),
 	};
-	backend_acquire(fs->backend, acquisition);
+
+	acquire_start(request, &wish, on_acquired);
 }
 
-/* Opening for reading with O_CREAT, as flock(1) does, acquires nothing. */
+/* A handle acquires nothing by itself: it is what flock(1) opens. */
+static void reply_handle(struct request *request)
+{
+	struct fs *fs = request->fs;
+	struct stat attr = attr_of_ended(request->key);
+	struct file *file = file_open(&fs->holdings, request->key, 0, 0);
+	struct node *node = node_look_up(&fs->nodes, NODE_HANDLE, request->node->name.view,
+		node_unique(&fs->nodes), request->key);
+
+	if (file && node_view(request->node)->signal) {
+		request_identify(request);
+		file->opener = request->caller.process;
+	}
+	if (!reply_created(request, file, node, &attr)) {
+		if (node)
+			node_forget(&fs->nodes, node, 1);
+		if (file)
+			file_close(&fs->holdings, file);
+	}
+	request_end(request);
+}
+
 static void on_handle(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
-	struct stat attr;
 
 	(void)entry;
-	if (status == 0)
-		status = -ESTALE; /* it was acquired meanwhile: the kernel looks again */
-	if (status != -ENOENT) {
+	/* It was acquired meanwhile: the kernel looks again, but for where that is not to be seen. */
+	if (status == 0 && !view_hides(request->node->name.view))
+		status = -ESTALE;
+	if (status == 0 || status == -ENOENT)
+		reply_handle(request);
+	else
 		request_reply(request, status);
-		return;
-	}
-	attr = attr_of_ended(request->key);
-	reply_create(request, 0, &attr);
 }
 
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *info)
@@ -157,7 +142,8 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	(void)mode;
 	if (!request)
 		return;
-	if ((info->flags & O_ACCMODE) == O_RDONLY && !(info->flags & O_EXCL))
+	request->info.fh = 0;
+	if (opens_handle(info->flags))
 		backend_read(request->fs->backend, request->key, on_handle, request);
 	else
 		acquire(request);
@@ -191,6 +177,7 @@ static void reply_lock_attr(struct request *request, int status, const struct lo
 		request_reply(request, status);
 		return;
 	}
+	holdings_adopt(&request->fs->holdings, lock);
 	entry.lock = *lock;
 	request_reply_attr(request, &entry);
 }
@@ -204,7 +191,7 @@ static void on_never_read(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
 
-	if (status == 0 && !entry_is_holding(status, entry, request->node->name.token))
+	if (status == 0 && !entry_is_holding(status, entry, request_token(request)))
 		status = -ENOENT;
 	reply_lock_attr(request, status, status < 0 ? NULL : &entry->lock);
 }
@@ -214,8 +201,8 @@ static void on_refreshed(void *ctx, int status, const struct lock *lock)
 	struct request *request = ctx;
 
 	/* touch(1) sets times right after it has created: that is no refresh of a lock that never expires. */
-	if (status == -ENOTSUP && holdings_acquired_by(&request->fs->holdings, request->node->name.token,
-					  request->caller.process))
+	if (status == -ENOTSUP &&
+		holdings_acquired_by(&request->fs->holdings, request_token(request), request->caller.process))
 		backend_read(request->fs->backend, request->key, on_never_read, request);
 	else
 		reply_lock_attr(request, status, lock);
@@ -224,23 +211,26 @@ static void on_refreshed(void *ctx, int status, const struct lock *lock)
 static void set_lock_attr(struct request *request, const struct stat *attr, int which)
 {
 	struct backend *backend = request->fs->backend;
-	uint64_t token = request->node->name.token;
+	uint64_t token = request_token(request);
+	const struct lock_claim *claim = &request->claim;
 
 	if (which & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) {
 		request_reply(request, -EPERM);
 		return;
 	}
-	if (node_is_free_handle(request->node)) { /* it has nothing to set */
+	if (token == 0) { /* a handle has nothing to set */
 		request_reply(request, -ESTALE);
 		return;
 	}
 	request_identify(request);
+	/* Whoever has the file that it is bound to. */
+	if (request->info.fh && file_of(&request->info)->keep)
+		claim = keep_claim(file_of(&request->info)->keep);
 	if (which & FUSE_SET_ATTR_SIZE)
-		backend_truncate(backend, request->key, &request->claim, token, attr->st_size, on_truncated,
-			request);
+		backend_truncate(backend, request->key, claim, token, attr->st_size, on_truncated, request);
 	else
-		backend_refresh(backend, request->key, &request->claim, token, node_view(request->node)->ttl_ms,
-			on_refreshed, request);
+		backend_refresh(backend, request->key, claim, token, node_view(request->node)->ttl_ms, on_refreshed,
+			request);
 }
 
 static void on_dir_read(void *ctx, int status, const struct entry *entry)

@@ -20,7 +20,7 @@ static void reply_fixed(fuse_req_t req, struct node *node)
 		.ino = node->number,
 		.attr = attr_of_fixed(fs, node),
 		.attr_timeout = ATTR_KEEP_FIXED,
-		.entry_timeout = ATTR_KEEP_FIXED,
+		.entry_timeout = view_hides(node->name.view) ? 0 : ATTR_KEEP_FIXED,
 	};
 	if (fuse_reply_entry(req, &reply) < 0)
 		node_forget(&fs->nodes, node, 1);
@@ -36,14 +36,25 @@ static void look_up_view(fuse_req_t req, const char *text)
 		fuse_reply_err(req, -err);
 		return;
 	}
-	reply_fixed(req, node_look_up(nodes, NODE_DIR, view, 0, ""));
+	reply_fixed(req, node_look_up(nodes, NODE_DIR, view, dir_token(nodes, view), ""));
 	view_put(&nodes->views, view);
+}
+
+/* Is it another's lock in a view that does not show those? */
+static bool is_hidden(struct request *request, const struct entry *entry)
+{
+	if (entry->kind != ENTRY_LOCK || !view_hides(request->node->name.view))
+		return false;
+	request_identify(request);
+	return !lock_claim_proves(&request->claim, &entry->lock.holder.claim);
 }
 
 static void on_looked_up(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
 
+	if (status == 0 && is_hidden(request, entry))
+		status = -ENOENT;
 	if (status < 0)
 		request_reply(request, status);
 	else
@@ -112,7 +123,7 @@ static bool is_same(const struct node *node, const struct entry *entry)
 {
 	if (node_kind(node) == NODE_DIR)
 		return entry->kind == ENTRY_DIR;
-	return entry_is_holding(0, entry, node->name.token);
+	return entry_is_holding(0, entry, node_token(node));
 }
 
 static void on_attr(void *ctx, int status, const struct entry *entry)
@@ -121,7 +132,7 @@ static void on_attr(void *ctx, int status, const struct entry *entry)
 
 	if (status == 0 && !is_same(request->node, entry))
 		status = -ENOENT;
-	if (status == -ENOENT && node_kind(request->node) == NODE_LOCK)
+	if (status == -ENOENT && node_is_lock(request->node))
 		reply_ended(request);
 	else if (status < 0)
 		request_reply(request, status);
@@ -140,7 +151,7 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 
 		fuse_reply_attr(req, &attr, ATTR_KEEP_FIXED);
 		request_end(request);
-	} else if (node_is_free_handle(request->node)) {
+	} else if (node_kind(request->node) == NODE_HANDLE && !request->node->bound_token) {
 		reply_ended(request);
 	} else {
 		backend_read(request->fs->backend, request->key, on_attr, request);

@@ -204,6 +204,7 @@ static const struct attribute *attributes_of(const struct node *node)
 	static const struct attribute *const by_kind[] = {
 		[NODE_DIR] = dir_attributes,
 		[NODE_LOCK] = lock_attributes,
+		[NODE_HANDLE] = lock_attributes,
 		[NODE_WITH] = no_attributes,
 	};
 
@@ -227,6 +228,14 @@ static bool may_see_id(const struct request *request, const struct lock *lock, b
 	                         strcmp(lock->holder.place, request->fs->callers.place) == 0);
 }
 
+/* Is it the lock that a node stands for? A handle that holds nothing stands for whoever holds its name. */
+static bool is_meant(const struct node *node, int status, const struct entry *entry)
+{
+	if (node_token(node))
+		return entry_is_holding(status, entry, node_token(node));
+	return status == 0 && entry->kind == ENTRY_LOCK;
+}
+
 /* Fills in the subject of a request from what the backend found; 0, or the errno to reply. */
 static int subject_of(struct request *request, int status, const struct entry *entry, struct subject *ret)
 {
@@ -243,7 +252,7 @@ static int subject_of(struct request *request, int status, const struct entry *e
 	}
 	if (status < 0 && status != -ENOENT)
 		return status;
-	if (entry_is_holding(status, entry, node->name.token)) {
+	if (is_meant(node, status, entry)) {
 		ret->lock = &entry->lock;
 		ret->held_by_asker = lock_claim_proves(&request->claim, &entry->lock.holder.claim);
 		ret->may_see_id = may_see_id(request, &entry->lock, ret->held_by_asker);
@@ -372,7 +381,8 @@ static void on_lease_set(void *ctx, int status, const struct lock *lock)
 {
 	struct request *request = ctx;
 
-	(void)lock;
+	if (status == 0)
+		holdings_adopt(&request->fs->holdings, lock);
 	request_reply(request, status == -ENOENT ? ended_status(request) : status);
 }
 
@@ -410,7 +420,7 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 	else if (node_kind(request->node) == NODE_DIR)
 		set_default_ttl(request, ttl_ms);
 	else
-		backend_refresh(request->fs->backend, request->key, &request->claim, request->node->name.token,
+		backend_refresh(request->fs->backend, request->key, &request->claim, node_token(request->node),
 			ttl_ms, on_lease_set, request);
 }
 

@@ -92,9 +92,10 @@ void request_done(void *ctx, int status)
 void request_reply_entry(struct request *request, const struct entry *entry)
 {
 	struct fs *fs = request->fs;
-	bool is_lock = entry->kind == ENTRY_LOCK;
-	struct node *node = node_look_up(&fs->nodes, is_lock ? NODE_LOCK : NODE_DIR, request->node->name.view,
-		is_lock ? entry->lock.token : 0, request->key);
+	struct view *view = request->node->name.view;
+	struct node *node = entry->kind == ENTRY_LOCK ?
+		node_look_up(&fs->nodes, NODE_LOCK, view, entry->lock.token, request->key) :
+		node_look_up(&fs->nodes, NODE_DIR, view, dir_token(&fs->nodes, view), request->key);
 
 	if (!node) {
 		request_reply(request, -ENOMEM);

@@ -24,9 +24,12 @@ struct request {
 	/* What the single operations keep until the backend has answered. */
 	union {
 		struct {
-			struct acquisition acquisition;
+			struct waiter waiter;
 			struct caller_description description;
 			char id[LOCK_ID_MAX + 1];
+			struct file *file;  /* of flock; else NULL, */
+			bool non_blocking;
+			struct request *prev, *next; /* and those that wait to lock it */
 		} acquire;
 		struct {
 			size_t size;
@@ -74,7 +77,13 @@ void request_done(void *ctx, int status);
  */
 static inline int ended_status(const struct request *request)
 {
-	return holdings_is_open(&request->fs->holdings, request->node->name.token) ? -ESTALE : -ENOENT;
+	return holdings_is_open(&request->fs->holdings, node_token(request->node)) ? -ESTALE : -ENOENT;
+}
+
+/* The holding that a request is about: its open file's, else its node's. */
+static inline uint64_t request_token(const struct request *request)
+{
+	return request->info.fh ? file_token(file_of(&request->info)) : node_token(request->node);
 }
 
 static inline struct fs *fs_of(fuse_req_t fuse)

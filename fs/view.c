@@ -1,6 +1,7 @@
 #include "fs/view.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,56 @@ static int read_force(struct view_options *options, const char *value)
 	return 0;
 }
 
+static int read_hold(struct view_options *options, const char *value)
+{
+	(void)value;
+	options->hold = true;
+	return 0;
+}
+
+static int read_wait(struct view_options *options, const char *value)
+{
+	options->patience.waits = true;
+	options->patience.wait_ms = WAIT_FOREVER;
+	return strcmp(value, "forever") == 0 ? 0 : duration_parse(value, &options->patience.wait_ms);
+}
+
+static int read_interval(struct view_options *options, const char *value)
+{
+	int err = duration_parse(value, &options->patience.interval_ms);
+
+	return err == 0 && options->patience.interval_ms == 0 ? -EINVAL : err;
+}
+
+static int read_attempts(struct view_options *options, const char *value)
+{
+	char *end;
+	unsigned long attempts;
+
+	errno = 0;
+	attempts = strtoul(value, &end, 10);
+	if (*value < '0' || *value > '9' || *end || errno || attempts < 1 || attempts > ATTEMPTS_MAX)
+		return -EINVAL;
+	options->patience.attempts = (unsigned int)attempts;
+	return 0;
+}
+
+/* `TERM` or `SIGTERM`. */
+static int read_signal(struct view_options *options, const char *value)
+{
+	if (strncmp(value, "SIG", strlen("SIG")) == 0)
+		value += strlen("SIG");
+	for (int signal = 1; signal < NSIG; signal++) {
+		const char *name = sigabbrev_np(signal);
+
+		if (name && strcmp(name, value) == 0) {
+			options->signal = signal;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
 static const struct view_option {
 	const char *name;
 	bool takes_value;
@@ -43,6 +94,11 @@ static const struct view_option {
 	{ "ttl", true, read_ttl },
 	{ "id", true, read_id },
 	{ "force", false, read_force },
+	{ "hold", false, read_hold },
+	{ "wait", true, read_wait },
+	{ "interval", true, read_interval },
+	{ "attempts", true, read_attempts },
+	{ "signal", true, read_signal },
 };
 
 #define OPTION_COUNT (sizeof(view_options) / sizeof(view_options[0]))
@@ -82,6 +138,9 @@ int view_parse(const char *text, struct view_options *ret)
 		if (err < 0)
 			return err;
 	}
+	/* It is sent by what watches an open file. */
+	if (options.signal && !options.hold)
+		return -EINVAL;
 	*ret = options;
 	return 0;
 }
@@ -132,4 +191,9 @@ void view_put(struct view_table *table, struct view *view)
 const struct view_options *view_options_of(const struct view *view)
 {
 	return view ? &view->options : &plain_options;
+}
+
+bool view_hides(const struct view *view)
+{
+	return patience_any(&view_options_of(view)->patience);
 }

@@ -9,12 +9,16 @@
 #include <stdint.h>
 
 #include "backend/table.h"
+#include "fs/waiter.h"
 #include "lockfs/lock.h"
 
 /* What the options say. All zero: the plain tree. */
 struct view_options {
 	int64_t ttl_ms; /* LEASE_UNSET: none given */
 	bool force;
+	bool hold;
+	int signal; /* 0: none */
+	struct patience patience; /* of who creates */
 	char id[LOCK_ID_MAX + 1]; /* "": none given */
 };
 
@@ -38,5 +42,11 @@ struct view *view_hold(struct view *view);
 void view_put(struct view_table *table, struct view *view);
 
 const struct view_options *view_options_of(const struct view *view);
+
+/*
+ * Is another's lock not there to be seen? The kernel would refuse a creation by
+ * itself else, and nobody could wait.
+ */
+bool view_hides(const struct view *view);
 
 #endif

@@ -216,19 +216,6 @@ PY
   (($(lock "$M/job" token) >= before))
 }
 
-@test "flock is refused and does not lock locally" {
-  take "$M/job"
-  before=$(snapshot "$M/job")
-  matches "ENOTSUP|ENOLCK" "$(call flock "$M/job" EX)"
-  matches "ENOTSUP|ENOLCK" "$(call flock "$M/job" SH)"
-  run flock -n "$M/job" true
-  [ "$status" != 0 ]
-  unchanged "$before" "$M/job"
-  run flock -n "$M/free" true
-  [ "$status" != 0 ]
-  gone "$M/free"
-}
-
 @test "fcntl locks are refused and do not lock locally" {
   take "$M/job"
   matches "ENOTSUP|ENOLCK" "$(call lockf "$M/job")"

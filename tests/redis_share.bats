@@ -448,9 +448,9 @@ rights() {
   local namespace=$1
   echo "~$namespace:* ~$namespace#* &$namespace#*" \
     "+client|kill +client|info +script|load +eval +evalsha +subscribe +publish +ping +info +time" \
-    "+get +set +del +exists +mget +pttl +persist +pexpireat" \
+    "+get +set +del +exists +mget +pttl +persist +pexpire +pexpireat" \
     "+hset +hget +hmget +hgetall +hdel" \
-    "+zadd +zrem +zrevrange +zrangebyscore +zremrangebyscore" \
+    "+zadd +zrem +zpopmin +zcard +zscore +zrank +zrevrange +zrangebyscore +zremrangebyscore" \
     "+sadd +srem +smembers"
 }
 

@@ -1,0 +1,77 @@
+#include "fs/acquire.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "fs/log.h"
+
+static int make_id(char id[LOCK_ID_MAX + 1])
+{
+	static const char digits[] = "0123456789abcdef";
+	unsigned char bits[16];
+
+	if (getrandom(bits, sizeof(bits), GRND_NONBLOCK) != sizeof(bits))
+		return -EIO;
+	for (size_t i = 0; i < sizeof(bits); i++) {
+		*id++ = digits[bits[i] >> 4];
+		*id++ = digits[bits[i] & 0xf];
+	}
+	*id = '\0';
+	return 0;
+}
+
+static void on_given_back(void *ctx, int status)
+{
+	struct request *request = ctx;
+
+	if (status < 0 && status != -ENOENT)
+		log_line(LOG_WARNING, "a lock whose caller is gone stays until its lease ends: %s", strerror(-status));
+	request_end(request);
+}
+
+void acquire_give_back(struct request *request, uint64_t token)
+{
+	request->claim = (struct lock_claim){ .id = request->acquire.id };
+	backend_release(request->fs->backend, request->key, &request->claim, token, on_given_back, request);
+}
+
+void acquire_start(struct request *request, const struct acquire_wish *wish, backend_lock_done *done)
+{
+	struct fs *fs = request->fs;
+	const struct fuse_ctx *asker = fuse_req_ctx(request->fuse);
+	struct waiter *waiter = &request->acquire.waiter;
+	const char *id = given_id(fs, request->node);
+
+	request_identify(request);
+	if (id) {
+		stpcpy(request->acquire.id, id);
+	} else if (make_id(request->acquire.id) < 0) {
+		done(request, -EIO, NULL);
+		return;
+	}
+	caller_describe(&fs->callers, &request->caller, asker->uid, &request->acquire.description);
+	*waiter = (struct waiter){
+		.acquisition = {
+			.key = request->key,
+			.holder = {
+				.claim = { .id = request->acquire.id, .identity = request->claim.identity },
+				.user = request->acquire.description.user,
+				.host = fs->callers.host,
+				.place = fs->callers.place,
+				.command = request->acquire.description.command,
+				.pid = request->caller.process,
+				.uid = asker->uid,
+				.gid = asker->gid,
+			},
+			.ttl_ms = node_view(request->node)->ttl_ms,
+			.fallback_ttl_ms = fs->options->ttl_ms,
+			.bound = wish->bound,
+			.anew = wish->anew,
+		},
+		.patience = wish->patience,
+		.done = done,
+		.ctx = request,
+	};
+	waiter_start(&fs->waiters, waiter, request->fuse);
+}

@@ -1,0 +1,20 @@
+/* Acquiring on behalf of a request, whether by creating a file or by flock(2). */
+#ifndef FS_ACQUIRE_H
+#define FS_ACQUIRE_H
+
+#include "fs/request.h"
+
+/* How an acquisition is meant. */
+struct acquire_wish {
+	struct patience patience;
+	bool bound; /* to an open file */
+	bool anew;  /* what the caller holds already is as another's */
+};
+
+/* Asks for the lock at request->key; sets request->acquire. `done` is told once, with the request. */
+void acquire_start(struct request *request, const struct acquire_wish *wish, backend_lock_done *done);
+
+/* Nobody took the answer, so nobody holds it: gives this holding back by its id, and ends the request. */
+void acquire_give_back(struct request *request, uint64_t token);
+
+#endif

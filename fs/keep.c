@@ -1,0 +1,300 @@
+#include "fs/keep.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "backend/clock.h"
+#include "fs/log.h"
+
+/* A lease is renewed when this part of it has passed. */
+#define RENEW_PART 3
+
+/*
+ * So much before its end by our clock a lease counts as over: the clocks may
+ * drift apart by 2 ms in a second, far more than any do, and telling takes a moment.
+ */
+#define MARGIN_MS 20
+#define DRIFT_PART 500
+#define MARGIN_PART_MAX 4
+
+/* Between renewals that failed: a part of the lease within these bounds. */
+#define RETRY_PART 20
+#define RETRY_MIN_MS 10
+#define RETRY_MAX_MS 1000
+
+#define NO_DEADLINE INT64_MAX
+
+struct keep {
+	struct keeper *keeper;
+	uint64_t token;
+	int64_t ttl_ms;
+	int64_t deadline_ns; /* CLOCK_BOOTTIME, from when it is lost; or NO_DEADLINE */
+	int64_t renew_ns;    /* when it is renewed next */
+	bool timed;
+	struct heap_item due;
+	bool ended;
+	bool overrun;        /* lost by the clock alone: the backend may have it still */
+	bool renewing;       /* a renewal is under way */
+	unsigned int calls;  /* under way, that one among them */
+	bool released;       /* the file has gone: it is released when none is */
+	int signal;          /* 0: none */
+	int process_fd;      /* a pidfd, or -1 */
+	backend_done *done;  /* of keep_release() */
+	void *ctx;
+	struct keep *prev, *next;
+	struct lock_claim claim;
+	char *key;           /* behind the id */
+	char id[];
+};
+
+const struct lock_claim *keep_claim(const struct keep *keep)
+{
+	return &keep->claim;
+}
+
+bool keep_has_ended(const struct keep *keep)
+{
+	return keep->ended || boot_ns() >= keep->deadline_ns;
+}
+
+static void free_keep(struct keep *keep)
+{
+	DL_DELETE(keep->keeper->all, keep);
+	if (keep->process_fd >= 0)
+		close(keep->process_fd);
+	free(keep);
+}
+
+/* When something is to be done about it */
+
+static void clear_timer(struct keep *keep)
+{
+	if (keep->timed)
+		heap_remove(&keep->keeper->due.heap, &keep->due);
+	keep->timed = false;
+}
+
+static void set_timer(struct keep *keep)
+{
+	struct keeper *keeper = keep->keeper;
+	int64_t due_ns = keep->renewing || keep->deadline_ns < keep->renew_ns ? keep->deadline_ns : keep->renew_ns;
+
+	clear_timer(keep);
+	if (due_ns == NO_DEADLINE)
+		return;
+	keep->timed = heap_insert(&keeper->due.heap, &keep->due, due_ns) == 0;
+	if (!keep->timed)
+		log_line(LOG_ERR, "no memory to renew %s: its lease will end", keep->key);
+	deadlines_arm(&keeper->due);
+}
+
+static int64_t margin_ns(int64_t ttl_ms)
+{
+	int64_t margin = MARGIN_MS * NS_PER_MS + ttl_ms * NS_PER_MS / DRIFT_PART;
+	int64_t most = ttl_ms * NS_PER_MS / MARGIN_PART_MAX;
+
+	return margin < most ? margin : most;
+}
+
+void keep_adopt(struct keep *keep, const struct lock *lock)
+{
+	int64_t now_ns = boot_ns();
+
+	if (keep->ended)
+		return;
+	keep->ttl_ms = lock->ttl_ms;
+	if (lock->ttl_ms == LEASE_NEVER) {
+		keep->deadline_ns = NO_DEADLINE;
+		keep->renew_ns = NO_DEADLINE;
+	} else {
+		int64_t end_ns = now_ns + lock->remaining_ms * NS_PER_MS;
+
+		keep->deadline_ns = end_ns - margin_ns(lock->ttl_ms);
+		keep->renew_ns = end_ns - lock->ttl_ms * NS_PER_MS / RENEW_PART * (RENEW_PART - 1);
+	}
+	set_timer(keep);
+}
+
+/* Ending */
+
+void keep_stop(struct keep *keep)
+{
+	keep->ended = true;
+	clear_timer(keep);
+}
+
+void keep_lose(struct keep *keep)
+{
+	if (keep->ended)
+		return;
+	keep_stop(keep);
+	if (keep->signal && keep->process_fd >= 0 &&
+		syscall(SYS_pidfd_send_signal, keep->process_fd, keep->signal, NULL, 0) < 0 && errno != ESRCH)
+		log_line(LOG_WARNING, "cannot tell a process that it lost %s: %s", keep->key, strerror(errno));
+}
+
+static void finish_release(struct keep *keep, int status)
+{
+	if (keep->done)
+		keep->done(keep->ctx, status);
+	free_keep(keep);
+}
+
+static void on_released(void *ctx, int status)
+{
+	finish_release(ctx, status);
+}
+
+/* Once nothing is under way any more, so that no renewal comes after the release. */
+static void release_when_idle(struct keep *keep)
+{
+	if (!keep->released || keep->calls > 0)
+		return;
+	if (!keep->keeper->backend || (keep->ended && !keep->overrun))
+		finish_release(keep, -ENOENT);
+	else
+		backend_release(keep->keeper->backend, keep->key, &keep->claim, keep->token, on_released, keep);
+}
+
+static void on_given_back(void *ctx, int status)
+{
+	struct keep *keep = ctx;
+
+	/* Where it failed, it ends by its lease. */
+	(void)status;
+	keep->calls--;
+	release_when_idle(keep);
+}
+
+/* What is given up by our clock, the backend may have for longer, if a renewal reached it late. */
+static void give_back(struct keep *keep)
+{
+	keep->overrun = true;
+	keep->calls++;
+	backend_release(keep->keeper->backend, keep->key, &keep->claim, keep->token, on_given_back, keep);
+}
+
+/* Renewing */
+
+static int64_t retry_ms(int64_t ttl_ms)
+{
+	int64_t ms = ttl_ms / RETRY_PART;
+
+	if (ms < RETRY_MIN_MS)
+		return RETRY_MIN_MS;
+	return ms > RETRY_MAX_MS ? RETRY_MAX_MS : ms;
+}
+
+/* Does it say that the holding is not ours any more? Anything else may be better next time. */
+static bool is_loss(int status)
+{
+	return status == -ENOENT || status == -EPERM || status == -EISDIR || status == -ENOTSUP;
+}
+
+static void on_renewed(void *ctx, int status, const struct lock *lock)
+{
+	struct keep *keep = ctx;
+	struct keeper *keeper = keep->keeper;
+
+	keep->calls--;
+	keep->renewing = false;
+	if (keep->released) {
+		release_when_idle(keep);
+	} else if (keep->ended) {
+		if (status == 0)
+			give_back(keep);
+	} else if (status == 0) {
+		keep_adopt(keep, lock);
+	} else if (is_loss(status)) {
+		keeper->lost(keeper->ctx, keep->token);
+	} else {
+		keep->renew_ns = boot_ns() + retry_ms(keep->ttl_ms) * NS_PER_MS;
+		set_timer(keep);
+	}
+}
+
+static void renew(struct keep *keep)
+{
+	keep->renewing = true;
+	keep->calls++;
+	set_timer(keep); /* the deadline does not wait for the answer */
+	backend_refresh(keep->keeper->backend, keep->key, &keep->claim, keep->token, LEASE_UNSET, on_renewed, keep);
+}
+
+static struct keep *keep_of_due(struct heap_item *item)
+{
+	return (struct keep *)((char *)item - offsetof(struct keep, due));
+}
+
+static void on_due(struct deadlines *due)
+{
+	struct keeper *keeper = (struct keeper *)((char *)due - offsetof(struct keeper, due));
+	struct heap_item *first;
+
+	while ((first = heap_first(&due->heap)) && first->due <= boot_ns()) {
+		struct keep *keep = keep_of_due(first);
+
+		clear_timer(keep);
+		if (keep_has_ended(keep)) {
+			keeper->lost(keeper->ctx, keep->token);
+			keep_lose(keep);
+			give_back(keep);
+		} else {
+			renew(keep);
+		}
+	}
+	deadlines_arm(due);
+}
+
+/* Beginning and end */
+
+struct keep *keep_new(struct keeper *keeper, const struct lock *lock, const char *id, int signal, pid_t process)
+{
+	size_t id_size = strlen(id) + 1;
+	struct keep *keep = calloc(1, sizeof(*keep) + id_size + strlen(lock->key) + 1);
+
+	if (!keep)
+		return NULL;
+	keep->keeper = keeper;
+	keep->token = lock->token;
+	keep->signal = signal;
+	keep->process_fd = -1;
+	if (signal && process > 0)
+		keep->process_fd = (int)syscall(SYS_pidfd_open, process, 0);
+	stpcpy(keep->id, id);
+	keep->claim = (struct lock_claim){ .id = keep->id };
+	keep->key = keep->id + id_size;
+	stpcpy(keep->key, lock->key);
+	DL_APPEND(keeper->all, keep);
+	keep_adopt(keep, lock);
+	return keep;
+}
+
+void keep_release(struct keep *keep, backend_done *done, void *ctx)
+{
+	clear_timer(keep);
+	keep->done = done;
+	keep->ctx = ctx;
+	keep->released = true;
+	release_when_idle(keep);
+}
+
+int keeper_init(struct keeper *keeper, uv_loop_t *loop)
+{
+	*keeper = (struct keeper){ 0 };
+	return deadlines_init(&keeper->due, loop, on_due);
+}
+
+void keeper_stop(struct keeper *keeper)
+{
+	struct keep *keep;
+
+	DL_FOREACH(keeper->all, keep)
+		keep_lose(keep);
+	keeper->backend = NULL;
+	deadlines_close(&keeper->due, NULL);
+}

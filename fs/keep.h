@@ -1,0 +1,59 @@
+/*
+ * Holdings that are bound to an open file: renewed for as long as it is open,
+ * released when it is closed. A holding that cannot be renewed is lost by the
+ * clock of this machine, before the backend can give it to anybody else; its
+ * process is told by a signal if it wishes so.
+ */
+#ifndef FS_KEEP_H
+#define FS_KEEP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "backend/deadlines.h"
+#include "lockfs/backend.h"
+
+struct keep;
+
+/* All holdings that are kept at one mount. */
+struct keeper {
+	struct backend *backend;
+	struct deadlines due;
+	struct keep *all;
+	/* A holding is lost: whoever has it open is to be told; calls keep_lose(). */
+	void (*lost)(void *ctx, uint64_t token);
+	void *ctx;
+};
+
+/* Returns 0 or a negative errno. The backend and `lost` are set by the caller. */
+int keeper_init(struct keeper *keeper, uv_loop_t *loop);
+
+/* Stops renewing, before the backend is closed. What is kept ends by its lease, and is lost to its process. */
+void keeper_stop(struct keeper *keeper);
+
+/*
+ * Keeps the holding `lock` that the id `id` proves. `signal` (0: none) is sent to
+ * `process` (0: unknown) when it is lost. NULL where there is no memory.
+ */
+struct keep *keep_new(struct keeper *keeper, const struct lock *lock, const char *id, int signal, pid_t process);
+
+/* The lease is now as `lock` says. */
+void keep_adopt(struct keep *keep, const struct lock *lock);
+
+/* It has ended: it is not renewed any more. */
+void keep_stop(struct keep *keep);
+
+/* Likewise, and not by its holder's will: the process is told. */
+void keep_lose(struct keep *keep);
+
+/* The lock is not the file's any more: releases it if it has not ended, and frees the keep. `done` may be NULL. */
+void keep_release(struct keep *keep, backend_done *done, void *ctx);
+
+/* What proves that its holder asks; lives as long as the keep. */
+const struct lock_claim *keep_claim(const struct keep *keep);
+
+/* Has its deadline passed, or its end been told? */
+bool keep_has_ended(const struct keep *keep);
+
+#endif

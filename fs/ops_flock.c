@@ -1,0 +1,181 @@
+/* flock(2): CONTRACT section 6. The lock is bound to the open file description, which is a struct file. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <utlist.h>
+
+#include "fs/acquire.h"
+#include "fs/ops.h"
+
+/* A file is locked, so whoever waits to lock it too, in another thread or process, has what it wants. */
+static void satisfy_others(struct file *file, const struct request *but)
+{
+	struct request *other;
+
+	DL_FOREACH2(file->lockers, other, acquire.next)
+		if (other != but)
+			waiter_end_later(&other->acquire.waiter, 0);
+}
+
+/* Makes the file a handle again; what it held is the caller's to release. NULL where there is no memory. */
+static struct keep *unbind(struct request *request, struct file *file)
+{
+	struct keep *keep = file->keep;
+	uint64_t token = file_token(file);
+
+	if (file_bind(&request->fs->holdings, file, request->key, 0, NULL) < 0)
+		return NULL;
+	if (request->node->bound_token == token)
+		request->node->bound_token = 0;
+	return keep;
+}
+
+/* Replies that the file is locked; where nobody takes the reply, it is not. */
+static void reply_locked(struct request *request, struct file *file)
+{
+	if (fuse_reply_err(request->fuse, 0) < 0) {
+		struct keep *keep = unbind(request, file);
+
+		if (keep)
+			keep_release(keep, NULL, NULL);
+	}
+	request_end(request);
+}
+
+/* Who is told of a loss: who opened the file, as a flock(1) in a script is gone long before. */
+static pid_t process_to_tell(const struct request *request, const struct file *file)
+{
+	return file->opener ? file->opener : request->caller.process;
+}
+
+/* Binds a holding to the file. Returns 0 or -ENOMEM. */
+static int keep_file(struct request *request, struct file *file, const struct lock *lock, const char *id)
+{
+	struct fs *fs = request->fs;
+	struct keep *keep = keep_new(&fs->keeper, lock, id, node_view(request->node)->signal,
+		process_to_tell(request, file));
+
+	if (!keep)
+		return -ENOMEM;
+	if (file_bind(&fs->holdings, file, request->key, lock->token, keep) < 0) {
+		keep_release(keep, NULL, NULL);
+		return -ENOMEM;
+	}
+	request->node->bound_token = lock->token;
+	return 0;
+}
+
+static void on_locked(void *ctx, int status, const struct lock *lock)
+{
+	struct request *request = ctx;
+	struct file *file = request->acquire.file;
+
+	DL_DELETE2(file->lockers, request, acquire.prev, acquire.next);
+	if (status == 0 && !lock) {
+		request_reply(request, 0);
+		return;
+	}
+	if (status == 0)
+		status = keep_file(request, file, lock, request->acquire.id);
+	if (status == -ENOMEM && lock) {
+		fuse_reply_err(request->fuse, ENOMEM);
+		acquire_give_back(request, lock->token);
+	} else if (status < 0) {
+		request_reply(request, status == -EBUSY ? -EWOULDBLOCK : status);
+	} else {
+		satisfy_others(file, request);
+		reply_locked(request, file);
+	}
+}
+
+/* Acquires for this file alone: what its own session holds is as another's. */
+static void lock_anew(struct request *request)
+{
+	struct file *file = request->acquire.file;
+	struct acquire_wish wish = { .bound = true, .anew = true };
+
+	if (!request->acquire.non_blocking)
+		wish.patience = (struct patience){ .waits = true, .wait_ms = WAIT_FOREVER };
+	DL_APPEND2(file->lockers, request, acquire.prev, acquire.next);
+	acquire_start(request, &wish, on_locked);
+}
+
+static void on_bound(void *ctx, int status, const struct lock *lock)
+{
+	struct request *request = ctx;
+	struct file *file = request->acquire.file;
+
+	if (status == -ENOENT || status == -EPERM) {
+		lock_anew(request); /* what it acquired has ended */
+		return;
+	}
+	if (status == 0)
+		status = keep_file(request, file, lock, file->id);
+	if (status < 0)
+		request_reply(request, status);
+	else
+		reply_locked(request, file);
+}
+
+static void lock_file(struct request *request)
+{
+	struct file *file = request->acquire.file;
+
+	if (file->keep && !file_has_ended(file)) {
+		request_reply(request, 0);
+		return;
+	}
+	if (file->keep) {
+		/* It was lost. Its node says so until it is locked again. */
+		keep_release(file->keep, NULL, NULL);
+		file->keep = NULL;
+	}
+	if (!file->id || file_has_ended(file)) {
+		lock_anew(request);
+		return;
+	}
+	request_identify(request);
+	request->claim = (struct lock_claim){ .id = file->id };
+	backend_bind(request->fs->backend, request->key, &request->claim, file_token(file), on_bound, request);
+}
+
+static void on_unlocked(void *ctx, int status)
+{
+	/* It may have ended before. */
+	request_reply(ctx, status == -ENOENT || status == -EPERM ? 0 : status);
+}
+
+static void unlock_file(struct request *request)
+{
+	struct file *file = request->acquire.file;
+	struct keep *keep = file->keep ? unbind(request, file) : NULL;
+
+	if (keep)
+		keep_release(keep, on_unlocked, request);
+	else
+		request_reply(request, file->keep ? -ENOMEM : 0);
+}
+
+void op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation)
+{
+	struct request *request = request_on_node(req, ino, info);
+
+	if (!request)
+		return;
+	request->acquire.file = file_of(info);
+	request->acquire.non_blocking = operation & LOCK_NB;
+	switch (operation & ~LOCK_NB) {
+	case LOCK_EX:
+		if (request->fs->options->read_only)
+			request_reply(request, -EROFS);
+		else
+			lock_file(request);
+		break;
+	case LOCK_UN:
+		unlock_file(request);
+		break;
+	default: /* LOCK_SH */
+		request_reply(request, -ENOTSUP);
+	}
+}

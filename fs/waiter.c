@@ -1,0 +1,250 @@
+#include "fs/waiter.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "backend/clock.h"
+
+/* So much before the kernel's limit a request is answered, as passing it would end the mount. */
+#define LIMIT_MARGIN_MS 1000
+
+static void try_once(struct waiter *waiter);
+
+/* Seconds; 0 where the kernel has no such limit. */
+static int64_t read_limit(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	long seconds = 0;
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "%ld", &seconds) != 1)
+		seconds = 0;
+	fclose(file);
+	return seconds;
+}
+
+/* What the kernel allows a request to take; it counts from when the mount was made. */
+static int64_t request_limit_ms(void)
+{
+	int64_t most = read_limit("/proc/sys/fs/fuse/max_request_timeout");
+	int64_t usual = read_limit("/proc/sys/fs/fuse/default_request_timeout");
+	int64_t seconds = usual && (!most || usual < most) ? usual : most;
+
+	return seconds * 1000;
+}
+
+/* The alarm: of the deadline, or of the next attempt */
+
+static void clear_alarm(struct waiter *waiter)
+{
+	if (waiter->timed)
+		heap_remove(&waiter->waiters->due.heap, &waiter->alarm);
+	waiter->timed = false;
+}
+
+/* False where there is no memory for it. */
+static bool set_alarm(struct waiter *waiter, int64_t due_ns)
+{
+	clear_alarm(waiter);
+	waiter->timed = heap_insert(&waiter->waiters->due.heap, &waiter->alarm, due_ns) == 0;
+	deadlines_arm(&waiter->waiters->due);
+	return waiter->timed;
+}
+
+/* Ending */
+
+static void finish(struct waiter *waiter, int status, const struct lock *lock)
+{
+	struct waiters *waiters = waiter->waiters;
+
+	clear_alarm(waiter);
+	if (waiter->told)
+		DL_DELETE2(waiters->to_end, waiter, told_prev, told_next);
+	DL_DELETE(waiters->all, waiter);
+	/* From here on libfuse does not call back, so that the memory may go. */
+	if (waiter->interruptible)
+		fuse_req_interrupt_func(waiter->fuse, NULL, NULL);
+	waiter->done(waiter->ctx, status, lock);
+}
+
+/* Ends it unless the backend has decided already, which then counts. */
+static void end(struct waiter *waiter, int status)
+{
+	waiter->ends = true;
+	waiter->end_status = status;
+	if (waiter->asking)
+		backend_cancel(waiter->waiters->backend, &waiter->acquisition);
+	else
+		finish(waiter, status, NULL);
+}
+
+void waiter_end_later(struct waiter *waiter, int status)
+{
+	if (waiter->told || waiter->ends)
+		return;
+	waiter->told = true;
+	waiter->end_status = status;
+	DL_APPEND2(waiter->waiters->to_end, waiter, told_prev, told_next);
+}
+
+/* Called by libfuse while it holds the request, so nothing is done about it yet. */
+static void on_interrupt(fuse_req_t fuse, void *data)
+{
+	(void)fuse;
+	waiter_end_later(data, -EINTR);
+}
+
+void waiters_end_told(struct waiters *waiters)
+{
+	while (waiters->to_end) {
+		struct waiter *waiter = waiters->to_end;
+
+		DL_DELETE2(waiters->to_end, waiter, told_prev, told_next);
+		waiter->told = false;
+		end(waiter, waiter->end_status);
+	}
+}
+
+/* Trying */
+
+static int64_t interval_ms(const struct patience *patience)
+{
+	return patience->interval_ms ? patience->interval_ms : DEFAULT_INTERVAL_MS;
+}
+
+/* Was it refused, and may it try again? */
+static bool tries_again(const struct waiter *waiter, int status)
+{
+	const struct patience *patience = &waiter->patience;
+
+	return status == -EBUSY && !waiter->ends && !patience->waits && patience_any(patience) &&
+		(patience->attempts == 0 || waiter->attempts < patience->attempts);
+}
+
+static int final_status(const struct waiter *waiter, int status)
+{
+	if (status == -ECANCELED)
+		return waiter->end_status;
+	if (status != -EBUSY || !patience_any(&waiter->patience))
+		return status;
+	if (waiter->ends)
+		return waiter->end_status;
+	return waiter->patience.waits && waiter->patience.wait_ms == 0 ? -ETIMEDOUT : -EEXIST;
+}
+
+static bool pause_between(struct waiter *waiter)
+{
+	int64_t due_ns = boot_ns() + interval_ms(&waiter->patience) * NS_PER_MS;
+
+	if (waiter->deadline_ns && waiter->deadline_ns < due_ns)
+		due_ns = waiter->deadline_ns;
+	return set_alarm(waiter, due_ns);
+}
+
+static void on_acquired(void *ctx, int status, const struct lock *lock)
+{
+	struct waiter *waiter = ctx;
+
+	waiter->asking = false;
+	if (tries_again(waiter, status) && pause_between(waiter))
+		return;
+	finish(waiter, final_status(waiter, status), lock);
+}
+
+static void try_once(struct waiter *waiter)
+{
+	waiter->asking = true;
+	waiter->attempts++;
+	backend_acquire(waiter->waiters->backend, &waiter->acquisition);
+}
+
+static struct waiter *waiter_of_alarm(struct heap_item *item)
+{
+	return (struct waiter *)((char *)item - offsetof(struct waiter, alarm));
+}
+
+static void on_due(struct deadlines *due)
+{
+	int64_t now_ns = boot_ns();
+	struct heap_item *first;
+
+	while ((first = heap_first(&due->heap)) && first->due <= now_ns) {
+		struct waiter *waiter = waiter_of_alarm(first);
+
+		clear_alarm(waiter);
+		if (waiter->deadline_ns && waiter->deadline_ns <= now_ns)
+			end(waiter, waiter->late_status);
+		else
+			try_once(waiter);
+	}
+	deadlines_arm(due);
+}
+
+/* Starting */
+
+static void limit_wait(struct waiter *waiter, int64_t ms, int status)
+{
+	int64_t deadline_ns = boot_ns() + ms * NS_PER_MS;
+
+	if (waiter->deadline_ns && waiter->deadline_ns <= deadline_ns)
+		return;
+	waiter->deadline_ns = deadline_ns;
+	waiter->late_status = status;
+}
+
+static void plan_wait(struct waiter *waiter)
+{
+	const struct patience *patience = &waiter->patience;
+
+	waiter->acquisition.waits = patience->waits && patience->wait_ms != 0 && patience->attempts != 1;
+	waiter->acquisition.look_ms = patience->interval_ms;
+	if (patience->waits && patience->wait_ms != WAIT_FOREVER)
+		limit_wait(waiter, patience->wait_ms, -ETIMEDOUT);
+	if (patience->waits && patience->attempts)
+		limit_wait(waiter, (patience->attempts - 1) * interval_ms(patience), -EEXIST);
+	if (waiter->waiters->limit_ms)
+		limit_wait(waiter, waiter->waiters->limit_ms - LIMIT_MARGIN_MS, -ETIMEDOUT);
+}
+
+void waiter_start(struct waiters *waiters, struct waiter *waiter, fuse_req_t fuse)
+{
+	waiter->waiters = waiters;
+	waiter->fuse = fuse;
+	waiter->acquisition.done = on_acquired;
+	waiter->acquisition.ctx = waiter;
+	DL_APPEND(waiters->all, waiter);
+	if (!patience_any(&waiter->patience)) {
+		try_once(waiter);
+		return;
+	}
+	plan_wait(waiter);
+	/* Before anybody else can find and end it; it may say at once that it is interrupted. */
+	waiter->interruptible = true;
+	fuse_req_interrupt_func(fuse, on_interrupt, waiter);
+	if (waiter->acquisition.waits && waiter->deadline_ns && !set_alarm(waiter, waiter->deadline_ns))
+		finish(waiter, -ENOMEM, NULL);
+	else
+		try_once(waiter);
+}
+
+int waiters_init(struct waiters *waiters, uv_loop_t *loop)
+{
+	*waiters = (struct waiters){ .limit_ms = request_limit_ms() };
+	return deadlines_init(&waiters->due, loop, on_due);
+}
+
+void waiters_stop(struct waiters *waiters)
+{
+	struct waiter *waiter, *next;
+
+	/* None is added on the way, as nobody is served any more. */
+	DL_FOREACH_SAFE(waiters->all, waiter, next) {
+		clear_alarm(waiter);
+		if (!waiter->asking)
+			finish(waiter, -ESHUTDOWN, NULL);
+	}
+	deadlines_close(&waiters->due, NULL);
+}

@@ -1,0 +1,86 @@
+/*
+ * An acquisition on behalf of a request that may have to wait: parked until the
+ * lock is had, its time is over, its attempts are used up, or its caller is
+ * interrupted. Only CREATE in a directory that nobody else has (see
+ * request_reply_entry()) and FLOCK wait: whatever else is parked, the kernel
+ * keeps others waiting for it.
+ */
+#ifndef FS_WAITER_H
+#define FS_WAITER_H
+
+#include <fuse_lowlevel.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backend/deadlines.h"
+#include "lockfs/backend.h"
+
+#define WAIT_FOREVER INT64_C(-1)
+#define ATTEMPTS_MAX 1000000000
+#define DEFAULT_INTERVAL_MS 1000
+
+/* How long to try. All zero: once. */
+struct patience {
+	bool waits;            /* in the backend's queue */
+	int64_t wait_ms;       /* with `waits`; or WAIT_FOREVER */
+	int64_t interval_ms;   /* between attempts; 0: not given. With `waits`: between looks */
+	unsigned int attempts; /* at the most; 0: not given */
+};
+
+/* All that wait at one mount. */
+struct waiters {
+	struct backend *backend;
+	struct deadlines due;
+	struct waiter *all;
+	struct waiter *to_end; /* those that were told to end, until waiters_end_told() */
+	int64_t limit_ms;      /* the kernel's, for a request; 0: none */
+};
+
+struct waiter {
+	struct acquisition acquisition; /* set by the caller, but for how it waits and is answered */
+	struct patience patience;
+	/*
+	 * Answers once: with what the backend said, -ETIMEDOUT or -EEXIST when
+	 * it has waited or tried enough, -EINTR, or what waiter_end_later() said.
+	 */
+	backend_lock_done *done;
+	void *ctx;
+
+	/* The rest belongs to waiter.c. */
+	struct waiters *waiters;
+	fuse_req_t fuse;
+	bool asking;          /* the backend has it */
+	bool interruptible;
+	bool told;            /* it is in `to_end` */
+	bool ends;            /* with this status, unless the lock was had before: */
+	int end_status;
+	unsigned int attempts; /* made */
+	int64_t deadline_ns;   /* CLOCK_BOOTTIME; 0: none */
+	int late_status;       /* what that means */
+	bool timed;
+	struct heap_item alarm;
+	struct waiter *prev, *next;
+	struct waiter *told_prev, *told_next;
+};
+
+/* Returns 0 or a negative errno. The backend is set by the caller. */
+int waiters_init(struct waiters *waiters, uv_loop_t *loop);
+
+/* Answers those that pause with -ESHUTDOWN; the others when the backend is closed. */
+void waiters_stop(struct waiters *waiters);
+
+/* Starts one that the caller filled in; `done` may be called before this returns. */
+void waiter_start(struct waiters *waiters, struct waiter *waiter, fuse_req_t fuse);
+
+/* Ends it with this status, soon, unless it has the lock by then. */
+void waiter_end_later(struct waiter *waiter, int status);
+
+/* To be called when the loop has taken a request: ends those that were interrupted by it, or told to end. */
+void waiters_end_told(struct waiters *waiters);
+
+static inline bool patience_any(const struct patience *patience)
+{
+	return patience->waits || patience->interval_ms || patience->attempts;
+}
+
+#endif
