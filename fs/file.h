@@ -85,9 +85,9 @@ bool holdings_acquired_by(const struct holdings *holdings, uint64_t token, pid_t
 bool holdings_is_open(const struct holdings *holdings, uint64_t token);
 
 /*
- * Does opening with these flags ask for a handle, which acquires nothing and so can
- * always be had: to read, or to lock it then? So it is of flock(1), of `exec 9<>…`,
- * and of setlock(8) and chpst(8), which append without blocking.
+ * May another's lock be opened with these flags, as a handle: to be read, or to be
+ * waited for by flock(2)? So it is of flock(1), of `exec 9<>…`, and of setlock(8)
+ * and chpst(8), which append without blocking.
  */
 static inline bool opens_handle(int flags)
 {

@@ -72,16 +72,16 @@ static void reply_acquired(struct request *request, const struct lock *lock)
 static void on_acquired(void *ctx, int status, const struct lock *lock)
 {
 	struct request *request = ctx;
-	bool exclusive = request->info.flags & O_EXCL;
+	int flags = request->info.flags;
 
 	if (status == 0) {
 		reply_acquired(request, lock);
 		return;
 	}
-	if (exclusive && (status == -EBUSY || status == -EISDIR))
+	if ((flags & O_EXCL) && (status == -EBUSY || status == -EISDIR))
 		status = -EEXIST;
-	/* Taken by the caller's own side meanwhile: the kernel looks again, and opens what it finds. */
-	if (!exclusive && status == -EEXIST && lock)
+	/* Taken meanwhile, and it can be opened all the same: the kernel looks again, and does so. */
+	else if (!(flags & O_EXCL) && lock && (status == -EEXIST || (status == -EBUSY && opens_handle(flags))))
 		status = -ESTALE;
 	request_reply(request, status);
 }
@@ -143,7 +143,8 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	if (!request)
 		return;
 	request->info.fh = 0;
-	if (opens_handle(info->flags))
+	/* Opening for reading with O_CREAT, as flock(1) does, acquires nothing. */
+	if ((info->flags & O_ACCMODE) == O_RDONLY && !(info->flags & O_EXCL))
 		backend_read(request->fs->backend, request->key, on_handle, request);
 	else
 		acquire(request);

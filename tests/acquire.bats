@@ -78,7 +78,7 @@ load helper
   session sh -c 'echo theirs >"$0"' "$M/job"
   before=$(snapshot "$M/job")
   expect EBUSY open "$M/job" CREAT,WRONLY
-  expect EBUSY open "$M/job" CREAT,RDWR
+  expect EBUSY open "$M/job" CREAT,RDWR,TRUNC
   expect EBUSY open "$M/job" CREAT,WRONLY,TRUNC
   expect EBUSY open "$M/job" CREAT,WRONLY,APPEND
   for way in ': >"$0"' ': >>"$0"' 'echo mine >"$0"' 'touch "$0"'; do
@@ -93,8 +93,26 @@ load helper
   take_as_other "$M/job"
   before=$(snapshot "$M/job")
   expect EBUSY open "$M/job" WRONLY
-  expect EBUSY open "$M/job" RDWR
+  expect EBUSY open "$M/job" RDWR,TRUNC
   unchanged "$before" "$M/job"
+}
+
+@test "what flock wants can be opened while another holds it: O_RDWR, and appending without blocking" {
+  session sh -c 'echo theirs >"$0"' "$M/job"
+  before=$(snapshot "$M/job")
+  py <<'PY'
+import errno
+for flags in (os.O_RDWR, os.O_RDWR | os.O_CREAT, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK):
+    fd = os.open(M + "/job", flags)
+    try:
+        os.write(fd, b"mine")
+        raise SystemExit("it could be written to")
+    except OSError as error:
+        assert error.errno == errno.EBUSY, error
+    os.close(fd)
+PY
+  unchanged "$before" "$M/job"
+  is theirs "$(cat "$M/job")"
 }
 
 @test "the loser is told Device or resource busy" {
