@@ -30,6 +30,7 @@ struct file {
 	pid_t acquirer;               /* the process that acquired with it, or 0 */
 	pid_t opener;                 /* the process that opened it, where a signal is to be sent to it, or 0 */
 	bool may_write;               /* it was opened by the holder */
+	bool may_lock;                /* it was made by creating, so the kernel has checked that its opener may */
 	struct file *prev, *next;     /* of the same holding */
 };
 

@@ -7,6 +7,7 @@
 
 #include "fs/acquire.h"
 #include "fs/ops.h"
+#include "fs/permission.h"
 
 /* A file is locked, so whoever waits to lock it too, in another thread or process, has what it wants. */
 static void satisfy_others(struct file *file, const struct request *but)
@@ -101,13 +102,59 @@ static void lock_anew(struct request *request)
 	acquire_start(request, &wish, on_locked);
 }
 
+static void lock_if_allowed(struct request *request, const struct dir_info *dir)
+{
+	struct file *file = request->acquire.file;
+
+	file->may_lock = may_create_in(request->fuse, dir);
+	if (file->may_lock)
+		lock_anew(request);
+	else
+		request_reply(request, -EACCES);
+}
+
+static void on_dir_read(void *ctx, int status, const struct entry *entry)
+{
+	struct request *request = ctx;
+
+	free(request->acquire.dir);
+	if (status == 0 && entry->kind != ENTRY_DIR)
+		status = -ENOENT;
+	if (status < 0)
+		request_reply(request, status);
+	else
+		lock_if_allowed(request, &entry->dir);
+}
+
+/* Locking a name makes a file in its directory. Who opened one that was there is asked for the right to do so. */
+static void lock_name(struct request *request)
+{
+	const struct options *options = request->fs->options;
+	struct dir_info root = { .mode = options->mode, .uid = options->uid, .gid = options->gid };
+	const char *slash = strrchr(request->key, '/');
+
+	if (request->acquire.file->may_lock) {
+		lock_anew(request);
+		return;
+	}
+	if (!slash) {
+		lock_if_allowed(request, &root);
+		return;
+	}
+	request->acquire.dir = strndup(request->key, (size_t)(slash - request->key));
+	if (request->acquire.dir)
+		backend_read(request->fs->backend, request->acquire.dir, on_dir_read, request);
+	else
+		request_reply(request, -ENOMEM);
+}
+
 static void on_bound(void *ctx, int status, const struct lock *lock)
 {
 	struct request *request = ctx;
 	struct file *file = request->acquire.file;
 
 	if (status == -ENOENT || status == -EPERM) {
-		lock_anew(request); /* what it acquired has ended */
+		lock_name(request); /* what it acquired has ended */
 		return;
 	}
 	if (status == 0)
@@ -132,7 +179,7 @@ static void lock_file(struct request *request)
 		file->keep = NULL;
 	}
 	if (!file->id || file_has_ended(file)) {
-		lock_anew(request);
+		lock_name(request);
 		return;
 	}
 	request_identify(request);

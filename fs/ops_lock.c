@@ -26,6 +26,7 @@ static struct file *open_acquired(struct request *request, const struct lock *lo
 	if (!file)
 		return NULL;
 	file->may_write = true;
+	file->may_lock = true;
 	file->id = strdup(request->acquire.id);
 	if (file->id && (!node_view(request->node)->hold || hold_open(request, file, lock) == 0))
 		return file;
@@ -108,6 +109,8 @@ static void reply_handle(struct request *request)
 	struct node *node = node_look_up(&fs->nodes, NODE_HANDLE, request->node->name.view,
 		node_unique(&fs->nodes), request->key);
 
+	if (file)
+		file->may_lock = true;
 	if (file && node_view(request->node)->signal) {
 		request_identify(request);
 		file->opener = request->caller.process;

@@ -29,6 +29,7 @@ struct request {
 			char id[LOCK_ID_MAX + 1];
 			struct file *file;  /* of flock; else NULL, */
 			bool non_blocking;
+			char *dir;          /* that it is in, while its permissions are asked for */
 			struct request *prev, *next; /* and those that wait to lock it */
 		} acquire;
 		struct {
