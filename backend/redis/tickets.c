@@ -397,14 +397,21 @@ void tickets_ask_again(struct tickets *tickets)
 
 /* Looking */
 
+static void append(struct look *look, const char *text)
+{
+	size_t size = strlen(text) + 1;
+
+	memcpy(look->keys + look->size, text, size);
+	look->size += size;
+}
+
 static void add_to_look(struct look *look, const struct queue *queue)
 {
 	if (look->count == LOOK_MAX)
 		return;
 	look->count++;
-	look->size += (size_t)(stpcpy(look->keys + look->size, queue->key) - (look->keys + look->size)) + 1;
-	look->size +=
-		(size_t)(stpcpy(look->keys + look->size, queue->tickets->nonce) - (look->keys + look->size)) + 1;
+	append(look, queue->key);
+	append(look, queue->tickets->nonce);
 }
 
 /* Takes in what a look found of one key. */
