@@ -45,5 +45,6 @@ struct call *acquire_call(struct calls *calls, const struct acquisition *acquisi
 	add_flag(call, acquisition->waits);
 	add_flag(call, acquisition->anew);
 	call_add_text(call, order);
+	call_add_number(call, calls_grace_ms(calls));
 	return call;
 }

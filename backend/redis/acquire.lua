@@ -1,12 +1,12 @@
 -- ARGV: 4 id, 5 identity, 6 nonce, 7 ttl, 8 fallback ttl, 9 user, 10 host,
 -- 11 place, 12 command, 13 pid, 14 uid, 15 gid, 16 '1': bound, 17 '1': waits,
--- 18 '1': anew, 19 order. Leases in ms; 0: unset, -1: never. `order` is 0, or what
+-- 18 '1': anew, 19 order, 20 grace in ms. Leases in ms; 0: unset, -1: never. `order` is 0, or what
 -- the ticket of this nonce was told when it joined. Who is handed a lock confirms it
 -- by asking once more.
 local wants = {
   id = ARGV[4], identity = ARGV[5], nonce = ARGV[6], ttl = ARGV[7], fallback = ARGV[8], user = ARGV[9],
   host = ARGV[10], place = ARGV[11], command = ARGV[12], pid = ARGV[13], uid = ARGV[14], gid = ARGV[15],
-  bound = ARGV[16], mount = mount,
+  bound = ARGV[16], grace = ARGV[20], mount = mount,
 }
 local waits, anew, order = ARGV[17] == '1', ARGV[18] == '1', tonumber(ARGV[19])
 

@@ -1,8 +1,8 @@
--- ARGV: 4 id, 5 identity, 6 token. From now on this mount keeps the holding for an open file.
+-- ARGV: 4 id, 5 identity, 6 token, 7 grace in ms. From now on this mount keeps the holding for an open file.
 local held = holding(path)
 if not held or held.token ~= ARGV[6] or held.foreign or held.revoked then return { 'ENOENT' } end
 if not proves(ARGV[4], ARGV[5], held) then return { 'EPERM' } end
-call('HSET', details_key(path), 'bound', '1', 'mount', mount)
+call('HSET', details_key(path), 'bound', '1', 'mount', mount, 'grace', ARGV[7])
 local ttl = tonumber(held.ttl)
 if ttl > 0 then
   call('HSET', details_key(path), 'refreshed', integer(now_ms))

@@ -18,6 +18,11 @@
 
 #define CLIENT_ADDRESS_MAX 160
 
+/* What is to be answered by this mount waits for so long, and for so many round trips. */
+#define GRACE_MIN_MS 500
+#define GRACE_MAX_MS 5000
+#define GRACE_ROUND_TRIPS 3
+
 /* An acquisition whose answer was lost: the server is asked to take it back. */
 struct undo {
 	struct calls *calls;
@@ -38,6 +43,7 @@ struct calls {
 	uv_timer_t keepalive;
 	bool ping_unanswered;
 	int64_t last_sent_ns;
+	int64_t round_trip_ms; /* the longest of late */
 	bool closing; /* what is lost is still undone, until */
 	bool closed;
 	bool was_up;
@@ -228,12 +234,29 @@ static void on_refusal(struct call *call, const char *text)
 		connection_drop(calls->connection, error->status, line);
 }
 
+int64_t calls_grace_ms(const struct calls *calls)
+{
+	int64_t ms = GRACE_MIN_MS + GRACE_ROUND_TRIPS * calls->round_trip_ms;
+
+	return ms < GRACE_MAX_MS ? ms : GRACE_MAX_MS;
+}
+
+/* What was long is forgotten by an eighth with each answer. */
+static void learn_round_trip(struct calls *calls, int64_t age_ms)
+{
+	calls->round_trip_ms -= (calls->round_trip_ms + 7) / 8;
+	if (calls->round_trip_ms < age_ms)
+		calls->round_trip_ms = age_ms;
+}
+
 static void on_reply(redisAsyncContext *context, void *data, void *ctx)
 {
 	struct call *call = ctx;
 	const redisReply *reply = data;
 
 	(void)context;
+	if (reply)
+		learn_round_trip(call->calls, age_in_ms(call->sent_ns));
 	if (!reply)
 		finish(call, call->calls->closing ? -ESHUTDOWN : -ETIMEDOUT, NULL, 0);
 	else if (reply->type == REDIS_REPLY_ERROR)

@@ -40,10 +40,11 @@ local function tickets_key(key) return ns .. '#w:' .. key end
 local function wants_key(key) return ns .. '#t:' .. key end
 local function mount_key(of) return ns .. '#m:' .. of end
 
--- So long a mount that waits is taken for alive after its last word; a lock handed
--- over waits for its mount; the holder of a lock that is taken by force may take
--- to stop; and tickets stay behind a lock that nobody passed on. All in ms.
-local ALIVE, GRACE, LAST_WORDS, LEFTOVER = 1200, 500, 500, 10000
+-- So long a mount that waits is taken for alive after its last word, and tickets stay
+-- behind a lock that nobody passed on, in ms. How long a lock that is handed over
+-- waits for its mount, and one that is taken by force for its holder to stop, is that
+-- mount's `grace`, as far away as it is.
+local ALIVE, LEFTOVER = 1200, 10000
 
 local function parent(of)
   return string.match(of, '^(.*)/[^/]*$') or ''
@@ -173,10 +174,10 @@ local function wanted_ttl(key, wants)
   return ttl
 end
 
--- Makes a holding of a key that is free. With `grace` it lasts so many ms, until confirm().
-local function hold(key, wants, grace)
+-- Makes a holding of a key that is free. One that is only `granted` lasts for the grace, until confirm().
+local function hold(key, wants, granted)
   local ttl = wanted_ttl(key, wants)
-  local lease = grace or ttl
+  local lease = granted and tonumber(wants.grace) or ttl
   local expires = lease > 0 and now_ms + lease or nil
   local token = integer(math.max(tonumber(call('GET', ns .. '#token') or 0) + 1, now_us))
 
@@ -190,13 +191,13 @@ local function hold(key, wants, grace)
   call('HSET', details_key(key), 'id', wants.id, 'nonce', wants.nonce, 'token', token, 'ttl', integer(ttl),
     'acquired', integer(now_ms), 'refreshed', integer(now_ms), 'user', wants.user, 'host', wants.host,
     'mount', wants.mount, 'place', wants.place, 'command', wants.command, 'pid', wants.pid, 'uid', wants.uid,
-    'gid', wants.gid)
+    'gid', wants.gid, 'grace', wants.grace)
   if wants.identity ~= '' then call('HSET', details_key(key), 'identity', wants.identity) end
   if wants.bound ~= '' then call('HSET', details_key(key), 'bound', '1') end
-  if grace then call('HSET', details_key(key), 'granted', '1') end
+  if granted then call('HSET', details_key(key), 'granted', '1') end
   if expires then call('PEXPIREAT', details_key(key), integer(expires)) end
   index_add(key, expires)
-  if not grace then publish('ACQUIRED', key, token, integer(ttl)) end
+  if not granted then publish('ACQUIRED', key, token, integer(ttl)) end
 end
 
 -- The mount that a lock was handed to has taken it: its lease begins.
@@ -249,10 +250,11 @@ local function pass_on(key)
     if wants and call('EXISTS', mount_key(wants.mount)) == 1 and tell(wants.mount, 'GRANT', nonce, key) > 0 then
       -- Its directory may be gone since: then it finds so by itself.
       if check_parent(key) ~= 'OK' then return end
-      hold(key, wants, GRACE)
-      call('ZADD', ns .. '#g', integer(now_ms + GRACE), key)
+      hold(key, wants, true)
+      local lapse = now_ms + tonumber(wants.grace)
+      call('ZADD', ns .. '#g', integer(lapse), key)
       call('PEXPIRE', ns .. '#g', 60000)
-      keep_tickets(key, now_ms + GRACE)
+      keep_tickets(key, lapse)
       return
     end
   end

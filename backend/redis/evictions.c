@@ -7,8 +7,8 @@
 
 #include "backend/redis/reply.h"
 
-/* A little more than what the server gives the holder (LAST_WORDS in common.lua). */
-#define PATIENCE_MS 520
+/* So much longer than the holder was given it takes the server's word to come. */
+#define PATIENCE_MS 20
 
 /* How far it goes, as release.lua wants it: only as far as the holder lets it, or for good. */
 #define FORCE_POLITE "1"
@@ -28,7 +28,7 @@ struct eviction {
 struct evictions {
 	struct backend_config config;
 	struct calls *calls;
-	struct eviction *all; /* those that wait, the first due first; those under way anywhere */
+	struct eviction *all;
 	uv_timer_t timer;
 	void (*freed)(void *ctx);
 	void *ctx;
@@ -107,11 +107,12 @@ static void on_due(uv_timer_t *timer)
 static void arm(struct evictions *evictions)
 {
 	int64_t now_ms = (int64_t)uv_now(evictions->config.loop);
-	struct eviction *first;
+	const struct eviction *first = NULL;
+	const struct eviction *eviction;
 
-	DL_FOREACH(evictions->all, first)
-		if (first->token)
-			break;
+	DL_FOREACH(evictions->all, eviction)
+		if (eviction->token && (!first || eviction->due_ms < first->due_ms))
+			first = eviction;
 	if (!first)
 		uv_timer_stop(&evictions->timer);
 	else
@@ -119,7 +120,7 @@ static void arm(struct evictions *evictions)
 			first->due_ms > now_ms ? (uint64_t)(first->due_ms - now_ms) : 0, 0);
 }
 
-static void await(struct eviction *eviction, uint64_t token)
+static void await(struct eviction *eviction, uint64_t token, int64_t ms)
 {
 	struct evictions *evictions = eviction->evictions;
 
@@ -129,9 +130,7 @@ static void await(struct eviction *eviction, uint64_t token)
 	}
 	uv_update_time(evictions->config.loop);
 	eviction->token = token;
-	eviction->due_ms = (int64_t)uv_now(evictions->config.loop) + PATIENCE_MS;
-	DL_DELETE(evictions->all, eviction);
-	DL_APPEND(evictions->all, eviction);
+	eviction->due_ms = (int64_t)uv_now(evictions->config.loop) + ms + PATIENCE_MS;
 	arm(evictions);
 }
 
@@ -139,10 +138,11 @@ static void on_asked(struct call *call, int status, const redisReply *reply, int
 {
 	struct eviction *eviction = call->ctx;
 	uint64_t token;
+	int64_t ms;
 
 	(void)age_ms;
-	if (status == -EAGAIN && reply_token(reply, &token) == 0) {
-		await(eviction, token);
+	if (status == -EAGAIN && reply_revoked(reply, &token, &ms) == 0) {
+		await(eviction, token, ms);
 		return;
 	}
 	if (status == 0)

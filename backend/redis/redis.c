@@ -268,6 +268,7 @@ static void redis_bind(struct backend *backend, const char *key, const struct lo
 		return;
 	add_claim(call, claim);
 	call_add_number(call, (int64_t)token);
+	call_add_number(call, calls_grace_ms(redis_of(backend)->calls));
 	start_change(redis_of(backend), call);
 }
 

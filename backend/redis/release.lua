@@ -1,22 +1,25 @@
 -- ARGV: 4 id, 5 identity, 6 token (0: any), 7 '1': forced, '2': and its holder has
--- stopped, or was given the time. Answers with the token of what was released.
+-- stopped, or was given the time. Answers with the token of what was released, or
+-- 'EAGAIN', the token and the time in ms that its holder is given.
 local id, identity, token, force = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 
 -- A lock that is bound to an open file is not free before its holder has been
--- stopped, or has not answered for a moment. False: nobody is there to stop.
+-- stopped, or has not answered for a moment. Answers with that moment in ms, or nil
+-- where nobody is there to stop.
 local function revoke(held)
-  if held.bound ~= '1' or tell(held.mount, 'REVOKE', held.token, path) == 0 then return false end
+  if held.bound ~= '1' or tell(held.mount, 'REVOKE', held.token, path) == 0 then return nil end
+  local grace, left = tonumber(held.grace), call('PTTL', KEYS[1])
   call('HSET', details_key(path), 'revoked', mount)
-  local left = call('PTTL', KEYS[1])
-  if left < 0 or left > LAST_WORDS then set_end(path, now_ms + LAST_WORDS) end
-  return true
+  if left < 0 or left > grace then set_end(path, now_ms + grace) end
+  return grace
 end
 
 local held = holding(path)
 if not held and dir_exists(path) then return { 'EISDIR' } end
 local meant = held and (token == '0' or token == held.token)
 if force ~= '' then
-  if meant and force == '1' and revoke(held) then return { 'EAGAIN', held.token } end
+  local grace = meant and force == '1' and revoke(held)
+  if grace then return { 'EAGAIN', held.token, grace } end
   publish('FORCE_RELEASED', path, meant and held.token, meant and held.ttl)
   if not meant then return { 'ENOENT' } end
   tell_holder('ENDED', path, held)

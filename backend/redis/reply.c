@@ -9,6 +9,9 @@
 
 #include "backend/clock.h"
 
+/* No holder is given longer to stop. */
+#define REVOKE_MAX_MS 60000
+
 /* No server's clock is beyond this: the year 5138. */
 #define NOW_MAX_MS INT64_C(100000000000000)
 
@@ -188,6 +191,16 @@ int reply_token(const redisReply *reply, uint64_t *ret)
 		return -EPROTO;
 	*ret = (uint64_t)token;
 	return 0;
+}
+
+int reply_revoked(const redisReply *reply, uint64_t *ret_token, int64_t *ret_ms)
+{
+	const redisReply *ms = element(reply, 2, REDIS_REPLY_INTEGER);
+
+	if (!ms || ms->integer < 0 || ms->integer > REVOKE_MAX_MS)
+		return -EPROTO;
+	*ret_ms = ms->integer;
+	return reply_token(reply, ret_token);
 }
 
 int reply_queued(const redisReply *reply, char order[REPLY_ORDER_MAX], struct queue_look *ret)

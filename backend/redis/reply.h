@@ -37,6 +37,9 @@ int reply_scan(const redisReply *reply, char *cursor, size_t size, struct list_i
 /* Reads the token of what was released. Returns 0 or -EPROTO. */
 int reply_token(const redisReply *reply, uint64_t *ret);
 
+/* Reads the token of what is being released, and the time in ms that its holder has. Returns 0 or -EPROTO. */
+int reply_revoked(const redisReply *reply, uint64_t *ret_token, int64_t *ret_ms);
+
 /* How it stands with a key that a ticket waits for. */
 struct queue_look {
 	int64_t left_ms; /* of the lease: -1: it never ends, -2: nobody holds the key */
