@@ -33,5 +33,4 @@ end
 if dir_exists(path) then return { 'EISDIR' } end
 local word = check_parent(path)
 if word ~= 'OK' then return { word } end
-hold(path, wants)
-return describe('OK', path, holding(path))
+return describe('OK', path, hold(path, wants))

@@ -174,7 +174,8 @@ local function wanted_ttl(key, wants)
   return ttl
 end
 
--- Makes a holding of a key that is free. One that is only `granted` lasts for the grace, until confirm().
+-- Makes a holding of a key that is free, and answers with what describe() wants. One
+-- that is only `granted` lasts for the grace, until confirm().
 local function hold(key, wants, granted)
   local ttl = wanted_ttl(key, wants)
   local lease = granted and tonumber(wants.grace) or ttl
@@ -187,17 +188,23 @@ local function hold(key, wants, granted)
   else
     call('SET', lock_key(key), wants.id)
   end
+  local flat = {
+    'id', wants.id, 'nonce', wants.nonce, 'token', token, 'ttl', integer(ttl), 'acquired', integer(now_ms),
+    'refreshed', integer(now_ms), 'user', wants.user, 'host', wants.host, 'mount', wants.mount, 'place', wants.place,
+    'command', wants.command, 'pid', wants.pid, 'uid', wants.uid, 'gid', wants.gid, 'grace', wants.grace,
+  }
+  local function add(field, value)
+    flat[#flat + 1], flat[#flat + 2] = field, value
+  end
+  if wants.identity ~= '' then add('identity', wants.identity) end
+  if wants.bound ~= '' then add('bound', '1') end
+  if granted then add('granted', '1') end
   call('DEL', details_key(key))
-  call('HSET', details_key(key), 'id', wants.id, 'nonce', wants.nonce, 'token', token, 'ttl', integer(ttl),
-    'acquired', integer(now_ms), 'refreshed', integer(now_ms), 'user', wants.user, 'host', wants.host,
-    'mount', wants.mount, 'place', wants.place, 'command', wants.command, 'pid', wants.pid, 'uid', wants.uid,
-    'gid', wants.gid, 'grace', wants.grace)
-  if wants.identity ~= '' then call('HSET', details_key(key), 'identity', wants.identity) end
-  if wants.bound ~= '' then call('HSET', details_key(key), 'bound', '1') end
-  if granted then call('HSET', details_key(key), 'granted', '1') end
+  call('HSET', details_key(key), unpack(flat))
   if expires then call('PEXPIREAT', details_key(key), integer(expires)) end
   index_add(key, expires)
   if not granted then publish('ACQUIRED', key, token, integer(ttl)) end
+  return { id = wants.id, token = token, flat = flat }
 end
 
 -- The mount that a lock was handed to has taken it: its lease begins.
