@@ -509,7 +509,8 @@ static struct answer *configure(struct mount *mount, const char *path, unsigned 
 /* Lets a lease pass without a turn of the loop: nobody has seen it end. */
 static void let_pass(const struct answer *held)
 {
-	sleep_until(held->at_ns + (held->lock->remaining_ms + 2) * NS_PER_MS);
+	/* What remains for sure may be less than what remains, where the answer was slow. */
+	sleep_until(held->at_ns + (held->lock->ttl_ms + 2) * NS_PER_MS);
 }
 
 /* A lock that was mine, or whoever's, and whose lease has passed unseen. */
