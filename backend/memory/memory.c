@@ -20,6 +20,7 @@ struct memory_backend {
 	struct mem_queue *queues; /* all that there are */
 	uint64_t last_token;
 	void (*on_event)(void *ctx, const struct lock_event *event);
+	void (*on_ended)(void *ctx, uint64_t token, bool taken);
 	void *ctx;
 };
 
@@ -200,6 +201,8 @@ static void end_holding(struct memory_backend *memory, struct mem_lock *lock, en
 	if (lock->ttl_ms != LEASE_NEVER)
 		heap_remove(&memory->leases.heap, &lock->lease);
 	tell(memory, why, lock->entry.path, lock);
+	if (memory->on_ended && why != EVENT_EXPIRED)
+		memory->on_ended(memory->ctx, lock->token, why == EVENT_FORCE_RELEASED);
 	if (queue)
 		queue_attach(queue, NULL);
 	tree_remove(&memory->tree, &lock->entry);
@@ -641,6 +644,7 @@ static int memory_open(const struct backend_config *config, struct backend **ret
 		goto fail;
 	memory->base.ops = &memory_backend_ops;
 	memory->on_event = config->on_event;
+	memory->on_ended = config->on_ended;
 	memory->ctx = config->ctx;
 	*ret = &memory->base;
 	return 0;
