@@ -15,7 +15,8 @@
 --   NS#token    STRING  the last fencing token
 --   NS#ev       channel events
 --   NS#m:MOUNT  channel for the daemon of one mount: `WORD TOKEN-OR-NONCE KEY`
---                 GRANT   this ticket has the lock, if it is confirmed in time
+--                 GRANT   this ticket is to ask again: it has the lock, if it confirms that in
+--                         time; or the lease that it waits for ends earlier than it knows
 --                 TOUCH   another changed something about this holding of yours
 --                 ENDED   another released it
 --                 REVOKE  another releases it by force: stop, then release it
@@ -157,13 +158,33 @@ local function keep_tickets(key, expires_ms)
   end
 end
 
--- Gives a lock another end (nil: none), and whatever lies beside it.
-local function set_end(key, expires_ms)
+-- Who waits looks when the lease that it knows of ends. This one ends earlier, so the
+-- first who can be told is.
+local function hasten(key)
+  for _, nonce in ipairs(call('ZRANGEBYSCORE', tickets_key(key), '-inf', 'inf', 'LIMIT', 0, 10)) do
+    local packed = call('HGET', wants_key(key), nonce)
+    if packed and tell(cmsgpack.unpack(packed).mount, 'GRANT', nonce, key) > 0 then return end
+  end
+end
+
+-- When a lease ends, in ms.
+local function end_of(key)
+  local left = call('PTTL', lock_key(key))
+  return left < 0 and math.huge or now_ms + left
+end
+
+-- Gives a lock another end (nil: none), and whatever lies beside it. `early`: it is
+-- earlier than some know, as it is where it is moved to the front.
+local function set_end(key, expires_ms, early)
+  early = expires_ms and (early or expires_ms < end_of(key))
   for _, part in ipairs({ lock_key(key), details_key(key) }) do
     if expires_ms then call('PEXPIREAT', part, integer(expires_ms)) else call('PERSIST', part) end
   end
   index_add(key, expires_ms)
-  if call('EXISTS', tickets_key(key)) == 1 then keep_tickets(key, expires_ms) end
+  if call('EXISTS', tickets_key(key)) == 1 then
+    keep_tickets(key, expires_ms)
+    if early then hasten(key) end
+  end
 end
 
 -- What an acquisition wants: the fields that acquire.lua makes. Its lease, in ms; -1: never.
@@ -204,16 +225,16 @@ local function hold(key, wants, granted)
   if expires then call('PEXPIREAT', details_key(key), integer(expires)) end
   index_add(key, expires)
   if not granted then publish('ACQUIRED', key, token, integer(ttl)) end
-  return { id = wants.id, token = token, flat = flat }
+  return { id = wants.id, token = token, ttl = ttl, flat = flat }
 end
 
 -- The mount that a lock was handed to has taken it: its lease begins.
 local function confirm(key, held)
   local ttl = tonumber(held.ttl)
-  call('HDEL', details_key(key), 'granted')
+  call('HDEL', details_key(key), 'granted', 'early')
   call('HSET', details_key(key), 'acquired', integer(now_ms), 'refreshed', integer(now_ms))
   call('ZREM', ns .. '#g', key)
-  set_end(key, ttl > 0 and now_ms + ttl or nil)
+  set_end(key, ttl > 0 and now_ms + ttl or nil, held.early)
   publish('ACQUIRED', key, held.token, held.ttl)
 end
 
@@ -246,7 +267,8 @@ end
 
 -- Hands a key that is free to the first who waits for it and lives. Who does not is
 -- dropped: it comes back by itself, in its old order, if it was only out of reach.
-local function pass_on(key)
+-- `before`: when the lease that was there would have ended.
+local function pass_on(key, before)
   while true do
     local first = call('ZPOPMIN', tickets_key(key))
     if #first == 0 then return end
@@ -257,7 +279,8 @@ local function pass_on(key)
     if wants and call('EXISTS', mount_key(wants.mount)) == 1 and tell(wants.mount, 'GRANT', nonce, key) > 0 then
       -- Its directory may be gone since: then it finds so by itself.
       if check_parent(key) ~= 'OK' then return end
-      hold(key, wants, true)
+      local ttl = hold(key, wants, true).ttl
+      if before and ttl > 0 and before > now_ms + ttl then call('HSET', details_key(key), 'early', '1') end
       local lapse = now_ms + tonumber(wants.grace)
       call('ZADD', ns .. '#g', integer(lapse), key)
       call('PEXPIRE', ns .. '#g', 60000)
@@ -269,9 +292,10 @@ end
 
 -- Ends a holding, and hands the key on.
 local function free(key, held)
+  local before = end_of(key)
   call('DEL', lock_key(key), details_key(key))
   index_remove(key)
   if held.granted then call('ZREM', ns .. '#g', key) end
   if held.revoked then tell(held.revoked, 'FREED', held.token, key) end
-  pass_on(key)
+  pass_on(key, before)
 end
