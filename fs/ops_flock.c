@@ -64,6 +64,9 @@ static int keep_file(struct request *request, struct file *file, const struct lo
 		return -ENOMEM;
 	}
 	request->node->bound_token = lock->token;
+	/* The lock of a foreign client has the same token each time it comes with the same value. */
+	if (node_kind(request->node) == NODE_LOCK && request->node->name.token != lock->token)
+		node_unname(&fs->nodes, request->node);
 	return 0;
 }
 
