@@ -18,7 +18,10 @@ for key, nonce in string.gmatch(ARGV[4], '([^%z]+)%z([^%z]+)%z') do
     pass_on(key)
     held = holding(key)
   end
-  answers[#answers + 1] = call('PTTL', lock_key(key))
+  local left = call('PTTL', lock_key(key))
+  -- Another client may have given its lock more time past lockfs.
+  keep_tickets(key, left >= 0 and now_ms + left or nil)
+  answers[#answers + 1] = left
   answers[#answers + 1] = call('ZRANK', tickets_key(key), nonce) or -1
   answers[#answers + 1] = held and held.foreign and 1 or 0
 end

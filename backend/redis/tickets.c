@@ -53,6 +53,7 @@ struct queue {
 	struct queue_look seen;
 	struct heap_item look; /* when the server is to be asked */
 	bool looks;            /* it is in the heap */
+	struct queue *prev, *next; /* in the order in which the beat looks at them */
 	UT_hash_handle hh;
 	char key[];
 };
@@ -64,6 +65,7 @@ struct tickets {
 	struct ticket *lost;
 	size_t lost_count;
 	struct queue *queues;
+	struct queue *turn; /* the same, those next whose turn it is */
 	struct deadlines looks;
 	uv_timer_t beat;
 	bool beats;
@@ -114,7 +116,15 @@ static struct queue *find_or_make_queue(struct tickets *tickets, const char *key
 		free(queue);
 		return NULL;
 	}
+	DL_APPEND(tickets->turn, queue);
 	return queue;
+}
+
+static void free_queue(struct tickets *tickets, struct queue *queue)
+{
+	DL_DELETE(tickets->turn, queue);
+	HASH_DELETE(hh, tickets->queues, queue);
+	free(queue);
 }
 
 static void stop_looking(struct tickets *tickets, struct queue *queue)
@@ -184,8 +194,7 @@ static void leave_queue(struct ticket *ticket)
 	if (queue->tickets)
 		return;
 	stop_looking(tickets, queue);
-	HASH_DELETE(hh, tickets->queues, queue);
-	free(queue);
+	free_queue(tickets, queue);
 }
 
 /* Tickets */
@@ -275,10 +284,8 @@ static void queue_up(struct ticket *ticket, const redisReply *reply)
 
 	ticket->give_up_ns = 0;
 	if (err < 0) {
-		if (queue && !queue->tickets) {
-			HASH_DELETE(hh, tickets->queues, queue);
-			free(queue);
-		}
+		if (queue && !queue->tickets)
+			free_queue(tickets, queue);
 		take_back(ticket, err == -EPROTO ? -EIO : err);
 		return;
 	}
@@ -286,8 +293,8 @@ static void queue_up(struct ticket *ticket, const redisReply *reply)
 		ticket->queue = queue;
 		DL_APPEND(queue->tickets, ticket);
 	}
-	/* The look goes by the first of a mount's tickets. */
-	if (queue->tickets == ticket || !queue->looks)
+	/* The look goes by the first of a mount's tickets, and by the wishes of all. */
+	if (queue->tickets == ticket || !queue->looks || ticket->acquisition->look_ms > 0)
 		plan_look(tickets, queue, &seen);
 	start_beating(tickets);
 	if (ticket->granted)
@@ -527,13 +534,35 @@ static void give_up_late(struct tickets *tickets)
 	}
 }
 
-/* The word that this mount lives also asks about leases that end soon, which so may have been renewed. */
+/*
+ * The word that this mount lives also asks about leases that end soon, as they may
+ * have been renewed, and about other keys in turn: a lease may have been shortened,
+ * or be that of somebody else by now, and a lock may have been deleted past lockfs.
+ */
+static void fill_beat(struct tickets *tickets, struct look *look)
+{
+	int64_t soon_ns = boot_ns() + 2 * BEAT_MS * NS_PER_MS;
+	struct heap_item *soon[LOOK_MAX];
+	size_t count = heap_due_before(&tickets->looks.heap, soon_ns, soon, LOOK_MAX);
+	struct queue *queue, *last = tickets->turn ? tickets->turn->prev : NULL;
+
+	for (size_t i = 0; i < count; i++)
+		add_to_look(look, queue_of_look(soon[i]));
+	while (last && look->count < LOOK_MAX) {
+		queue = tickets->turn;
+		DL_DELETE(tickets->turn, queue);
+		DL_APPEND(tickets->turn, queue);
+		if (!queue->looks || queue->look.due >= soon_ns)
+			add_to_look(look, queue);
+		if (queue == last)
+			break;
+	}
+}
+
 static void on_beat(uv_timer_t *timer)
 {
 	struct tickets *tickets = timer->data;
-	struct heap_item *soon[LOOK_MAX];
 	struct look *look;
-	size_t count;
 
 	give_up_late(tickets);
 	if (!tickets->by_nonce) {
@@ -544,9 +573,7 @@ static void on_beat(uv_timer_t *timer)
 	look = tickets->queues ? make_look(tickets) : NULL;
 	if (!look)
 		return;
-	count = heap_due_before(&tickets->looks.heap, boot_ns() + 2 * BEAT_MS * NS_PER_MS, soon, LOOK_MAX);
-	for (size_t i = 0; i < count; i++)
-		add_to_look(look, queue_of_look(soon[i]));
+	fill_beat(tickets, look);
 	start_look(look);
 }
 
