@@ -28,8 +28,7 @@ setup_dirs() {
   M=$T/mnt
   # Other users come here too.
   chmod go+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/* "$T"
-  cp "$BATS_TEST_DIRNAME/calls.py" "$T/calls.py"
-  chmod go+r "$T/calls.py"
+  [ -e "$BATS_RUN_TMPDIR/calls.py" ] || install -m 644 "$BATS_TEST_DIRNAME/calls.py" "$BATS_RUN_TMPDIR"
 }
 
 setup() {
@@ -73,22 +72,30 @@ refute() {
   fi
 }
 
+# The time of a process is dear: who waits starts none for it. Nothing is ever
+# written to that pipe.
+nap_fd=
+nap() {
+  [ -n "$nap_fd" ] || exec {nap_fd}<> <(:)
+  read -rt 0.01 -u "$nap_fd" || true
+}
+
 now_ms() {
   local us=${EPOCHREALTIME/[.,]/}
   echo $((us / 1000))
 }
 
-# wait_until [SECONDS] CMD...: until the command succeeds, 10 seconds unless told
+# wait_until [SECONDS] CMD...: until the command succeeds, 20 seconds unless told
 wait_until() {
-  local seconds=10 end
+  local seconds=20 end
   if [[ $1 =~ ^[0-9]+$ ]]; then
     seconds=$1
     shift
   fi
-  end=$(($(now_ms) + seconds * 1000))
+  end=$((${EPOCHREALTIME/[.,]/} + seconds * 1000000))
   until "$@"; do
-    [ "$(now_ms)" -lt "$end" ] || fail "not within $seconds s: $*" || return 1
-    sleep 0.01
+    ((${EPOCHREALTIME/[.,]/} < end)) || fail "not within $seconds s: $*" || return 1
+    nap
   done
 }
 
@@ -141,12 +148,12 @@ not_mounted() {
   ! is_mounted "$1"
 }
 
-# The options for a mount: each test has a namespace of its own in a backend
-# that outlives the daemon.
+# The options for a mount of a backend that outlives the daemon: each test has a
+# namespace of its own there.
 own_options() {
   local options=$1
-  if [[ $LOCKFS_TEST_SOURCE != memory: && ,$options != *,namespace=* ]]; then
-    options+=${options:+,}namespace=test-$$-$BATS_SUITE_TEST_NUMBER
+  if [[ ,$options != *,namespace=* ]]; then
+    options+=${options:+,}namespace=test-${BATS_RUN_TMPDIR##*-}-$BATS_SUITE_TEST_NUMBER
   fi
   echo "$options"
 }
@@ -181,15 +188,16 @@ mount_lockfs() {
   local dir=${1:-$M}
   [ -c /dev/fuse ] || fail "no /dev/fuse on this machine: nothing can be mounted, so nothing can be tested"
   is_mounted "$dir" || mkdir -p "$dir"
-  options=$(own_options "$options")
+  [[ $LOCKFS_TEST_SOURCE == memory: ]] || options=$(own_options "$options")
   start_daemon "$dir" "$LOCKFS_TEST_SOURCE" "$dir" -f ${options:+-o "$options"}
   wait_until answers_or_ended "$dir"
   is_mounted "$dir" || fail "lockfs did not mount: $(cat "$dir.stderr")"
 }
 
-# The process of the daemon that serves DIR and that is no child of ours.
+# The process of the daemon that serves DIR and that is no child of ours. (Where
+# DIR is relative, the binary tells it from those of other runs.)
 find_daemon() {
-  pgrep -f -- "^[^ ]*lockfs [^ ]+ $1( |\$)"
+  pgrep -f -- "^$LOCKFS [^ ]+ $1( |\$)"
 }
 
 # mount_background ARGUMENT...: the way users do; the mount point is the second
@@ -257,16 +265,19 @@ unmount_lockfs() {
 }
 
 end_mounts() {
-  local dir problems=0
+  local dir left=() problems=0 i
   cd /
-  for dir in $(printf '%s\n' "${mounts[@]}" | tac); do
-    unmount_lockfs "$dir" || problems=1
+  for ((i = ${#mounts[@]} - 1; i >= 0; i--)); do
+    unmount_lockfs "${mounts[i]}" || problems=1
   done
   # What a failed test, or a killed daemon, left: lockfs or other, the last first.
-  while read -r dir; do
+  while read -r _ dir _; do
+    [[ $dir != "$T"/* ]] || left=("$dir" "${left[@]}")
+  done </proc/mounts
+  for dir in "${left[@]}"; do
     abort_mount "$dir"
     umount -l "$dir" 2>/dev/null || fusermount3 -u -z "$dir"
-  done < <(cut -d' ' -f2 /proc/mounts | grep "^$T/" | tac)
+  done
   return "$problems"
 }
 
@@ -287,7 +298,7 @@ as_user() {
 # py [ARGUMENT...] <<EOF: a Python script with calls.py and M at hand
 py() {
   { echo "from calls import *; M = '$M'; T = '$T'"; cat; } >"$T/script.py"
-  PYTHONPATH=$T PYTHONDONTWRITEBYTECODE=1 python3 -S "$T/script.py" "$@"
+  PYTHONPATH=$BATS_RUN_TMPDIR PYTHONDONTWRITEBYTECODE=1 python3 -S "$T/script.py" "$@"
 }
 
 # call [@session|@USER] CALL ARGUMENT...: one system call; see calls.py
@@ -298,7 +309,7 @@ call() {
   @*) as=(as_user "${1#@}") ;;
   esac
   [ ${#as[@]} = 0 ] || shift
-  "${as[@]}" python3 -IS "$T/calls.py" "$@"
+  "${as[@]}" python3 -IS "$BATS_RUN_TMPDIR/calls.py" "$@"
 }
 
 # expect WANTED [@session|@USER] CALL ARGUMENT...
