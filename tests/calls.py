@@ -146,7 +146,15 @@ def check(what, got, want):
         sys.exit("%s: %r, expected %r" % (what, got, want))
 
 
+def do_timed(name, *arguments):
+    """The outcome of a call, and how many ms it took."""
+    began = time.monotonic()
+    answer = outcome(CALLS[name], *arguments)
+    return "%s %d" % (answer, (time.monotonic() - began) * 1000)
+
+
 CALLS = {
+    "timed": do_timed,
     "open": do_open,
     "read": do_read,
     "write": do_write,

@@ -507,9 +507,9 @@ static struct answer *configure(struct mount *mount, const char *path, unsigned 
 }
 
 /* Lets a lease pass without a turn of the loop: nobody has seen it end. */
+/* By what remains, a holder counts from before it asked; the backend counts from when it answered at the latest. */
 static void let_pass(const struct answer *held)
 {
-	/* What remains for sure may be less than what remains, where the answer was slow. */
 	sleep_until(held->at_ns + (held->lock->ttl_ms + 2) * NS_PER_MS);
 }
 

@@ -107,9 +107,8 @@ never_held() {
 @test "frozen, with the default timeout" {
   mount_redis
   redis_freeze
-  began=$(now_ms)
-  expect ETIMEDOUT stat "$M/job"
-  took=$(($(now_ms) - began))
+  read -r answer took <<<"$(call timed stat "$M/job")"
+  is ETIMEDOUT "$answer"
   ((took >= 1900 && took <= 2500)) || fail "$took ms"
   redis_thaw
   mended
@@ -325,9 +324,8 @@ delivered() {
   proxy_start
   ops prepare "$M"
   orders '{"there": 150, "back": 150}'
-  began=$(now_ms)
-  expect OK open "$M/job" CREAT,EXCL,WRONLY
-  took=$(($(now_ms) - began))
+  read -r answer took <<<"$(call timed open "$M/job" CREAT,EXCL,WRONLY)"
+  is OK "$answer"
   ((took >= 300 && took <= limit)) || fail "creation took $took ms"
   is ACQUIRED "$(state "$M/job")"
   remains "$M/job" 290000 299999
@@ -400,12 +398,11 @@ trap_at() {
 
 # lost_acquisition PATH TEXT TRAP [MORE]: the creation of PATH is answered ETIMEDOUT in time
 lost_acquisition() {
-  local path=$1 began took
+  local path=$1 answer took
   shift
   trap_at "$@"
-  began=$(now_ms)
-  expect ETIMEDOUT open "$path" CREAT,EXCL,WRONLY
-  took=$(($(now_ms) - began))
+  read -r answer took <<<"$(call timed open "$path" CREAT,EXCL,WRONLY)"
+  is ETIMEDOUT "$answer"
   sprung || fail "the trap was not sprung"
   ((took <= limit)) || fail "it took $took ms"
 }

@@ -131,11 +131,11 @@ mount_tls() {
 # bats test_tags=tls
 @test "by a host name, with a password and a database" {
   tls_start
-  redis_cli CONFIG SET requirepass s3cret-w0rd
-  mount_tls "$M" "rediss://:s3cret-w0rd@localhost:$tls_port/2"
+  redis_cli CONFIG SET requirepass s3cret-0f-tls
+  mount_tls "$M" "rediss://:s3cret-0f-tls@localhost:$tls_port/2"
   take "$M/job"
-  is 1 "$(redis_cli -a s3cret-w0rd --no-auth-warning -n 2 EXISTS lockfs:job)"
-  LOCKFS_REDIS_PASSWORD=s3cret-w0rd mount_tls "$N" "rediss://127.0.0.1:$tls_port/2"
+  is 1 "$(redis_cli -a s3cret-0f-tls --no-auth-warning -n 2 EXISTS lockfs:job)"
+  LOCKFS_REDIS_PASSWORD=s3cret-0f-tls mount_tls "$N" "rediss://127.0.0.1:$tls_port/2"
   is UNAVAILABLE "$(state "$N/job")"
   mkdir "$T/third"
   M=$T/third
