@@ -6,6 +6,7 @@
 #include <utlist.h>
 
 #include "backend/clock.h"
+#include "backend/copy.h"
 #include "backend/deadlines.h"
 #include "backend/redis/acquire.h"
 #include "backend/redis/reply.h"
@@ -36,6 +37,7 @@ enum ticket_state {
 struct ticket {
 	struct tickets *tickets;
 	struct acquisition *acquisition; /* NULL: answered, and the call under way frees it */
+	struct acquisition wants; /* a copy, with its texts, for calls that are under way when it is answered */
 	enum ticket_state state;
 	bool granted;        /* while ASKING: so it was told, maybe of what the answer does not know yet */
 	int64_t give_up_ns;  /* when nothing good is heard until then; 0: all is well */
@@ -45,6 +47,7 @@ struct ticket {
 	UT_hash_handle hh;
 	char nonce[NONCE_SIZE];
 	char order[REPLY_ORDER_MAX];
+	char text[];
 };
 
 /* The tickets of this mount for one key. */
@@ -211,6 +214,10 @@ static struct ticket *make_ticket(struct tickets *tickets, struct acquisition *a
 		goto fail;
 	ticket->tickets = tickets;
 	ticket->acquisition = acquisition;
+	ticket->wants = *acquisition;
+	cursor = ticket->text;
+	ticket->wants.key = copy_text(&cursor, acquisition->key);
+	ticket->wants.holder = copy_holder(&cursor, &acquisition->holder);
 	stpcpy(ticket->order, "0");
 	HASH_ADD_STR(tickets->by_nonce, nonce, ticket);
 	if (!ticket->hh.tbl)
@@ -249,13 +256,15 @@ static void free_ticket(struct ticket *ticket)
 static void answer(struct ticket *ticket, int status, const struct lock *lock)
 {
 	struct acquisition *acquisition = ticket->acquisition;
+	bool asking = ticket->state == ASKING;
 
 	leave_queue(ticket);
 	ticket->acquisition = NULL;
 	acquisition->pending = NULL;
-	if (ticket->state != ASKING)
-		free_ticket(ticket);
+	/* The lock's key is the ticket's. */
 	acquisition->done(acquisition->ctx, status, lock);
+	if (!asking)
+		free_ticket(ticket);
 }
 
 /* Ends it without the lock, and whatever the server has of it. */
@@ -336,7 +345,7 @@ static void on_asked(struct call *call, int status, const redisReply *reply, int
 static void ask(struct ticket *ticket)
 {
 	struct tickets *tickets = ticket->tickets;
-	struct call *call = acquire_call(tickets->calls, ticket->acquisition, ticket->nonce, ticket->order);
+	struct call *call = acquire_call(tickets->calls, &ticket->wants, ticket->nonce, ticket->order);
 
 	if (!call) {
 		take_back(ticket, -ENOMEM);
