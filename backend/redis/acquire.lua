@@ -10,22 +10,25 @@ local wants = {
 }
 local waits, anew, order = ARGV[17] == '1', ARGV[18] == '1', tonumber(ARGV[19])
 
-if waits then say_alive() end
 local held = holding(path)
-if not held and call('EXISTS', tickets_key(path)) == 1 then
+-- Who was handed it and was too late for that, as one far away may be each time, has it still if it is its turn.
+if not held and not is_first(path, order) then
   pass_on(path)
   held = holding(path)
 end
 if held then
   if held.nonce == wants.nonce then
-    if held.granted then confirm(path, held) end
+    if held.granted then
+      say_alive()
+      confirm(path, held)
+    end
     return describe('OK', path, holding(path))
   end
   if not anew and proves(wants.id, wants.identity, held) then return describe('EEXIST', path, held) end
   if waits then
-    local at = join(path, wants, order)
+    local was_alive, at = say_alive(), join(path, wants, order)
     return { 'QUEUED', at, call('PTTL', KEYS[1]), call('ZRANK', tickets_key(path), wants.nonce),
-      held.foreign and 1 or 0 }
+      held.foreign and 1 or 0, was_alive }
   end
   publish('UNAVAILABLE', path, held.token, held.ttl)
   return describe('EBUSY', path, held)
@@ -33,4 +36,9 @@ end
 if dir_exists(path) then return { 'EISDIR' } end
 local word = check_parent(path)
 if word ~= 'OK' then return { word } end
-return describe('OK', path, hold(path, wants))
+local new = hold(path, wants)
+if order > 0 then
+  leave(path, wants.nonce)
+  keep_tickets(path, new.expires)
+end
+return describe('OK', path, new)

@@ -225,7 +225,7 @@ local function hold(key, wants, granted)
   if expires then call('PEXPIREAT', details_key(key), integer(expires)) end
   index_add(key, expires)
   if not granted then publish('ACQUIRED', key, token, integer(ttl)) end
-  return { id = wants.id, token = token, ttl = ttl, flat = flat }
+  return { id = wants.id, token = token, ttl = ttl, expires = expires, flat = flat }
 end
 
 -- The mount that a lock was handed to has taken it: its lease begins.
@@ -238,8 +238,11 @@ local function confirm(key, held)
   publish('ACQUIRED', key, held.token, held.ttl)
 end
 
+-- Answers 1 where the mount was taken for alive before, else 0: then it lost tickets.
 local function say_alive()
+  local was_alive = call('EXISTS', mount_key(mount))
   call('SET', mount_key(mount), '1', 'PX', ALIVE)
+  return was_alive
 end
 
 -- Puts a ticket where its order says (0: behind all others). Returns its order.
@@ -265,6 +268,12 @@ local function leave(key, nonce)
   return call('ZREM', tickets_key(key), nonce) == 1
 end
 
+-- Does nobody wait in front of this place in the queue? 0 is behind all.
+local function is_first(key, order)
+  local first = call('ZRANGEBYSCORE', tickets_key(key), '-inf', 'inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  return #first == 0 or (order > 0 and order <= tonumber(first[2]))
+end
+
 -- Hands a key that is free to the first who waits for it and lives. Who does not is
 -- dropped: it comes back by itself, in its old order, if it was only out of reach.
 -- `before`: when the lease that was there would have ended.
@@ -279,12 +288,13 @@ local function pass_on(key, before)
     if wants and call('EXISTS', mount_key(wants.mount)) == 1 and tell(wants.mount, 'GRANT', nonce, key) > 0 then
       -- Its directory may be gone since: then it finds so by itself.
       if check_parent(key) ~= 'OK' then return end
-      local ttl = hold(key, wants, true).ttl
-      if before and ttl > 0 and before > now_ms + ttl then call('HSET', details_key(key), 'early', '1') end
-      local lapse = now_ms + tonumber(wants.grace)
-      call('ZADD', ns .. '#g', integer(lapse), key)
+      local new = hold(key, wants, true)
+      if before and new.ttl > 0 and before > now_ms + new.ttl then call('HSET', details_key(key), 'early', '1') end
+      keep_tickets(key, new.expires)
+      -- It says something before that, or it is taken for dead: no second one need wait for it.
+      call('PEXPIRE', mount_key(wants.mount), wants.grace)
+      call('ZADD', ns .. '#g', integer(new.expires), key)
       call('PEXPIRE', ns .. '#g', 60000)
-      keep_tickets(key, lapse)
       return
     end
   end

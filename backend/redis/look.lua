@@ -3,8 +3,7 @@
 -- passed on: a key whose lease is over, or that was handed over and never confirmed.
 -- Answers: 'OK', whether the mount was taken for alive, and for each key what is left
 -- of its lease, where the ticket stands (-1: nowhere), and 1 where the lock was taken past lockfs.
-local was_alive = call('EXISTS', mount_key(mount))
-say_alive()
+local was_alive = say_alive()
 
 for _, key in ipairs(call('ZRANGEBYSCORE', ns .. '#g', '-inf', '(' .. integer(now_ms), 'LIMIT', 0, 100)) do
   call('ZREM', ns .. '#g', key)

@@ -203,17 +203,19 @@ int reply_revoked(const redisReply *reply, uint64_t *ret_token, int64_t *ret_ms)
 	return reply_token(reply, ret_token);
 }
 
-int reply_queued(const redisReply *reply, char order[REPLY_ORDER_MAX], struct queue_look *ret)
+int reply_queued(const redisReply *reply, char order[REPLY_ORDER_MAX], struct queue_look *ret, bool *ret_was_alive)
 {
-	enum { WORD, ORDER, LEFT, RANK, FOREIGN };
+	enum { WORD, ORDER, LEFT, RANK, FOREIGN, WAS_ALIVE };
 	const char *at = text_at(reply, ORDER);
 	const redisReply *left = element(reply, LEFT, REDIS_REPLY_INTEGER);
 	const redisReply *rank = element(reply, RANK, REDIS_REPLY_INTEGER);
 	const redisReply *foreign = element(reply, FOREIGN, REDIS_REPLY_INTEGER);
+	const redisReply *was_alive = element(reply, WAS_ALIVE, REDIS_REPLY_INTEGER);
 
-	if (!at || strlen(at) >= REPLY_ORDER_MAX || !left || !rank || !foreign)
+	if (!at || strlen(at) >= REPLY_ORDER_MAX || !left || !rank || !foreign || !was_alive)
 		return -EPROTO;
 	stpcpy(order, at);
+	*ret_was_alive = was_alive->integer;
 	*ret = (struct queue_look){ .left_ms = left->integer, .rank = rank->integer, .foreign = foreign->integer };
 	return 0;
 }

@@ -51,7 +51,8 @@ struct queue_look {
 #define REPLY_ORDER_MAX 24
 
 /* Reads that a ticket is queued. Returns 0 or -EPROTO. */
-int reply_queued(const redisReply *reply, char order[REPLY_ORDER_MAX], struct queue_look *ret);
+int reply_queued(const redisReply *reply, char order[REPLY_ORDER_MAX], struct queue_look *ret,
+                 bool *ret_was_alive);
 
 /*
  * Reads what look.lua found of `count` keys, and whether the server had taken

@@ -204,11 +204,15 @@ static void leave_queue(struct ticket *ticket)
 
 static void ask(struct ticket *ticket);
 
+static void ask_again_but(struct tickets *tickets, const struct ticket *but);
+
 static void start_beating(struct tickets *tickets);
 
 static struct ticket *make_ticket(struct tickets *tickets, struct acquisition *acquisition)
 {
-	struct ticket *ticket = calloc(1, sizeof(*ticket));
+	struct ticket *ticket = calloc(1, sizeof(*ticket) + text_size(acquisition->key) +
+		holder_text_size(&acquisition->holder));
+	char *cursor;
 
 	if (!ticket || make_nonce(ticket->nonce) < 0)
 		goto fail;
@@ -289,7 +293,8 @@ static void queue_up(struct ticket *ticket, const redisReply *reply)
 	struct tickets *tickets = ticket->tickets;
 	struct queue *queue = find_or_make_queue(tickets, ticket->acquisition->key);
 	struct queue_look seen;
-	int err = queue ? reply_queued(reply, ticket->order, &seen) : -ENOMEM;
+	bool was_alive = true;
+	int err = queue ? reply_queued(reply, ticket->order, &seen, &was_alive) : -ENOMEM;
 
 	ticket->give_up_ns = 0;
 	if (err < 0) {
@@ -306,6 +311,8 @@ static void queue_up(struct ticket *ticket, const redisReply *reply)
 	if (queue->tickets == ticket || !queue->looks || ticket->acquisition->look_ms > 0)
 		plan_look(tickets, queue, &seen);
 	start_beating(tickets);
+	if (!was_alive)
+		ask_again_but(tickets, ticket);
 	if (ticket->granted)
 		ask(ticket);
 }
@@ -318,10 +325,8 @@ static void on_asked(struct call *call, int status, const redisReply *reply, int
 
 	change_state(ticket, QUEUED);
 	if (!ticket->acquisition) {
-		/* It was cancelled meanwhile. What was never sent is undone too: it costs nothing. */
-		if (status == 0 || status == -EINPROGRESS || status == -ETIMEDOUT ||
-			status == -ESHUTDOWN)
-			calls_undo(tickets->calls, call->key, ticket->nonce);
+		/* It was cancelled meanwhile. What was never sent is undone too, as an earlier call may have queued it. */
+		calls_undo(tickets->calls, call->key, ticket->nonce);
 		free_ticket(ticket);
 	} else if (status == -EINPROGRESS) {
 		queue_up(ticket, reply);
@@ -336,7 +341,8 @@ static void on_asked(struct call *call, int status, const redisReply *reply, int
 		else
 			answer(ticket, status, &lock);
 	} else {
-		answer(ticket, status == -EPROTO ? -EIO : status, NULL);
+		/* The server has nothing of it, but for what an earlier call queued. */
+		take_back(ticket, status == -EPROTO ? -EIO : status);
 	}
 	drop_user(tickets);
 }
@@ -390,25 +396,35 @@ void tickets_granted(struct tickets *tickets, const char *nonce)
 		ticket->granted = true;
 }
 
-void tickets_lost(struct tickets *tickets)
+static void lose_all_but(struct tickets *tickets, const struct ticket *but)
 {
 	int64_t give_up_ns = boot_ns() + tickets->config.timeout_ms * NS_PER_MS;
 	struct ticket *ticket, *next;
 
 	HASH_ITER(hh, tickets->by_nonce, ticket, next) {
-		if (ticket->state != QUEUED)
+		if (ticket->state != QUEUED || !ticket->acquisition || ticket == but)
 			continue;
 		change_state(ticket, LOST);
 		ticket->give_up_ns = give_up_ns;
 	}
 }
 
-void tickets_ask_again(struct tickets *tickets)
+void tickets_lost(struct tickets *tickets)
 {
-	tickets_lost(tickets);
+	lose_all_but(tickets, NULL);
+}
+
+static void ask_again_but(struct tickets *tickets, const struct ticket *but)
+{
+	lose_all_but(tickets, but);
 	/* Who cannot be asked for is lost again at once, behind the others. */
 	for (size_t count = tickets->lost_count; count > 0 && tickets->lost; count--)
 		ask(tickets->lost);
+}
+
+void tickets_ask_again(struct tickets *tickets)
+{
+	ask_again_but(tickets, NULL);
 }
 
 /* Looking */
