@@ -19,6 +19,7 @@
 #include "tests/contract/places.h"
 #include "tests/contract/states.h"
 #include "tests/contract/texts.h"
+#include "tests/contract/waiting.h"
 
 /* Says once, not in every test, that nothing can be reached. */
 static int try_source(void **state)
@@ -41,6 +42,7 @@ int main(int argc, char **argv)
 	add_all(directory_tests, COUNT(directory_tests));
 	add_all(text_tests, COUNT(text_tests));
 	add_all(mount_tests, COUNT(mount_tests));
+	add_waiting();
 	/* The macro of this name wants to know the size of an array. */
 	return _cmocka_run_group_tests("contract", tests, test_count, try_source, NULL);
 }

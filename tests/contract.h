@@ -69,6 +69,12 @@ struct told {
 	int64_t at_ns; /* CLOCK_BOOTTIME */
 };
 
+/* What on_ended told. */
+struct ended {
+	uint64_t token;
+	bool taken;
+};
+
 /* A backend, opened in a namespace that nobody else has, and all that it said. */
 struct mount {
 	uv_loop_t loop;
@@ -81,6 +87,7 @@ struct mount {
 	size_t told_capacity;
 	size_t told_seen; /* how many of them the test has looked at */
 	size_t gaps;      /* in them, as on_gap told */
+	struct ended ended; /* the last holding that on_ended told of */
 	const void *row;  /* the row of its table that a test is about */
 };
 
@@ -165,6 +172,11 @@ static void on_event(void *ctx, const struct lock_event *event)
 static void on_gap(void *ctx)
 {
 	((struct mount *)ctx)->gaps++;
+}
+
+static void on_ended(void *ctx, uint64_t token, bool taken)
+{
+	((struct mount *)ctx)->ended = (struct ended){ token, taken };
 }
 
 static void on_notice(void *ctx, const char *line)
@@ -370,8 +382,12 @@ static struct answer *answer_new(struct mount *mount, const char *key)
 	return answer;
 }
 
-static struct answer *start_acquire_as(struct mount *mount, const char *key, const struct lock_holder *holder,
-                                       int64_t ttl_ms)
+/* How an acquisition is meant: bits of the fields of this name. */
+enum { PLAIN = 0, WAITS = 1 << 0, ANEW = 1 << 1, BOUND = 1 << 2 };
+
+/* An acquisition that is not asked for yet. */
+static struct answer *plan_acquire(struct mount *mount, const char *key, const struct lock_holder *holder,
+                                   int64_t ttl_ms, unsigned int how)
 {
 	struct answer *answer = answer_new(mount, key);
 
@@ -380,17 +396,28 @@ static struct answer *start_acquire_as(struct mount *mount, const char *key, con
 		.holder = *holder,
 		.ttl_ms = ttl_ms,
 		.fallback_ttl_ms = FALLBACK_TTL_MS,
+		.waits = how & WAITS,
+		.anew = how & ANEW,
+		.bound = how & BOUND,
 		.done = on_lock_done,
 		.ctx = answer,
 	};
+	return answer;
+}
+
+static struct answer *start_acquire_as(struct mount *mount, const char *key, const struct lock_holder *holder,
+                                       int64_t ttl_ms)
+{
+	struct answer *answer = plan_acquire(mount, key, holder, ttl_ms, PLAIN);
+
 	backend_acquire(mount->backend, &answer->acquisition);
 	return answer;
 }
 
-static struct answer *start_acquire(struct mount *mount, const char *key, const struct lock_claim *claim,
-                                    int64_t ttl_ms)
+/* Whoever has this claim. */
+static struct lock_holder holder_of(const struct lock_claim *claim)
 {
-	const struct lock_holder holder = {
+	return (struct lock_holder){
 		.claim = *claim,
 		.user = "alice",
 		.host = "earth",
@@ -400,6 +427,12 @@ static struct answer *start_acquire(struct mount *mount, const char *key, const 
 		.uid = 1000,
 		.gid = 100,
 	};
+}
+
+static struct answer *start_acquire(struct mount *mount, const char *key, const struct lock_claim *claim,
+                                    int64_t ttl_ms)
+{
+	const struct lock_holder holder = holder_of(claim);
 
 	return start_acquire_as(mount, key, &holder, ttl_ms);
 }
@@ -534,6 +567,7 @@ static struct backend_config mount_config(struct mount *mount)
 		.timeout_ms = TIMEOUT_MS,
 		.on_event = on_event,
 		.on_gap = on_gap,
+		.on_ended = on_ended,
 		.on_notice = on_notice,
 		.ctx = mount,
 	};
