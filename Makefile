@@ -3,6 +3,7 @@
 #   make            builds build/lockfs
 #   make run        installs what is missing, builds, mounts ./locks and shows a tour
 #   make check      installs what the tests need, builds, runs every test on real mounts
+#   make check-faults   everything fails, and a history is judged (SECONDS=60 SEED= of a run to be repeated); needs root
 #   make bench      measures (LOCKS=1000000 ROUNDS=20000)
 #   make install    DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
 #   make lint       warnings of gcc and clang, shellcheck, mandoc
@@ -10,6 +11,8 @@
 
 SOURCE     ?= memory:
 MOUNTPOINT ?= ./locks
+SECONDS    ?= 60
+SEED       ?=
 PREFIX     ?= /usr/local
 DESTDIR    ?=
 BUILD      ?= build
@@ -43,7 +46,9 @@ FS_PARTS        := $(filter-out $(BUILD)/fs/main.o,$(FS_OBJECTS))
 TEST_PROGRAMS   := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
 BENCH_PROGRAMS  := $(patsubst %.c,$(BUILD)/%,$(BENCH_SOURCES))
 
-.PHONY: all run check bench install uninstall lint clean test-programs bench-programs
+FAULTS_PROGRAMS := $(BUILD)/tests/faults/cable $(BUILD)/tests/faults/clock.so
+
+.PHONY: all run check check-faults bench install uninstall lint clean test-programs bench-programs faults-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -68,11 +73,20 @@ $(BUILD)/backend/redis/scripts.o: $(LUA_STRINGS)
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
 
+$(BUILD)/tests/faults/%: $(BUILD)/tests/faults/%.o
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
+
+# Preloaded into the Redis server, so never with a sanitizer.
+$(BUILD)/tests/faults/clock.so: tests/faults/clock.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O2 -shared -fPIC -o $@ $<
+
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(FS_PARTS) $(BACKEND_OBJECTS)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) $(shell $(PKG_CONFIG) --libs cmocka)
 
 test-programs: $(TEST_PROGRAMS)
 bench-programs: $(BENCH_PROGRAMS)
+faults-programs: $(FAULTS_PROGRAMS)
 
 run:
 	@scripts/setup build
@@ -83,6 +97,11 @@ check:
 	@scripts/setup check
 	@$(MAKE) --no-print-directory all test-programs
 	@tests/run '$(BUILD)'
+
+check-faults:
+	@scripts/setup check
+	@$(MAKE) --no-print-directory all faults-programs
+	@SECONDS_OF_FAULTS='$(SECONDS)' SEED='$(SEED)' tests/faults/run '$(BUILD)'
 
 bench:
 	@scripts/setup build
@@ -103,4 +122,4 @@ uninstall:
 clean:
 	rm -rf $(BUILD)
 
--include $(patsubst %.o,%.d,$(BACKEND_OBJECTS) $(FS_OBJECTS) $(call objects,$(TEST_SOURCES) $(BENCH_SOURCES)))
+-include $(patsubst %.o,%.d,$(BACKEND_OBJECTS) $(FS_OBJECTS) $(call objects,$(TEST_SOURCES) $(BENCH_SOURCES) tests/faults/cable.c))

@@ -1,0 +1,676 @@
+"""Judges histories (history.py): what the contract promises whatever fails, and nothing that it does not.
+
+checker.py DIR...    prints violations; returns 1 where there are any
+
+A holding is known by its token. What is certain of it: it was held from when its
+acquisition returned until its last successful write was asked for; an operation
+took its effect at some time between its invocation and its return. So whatever a
+check says is wrong, is wrong in every order that the history allows.
+
+  exclusion   the certain times of two holdings of a key do not overlap
+  tokens      who acquires after another's acquisition returned, has a larger one
+  told        who holds by an open file is not told that the lock is there (poll, signal, state,
+              read, write) once the next acquisition has returned
+  unchanged   a holding does not end before its lease without a reason: so what was refused changed nothing
+  lease       what was not released is over when its lease is; what was released is over at once
+  nobody      what is refused or seen was acquired by somebody; what was never reported, is held by nobody
+  content     what is read by a holder is what it wrote
+  ended       every operation has an end, and in time
+  order       who waits is served in the order of arrival
+  kept        where nothing fails, a bound lock is not lost
+
+What faults may change:
+
+  killed with its data, stopped, cut off, slow, lossy, killed connections, full disk: nothing of this. `order` and
+      `kept` are judged where no fault touches; by force, only who can be reached can be told first.
+  back empty: what was held is lost, so holdings end, and `told` does not hold for those from before. But tokens
+      go on growing, nobody of them can write any more, and who held is told as soon as the mount has reached
+      the server again.
+  the server's clock is set: leases end sooner or later by as much (`told`, `unchanged`, `lease`). Tokens
+      grow and exclusion holds all the same.
+"""
+
+import bisect
+import collections
+import json
+import sys
+
+from history import read
+
+MS = 1000000
+S = 1000 * MS
+NEVER = 1 << 62
+
+HEALTHY = 3 * S        # so long after a fault everything goes its way again
+CLOCKS = 30 * MS       # between one clock and another, and in whole milliseconds
+IN_LINE = 400 * MS     # so much later an arrival is certainly later
+LONG_LEASE = 4000      # ms; none that is shorter may be left in the end
+REFUSALS = ("EEXIST", "EBUSY", "EAGAIN", "EWOULDBLOCK", "EPERM", "ENOENT", "ESTALE", "EINVAL", "ENOTSUP")
+KNOWN_HELD = ("EEXIST", "EBUSY", "EAGAIN", "EWOULDBLOCK")
+SETS_CLOCK = ("ClockForward", "ClockBack")
+
+
+class Op:
+    def __init__(self, event):
+        self.__dict__.update(event)
+        self.inv = event["t"]
+        self.ret = NEVER
+        self.r = None
+        self.returned = {}
+
+    def finish(self, event):
+        self.ret = event["t"]
+        self.r = event["r"]
+        self.returned = {name: value for name, value in event.items() if name not in ("e", "p", "n", "t", "r")}
+
+    @property
+    def ok(self):
+        return self.r == "OK"
+
+    @property
+    def maybe(self):
+        """Neither done for sure nor refused for sure."""
+        return self.r not in ("OK", "EHOSTDOWN") and self.r not in REFUSALS
+
+    def __str__(self):
+        fields = {name: value for name, value in self.__dict__.items()
+                  if name not in ("e", "p", "n", "t", "r", "op", "inv", "ret", "returned")}
+        return "%14.6f %s %s: %-8s %s → %s %s" % (
+            self.inv / S, "…" if self.ret == NEVER else "%14.6f" % (self.ret / S), self.p, self.op,
+            json.dumps(fields, sort_keys=True), self.r or "no end", json.dumps(self.returned) if self.returned else "")
+
+
+class Fault:
+    def __init__(self, event):
+        self.kind, self.on = event["kind"], event["on"]
+        self.inv, self.ret = event["t"], event["until"]
+        self.by = event.get("by", 0)
+
+    def meets(self, begin, end):
+        return self.inv <= end and self.ret >= begin
+
+    def __str__(self):
+        return "%14.6f %14.6f fault: %s on %s%s" % (self.inv / S, self.ret / S, self.kind, self.on,
+                                                      " by %d ms" % self.by if self.by else "")
+
+
+class Holding:
+    def __init__(self, acquire):
+        self.acquire = acquire
+        self.key, self.p = acquire.key, acquire.p
+        self.inv, self.ret = acquire.inv, acquire.ret
+        self.bound = acquire.bound
+        self.bind = None
+        self.token = None
+        self.reopened = False  # by plain creation: it may be one from before
+        self.ops = []          # on its handle, in their order
+
+    def named(self, *names):
+        return [op for op in self.ops if op.op in names]
+
+
+class Summary:
+    """Numbers for people; they add up over rounds."""
+
+    def __init__(self):
+        self.token = 0
+        self.operations = 0
+        self.counts = collections.Counter()
+        self.slowest = 0
+        self.slowest_calm = 0
+
+    def add(self, other):
+        self.token = max(self.token, other.token)
+        self.operations += other.operations
+        self.counts += other.counts
+        self.slowest = max(self.slowest, other.slowest)
+        self.slowest_calm = max(self.slowest_calm, other.slowest_calm)
+
+    def lines(self):
+        count = self.counts
+        yield "operations: %d" % self.operations
+        yield "  acquired: %d, refused: %d, failed or unknown: %d" % (
+            count["acquired"], count["refused"], count["failed"])
+        yield "  writes by a holder: %d, refused with ESTALE: %d" % (count["written"], count["stale"])
+        yield "judged: hand-overs of a key: %d, by which a bound lock was lost: %d; pairs in the order of arrival: %d" % (
+            count["handovers"], count["lost"], count["pairs"])
+        yield "the longest operation took %.1f s beyond its wait, %.1f s where no fault was near" % (
+            self.slowest / S, self.slowest_calm / S)
+
+
+class Result:
+    def __init__(self):
+        self.violations = []
+        self.summary = Summary()
+
+
+class Checker:
+    def __init__(self, events):
+        self.result = Result()
+        self.ops = []
+        self.faults = []
+        self.pids, self.mounts, self.killed = {}, {}, {}
+        self.last_token = 0
+        self.left, self.keys, self.stuck, self.crashes = [], {}, [], []
+        self.read_events(events)
+        self.by_handle = collections.defaultdict(list)
+        self.by_key = collections.defaultdict(list)
+        for op in self.ops:
+            if hasattr(op, "h"):
+                self.by_handle[op.h].append(op)
+            if hasattr(op, "key"):
+                self.by_key[op.key].append(op)
+        self.windows = {mount: self.merged_windows(mount) for mount in set(self.mounts.values())}
+        self.holdings = self.find_holdings()
+        self.by_token = {holding.token: holding for holding in self.holdings if holding.token}
+        self.of_key = collections.defaultdict(list)  # those with tokens, in their order
+        for holding in sorted(self.by_token.values(), key=lambda holding: holding.token):
+            self.of_key[holding.key].append(holding)
+        self.next_of = {holding: later for holdings in self.of_key.values()
+                        for holding, later in zip(holdings, holdings[1:])}
+
+    # Reading
+
+    def read_events(self, events):
+        open_ops = {}
+        for event in events:
+            kind = event["e"]
+            if kind == "inv":
+                open_ops[event["p"], event["n"]] = op = Op(event)
+                self.ops.append(op)
+            elif kind == "ret":
+                open_ops.pop((event["p"], event["n"])).finish(event)
+            elif kind == "begin":
+                self.pids[event["p"]], self.mounts[event["p"]] = event["pid"], event["m"]
+            elif kind == "fault":
+                self.faults.append(Fault(event))
+            elif kind == "killed":
+                self.killed[event["p"]] = event["t"]
+            elif kind == "last":
+                self.last_token = event["token"]
+            elif kind == "left":
+                self.left.append(event)
+            elif kind == "keys":
+                self.keys = event["keys"]
+            elif kind == "stuck":
+                self.stuck.append(event)
+            elif kind == "crash":
+                self.crashes.append(event)
+        self.ops.sort(key=lambda op: op.inv)
+        self.faults.sort(key=lambda fault: fault.inv)
+
+    def find_holdings(self):
+        holdings, of_token = [], {}
+        for op in self.ops:
+            if op.op != "acquire" or not op.ok:
+                continue
+            holding = Holding(op)
+            holding.ops = self.by_handle[op.h]
+            for each in holding.ops:
+                if each.op == "token" and each.ok:
+                    holding.token = each.returned["token"]
+                if each.op == "bind" and each.ok:
+                    holding.bound, holding.bind = True, each
+            before = of_token.get(holding.token)
+            if before and before.p == holding.p and op.how == "plain":
+                # Its holder came in once more.
+                before.ops = before.ops + [each for each in holding.ops if each.op != "acquire"]
+                continue
+            holding.reopened = op.how == "plain" and not holding.token
+            if before:
+                self.violate("tokens", "two acquisitions have the same", before.acquire, op)
+            of_token[holding.token] = holding
+            holdings.append(holding)
+        return holdings
+
+    # Telling
+
+    def violate(self, name, why, *evidence):
+        """With what happened to the key meanwhile."""
+        begin = min(each.inv for each in evidence)
+        end = max(each.ret if each.ret < NEVER else each.inv for each in evidence)
+        keys = {each.key for each in evidence if hasattr(each, "key")}
+        handles = {op.h for key in keys for op in self.by_key[key] if hasattr(op, "h")}
+        near = [op for op in self.ops if op.inv <= end + S and op.ret >= begin - S and
+                (getattr(op, "key", None) in keys or getattr(op, "h", None) in handles)]
+        lines = [str(each) for each in evidence] + ["    meanwhile:"]
+        lines += ["    " + str(each) for each in sorted(near + [fault for fault in self.faults if fault.meets(
+            begin - 3 * S, end)], key=lambda each: each.inv)][:200]
+        self.result.violations.append("%s: %s\n%s" % (name, why, "\n".join(lines)))
+
+    # Faults
+
+    def merged_windows(self, mount):
+        merged = []
+        for fault in self.faults:
+            if fault.on not in (mount, "redis"):
+                continue
+            if merged and fault.inv <= merged[-1][1]:
+                merged[-1][1] = max(merged[-1][1], fault.ret)
+            else:
+                merged.append([fault.inv, fault.ret])
+        return merged
+
+    def healed(self, mount, at):
+        """When the mount has been well for some time after `at`."""
+        if at >= NEVER:
+            return NEVER
+        for begin, end in self.windows.get(mount, []):
+            if begin < at + HEALTHY and end > at:
+                at = end
+        return at + HEALTHY
+
+    def faults_near(self, begin, end, on=None, kinds=None):
+        return [fault for fault in self.faults if fault.meets(begin, end) and
+                (on is None or fault.on in on) and (kinds is None or fault.kind in kinds)]
+
+    def clock_set(self, begin, end):
+        return bool(self.faults_near(begin, end, kinds=SETS_CLOCK))
+
+    def lost_data(self, begin, end):
+        return bool(self.faults_near(begin, end, kinds=("RedisEmptied",)))
+
+    def daemon_killed(self, mount, begin, end):
+        return self.faults_near(begin, end, on=(mount,), kinds=("DaemonKilled",))
+
+    def set_back(self, begin):
+        """By how much leases may end later that ran at `begin` or later."""
+        return sum(-fault.by * MS for fault in self.faults if fault.by < 0 and fault.ret >= begin)
+
+    # Leases
+
+    def refreshes(self, holding):
+        """Those that may have refreshed it."""
+        by_path = [op for op in self.by_key[holding.key] if op.p == holding.p and op.op == "attack" and
+                   op.how == "utime" and op.inv >= holding.inv]
+        return [op for op in holding.named("refresh", "bind") + by_path if op.ok or op.maybe]
+
+    def leases(self, holding, before):
+        """(first, last) time at which its lease may end, by the refreshes that were asked for `before`."""
+        ttls = [holding.acquire.ttl]
+        first = holding.inv + holding.acquire.ttl * MS
+        last = holding.ret + holding.acquire.ttl * MS
+        for op in self.refreshes(holding):
+            if op.inv > before:
+                continue
+            ttl = getattr(op, "ttl", 0)
+            if ttl:
+                ttls.append(ttl)
+            at = op.ret if op.ok else self.healed(self.mounts[op.p], op.inv if op.ret == NEVER else op.ret)
+            shortest = op.inv + (ttl or min(ttls)) * MS
+            first = shortest if op.ok and not self.has_maybe(holding, op) else min(first, shortest)
+            last = max(last, at + (ttl or max(ttls)) * MS)
+        if holding.bound:
+            first -= holding.acquire.ttl * MS // 4  # its own clock ends it earlier
+            # A shorter lease than the one it began with may have been set before it was bound.
+            last = NEVER
+        return first - CLOCKS, last + CLOCKS + self.set_back(holding.inv)
+
+    def has_maybe(self, holding, op):
+        return any(each.maybe for each in self.refreshes(holding) if each is not op)
+
+    def releases(self, holding):
+        """By its own process, whatever they answered but no."""
+        own = [op for op in holding.named("release") if op.how != "close"]
+        own += [op for op in self.by_key[holding.key] if op.p == holding.p and op.op == "attack" and op.how == "unlink"]
+        return [op for op in own if op.inv >= holding.inv and (op.ok or op.maybe)]
+
+    def forced(self, holding, until):
+        return [op for op in self.by_key[holding.key] if op.op == "force" and (op.ok or op.maybe) and
+                op.inv <= until and op.ret >= holding.inv]
+
+    def over(self, holding):
+        """When it is over for sure, in whatever way."""
+        mount = self.mounts[holding.p]
+        ends = [op.ret for op in self.releases(holding) if op.ok]
+        if holding.bound:
+            closed = [op.inv for op in holding.named("release") if op.how == "close"] + \
+                [op.inv for op in holding.named("close")]
+            closed += [self.killed[holding.p]] if holding.p in self.killed else []
+            if closed:
+                end = self.healed(mount, min(closed))
+                for fault in self.daemon_killed(mount, holding.inv, end):
+                    end = max(end, self.healed(mount, fault.inv) + holding.acquire.ttl * MS + self.set_back(holding.inv))
+                ends.append(end)
+        else:
+            ends.append(self.leases(holding, NEVER)[1])
+        return min(ends, default=NEVER)
+
+    def may_be_held_until(self, op):
+        """Until when an acquisition that was not reported as such may hold the key all the same."""
+        if op.r in REFUSALS:
+            return op.ret
+        mount = self.mounts[op.p]
+        end = op.ret if op.ret < NEVER else self.killed.get(op.p, NEVER)
+        healed = self.healed(mount, end) + S
+        lease = end + op.ttl * MS + HEALTHY
+        if op.ret == NEVER and not op.bound:
+            return self.healed(mount, end) + op.ttl * MS + self.set_back(op.inv)
+        if self.daemon_killed(mount, op.inv, healed):
+            return max(healed, lease + self.set_back(op.inv))
+        return healed
+
+    # Checks
+
+    def check(self):
+        for check in (self.check_tokens, self.check_exclusion, self.check_told, self.check_told_of_loss, self.check_ends,
+                      self.check_leases, self.check_refusals, self.check_looks, self.check_attacks,
+                      self.check_content, self.check_ended, self.check_order, self.check_left):
+            check()
+        self.count()
+        return self.result
+
+    def check_tokens(self):
+        returned = sorted(self.by_token.values(), key=lambda holding: holding.ret)
+        at, largest, holder = 0, self.last_token, None
+        for holding in sorted(self.by_token.values(), key=lambda holding: holding.inv):
+            while at < len(returned) and returned[at].ret < holding.inv:
+                if returned[at].token > largest:
+                    largest, holder = returned[at].token, returned[at]
+                at += 1
+            if holding.token <= largest:
+                self.violate("tokens", "%d came after %d" % (holding.token, largest), holding.acquire,
+                             *([holder.acquire] if holder else []))
+        self.result.summary.token = max([self.last_token, *self.by_token])
+
+    def check_exclusion(self):
+        for holdings in self.of_key.values():
+            for holding, later in zip(holdings, holdings[1:]):
+                writes = [op for op in holding.named("write") if op.ok and op.inv > later.ret]
+                if writes:
+                    self.violate("exclusion", "two held the key: token %d was written by after %d was acquired" % (
+                        holding.token, later.token), holding.acquire, later.acquire, writes[0])
+
+    @staticmethod
+    def says_it_is_there(op):
+        if not op.ok:
+            return False
+        if op.op in ("poll", "signal"):
+            return not op.returned["told"]
+        if op.op == "state":
+            return op.returned["state"] == "ACQUIRED"
+        return op.op in ("read", "write")
+
+    def check_told(self):
+        for holding in self.by_token.values():
+            later = self.next_of.get(holding)
+            if not later or self.clock_set(holding.inv, later.ret) or self.lost_data(holding.inv, later.ret):
+                continue
+            mount = self.mounts[holding.p]
+            forced = self.forced(holding, later.ret)
+            for op in holding.ops:
+                if op.inv <= later.ret or not self.says_it_is_there(op):
+                    continue
+                if op.op in ("poll", "signal"):
+                    # Of what is not bound, only who can be reached can be told at once; and nobody who stands still.
+                    if not holding.bound or (holding.bind and holding.bind.ret > later.ret):
+                        continue
+                    if forced and self.faults_near(holding.inv, op.ret, on=(mount, "redis")):
+                        continue
+                    if any(each.inv <= later.ret for each in self.releases(holding)):
+                        continue
+                    if op.op == "signal" and self.faults_near(
+                            holding.inv, op.ret, on=(mount,), kinds=("DaemonStopped", "DaemonKilled")):
+                        continue
+                self.violate("told", "%s says that token %d is there, after %d was acquired" % (
+                    op.op, holding.token, later.token), holding.acquire, later.acquire, op)
+                break
+
+    def check_told_of_loss(self):
+        """The server came back empty: who held from before is told when its mount has reached it."""
+        for fault in self.faults:
+            if fault.kind != "RedisEmptied":
+                continue
+            for holding in self.holdings:
+                if holding.ret >= fault.inv:
+                    continue
+                healed = self.healed(self.mounts[holding.p], fault.ret)
+                for op in holding.ops:
+                    if op.inv > healed and self.says_it_is_there(op) and op.op != "signal" and (
+                            holding.bound or op.op != "poll"):
+                        self.violate("told", "%s says that the lock is there, which Redis has lost" % op.op,
+                                     holding.acquire, op)
+                        break
+
+    def evidence_of_end(self, holding):
+        """(op, time): the first that says that the holding is over."""
+        mount = self.mounts[holding.p]
+        killed = self.daemon_killed(mount, holding.inv, NEVER)
+        dead = killed[0].inv if killed else NEVER
+        found = []
+        for op in holding.ops:
+            if op.ret > dead:
+                break
+            if op.r == "ESTALE" or (op.ok and op.op == "state" and op.returned["state"] != "ACQUIRED") or (
+                    op.ok and op.op in ("poll", "signal") and op.returned["told"]) or (
+                    op.op == "refresh" and op.r in ("ENOENT", "EPERM")):
+                found.append(op)
+                break
+        later = self.next_of.get(holding)
+        if later:
+            found.append(later.acquire)
+        return min(found, key=lambda op: op.ret, default=None)
+
+    def check_ends(self):
+        for holding in self.holdings:
+            if holding.reopened:
+                continue
+            op = self.evidence_of_end(holding)
+            if not op:
+                continue
+            closes = [each for each in self.by_handle[holding.acquire.h] if each.op in ("close", "release") and
+                      each.how == "close"]
+            if op.ret >= self.leases(holding, op.ret)[0] and not holding.bound:
+                continue
+            if any(each.inv <= op.ret for each in self.releases(holding)) or self.forced(holding, op.ret):
+                continue
+            if self.clock_set(holding.inv, op.ret) or self.lost_data(holding.inv, op.ret):
+                continue
+            if holding.bound and (any(each.inv <= op.ret for each in closes) or self.killed.get(
+                    holding.p, NEVER) <= op.ret):
+                continue
+            if op.ret < self.leases(holding, op.ret)[0]:
+                self.violate("unchanged", "it ended before its lease, and nobody released it", holding.acquire, op)
+            elif not self.faults_near(holding.inv - HEALTHY, op.ret, on=(self.mounts[holding.p], "redis")):
+                self.violate("kept", "a bound lock was lost, and nothing had failed", holding.acquire, op)
+
+    def check_leases(self):
+        for holding in self.holdings:
+            over = self.over(holding)
+            for op in holding.named("write"):
+                if op.ok and op.inv > over:
+                    self.violate("lease", "written when it was over by %.3f s" % ((op.inv - over) / S), holding.acquire, op)
+                    break
+
+    def check_refusals(self):
+        """Whoever is refused is refused because of somebody."""
+        intervals = collections.defaultdict(list)
+        for op in self.ops:
+            if op.op == "acquire":
+                intervals[op.key].append([op.inv, self.may_be_held_until(op), op])
+        for holding in self.holdings:
+            for interval in intervals[holding.key]:
+                if interval[2] is holding.acquire:
+                    interval[1] = NEVER if holding.reopened else self.over(holding)
+        for key, known in intervals.items():
+            for _, _, op in known:
+                if op.r in KNOWN_HELD and not any(begin <= op.ret and end >= op.inv for begin, end, other in known
+                                                  if other is not op):
+                    self.violate("nobody", "refused (%s), and nobody held it" % op.r, op)
+            known.sort(key=lambda interval: interval[0])
+
+    def check_looks(self):
+        for key, holdings in self.of_key.items():
+            looks = [op for op in self.by_key[key] if op.op == "look" and op.ok]
+            returned = sorted(holdings, key=lambda holding: holding.ret)
+            times = [holding.ret for holding in returned]
+            largest = []
+            for holding in returned:
+                largest.append(max(holding, largest[-1], key=lambda each: each.token) if largest else holding)
+            for op in looks:
+                index = bisect.bisect_left(times, op.inv)
+                if index and largest[index - 1].token > op.returned["token"]:
+                    self.violate("told", "a look shows token %d, after %d was acquired" % (
+                        op.returned["token"], largest[index - 1].token), largest[index - 1].acquire, op)
+        for op in self.ops:
+            if op.op == "look" and op.ok:
+                self.check_look(op)
+
+    def check_look(self, op):
+        holding = self.by_token.get(op.returned["token"])
+        if holding:
+            over = self.over(holding)
+            if op.inv > over:
+                self.violate("lease", "seen when it was over by %.3f s" % ((op.inv - over) / S), holding.acquire, op)
+            if op.ret < holding.inv:
+                self.violate("nobody", "seen before it was acquired", holding.acquire, op)
+            return
+        if not self.is_somebodys(op.key, op.returned["pid"], op.inv, op.ret):
+            self.violate("nobody", "token %d is seen, which nobody acquired" % op.returned["token"], op)
+
+    def is_somebodys(self, key, pid, begin, end):
+        """Was there an acquisition by that process whose token is not known, that may be it?"""
+        known = {holding.acquire.h for holding in self.by_token.values()}
+        return any(each.op == "acquire" and self.pids[each.p] == pid and each.inv <= end and
+                   each.h not in known and (each.ok or self.may_be_held_until(each) >= begin)
+                   for each in self.by_key[key])
+
+    def check_attacks(self):
+        """Releasing, refreshing or writing succeeds only for who may hold it."""
+        for op in self.ops:
+            if op.op != "attack" or not op.ok:
+                continue
+            mine = [each for each in self.by_key[op.key] if each.op == "acquire" and each.p == op.p and
+                    each.inv < op.inv and (each.ok or each.maybe)]
+            if not mine:
+                self.violate("unchanged", "%s by one who never held it succeeded" % op.how, op)
+
+    def check_content(self):
+        for holding in self.holdings:
+            if holding.reopened:
+                continue
+            possible = {""}
+            for op in holding.ops:
+                if op.op == "write":
+                    if op.ok:
+                        possible = {op.text}
+                    elif op.maybe:
+                        possible.add(op.text)
+                elif op.op == "read" and op.ok and op.returned["text"] not in possible and holding.acquire.how != "plain":
+                    self.violate("content", "read is what was not written", holding.acquire, op)
+                    break
+
+    def check_ended(self):
+        summary = self.result.summary
+        for event in self.stuck:
+            op = next((op for op in self.ops if op.p == event["p"] and op.ret == NEVER), None)
+            if op:
+                self.violate("ended", "it has no end", op)
+            else:
+                self.result.violations.append("ended: %s does not rest" % event["p"])
+        for event in self.crashes:
+            self.result.violations.append("ended: the daemon of %s died by itself: %s" % (event["on"], event["status"]))
+        for op in self.ops:
+            if op.ret == NEVER:
+                if op.p not in self.killed and not any(event["p"] == op.p for event in self.stuck):
+                    self.violate("ended", "it has no end", op)
+                continue
+            took = op.ret - op.inv - getattr(op, "wait", 0) * MS
+            near = self.faults_near(op.inv - HEALTHY, op.ret, on=(self.mounts[op.p], op.p, "redis"))
+            faulty = sum(min(fault.ret, op.ret) - max(fault.inv, op.inv) for fault in near
+                         if fault.ret > op.inv and fault.inv < op.ret)
+            summary.slowest = max(summary.slowest, took)
+            if not near:
+                summary.slowest_calm = max(summary.slowest_calm, took)
+            # A stopped process waits anew when it goes on; and lookups in a directory may go one after another.
+            allowed = 8 * S + 2 * faulty + getattr(op, "wait", 0) * MS if near else 4 * S
+            if took > allowed:
+                self.violate("ended", "it took %.1f s beyond its wait" % (took / S), op)
+
+    def check_order(self):
+        tokens = {holding.acquire.h: holding.token for holding in self.holdings}
+        for ops in self.by_key.values():
+            waits = [op for op in ops if op.op == "acquire" and op.queued and op.ok and tokens.get(op.h)]
+            waits.sort(key=lambda op: op.inv)
+            for index, first in enumerate(waits):
+                for second in waits[index + 1:]:
+                    if second.inv > first.ret:
+                        break
+                    touching = (first.p, second.p, self.mounts[first.p], self.mounts[second.p], "redis")
+                    if second.inv < first.inv + IN_LINE or self.faults_near(
+                            first.inv - HEALTHY, max(first.ret, second.ret), on=touching):
+                        continue
+                    self.result.summary.counts["pairs"] += 1
+                    if tokens[second.h] < tokens[first.h]:
+                        self.violate("order", "who came later was served first", first, second)
+
+    def check_left(self):
+        for event in self.left:
+            holding = self.by_token.get(event["token"])
+            why = None
+            if event.get("r", "OK") != "OK":
+                why = "Redis has the lock, and a look says %s" % event["r"]
+            elif holding and any(op.ok for op in self.releases(holding)):
+                why = "left, though it was released"
+            elif holding and holding.bound:
+                why = "left, though its file was closed"
+            elif holding and self.longest_ttl(holding) <= LONG_LEASE:
+                why = "left, though its lease is over"
+            elif not holding and not self.was_cut_short(event):
+                why = "left by an acquisition that was never reported"
+            if why:
+                evidence = [op for op in self.by_key[event["key"]] if op.op == "acquire" and
+                            self.pids[op.p] == event["pid"]]
+                line = "nobody: %s: %s" % (why, json.dumps(event))
+                if evidence:
+                    self.violate("nobody", line, *([holding.acquire] if holding else evidence))
+                else:
+                    self.result.violations.append(line)
+        for key, ttl in self.keys.items():
+            if ":" in key.partition("#")[0] or "#d:" in key or (ttl == -1 and not key.endswith("#token")):
+                self.result.violations.append("nobody: Redis keeps %s (expires in %d ms) when nothing is held" % (key, ttl))
+
+    def longest_ttl(self, holding):
+        return max([holding.acquire.ttl] + [getattr(op, "ttl", 0) for op in self.refreshes(holding)])
+
+    def was_cut_short(self, event):
+        """Its process was killed while it acquired, or could not read its token."""
+        known = {holding.acquire.h for holding in self.by_token.values()}
+        return any(op.op == "acquire" and self.pids[op.p] == event["pid"] and not op.bound and op.ttl > LONG_LEASE and
+                   op.h not in known and (op.ok or op.ret == NEVER or self.daemon_killed(
+                       self.mounts[op.p], op.inv, self.healed(self.mounts[op.p], op.ret)))
+                   for op in self.by_key[event["key"]])
+
+    def count(self):
+        summary, count = self.result.summary, self.result.summary.counts
+        summary.operations = len(self.ops)
+        for op in self.ops:
+            if op.op == "acquire":
+                count["acquired" if op.ok else "refused" if op.r in REFUSALS else "failed"] += 1
+            elif op.op == "write":
+                count["written"] += op.ok
+                count["stale"] += op.r == "ESTALE"
+        for holdings in self.of_key.values():
+            count["handovers"] += max(0, len(holdings) - 1)
+            count["lost"] += sum(1 for holding in holdings[:-1] if holding.bound and any(
+                op.ok and op.op in ("poll", "signal") and op.returned["told"] for op in holding.ops))
+
+
+def check(events):
+    return Checker(events).check()
+
+
+def main():
+    failed = 0
+    for directory in sys.argv[1:]:
+        result = check(read(directory))
+        for violation in result.violations:
+            print("VIOLATION %s\n" % violation)
+        for line in result.summary.lines():
+            print(line)
+        failed += len(result.violations)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

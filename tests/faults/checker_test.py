@@ -1,0 +1,688 @@
+"""The checker has to accept good histories, and to reject each kind of bad one for what it is.
+
+    checker_test.py    prints TAP
+
+A history is told in milliseconds: Told(mount=…) is a process, whose methods are
+operations as (begin, end, …).
+"""
+
+import sys
+import traceback
+
+import checker
+
+MS = 1000000
+TESTS = []
+
+
+class History:
+    def __init__(self):
+        self.events = [{"e": "last", "token": 0}]
+
+    def process(self, mount="m1"):
+        return Process(self, mount)
+
+    def add(self, **event):
+        self.events.append(event)
+
+    def fault(self, kind, begin, end, on="redis", **more):
+        self.add(e="fault", kind=kind, on=on, t=begin * MS, until=end * MS, **more)
+
+    def left(self, key, token, pid, **more):
+        self.add(e="left", key=key, token=token, pid=pid, t=99000 * MS, **more)
+
+    def violations(self):
+        return checker.check(self.events).violations
+
+
+class Process:
+    count = 0
+
+    def __init__(self, history, mount):
+        Process.count += 1
+        self.history, self.mount = history, mount
+        self.name, self.pid = "%sw%d.1" % (mount, Process.count), 1000 + Process.count
+        self.number = 0
+        history.add(e="begin", p=self.name, pid=self.pid, m=mount, t=0)
+
+    def do(self, begin, end, operation, result="OK", returned=None, **fields):
+        self.number += 1
+        self.history.add(e="inv", p=self.name, n=self.number, t=begin * MS, op=operation, **fields)
+        if end is not None:
+            self.history.add(e="ret", p=self.name, n=self.number, t=end * MS, r=result, **(returned or {}))
+
+    def acquire(self, begin, end, token=None, result="OK", key="k", ttl=1000, wait=0, bound=False, how="excl"):
+        """The name of its handle."""
+        handle = "%s#%d" % (self.name, self.number)
+        self.do(begin, end, "acquire", result, key=key, h=handle, how=how, ttl=ttl, wait=wait,
+                queued=wait, excl=True, bound=bound, signal=bound)
+        if token:
+            self.do(end, end + 1, "token", returned={"token": token}, h=handle)
+        return handle
+
+    def write(self, at, handle, result="OK", text="x"):
+        self.do(at, at + 1, "write", result, h=handle, text=text)
+
+    def read(self, at, handle, text, result="OK"):
+        self.do(at, at + 1, "read", result, {"text": text}, h=handle)
+
+    def poll(self, at, handle, told):
+        self.do(at, at + 1, "poll", returned={"told": told}, h=handle)
+
+    def signal(self, at, handle, told):
+        self.do(at, at + 1, "signal", returned={"told": told}, h=handle)
+
+    def state(self, at, handle, state):
+        self.do(at, at + 1, "state", returned={"state": state}, h=handle)
+
+    def refresh(self, begin, end, handle, result="OK", ttl=0, key="k"):
+        self.do(begin, end, "refresh", result, h=handle, key=key, ttl=ttl)
+
+    def release(self, begin, end, handle, result="OK", how="unlink", key="k"):
+        self.do(begin, end, "release", result, h=handle, key=key, how=how)
+
+    def look(self, at, token, pid, key="k", end=None):
+        self.do(at, end or at + 1, "look", returned={"token": token, "pid": pid}, key=key)
+
+    def attack(self, at, how="unlink", result="EPERM", key="k"):
+        self.do(at, at + 1, "attack", result, key=key, how=how)
+
+    def force(self, at, result="OK", key="k"):
+        self.do(at, at + 1, "force", result, key=key)
+
+    def killed(self, at):
+        self.history.add(e="killed", p=self.name, t=at * MS)
+
+
+def accepts(test):
+    TESTS.append((test.__doc__, test, None))
+    return test
+
+
+def rejects(name):
+    def add(test):
+        TESTS.append((test.__doc__, test, name))
+        return test
+    return add
+
+
+def two(mounts=("m1", "m2")):
+    history = History()
+    return history, history.process(mounts[0]), history.process(mounts[1])
+
+
+# What is good
+
+@accepts
+def nothing(_=None):
+    """an empty history"""
+    return History()
+
+
+@accepts
+def one_after_the_other():
+    """acquired, used, released, and acquired by another"""
+    history, one, other = two()
+    handle = one.acquire(0, 5, 10)
+    one.write(10, handle, text="a")
+    one.read(20, handle, "a")
+    other.acquire(30, 31, result="EEXIST")
+    one.release(40, 45, handle)
+    other.acquire(46, 50, 11)
+    one.write(60, handle, "ESTALE")
+    return history
+
+
+@accepts
+def overlapping_calls():
+    """a write under way while the next acquisition returns"""
+    history, one, other = two()
+    handle = one.acquire(0, 5, 10)
+    one.do(990, 1200, "write", h=handle, text="a")
+    other.acquire(900, 1010, 11, wait=500)
+    return history
+
+
+@accepts
+def lease_over():
+    """a lease that ends, and its late holder"""
+    history, one, other = two()
+    handle = one.acquire(0, 5, 10, ttl=500)
+    other.acquire(100, 510, 11, wait=1000)
+    one.write(600, handle, "ESTALE")
+    one.state(610, handle, "EXPIRED")
+    return history
+
+
+@accepts
+def bound_lost_by_partition():
+    """a bound lock that is lost while its mount is cut off, and told in time"""
+    history, one, other = two()
+    history.fault("CutOff", 100, 4000, on="m1")
+    handle = one.acquire(0, 5, 10, bound=True, how="hold")
+    one.poll(970, handle, True)
+    other.acquire(200, 1005, 11, wait=2000)
+    one.poll(1010, handle, True)
+    one.signal(1012, handle, True)
+    return history
+
+
+@accepts
+def back_empty():
+    """a server that comes back empty: another has it, the old holder cannot write, tokens grow"""
+    history, one, other = two()
+    history.fault("RedisEmptied", 100, 300)
+    handle = one.acquire(0, 5, 10, ttl=60000)
+    other.acquire(310, 320, 11)
+    one.poll(330, handle, False)
+    one.write(340, handle, "ESTALE")
+    return history
+
+
+@accepts
+def clock_forward():
+    """a lease that ends early because the server's clock was set"""
+    history, one, other = two()
+    history.fault("ClockForward", 100, 101, by=30000)
+    handle = one.acquire(0, 5, 10, ttl=5000)
+    other.acquire(150, 160, 11)
+    one.write(200, handle, "ESTALE")
+    return history
+
+
+@accepts
+def killed_in_flight():
+    """an acquisition whose process was killed, and that is there until its lease ends"""
+    history, one, other = two()
+    one.acquire(0, None)
+    one.killed(3)
+    other.look(100, 10, one.pid)
+    other.acquire(200, 201, result="EEXIST")
+    return history
+
+
+@accepts
+def lost_answer():
+    """an acquisition without an answer, that is seen until it is undone"""
+    history, one, other = two()
+    history.fault("AnswersLost", 0, 2000, on="m1")
+    one.acquire(10, 1010, result="ETIMEDOUT", ttl=60000)
+    other.look(1500, 10, one.pid)
+    other.acquire(6000, 6010, 11)
+    return history
+
+
+@accepts
+def forced():
+    """a lock that was taken by force"""
+    history, one, other = two()
+    handle = one.acquire(0, 5, 10, ttl=5000)
+    other.force(100)
+    one.write(150, handle, "ESTALE")
+    return history
+
+
+@accepts
+def long_lease_left():
+    """a long lease of a process that was killed is left in the end"""
+    history, one, _ = two()
+    one.acquire(0, 5, 10, ttl=60000)
+    one.killed(10)
+    history.left("k", 10, one.pid)
+    return history
+
+
+@accepts
+def served_late_after_stop():
+    """who was touched by a fault may be served late"""
+    history, one, other = two()
+    holder = history.process("m3")
+    handle = holder.acquire(5000, 5001, 9, bound=True, how="hold")
+    history.fault("DaemonStopped", 5500, 7000, on="m1")
+    one.acquire(5100, 8000, 11, wait=4000)
+    other.acquire(5600, 6000, 10, wait=4000, ttl=500)
+    holder.release(5900, 5901, handle, how="close")
+    return history
+
+
+# What is bad
+
+@rejects("exclusion")
+def two_writers():
+    """two write to one lock"""
+    history, one, other = two()
+    history.fault("CutOff", 0, 5000, on="m1")
+    handle = one.acquire(0, 5, 10)
+    other.acquire(100, 1010, 11, wait=2000)
+    one.write(1011, handle)
+    return history
+
+
+@rejects("exclusion")
+def two_writers_after_loss():
+    """two write to one lock, also where Redis lost its data"""
+    history, one, other = two()
+    history.fault("RedisEmptied", 50, 90)
+    handle = one.acquire(0, 5, 10)
+    other.acquire(100, 110, 11)
+    one.write(120, handle)
+    return history
+
+
+@rejects("exclusion")
+def two_writers_by_clock():
+    """two write to one lock, also where the clock was set"""
+    history, one, other = two()
+    history.fault("ClockForward", 50, 51, by=30000)
+    handle = one.acquire(0, 5, 10)
+    other.acquire(100, 110, 11)
+    one.write(120, handle)
+    return history
+
+
+@rejects("tokens")
+def token_back():
+    """a later acquisition of the key with a smaller token"""
+    history, one, other = two()
+    handle = one.acquire(0, 5, 10)
+    one.release(10, 15, handle)
+    other.acquire(20, 25, 9)
+    return history
+
+
+@rejects("tokens")
+def token_back_elsewhere():
+    """a later acquisition of another key with a smaller token"""
+    history, one, other = two()
+    one.acquire(0, 5, 10)
+    other.acquire(20, 25, 9, key="l")
+    return history
+
+
+@rejects("tokens")
+def token_back_after_loss():
+    """a smaller token after Redis lost its data"""
+    history, one, other = two()
+    history.fault("RedisEmptied", 10, 15)
+    one.acquire(0, 5, 10)
+    other.acquire(20, 25, 9)
+    return history
+
+
+@rejects("tokens")
+def token_back_by_clock():
+    """a smaller token after the clock was set back"""
+    history, one, other = two()
+    history.fault("ClockBack", 10, 15, by=-2000)
+    one.acquire(0, 5, 10, ttl=1000)
+    other.acquire(3500, 3505, 9)
+    return history
+
+
+@rejects("tokens")
+def token_twice():
+    """two acquisitions with one token"""
+    history, one, other = two()
+    one.acquire(0, 5, 10)
+    other.acquire(3, 8, 10, key="l")
+    return history
+
+
+@rejects("tokens")
+def token_of_before():
+    """a token that is not larger than all of the round before"""
+    history, one, _ = two()
+    history.events[0]["token"] = 50
+    one.acquire(0, 5, 10)
+    return history
+
+
+def lost_bound(say):
+    """A bound lock of a mount that is cut off, and what is said of it after the next has it."""
+    history, one, other = two()
+    history.fault("CutOff", 100, 4000, on="m1")
+    handle = one.acquire(0, 5, 10, bound=True, how="hold")
+    other.acquire(200, 1005, 11, wait=2000)
+    say(one, handle)
+    return history
+
+
+@rejects("told")
+def poll_after_next():
+    """poll says that a bound lock is there after the next has it"""
+    return lost_bound(lambda one, handle: one.poll(1006, handle, False))
+
+
+@rejects("told")
+def signal_after_next():
+    """no signal, after the next has it"""
+    return lost_bound(lambda one, handle: one.signal(1006, handle, False))
+
+
+@rejects("told")
+def state_after_next():
+    """the state of a descriptor is ACQUIRED after the next has it"""
+    return lost_bound(lambda one, handle: one.state(1006, handle, "ACQUIRED"))
+
+
+@rejects("told")
+def read_after_next():
+    """a read through the descriptor of a plain lock succeeds after the next has it"""
+    history, one, other = two()
+    handle = one.acquire(0, 5, 10)
+    other.acquire(200, 1010, 11, wait=2000)
+    one.read(1011, handle, "")
+    return history
+
+
+@rejects("told")
+def not_told_of_force():
+    """a bound lock taken by force where nothing failed, and its holder is not told"""
+    history, one, other = two()
+    handle = one.acquire(0, 5, 10, bound=True, how="hold")
+    other.force(100)
+    other.acquire(110, 120, 11)
+    one.poll(130, handle, False)
+    return history
+
+
+@rejects("told")
+def not_told_of_loss():
+    """the server came back empty, and long after the holder still thinks that it has the lock"""
+    history, one, _ = two()
+    history.fault("RedisEmptied", 100, 300)
+    handle = one.acquire(0, 5, 10, bound=True, how="hold")
+    one.poll(9000, handle, False)
+    return history
+
+
+@rejects("told")
+def look_at_the_past():
+    """a look shows a holding after the next was acquired"""
+    history, one, other = two()
+    handle = one.acquire(0, 5, 10)
+    one.release(10, 20, handle)
+    other.acquire(15, 25, 11)
+    other.look(30, 10, one.pid)
+    return history
+
+
+@rejects("unchanged")
+def refused_release_released():
+    """a release by another is refused, and the lock is gone all the same"""
+    history, one, other = two()
+    handle = one.acquire(0, 5, 10)
+    other.attack(50)
+    one.write(100, handle, "ESTALE")
+    return history
+
+
+@rejects("unchanged")
+def acquired_too_early():
+    """another acquires before the lease is over"""
+    history, one, other = two()
+    one.acquire(0, 5, 10, ttl=1000)
+    other.acquire(100, 900, 11, wait=2000)
+    return history
+
+
+@rejects("unchanged")
+def acquired_before_refreshed_end():
+    """another acquires before a lease that was refreshed is over"""
+    history, one, other = two()
+    handle = one.acquire(0, 5, 10, ttl=1000)
+    one.refresh(500, 505, handle)
+    other.acquire(600, 1100, 11, wait=2000)
+    return history
+
+
+@rejects("unchanged")
+def late_release():
+    """an earlier release that was answered ETIMEDOUT ends a later holding"""
+    history, one, other = two()
+    history.fault("RequestsLost", 10, 1100, on="m1")
+    handle = one.acquire(0, 5, 10, ttl=1000)
+    one.release(20, 1020, handle, "ETIMEDOUT")
+    handle = one.acquire(1200, 1205, 11, ttl=1000)
+    one.write(1300, handle, "ESTALE")
+    other.acquire(1310, 1315, 12)
+    return history
+
+
+@rejects("unchanged")
+def attack_succeeds():
+    """who never held it releases it"""
+    history, one, other = two()
+    one.acquire(0, 5, 10)
+    other.attack(50, result="OK")
+    return history
+
+
+@rejects("unchanged")
+def refresh_of_another():
+    """who never held it refreshes it"""
+    history, one, other = two()
+    one.acquire(0, 5, 10)
+    other.attack(50, how="utime", result="OK")
+    return history
+
+
+@rejects("kept")
+def lost_without_fault():
+    """a bound lock is lost, and nothing had failed"""
+    history, one, _ = two()
+    handle = one.acquire(0, 5, 10, bound=True, how="hold")
+    one.poll(1500, handle, True)
+    return history
+
+
+@rejects("lease")
+def outlives_its_lease():
+    """a lock is written long after its lease"""
+    history, one, _ = two()
+    handle = one.acquire(0, 5, 10, ttl=500)
+    one.write(700, handle)
+    return history
+
+
+@rejects("lease")
+def refused_refresh_refreshes():
+    """a refresh was refused, and the lease goes on"""
+    history, one, other = two()
+    handle = one.acquire(0, 5, 10, ttl=500)
+    other.attack(300, how="utime")
+    one.write(700, handle)
+    return history
+
+
+@rejects("lease")
+def seen_after_release():
+    """a lock is seen after it was released"""
+    history, one, other = two()
+    handle = one.acquire(0, 5, 10)
+    one.release(10, 15, handle)
+    other.look(16, 10, one.pid)
+    return history
+
+
+@rejects("lease")
+def seen_after_lease():
+    """a lock that nobody released is seen after its lease"""
+    history, one, other = two()
+    one.acquire(0, 5, 10, ttl=500)
+    other.look(600, 10, one.pid)
+    return history
+
+
+@rejects("lease")
+def seen_after_death():
+    """a bound lock is seen long after its process died"""
+    history, one, other = two()
+    one.acquire(0, 5, 10, bound=True, how="hold")
+    one.killed(100)
+    other.look(5000, 10, one.pid)
+    return history
+
+
+@rejects("nobody")
+def refused_for_nobody():
+    """refused, and nobody has it"""
+    history, one, other = two()
+    handle = one.acquire(0, 5, 10)
+    one.release(10, 15, handle)
+    other.acquire(20, 25, result="EEXIST")
+    return history
+
+
+@rejects("nobody")
+def refused_by_a_ghost():
+    """refused because of an acquisition that was not reported, long after everything was mended"""
+    history, one, other = two()
+    history.fault("AnswersLost", 0, 2000, on="m1")
+    one.acquire(10, 1010, result="ETIMEDOUT", ttl=60000)
+    other.acquire(9000, 9010, result="EEXIST")
+    return history
+
+
+@rejects("nobody")
+def seen_ghost():
+    """an acquisition that was not reported is seen long after everything was mended"""
+    history, one, other = two()
+    history.fault("AnswersLost", 0, 2000, on="m1")
+    one.acquire(10, 1010, result="ETIMEDOUT", ttl=60000)
+    other.look(9000, 10, one.pid)
+    return history
+
+
+@rejects("nobody")
+def refused_and_held():
+    """an acquisition that was refused is seen"""
+    history, one, other = two()
+    handle = one.acquire(0, 5, 10)
+    other.acquire(10, 15, result="EEXIST")
+    one.release(20, 25, handle)
+    one.look(30, 11, other.pid)
+    return history
+
+
+@rejects("nobody")
+def left_ghost():
+    """an acquisition that was not reported is left in the end"""
+    history, one, _ = two()
+    history.fault("AnswersLost", 0, 2000, on="m1")
+    one.acquire(10, 1010, result="ETIMEDOUT", ttl=60000)
+    history.left("k", 10, one.pid)
+    return history
+
+
+@rejects("nobody")
+def left_interrupted():
+    """an interrupted wait has the lock in the end"""
+    history, one, _ = two()
+    one.acquire(10, 1010, result="EINTR", ttl=60000, wait=1000, how="flock")
+    history.left("k", 10, one.pid)
+    return history
+
+
+@rejects("nobody")
+def left_after_release():
+    """a lock that was released is left in the end"""
+    history, one, _ = two()
+    handle = one.acquire(0, 5, 10, ttl=60000)
+    one.release(10, 15, handle)
+    history.left("k", 10, one.pid)
+    return history
+
+
+@rejects("nobody")
+def left_short():
+    """a short lease is left in the end"""
+    history, one, _ = two()
+    one.acquire(0, 5, 10)
+    history.left("k", 10, one.pid)
+    return history
+
+
+@rejects("nobody")
+def key_leaked():
+    """Redis keeps a key when nothing is held"""
+    history = History()
+    history.add(e="keys", keys={"faults#token": -1, "faults#w:k": -1})
+    return history
+
+
+@rejects("content")
+def other_content():
+    """what is read is not what was written"""
+    history, one, other = two()
+    handle = one.acquire(0, 5, 10)
+    one.write(10, handle, text="a")
+    other.attack(20, how="open", result="EBUSY")
+    one.read(30, handle, "")
+    return history
+
+
+@rejects("ended")
+def no_end():
+    """a wait that has no end"""
+    history, one, _ = two()
+    one.acquire(0, None, wait=1000)
+    history.add(e="stuck", p=one.name, t=40000 * MS)
+    return history
+
+
+@rejects("ended")
+def end_far_too_late():
+    """a wait that ends far too late, and nothing had failed"""
+    history, one, _ = two()
+    one.acquire(0, 9000, 10, wait=1000)
+    return history
+
+
+@rejects("ended")
+def daemon_died():
+    """a daemon that dies by itself"""
+    history = History()
+    history.add(e="crash", on="m1", status=-11)
+    return history
+
+
+@rejects("order")
+def served_out_of_order():
+    """who came later is served first"""
+    history, one, other = two()
+    holder = history.process("m3")
+    handle = holder.acquire(0, 1, 9, ttl=5000)
+    one.acquire(100, 1800, 11, wait=3000)
+    other.acquire(600, 1500, 10, wait=3000, ttl=200)
+    holder.release(1400, 1401, handle)
+    return history
+
+
+def run(test, name):
+    """None, or what is wrong."""
+    violations = test().violations()
+    if name is None:
+        return "\n".join(violations) or None
+    if not any(violation.startswith(name + ":") for violation in violations):
+        return "not rejected for %r, but: %s" % (name, "\n".join(violations) or "accepted")
+    return None
+
+
+def main():
+    failed = 0
+    print("1..%d" % len(TESTS))
+    for number, (title, test, name) in enumerate(TESTS, 1):
+        try:
+            problem = run(test, name)
+        except Exception:  # the next one is to be tried all the same
+            problem = traceback.format_exc()
+        print("%s %d %s %s" % ("not ok" if problem else "ok", number, "rejects" if name else "accepts", title))
+        if problem:
+            failed += 1
+            print("\n".join("# " + line for line in problem.splitlines()))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

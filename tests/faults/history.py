@@ -1,0 +1,79 @@
+"""Histories: what was done and what was injected, one JSON object a line.
+
+Each process writes a file of its own, with write(2) before and after each
+operation, so that what a killed process had begun is there.
+
+  {"e": "begin", "p": PROCESS, "pid": N, "m": MOUNT}     a worker; PROCESS is one of its lives
+  {"e": "inv", "p": PROCESS, "n": N, "t": NS, "op": OP, …}
+  {"e": "ret", "p": PROCESS, "n": N, "t": NS, "r": RESULT, …}
+  {"e": "fault", "kind": KIND, "on": TARGET, "t": NS, "until": NS, …}
+  {"e": "killed", "p": PROCESS, "t": NS}
+  {"e": "last", "token": N}                              the largest token of the history before
+  {"e": "left", "key": KEY, "token": N, "pid": N, "t": NS}   a lock that is there in the end, all being well
+  {"e": "keys", "keys": [KEY]}                           what the server holds after all was released
+  {"e": "stuck", "p": PROCESS, "t": NS}                  it did not end its operation
+
+Times are CLOCK_BOOTTIME in nanoseconds, which all processes share. RESULT is "OK"
+or the name of an errno.
+
+Operations, with the fields of their `inv`; `h` names a handle, an open file of
+one acquisition:
+
+  acquire  key, h, how, ttl (ms), wait (ms; 0: does not wait), excl, bound, signal
+  token    h; its `ret` has the fencing token
+  write, read   h, and what was written or read
+  state    h; its `ret` has user.lock.state
+  poll     h; its `ret` has told: POLLHUP was there
+  signal   h; its `ret` has told: the signal was there
+  bind     h, key: flock(2) of a file that acquired by creating
+  refresh  key, h, ttl (0: its own)
+  release  key, h, how: unlink, close or unlock (the latter two of bound locks)
+  close    h; of what is not bound, so that nothing is released
+  attack   key, how: an unlink, utime or open for writing by somebody who may not
+  force    key
+  look     key; its `ret` has token and pid where a lock is there
+"""
+
+import errno
+import json
+import os
+import time
+
+ERRNO_NAMES = {**errno.errorcode, errno.ENOTSUP: "ENOTSUP"}
+
+
+def boot_ns():
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def outcome(function, *arguments, **named):
+    """(RESULT, value) of a call."""
+    try:
+        return "OK", function(*arguments, **named)
+    except OSError as error:
+        return ERRNO_NAMES.get(error.errno, str(error.errno)), None
+
+
+class Writer:
+    def __init__(self, path):
+        self.fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o644)
+
+    def write(self, **event):
+        os.write(self.fd, json.dumps(event, separators=(",", ":")).encode() + b"\n")
+
+    def close(self):
+        os.close(self.fd)
+
+
+def read(directory):
+    """All events of the histories in a directory, in no order."""
+    events = []
+    for name in sorted(os.listdir(directory)):
+        if not name.endswith(".jsonl"):
+            continue
+        with open(os.path.join(directory, name), encoding="utf-8") as file:
+            for line in file:
+                # A process may have been killed in the middle of its last line.
+                if line.endswith("\n"):
+                    events.append(json.loads(line))
+    return events

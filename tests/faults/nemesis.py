@@ -1,0 +1,311 @@
+"""What goes wrong, and is mended again.
+
+A fault is a class: `inject` does it, `heal` mends it, and it lasts for a while in
+between (`lasts`, in s). Which ones, on what and for how long is drawn from a seed.
+Two faults may be there at the same time, but not two with the same `concerns`.
+"""
+
+import os
+import signal
+import time
+
+from history import boot_ns
+from stage import wait_until
+
+
+class Fault:
+    concerns = "network"
+    lasts = (0.3, 4.0)
+    weight = 1
+
+    def __init__(self, nemesis):
+        self.nemesis, self.stage, self.random = nemesis, nemesis.stage, nemesis.random
+        self.redis = self.stage.redis
+        self.target = "redis"
+        self.details = {}
+
+    @classmethod
+    def possible(cls, _nemesis):
+        return True
+
+    def inject(self):
+        raise NotImplementedError
+
+    def heal(self):
+        pass
+
+
+class OnMount(Fault):
+    def __init__(self, nemesis):
+        super().__init__(nemesis)
+        self.mount = self.random.choice(self.stage.mounts)
+        self.target = self.mount.name
+
+
+class DaemonKilled(OnMount):
+    name = "daemon killed, mounted again"
+    concerns = "daemon"
+    lasts = (0.0, 2.5)
+
+    def inject(self):
+        self.mount.kill()
+
+    def heal(self):
+        self.mount.start()
+
+
+class DaemonStopped(OnMount):
+    name = "daemon stopped, goes on"
+    concerns = "daemon"
+
+    def inject(self):
+        self.mount.process.send_signal(signal.SIGSTOP)
+
+    def heal(self):
+        self.mount.process.send_signal(signal.SIGCONT)
+
+
+class OnHolder(Fault):
+    concerns = "holder"
+
+    def __init__(self, nemesis):
+        super().__init__(nemesis)
+        self.worker = self.random.choice(nemesis.workers)
+        self.target = self.worker.name
+
+
+class HolderKilled(OnHolder):
+    name = "process killed"
+    lasts = (0.0, 0.5)
+    weight = 2
+
+    def inject(self):
+        self.worker.kill()
+
+    def heal(self):
+        self.worker.start()
+
+
+class HolderStopped(OnHolder):
+    name = "process stopped, goes on"
+    weight = 2
+
+    def inject(self):
+        self.worker.process.send_signal(signal.SIGSTOP)
+
+    def heal(self):
+        self.worker.process.send_signal(signal.SIGCONT)
+
+
+class RedisKilled(Fault):
+    name = "Redis killed, back with its data"
+    concerns = "redis"
+    lasts = (0.0, 2.5)
+
+    def inject(self):
+        self.redis.kill()
+
+    def heal(self):
+        self.redis.start()
+
+
+class RedisEmptied(RedisKilled):
+    name = "Redis killed, back empty"
+
+    @classmethod
+    def possible(cls, nemesis):
+        # Tokens then go on from the clock, so this must not have been set back below what it showed.
+        return nemesis.clock_is_ahead()
+
+    def heal(self):
+        self.redis.forget()
+        self.redis.start()
+
+
+class RedisStopped(Fault):
+    name = "Redis stopped, goes on"
+    concerns = "redis"
+
+    def inject(self):
+        self.redis.process.send_signal(signal.SIGSTOP)
+
+    def heal(self):
+        self.redis.process.send_signal(signal.SIGCONT)
+
+
+class OnCable(OnMount):
+    ways = ("there", "back")
+    how = {"loss": 100}
+
+    def inject(self):
+        for way in self.ways:
+            self.mount.cable.order(way, **self.how)
+
+    def heal(self):
+        self.mount.cable.both()
+
+
+class CutOff(OnCable):
+    name = "mount cut off"
+
+
+class RequestsLost(OnCable):
+    name = "one way: requests lost"
+    ways = ("there",)
+
+
+class AnswersLost(OnCable):
+    name = "one way: answers lost"
+    ways = ("back",)
+
+
+class Slow(OnCable):
+    name = "delay of 50 to 500 ms"
+
+    def inject(self):
+        # Each way gets half of the delay of a round.
+        self.how = {"delay": self.random.randint(25, 200), "jitter": self.random.choice((0, 0, 20, 50))}
+        super().inject()
+
+
+class Lossy(OnCable):
+    name = "5 to 30 % of packets lost"
+
+    def inject(self):
+        self.how = {"loss": self.random.randint(5, 30)}
+        super().inject()
+
+
+class ConnectionsKilled(Fault):
+    name = "connections killed (CLIENT KILL)"
+    concerns = "redis"
+    lasts = (0.0, 0.5)
+
+    def inject(self):
+        kinds = self.random.choice((("normal",), ("pubsub",), ("normal", "pubsub")))
+        for kind in kinds:
+            self.redis.ask("CLIENT", "KILL", "TYPE", kind)
+
+
+class DiskFull(Fault):
+    name = "disk full for the AOF"
+    concerns = "redis"
+
+    def inject(self):
+        # With `always` the server would rather end than go on without its disk.
+        self.redis.ask("CONFIG", "SET", "appendfsync", "everysec")
+        with open(self.redis.data + "/filler", "wb") as filler:
+            try:
+                while True:
+                    filler.write(bytes(65536))
+                    filler.flush()
+            except OSError:
+                pass
+
+    def heal(self):
+        os.unlink(self.redis.data + "/filler")
+        wait_until(10, self.is_written, "the AOF is written again")
+        self.redis.ask("CONFIG", "SET", "appendfsync", "always")
+
+    def is_written(self):
+        info = self.redis.ask("INFO", "persistence")
+        return "aof_last_write_status:ok" in info and "aof_rewrite_in_progress:0" in info
+
+
+class ClockForward(Fault):
+    name = "server's clock set forward"
+    concerns = "redis"
+    lasts = (0.0, 1.0)
+
+    def inject(self):
+        seconds = self.random.choice((0.5, 2, 5, 30))
+        self.details = {"by": int(seconds * 1000)}
+        self.nemesis.shift_clock(seconds)
+
+
+class ClockBack(Fault):
+    name = "server's clock set back"
+    concerns = "redis"
+    lasts = (0.0, 1.0)
+
+    def inject(self):
+        # Leases end later by as much, and a run waits for them in the end.
+        seconds = self.random.choice((0.3, 1, 2))
+        self.details = {"by": -int(seconds * 1000)}
+        self.nemesis.shift_clock(-seconds)
+
+
+FAULTS = [DaemonKilled, DaemonStopped, HolderKilled, HolderStopped, RedisKilled, RedisEmptied, RedisStopped, CutOff,
+          RequestsLost, AnswersLost, Slow, Lossy, ConnectionsKilled, DiskFull, ClockForward, ClockBack]
+
+
+class Nemesis:
+    def __init__(self, stage, workers, random, only):
+        self.stage, self.workers, self.random = stage, workers, random
+        self.kinds = [kind for kind in FAULTS if not only or any(word in kind.name for word in only)]
+        self.bag = []
+        self.writer = None
+        self.highest_clock_us = 0
+        self.counts = {kind.name: 0 for kind in self.kinds}
+
+    # The server's clock
+
+    def clock_us(self):
+        return time.time_ns() // 1000 + self.stage.redis.offset_us
+
+    def shift_clock(self, seconds):
+        self.highest_clock_us = max(self.highest_clock_us, self.clock_us())
+        self.stage.redis.set_clock(self.stage.redis.offset_us + int(seconds * 1000000))
+
+    def clock_is_ahead(self):
+        return self.clock_us() > self.highest_clock_us
+
+    # Injecting
+
+    def draw(self, but=()):
+        """The next kind of fault: all have their turn before one comes again."""
+        for _ in range(2):
+            for kind in self.bag:
+                if kind.concerns not in but and kind.possible(self):
+                    self.bag.remove(kind)
+                    return kind(self)
+            more = [kind for kind in self.kinds for _ in range(kind.weight)]
+            self.random.shuffle(more)
+            self.bag += more
+        return None
+
+    def strike(self):
+        """One or two faults, from beginning to end."""
+        first = self.draw()
+        if not first:
+            time.sleep(0.5)
+            return
+        faults = [first]
+        if self.random.random() < 0.35:
+            second = self.draw(but={first.concerns})
+            faults += [second] if second else []
+        # Redis last, so that it is mended first.
+        faults.sort(key=lambda fault: fault.concerns == "redis")
+        began = []
+        try:
+            for fault in faults:
+                began.append((fault, boot_ns()))
+                fault.inject()
+            shortest, longest = first.lasts
+            time.sleep(self.random.uniform(shortest, longest if self.all_injected() else min(longest, 1.5)))
+        finally:
+            for fault, at in reversed(began):
+                fault.heal()
+                self.counts[fault.name] += 1
+                self.writer.write(e="fault", kind=type(fault).__name__, on=fault.target, t=at, until=boot_ns(),
+                                  **fault.details)
+
+    def all_injected(self):
+        return all(self.counts.values())
+
+    def run(self, until):
+        while time.monotonic() < until:
+            self.strike()
+            # Now and then it is calm for long enough to see that all goes its way again; a short run has to hurry.
+            pauses = (0.2, 0.5, 1.0, 1.0, 2.0, 5.0) if self.all_injected() else (0.1, 0.3, 0.5)
+            time.sleep(self.random.choice(pauses))
