@@ -94,6 +94,11 @@ static bool is_dead(const char *path)
 	return false;
 }
 
+static bool is_dead_mount(const char *path)
+{
+	return is_lockfs_mount(path) && is_dead(path);
+}
+
 static int unmount_as_user(const char *path)
 {
 	int status;
@@ -176,7 +181,14 @@ int mountpoint_prepare(struct options *options)
 	}
 	free(options->mountpoint);
 	options->mountpoint = path;
-	if (is_lockfs_mount(path) && is_dead(path) && remove_dead_mount(path) < 0)
-		return -1;
-	return check_dir(path, options);
+	return is_dead_mount(path) ? 0 : check_dir(path, options);
+}
+
+int mountpoint_uncover(const struct options *options)
+{
+	const char *path = options->mountpoint;
+
+	if (!is_dead_mount(path))
+		return 0;
+	return remove_dead_mount(path) < 0 ? -1 : check_dir(path, options);
 }

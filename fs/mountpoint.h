@@ -4,10 +4,15 @@
 
 #include "fs/options.h"
 
-/*
- * Makes options->mountpoint absolute and checks it; a dead lockfs mount there is
- * taken away first. Returns 0, or -1 after logging a line that says what to do.
- */
+/* Both return 0, or -1 after logging a line that says what to do. */
+
+/* Makes options->mountpoint absolute and checks it. */
 int mountpoint_prepare(struct options *options);
+
+/*
+ * Takes away a dead lockfs mount that is there. To be called when nothing else can
+ * fail any more before the new one, so that the directory beneath is hardly ever seen.
+ */
+int mountpoint_uncover(const struct options *options);
 
 #endif

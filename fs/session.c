@@ -8,6 +8,7 @@
 
 #include "fs/daemon.h"
 #include "fs/log.h"
+#include "fs/mountpoint.h"
 
 /* So many requests are taken before timers and other descriptors have their turn. */
 #define REQUESTS_A_TURN 64
@@ -147,7 +148,8 @@ struct session *session_start(uv_loop_t *loop, struct fs *fs, struct fuse_args *
 	if (!session->fuse)
 		goto fail;
 	err = watch_signals(session, loop);
-	if (err < 0 || fuse_session_mount(session->fuse, fs->options->mountpoint) < 0)
+	if (err < 0 || mountpoint_uncover(fs->options) < 0 ||
+		fuse_session_mount(session->fuse, fs->options->mountpoint) < 0)
 		goto fail_signals;
 	err = watch_requests(session, loop);
 	if (err < 0)

@@ -177,6 +177,20 @@ PY
   still_held
 }
 
+@test "a daemon that died cannot be replaced while the server is away: its mount stays closed" {
+  mount_redis
+  kill -KILL "${daemon_of[$M]}"
+  daemon_ended "$M"
+  redis_kill
+  run deadline 10 "$LOCKFS" "$(redis_source)" "$M"
+  is 1 "$status"
+  # A file made in the directory beneath would look like a lock.
+  expect ENOTCONN open "$M/job" CREAT,EXCL,WRONLY
+  redis_again
+  mount_redis
+  take "$M/job"
+}
+
 @test "its socket is gone, and back" {
   prepare
   redis_cli SAVE >/dev/null
