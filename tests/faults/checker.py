@@ -211,7 +211,7 @@ class Checker:
                     holding.token = each.returned["token"]
                 if each.op == "bind" and each.ok:
                     holding.bound, holding.bind = True, each
-            before = of_token.get(holding.token)
+            before = of_token.get(holding.token) if holding.token else None
             if before and before.p == holding.p and op.how == "plain":
                 # Its holder came in once more.
                 before.ops = before.ops + [each for each in holding.ops if each.op != "acquire"]
@@ -529,10 +529,14 @@ class Checker:
             self.violate("nobody", "token %d is seen, which nobody acquired" % op.returned["token"], op)
 
     def is_somebodys(self, key, pid, begin, end):
-        """Was there an acquisition by that process whose token is not known, that may be it?"""
+        """
+        Was there an acquisition by that process whose token is not known, that may be it? Or
+        was it waiting, and the lock was handed to it, but it did not take it in time?
+        """
         known = {holding.acquire.h for holding in self.by_token.values()}
-        return any(each.op == "acquire" and self.pids[each.p] == pid and each.inv <= end and
-                   each.h not in known and (each.ok or self.may_be_held_until(each) >= begin)
+        return any(each.op == "acquire" and self.pids[each.p] == pid and each.inv <= end and (
+            (each.queued and each.ret >= begin) or
+            (each.h not in known and (each.ok or self.may_be_held_until(each) >= begin)))
                    for each in self.by_key[key])
 
     def check_attacks(self):

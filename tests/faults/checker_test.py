@@ -245,6 +245,20 @@ def served_late_after_stop():
     return history
 
 
+@accepts
+def handed_over_in_vain():
+    """a lock that was handed to one whose mount stood still, and then to the next"""
+    history, one, other = two()
+    third = history.process("m3")
+    history.fault("DaemonStopped", 50, 3000, on="m1")
+    handle = third.acquire(0, 5, 9)
+    one.acquire(40, 3100, 12, wait=4000)
+    third.release(100, 105, handle)
+    third.look(300, 10, one.pid)
+    other.acquire(200, 605, 11, wait=2000, ttl=500)
+    return history
+
+
 # What is bad
 
 @rejects("exclusion")

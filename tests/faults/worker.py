@@ -112,7 +112,7 @@ class Worker:
         if how == "hold":
             options.append("hold")
         if signalled:
-            options.append("signal=USR1")
+            options += ["signal=USR1"] if how == "hold" else ["hold", "signal=USR1"]
         if how == "plain":
             flags = os.O_CREAT | os.O_RDWR | os.O_TRUNC
         if how in ("flock", "flocknb"):
