@@ -1,0 +1,270 @@
+# lockctl run: a command that holds a lock, and what can go wrong with children.
+
+# bats file_tags=waits
+
+load helper
+
+lockctl=$BATS_TEST_DIRNAME/../scripts/lockctl
+
+# Ends also what a failed test left, which would else keep the mount busy.
+teardown() {
+  local problems=0 pid
+  for pid in "${supervisors[@]}"; do
+    kill -KILL "$pid" 2>/dev/null || true
+  done
+  [ ! -e "$T/pids" ] || xargs -r kill -KILL <"$T/pids" 2>/dev/null || true
+  end_mounts || problems=1
+  return "$problems"
+}
+
+supervisors=()
+
+# start ARGUMENT...: lockctl run in the background; its process is $supervisor
+start() {
+  env --default-signal=INT,QUIT "$lockctl" run "$@" >"$T/out" 2>"$T/err" 3>&- &
+  supervisor=$!
+  supervisors+=("$supervisor")
+}
+
+# ends WANTED: the exit status of the one in the background
+ends() {
+  local got=0
+  wait_until 20 ended "$supervisor"
+  wait "$supervisor" || got=$?
+  [[ $got == "$1" ]] || fail "ended with $got, expected $1" "$(cat "$T/err")"
+}
+
+says() {
+  wait_until grep -qx -- "$1" "$T/out"
+}
+
+waiters_are() {
+  [ "$(lock "$M/job" waiters)" = "$1" ]
+}
+
+# Programs for the command: they note their process ids, so that each can be looked for.
+note='echo $$ >>"$0/pids"; '
+
+noted_ended() {
+  local pid
+  while read -r pid; do
+    ended "$pid" || return 1
+  done <"$T/pids"
+}
+
+@test "the lock is held while the command runs, and free when lockctl is back" {
+  run -0 "$lockctl" run -t 30s "$M/job" -- getfattr --absolute-names --only-values -n user.lock.ttl "$M/job"
+  is 30.000 "$output"
+  gone "$M/job"
+}
+
+@test "exit status, output, input and environment are the command's" {
+  for wanted in 0 1 3 64 75 255; do
+    run "$lockctl" run "$M/job" -- sh -c "exit $wanted"
+    is "$wanted " "$status $output"
+  done
+  run "$lockctl" run "$M/job" -- sh -c 'kill -KILL $$'
+  is "137 " "$status $output"
+  run -127 "$lockctl" run "$M/job" -- lockctl_is_nowhere
+  run -126 "$lockctl" run "$M/job" -- "$T"
+  is words "$(echo words | "$lockctl" run "$M/job" -- cat)"
+  is "a  b|c*|" "$("$lockctl" run "$M/job" -- printf '%s|' "a  b" 'c*')"
+  is "de_DE.UTF-8 unset" "$(LC_ALL=de_DE.UTF-8 "$lockctl" run "$M/job" -- sh -c 'echo $LC_ALL' 2>/dev/null) $(
+    unset LC_ALL; "$lockctl" run "$M/job" -- sh -c 'echo ${LC_ALL-unset}')"
+  gone "$M/job"
+}
+
+@test "the command knows key, token and handle, and has no descriptor of the lock" {
+  mkdir "$M/team"
+  "$lockctl" run -d "$M" team/job -- sh -c '
+    echo "$LOCK_KEY $LOCK_TOKEN"
+    getfattr --absolute-names --only-values -n user.lock.token "$1/team/job"; echo
+    echo progress >"$LOCK_HANDLE"; cat "$1/team/job"
+    ls -l /proc/self/fd | grep -c "team/job"' sh "$M" >"$T/out" || true
+  mapfile -t lines <"$T/out"
+  is "team/job ${lines[1]}" "${lines[0]}"
+  is "progress 0" "${lines[2]} ${lines[3]}"
+}
+
+@test "the owner is named after the command" {
+  run -0 "$lockctl" run "$M/job" -- getfattr --absolute-names --only-values -n user.lock.owner "$M/job"
+  matches '.*@.*:[0-9]+ getfattr' "$output"
+}
+
+@test "who is refused does not run, and says who holds it" {
+  : >"$M/.with/id=alice/job"
+  run "$lockctl" run "$M/job" -- touch "$T/ran"
+  is 1 "$status"
+  matches 'lockctl: job is held by alice for another [0-9].*' "$output"
+  run "$lockctl" run -E 9 "$M/job" -- touch "$T/ran"
+  is 9 "$status"
+  run "$lockctl" run -E 9 -n 2 -i 50ms "$M/job" -- touch "$T/ran"
+  is 9 "$status"
+  run "$lockctl" run -E 9 -w 200ms "$M/job" -- touch "$T/ran"
+  is 9 "$status"
+  [ ! -e "$T/ran" ]
+  is alice "$(lock "$M/job" owner)"
+}
+
+@test "two of one session exclude each other, and the second waits" {
+  start "$M/job" -- sh -c "$note"'echo first; exec cat "$0/go"' "$T"
+  mkfifo "$T/go"
+  says first
+  run "$lockctl" run "$M/job" -- true
+  is 1 "$status"
+  "$lockctl" run -w 1m "$M/job" -- sh -c 'echo second >"$0/second"' "$T" 3>&- &
+  waiter=$!
+  supervisors+=("$waiter")
+  : >"$T/go"
+  ends 0
+  wait_until 20 ended "$waiter"
+  wait "$waiter"
+  is second "$(cat "$T/second")"
+}
+
+@test "it waits for another's lock, and is first when it is released" {
+  take_as_other "$M/job"
+  start -w 1m "$M/job" -- sh -c 'echo runs'
+  wait_until waiters_are 1
+  rm "$M/.with/force/job"
+  ends 0
+  is runs "$(cat "$T/out")"
+  gone "$M/job"
+}
+
+@test "signals while waiting end it at once, and leave no waiter" {
+  for signal in TERM INT HUP KILL; do
+    take_as_other "$M/job"
+    start -w forever "$M/job" -- touch "$T/ran"
+    wait_until waiters_are 1
+    kill -s "$signal" "$supervisor"
+    ends $((128 + $(kill -l "$signal")))
+    wait_until waiters_are 0
+    rm "$M/.with/force/job"
+    gone "$M/job"
+  done
+  [ ! -e "$T/ran" ]
+}
+
+@test "signals are passed to the command, whose status counts" {
+  for signal in HUP INT QUIT TERM USR1 USR2; do
+    start "$M/job" -- bash -c "$note"'trap "echo got $1; exit 42" "$1"; echo ready; while :; do sleep 0.01; done' "$T" "$signal"
+    says ready
+    kill -s "$signal" "$supervisor"
+    ends 42
+    is "ready got $signal" "$(paste -sd ' ' "$T/out")"
+    gone "$M/job"
+  done
+}
+
+@test "a command that a signal ends is told as 128 and its number" {
+  for signal in INT TERM; do
+    start "$M/job" -- bash -c "$note"'echo ready; exec sleep 1000' "$T"
+    says ready
+    kill -s "$signal" "$supervisor"
+    ends $((128 + $(kill -l "$signal")))
+    gone "$M/job"
+  done
+}
+
+@test "many signals lose neither the status nor the lock" {
+  start "$M/job" -- bash -c "$note"'n=0; trap "n=\$((n + 1))" USR1; echo ready; while [ "$n" -lt 5 ]; do sleep 0.01; done; exit 7' "$T"
+  says ready
+  while ! ended "$supervisor"; do
+    kill -USR1 "$supervisor" 2>/dev/null || break
+    sleep 0.005
+  done
+  ends 7
+  gone "$M/job"
+}
+
+@test "what the command leaves in its group is stopped before the lock is given back" {
+  start -k 300ms "$M/job" -- bash -c '(trap "" TERM; echo $BASHPID >>"$0/pids"; while :; do sleep 0.1; done) & exit 5' "$T"
+  ends 5
+  noted_ended
+  gone "$M/job"
+}
+
+@test "orphaned grandchildren do not keep the lock, also those that left the group" {
+  "$lockctl" run "$M/job" -- setsid sh -c "$note"'exec sleep 1000' "$T" 3>&- &
+  supervisor=$!
+  supervisors+=("$supervisor")
+  wait_until [ -s "$T/pids" ]
+  read -r daemon <"$T/pids"
+  kill -TERM "$supervisor"
+  wait_until ended "$supervisor"
+  wait_until gone "$M/job"
+  kill -KILL "$daemon" 2>/dev/null || true
+}
+
+# Loss
+
+@test "a lost lock stops the whole group, and has a status of its own" {
+  start -k 200ms "$M/job" -- bash -c '
+    (trap "" TERM; echo $BASHPID >>"$0/pids"; while :; do sleep 0.1; done) &
+    echo $$ >>"$0/pids"; trap "exit 0" TERM; echo ready; while :; do sleep 0.01; done' "$T"
+  says ready
+  rm "$M/.with/force/job"
+  ends 75
+  noted_ended
+  contains "job is lost" "$(cat "$T/err")"
+}
+
+@test "the loss is told at once, by a signal of the daemon" {
+  start "$M/job" -- sh -c "$note"'trap "date +%s%N >\"$0/lost\"; exit" TERM; echo ready; while :; do sleep 0.01; done' "$T"
+  says ready
+  before=$(now_ms)
+  rm "$M/.with/force/job"
+  ends 75
+  told=$(($(cat "$T/lost") / 1000000 - before))
+  ((told < 500)) || fail "told after $told ms"
+}
+
+@test "a daemon that dies is a loss" {
+  start "$M/job" -- sh -c "$note"'echo ready; exec sleep 1000' "$T"
+  says ready
+  kill -KILL "${daemon_of[$M]}"
+  daemon_ended "$M"
+  ends 75
+  noted_ended
+}
+
+@test "a lock that was lost unseen is told at the end" {
+  run "$lockctl" run "$M/job" -- sh -c 'trap "" TERM; rm "$0/.with/force/job"; exit 0' "$M"
+  is 75 "$status"
+}
+
+@test "lockctl killed: its command is stopped first, and the lock ends after it" {
+  start "$M/job" -- sh -c "$note"'echo ready; exec sleep 1000' "$T"
+  says ready
+  kill -KILL "$supervisor"
+  ends 137
+  # As long as the command runs, nobody else has the lock.
+  while ! noted_ended; do
+    [ -e "$M/job" ] || noted_ended || fail "the lock is free, and the command runs"
+  done
+  wait_until gone "$M/job"
+}
+
+@test "a lease is renewed for as long as the command runs" {
+  start -t 300ms "$M/job" -- sh -c "$note"'echo ready; exec cat "$0/go"' "$T"
+  mkfifo "$T/go"
+  says ready
+  token=$(lock "$M/job" token)
+  end=$(($(now_ms) + 1500))
+  while (($(now_ms) < end)); do
+    is "$token" "$(lock "$M/job" token)"
+  done
+  : >"$T/go"
+  ends 0
+}
+
+@test "with an id, the lock is that id's" {
+  run -0 "$lockctl" run -I alice "$M/job" -- getfattr --absolute-names --only-values -n user.lock.owner "$M/job"
+  is alice "$output"
+  gone "$M/job"
+}
+
+@test "nothing that lockctl started holds a pipe of its caller open" {
+  is words "$(deadline 20 "$lockctl" run "$M/job" -- echo words)"
+}
