@@ -6,6 +6,7 @@
 #   make check-faults   everything fails, and a history is judged (SECONDS=60 SEED= of a run to be repeated); needs root
 #   make bench      measures (LOCKS=1000000 ROUNDS=20000)
 #   make install    DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
+#   make deb        installs what is missing, makes a Debian package in build/
 #   make lint       warnings of gcc and clang, shellcheck, mandoc
 #   make clean
 
@@ -16,6 +17,17 @@ SEED       ?=
 PREFIX     ?= /usr/local
 DESTDIR    ?=
 BUILD      ?= build
+
+# Where `make install` puts what. mount(8) looks for its helpers in /sbin only, so
+# they go there unless the PREFIX is somebody's own.
+BINDIR     ?= $(PREFIX)/bin
+HELPERDIR  ?= $(if $(filter /usr /usr/local,$(PREFIX)),/sbin,$(PREFIX)/sbin)
+MANDIR     ?= $(PREFIX)/share/man/man1
+BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+EXAMPLEDIR ?= $(PREFIX)/share/doc/lockfs/examples
+
 CC         ?= cc
 CFLAGS     ?= -O2 -g
 WARNINGS   ?= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
@@ -48,7 +60,7 @@ BENCH_PROGRAMS  := $(patsubst %.c,$(BUILD)/%,$(BENCH_SOURCES))
 
 FAULTS_PROGRAMS := $(BUILD)/tests/faults/cable $(BUILD)/tests/faults/clock.so
 
-.PHONY: all run check check-faults bench install uninstall lint clean test-programs bench-programs faults-programs
+.PHONY: all run check check-faults bench install uninstall deb lint clean test-programs bench-programs faults-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -112,12 +124,34 @@ lint:
 	@scripts/setup check
 	@tests/lint
 
+# The two that call the program name its directory.
+naming_bindir = sed 's:@BINDIR@:$(BINDIR):' $(1) > '$(2)' && chmod $(3) '$(2)'
+
 install: all
-	install -D -m 755 $(BUILD)/lockfs '$(DESTDIR)$(PREFIX)/bin/lockfs'
-	install -D -m 644 fs/lockfs.1 '$(DESTDIR)$(PREFIX)/share/man/man1/lockfs.1'
+	install -D -m 755 $(BUILD)/lockfs '$(DESTDIR)$(BINDIR)/lockfs'
+	install -D -m 755 scripts/lockctl '$(DESTDIR)$(BINDIR)/lockctl'
+	install -D -m 644 fs/lockfs.1 '$(DESTDIR)$(MANDIR)/lockfs.1'
+	install -D -m 644 scripts/lockctl.1 '$(DESTDIR)$(MANDIR)/lockctl.1'
+	install -D -m 644 scripts/lockctl.bash '$(DESTDIR)$(BASHDIR)/lockctl'
+	install -D -m 644 scripts/_lockctl '$(DESTDIR)$(ZSHDIR)/_lockctl'
+	install -D -m 644 scripts/fstab.example '$(DESTDIR)$(EXAMPLEDIR)/fstab'
+	install -d '$(DESTDIR)$(HELPERDIR)' '$(DESTDIR)$(UNITDIR)'
+	$(call naming_bindir,scripts/mount.lockfs,$(DESTDIR)$(HELPERDIR)/mount.lockfs,755)
+	ln -sf mount.lockfs '$(DESTDIR)$(HELPERDIR)/mount.fuse.lockfs'
+	$(call naming_bindir,scripts/lockfs@.service,$(DESTDIR)$(UNITDIR)/lockfs@.service,644)
 
 uninstall:
-	rm -f '$(DESTDIR)$(PREFIX)/bin/lockfs' '$(DESTDIR)$(PREFIX)/share/man/man1/lockfs.1'
+	rm -f '$(DESTDIR)$(BINDIR)/lockfs' '$(DESTDIR)$(BINDIR)/lockctl'
+	rm -f '$(DESTDIR)$(MANDIR)/lockfs.1' '$(DESTDIR)$(MANDIR)/lockctl.1'
+	rm -f '$(DESTDIR)$(BASHDIR)/lockctl' '$(DESTDIR)$(ZSHDIR)/_lockctl'
+	rm -f '$(DESTDIR)$(HELPERDIR)/mount.lockfs' '$(DESTDIR)$(HELPERDIR)/mount.fuse.lockfs'
+	rm -f '$(DESTDIR)$(UNITDIR)/lockfs@.service' '$(DESTDIR)$(EXAMPLEDIR)/fstab'
+	for dir in '$(DESTDIR)$(EXAMPLEDIR)' '$(DESTDIR)$(dir $(EXAMPLEDIR))'; do rmdir "$$dir" 2>/dev/null || true; done
+
+deb:
+	@scripts/setup package
+	@$(MAKE) --no-print-directory all
+	@scripts/deb '$(BUILD)' '$(VERSION)'
 
 clean:
 	rm -rf $(BUILD)
