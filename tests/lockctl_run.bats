@@ -197,6 +197,44 @@ noted_ended() {
   kill -KILL "$daemon" 2>/dev/null || true
 }
 
+# Terminals: typed at a shell that has one
+
+# on_terminal WAIT TYPE [WAIT TYPE...]: types each when what it waits for was printed
+on_terminal() {
+  LOCKCTL=$lockctl M=$M python3 -IS "$BATS_TEST_DIRNAME/terminal.py" "$@" >"$T/screen" || fail "$(cat "$T/screen")"
+}
+
+@test "on a terminal the command is in front: it reads, and has /dev/tty" {
+  on_terminal '# ' '$LOCKCTL run $M/job -- sh -c "echo ready; read x; echo got \$x >/dev/tty"; echo status=$?' \
+    $'ready\r\n' hello $'got hello\r\nstatus=0' ''
+  gone "$M/job"
+}
+
+@test "on a terminal the interrupt key reaches the command" {
+  on_terminal '# ' '$LOCKCTL run $M/job -- sh -c "echo ready; sleep 1000"; echo status=$?' $'ready\r\n' ^C status=130 ''
+  gone "$M/job"
+}
+
+@test "on a terminal the suspend key stops both, with the lock held, and fg and bg go on" {
+  on_terminal '# ' '$LOCKCTL run $M/job -- sh -c "echo ready; read x; echo got \$x"; echo status=$?' \
+    $'ready\r\n' ^Z 'Stopped' '$LOCKCTL state $M/job; fg; echo status=$?' \
+    $'ACQUIRED\r\n' '' $'read x; echo got' hello $'got hello\r\nstatus=0' ''
+  gone "$M/job"
+  on_terminal '# ' '$LOCKCTL run $M/job -- sh -c "echo ready; exec sleep 0.5"' \
+    $'ready\r\n' ^Z 'Stopped' 'bg' '&' 'wait %%; echo status=$?' 'status=0' ''
+  wait_until gone "$M/job"
+}
+
+@test "the command ignores no signal that lockctl does not" {
+  ignored=(grep SigIgn /proc/self/status)
+  is "$("${ignored[@]}")" "$("$lockctl" run "$M/job" -- "${ignored[@]}")"
+}
+
+@test "in a pipeline on a terminal, its other programs keep the terminal" {
+  on_terminal '# ' '$LOCKCTL run $M/job -- echo words | sh -c "read x </dev/tty; cat; echo \$x"; echo status=$?' \
+    $'status=$?\r\n' typed $'words\r\ntyped\r\nstatus=0' ''
+}
+
 # Loss
 
 @test "a lost lock stops the whole group, and has a status of its own" {
