@@ -43,6 +43,7 @@ struct keep {
 	bool released;       /* the file has gone: it is released when none is */
 	int signal;          /* 0: none */
 	int process_fd;      /* a pidfd, or -1 */
+	int64_t pause_ms;    /* before the next release, where one failed; 0: none did */
 	backend_done *done;  /* of keep_release() */
 	void *ctx;
 	struct keep *prev, *next;
@@ -137,16 +138,46 @@ void keep_lose(struct keep *keep)
 		log_line(LOG_WARNING, "cannot tell a process that it lost %s: %s", keep->key, strerror(errno));
 }
 
-static void finish_release(struct keep *keep, int status)
+/* Between releases that failed: twice as long each time, within the same bounds. */
+static int64_t next_pause(int64_t ms)
 {
-	if (keep->done)
-		keep->done(keep->ctx, status);
-	free_keep(keep);
+	if (ms == 0)
+		return RETRY_MIN_MS;
+	return ms > RETRY_MAX_MS / 2 ? RETRY_MAX_MS : ms * 2;
 }
 
+static void answer_release(struct keep *keep, int status)
+{
+	backend_done *done = keep->done;
+
+	keep->done = NULL;
+	if (done)
+		done(keep->ctx, status);
+}
+
+/* May the backend still have it, though it was to be released? */
+static bool is_left(const struct keep *keep, int status)
+{
+	return (status == -EHOSTDOWN || status == -ETIMEDOUT || status == -EIO) && keep->keeper->backend &&
+		boot_ns() < keep->deadline_ns;
+}
+
+/* Nobody waits for the answer any more, but others wait for the lock. */
 static void on_released(void *ctx, int status)
 {
-	finish_release(ctx, status);
+	struct keep *keep = ctx;
+
+	keep->calls--;
+	answer_release(keep, status);
+	if (!is_left(keep, status)) {
+		free_keep(keep);
+		return;
+	}
+	keep->pause_ms = next_pause(keep->pause_ms);
+	keep->renew_ns = boot_ns() + keep->pause_ms * NS_PER_MS;
+	set_timer(keep);
+	if (!keep->timed)
+		free_keep(keep);
 }
 
 /* Once nothing is under way any more, so that no renewal comes after the release. */
@@ -154,10 +185,13 @@ static void release_when_idle(struct keep *keep)
 {
 	if (!keep->released || keep->calls > 0)
 		return;
-	if (!keep->keeper->backend || (keep->ended && !keep->overrun))
-		finish_release(keep, -ENOENT);
-	else
-		backend_release(keep->keeper->backend, keep->key, &keep->claim, keep->token, on_released, keep);
+	if (!keep->keeper->backend || (keep->ended && !keep->overrun)) {
+		answer_release(keep, -ENOENT);
+		free_keep(keep);
+		return;
+	}
+	keep->calls++;
+	backend_release(keep->keeper->backend, keep->key, &keep->claim, keep->token, on_released, keep);
 }
 
 static void on_given_back(void *ctx, int status)
@@ -239,7 +273,9 @@ static void on_due(struct deadlines *due)
 		struct keep *keep = keep_of_due(first);
 
 		clear_timer(keep);
-		if (keep_has_ended(keep)) {
+		if (keep->released) {
+			release_when_idle(keep);
+		} else if (keep_has_ended(keep)) {
 			keeper->lost(keeper->ctx, keep->token);
 			keep_lose(keep);
 			give_back(keep);
@@ -291,10 +327,14 @@ int keeper_init(struct keeper *keeper, uv_loop_t *loop)
 
 void keeper_stop(struct keeper *keeper)
 {
-	struct keep *keep;
+	struct keep *keep, *next;
 
-	DL_FOREACH(keeper->all, keep)
-		keep_lose(keep);
 	keeper->backend = NULL;
+	DL_FOREACH_SAFE(keeper->all, keep, next) {
+		if (!keep->released)
+			keep_lose(keep);
+		else if (keep->calls == 0)
+			free_keep(keep);
+	}
 	deadlines_close(&keeper->due, NULL);
 }

@@ -47,7 +47,11 @@ void keep_stop(struct keep *keep);
 /* Likewise, and not by its holder's will: the process is told. */
 void keep_lose(struct keep *keep);
 
-/* The lock is not the file's any more: releases it if it has not ended, and frees the keep. `done` may be NULL. */
+/*
+ * The lock is not the file's any more: releases it if it has not ended, and frees the
+ * keep. Where that fails it is tried again until the lease has ended, and `done` (may
+ * be NULL) is told of the first time.
+ */
 void keep_release(struct keep *keep, backend_done *done, void *ctx);
 
 /* What proves that its holder asks; lives as long as the keep. */
