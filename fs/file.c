@@ -342,3 +342,12 @@ bool holdings_is_open(const struct holdings *holdings, uint64_t token)
 {
 	return find(holdings, token) != NULL;
 }
+
+bool holdings_has_ended(const struct holdings *holdings, uint64_t token)
+{
+	const struct holding *holding = find(holdings, token);
+
+	const struct keep *keep = holding ? keep_of(holding) : NULL;
+
+	return holding && (holding->ended || (keep && keep_has_ended(keep)));
+}

@@ -82,6 +82,9 @@ void holdings_adopt(struct holdings *holdings, const struct lock *lock);
 /* Has `process` a file open that acquired this holding? */
 bool holdings_acquired_by(const struct holdings *holdings, uint64_t token, pid_t process);
 
+/* Has this holding an open file, and is known to have ended? */
+bool holdings_has_ended(const struct holdings *holdings, uint64_t token);
+
 /* Has this holding any open file? */
 bool holdings_is_open(const struct holdings *holdings, uint64_t token);
 

@@ -151,7 +151,8 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 
 		fuse_reply_attr(req, &attr, ATTR_KEEP_FIXED);
 		request_end(request);
-	} else if (node_kind(request->node) == NODE_HANDLE && !request->node->bound_token) {
+	} else if ((node_kind(request->node) == NODE_HANDLE && !request->node->bound_token) ||
+		holdings_has_ended(&request->fs->holdings, node_token(request->node))) {
 		reply_ended(request);
 	} else {
 		backend_read(request->fs->backend, request->key, on_attr, request);

@@ -336,7 +336,11 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	if (!request)
 		return;
 	request->xattr.size = size;
-	backend_read(request->fs->backend, request->key, on_getting, request);
+	/* Of a holding that was lost this can be said also while the backend is away. */
+	if (node_is_lock(request->node) && holdings_has_ended(&request->fs->holdings, node_token(request->node)))
+		on_getting(request, -ENOENT, NULL);
+	else
+		backend_read(request->fs->backend, request->key, on_getting, request);
 }
 
 static void on_listing(void *ctx, int status, const struct entry *entry)
