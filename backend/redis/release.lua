@@ -4,10 +4,12 @@
 local id, identity, token, force = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 
 -- A lock that is bound to an open file is not free before its holder has been
--- stopped, or has not answered for a moment. Answers with that moment in ms, or nil
--- where nobody is there to stop.
+-- stopped, or has not answered for a moment: also where nobody hears now, as its
+-- mount may just be connecting anew, and asks then. Answers with that moment in ms,
+-- or nil where it is bound to none.
 local function revoke(held)
-  if held.bound ~= '1' or tell(held.mount, 'REVOKE', held.token, path) == 0 then return nil end
+  if held.bound ~= '1' then return nil end
+  tell(held.mount, 'REVOKE', held.token, path)
   local grace, left = tonumber(held.grace), call('PTTL', KEYS[1])
   call('HSET', details_key(path), 'revoked', mount)
   if left < 0 or left > grace then set_end(path, now_ms + grace) end
