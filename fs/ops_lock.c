@@ -34,6 +34,12 @@ static struct file *open_acquired(struct request *request, const struct lock *lo
 	return NULL;
 }
 
+/*
+ * The kernel asks for the attributes of what was created before open(2) returns, and
+ * would let it fail where the backend is away by then, though the lock was had.
+ */
+#define CREATED_ATTR_S 0.05
+
 /* Replies with a file and its node; false where there was no memory or nobody took the reply. */
 static bool reply_created(struct request *request, struct file *file, struct node *node, const struct stat *attr)
 {
@@ -43,7 +49,7 @@ static bool reply_created(struct request *request, struct file *file, struct nod
 		fuse_reply_err(request->fuse, ENOMEM);
 		return false;
 	}
-	reply = (struct fuse_entry_param){ .ino = node->number, .attr = *attr };
+	reply = (struct fuse_entry_param){ .ino = node->number, .attr = *attr, .attr_timeout = CREATED_ATTR_S };
 	request->info.fh = (uintptr_t)file;
 	request->info.direct_io = 1;
 	return fuse_reply_create(request->fuse, &reply, &request->info) == 0;
