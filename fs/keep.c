@@ -15,9 +15,10 @@
 
 /*
  * So much before its end by our clock a lease counts as over: the clocks may
- * drift apart by 2 ms in a second, far more than any do, and telling takes a moment.
+ * drift apart by 2 ms in a second, far more than any do, and telling takes a moment,
+ * or a tenth of a second where this daemon waits for a CPU among many others.
  */
-#define MARGIN_MS 20
+#define MARGIN_MS 100
 #define DRIFT_PART 500
 #define MARGIN_PART_MAX 4
 
