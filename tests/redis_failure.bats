@@ -596,6 +596,47 @@ may_refuse() {
   take "$M/job"
 }
 
+# What a failed release takes from nobody: the descriptor of the holder.
+still_writable() {
+  py <<'PY'
+poll = select.poll()
+poll.register(7, 0)
+time.sleep(0.3)
+check("poll", poll.poll(0), [])
+check("state", attribute(7, "state"), "ACQUIRED")
+check("write", outcome(os.pwrite, 7, b"x", 0), 1)
+PY
+}
+
+@test "a server that refuses writes: a release that fails takes the lock from nobody" {
+  prepare
+  may_refuse NOREPLICAS
+  exec 7<>"$M/plain"
+  # Whoever polls is told of events.
+  py <<'PY'
+poll = select.poll()
+poll.register(7, 0)
+check("poll", poll.poll(300), [])
+PY
+  redis_cli CONFIG SET min-replicas-to-write 1 >/dev/null
+  expect EIO unlink "$M/plain"
+  expect EIO unlink "$N/.with/force/plain"
+  redis_cli CONFIG SET min-replicas-to-write 0 >/dev/null
+  still_writable
+  exec 7<&-
+}
+
+@test "a server that refuses writes: force that fails does not stop who holds by an open file" {
+  prepare
+  may_refuse NOREPLICAS
+  exec 7<>"$M/.with/hold/bound"
+  redis_cli CONFIG SET min-replicas-to-write 1 >/dev/null
+  expect EIO unlink "$N/.with/force/bound"
+  redis_cli CONFIG SET min-replicas-to-write 0 >/dev/null
+  still_writable
+  exec 7<&-
+}
+
 @test "a primary that became a replica: EROFS, and it heals" {
   prepare
   may_refuse READONLY

@@ -300,10 +300,14 @@ local function pass_on(key, before)
   end
 end
 
--- Ends a holding, and hands the key on.
-local function free(key, held)
+-- Ends a holding, tells so as an event of this kind, and hands the key on. A server
+-- that takes no writes, as its disk is full for instance, refuses the first of them,
+-- and must not have told anybody then.
+local function free(key, held, kind)
   local before = end_of(key)
   call('DEL', lock_key(key), details_key(key))
+  publish(kind, key, held.token, held.ttl)
+  tell_holder('ENDED', key, held)
   index_remove(key)
   if held.granted then call('ZREM', ns .. '#g', key) end
   if held.revoked then tell(held.revoked, 'FREED', held.token, key) end

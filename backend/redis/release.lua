@@ -9,9 +9,10 @@ local id, identity, token, force = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 -- or nil where it is bound to none.
 local function revoke(held)
   if held.bound ~= '1' then return nil end
-  tell(held.mount, 'REVOKE', held.token, path)
   local grace, left = tonumber(held.grace), call('PTTL', KEYS[1])
+  -- Writes before it tells, as free() does.
   call('HSET', details_key(path), 'revoked', mount)
+  tell(held.mount, 'REVOKE', held.token, path)
   if left < 0 or left > grace then set_end(path, now_ms + grace) end
   return grace
 end
@@ -22,10 +23,11 @@ local meant = held and (token == '0' or token == held.token)
 if force ~= '' then
   local grace = meant and force == '1' and revoke(held)
   if grace then return { 'EAGAIN', held.token, grace } end
-  publish('FORCE_RELEASED', path, meant and held.token, meant and held.ttl)
-  if not meant then return { 'ENOENT' } end
-  tell_holder('ENDED', path, held)
-  free(path, held)
+  if not meant then
+    publish('FORCE_RELEASED', path)
+    return { 'ENOENT' }
+  end
+  free(path, held, 'FORCE_RELEASED')
   return { 'OK', held.token }
 end
 if not meant then
@@ -36,7 +38,5 @@ if not proves(id, identity, held) then
   publish('FAILED_RELEASE', path, held.token, held.ttl)
   return { 'EPERM' }
 end
-publish('RELEASED', path, held.token, held.ttl)
-tell_holder('ENDED', path, held)
-free(path, held)
+free(path, held, 'RELEASED')
 return { 'OK', held.token }

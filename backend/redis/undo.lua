@@ -1,8 +1,7 @@
 -- ARGV: 4 nonce. Takes back an acquisition whose answer was lost, or that waits.
 local held = holding(path)
 if held and held.nonce == ARGV[4] then
-  publish('RELEASED', path, held.token, held.ttl)
-  free(path, held)
+  free(path, held, 'RELEASED')
   return { 'OK' }
 end
 return { leave(path, ARGV[4]) and 'OK' or 'ENOENT' }
