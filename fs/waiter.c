@@ -151,6 +151,8 @@ static void on_acquired(void *ctx, int status, const struct lock *lock)
 	waiter->asking = false;
 	if (tries_again(waiter, status) && pause_between(waiter))
 		return;
+	if (final_status(waiter, status) != status)
+		lock = NULL; /* it is not what that is about */
 	finish(waiter, final_status(waiter, status), lock);
 }
 
