@@ -18,23 +18,37 @@ answers_with() {
   is "$status $output" "$got $said"
 }
 
-@test "the whole round, in each shell" {
+# round SHELL...: each command, each answer
+round() {
   take_as_other "$M/theirs"
-  for shell in dash 'bash --posix' bash 'busybox sh'; do
-    # shellcheck disable=SC2086  # of two words
-    run $shell -c '
-      cd "$1" || exit
-      ctl() { '"$shell"' "$0" "$@"; echo "$?"; }
-      ctl acquire job; ctl acquire job; ctl state job
-      ctl refresh job; ctl refresh -t 30s job; getfattr --only-values -n user.lock.ttl job; echo
-      ctl state theirs; ctl acquire theirs; ctl release theirs; ctl refresh theirs
-      ctl release job; ctl release job; ctl refresh job; ctl state job
-      ctl acquire -t never -I me job; ctl state job; ctl state -I me job; ctl refresh -I me job
-      ctl force-release job; ctl force-release job
-    ' "$BATS_TEST_DIRNAME/../scripts/lockctl" "$M"
-    is "$shell: 0 1 ACQUIRED 0 0 0 30.000 UNAVAILABLE 0 1 1 1 0 1 1 EXPIRED 0 0 UNAVAILABLE 0 ACQUIRED 0 1 0 1" \
-      "$shell: ${lines[*]}"
-  done
+  # shellcheck disable=SC2016  # the other shell expands it
+  run "$@" -c '
+    cd "$1" || exit
+    ctl() { '"$*"' "$0" "$@"; echo "$?"; }
+    ctl acquire job; ctl acquire job; ctl state job
+    ctl refresh job; ctl refresh -t 30s job; getfattr --only-values -n user.lock.ttl job; echo
+    ctl state theirs; ctl acquire theirs; ctl release theirs; ctl refresh theirs
+    ctl release job; ctl release job; ctl refresh job; ctl state job
+    ctl acquire -t never -I me job; ctl state job; ctl state -I me job; ctl refresh -I me job
+    ctl force-release job; ctl force-release job
+  ' "$BATS_TEST_DIRNAME/../scripts/lockctl" "$M"
+  is "0 1 ACQUIRED 0 0 0 30.000 UNAVAILABLE 0 1 1 1 0 1 1 EXPIRED 0 0 UNAVAILABLE 0 ACQUIRED 0 1 0 1" "${lines[*]}"
+}
+
+@test "the whole round in dash" {
+  round dash
+}
+
+@test "the whole round in bash" {
+  round bash
+}
+
+@test "the whole round in bash as a POSIX shell" {
+  round bash --posix
+}
+
+@test "the whole round in busybox sh" {
+  round busybox sh
 }
 
 @test "acquire takes with the lease and id that are given" {
@@ -91,7 +105,7 @@ LEASES
 
 @test "the name of a holder cannot steer the terminal" {
   : >"$M/.with/id="$'\e'"[2Jbad/job"
-  answers_with 1 "lockctl: job is held by ?[2Jbad for another 4 min 59 s" acquire --or-fail "$M/job"
+  contains "job is held by ?[2Jbad for another" "$(lockctl acquire --or-fail "$M/job" 2>&1 || true)"
   contains "?[2Jbad" "$(lockctl ls "$M")"
 }
 
