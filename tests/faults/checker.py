@@ -41,6 +41,8 @@ MS = 1000000
 S = 1000 * MS
 NEVER = 1 << 62
 
+SHOWN = 80             # lines of a history with each violation
+
 HEALTHY = 3 * S        # so long after a fault everything goes its way again
 CLOCKS = 30 * MS       # between one clock and another, and in whole milliseconds
 IN_LINE = 400 * MS     # so much later an arrival is certainly later
@@ -226,16 +228,20 @@ class Checker:
     # Telling
 
     def violate(self, name, why, *evidence):
-        """With what happened to the key meanwhile."""
+        """With what happened to the key meanwhile: all of those whom it is about, and of others what changes holders."""
         begin = min(each.inv for each in evidence)
         end = max(each.ret if each.ret < NEVER else each.inv for each in evidence)
         keys = {each.key for each in evidence if hasattr(each, "key")}
-        handles = {op.h for key in keys for op in self.by_key[key] if hasattr(op, "h")}
-        near = [op for op in self.ops if op.inv <= end + S and op.ret >= begin - S and
-                (getattr(op, "key", None) in keys or getattr(op, "h", None) in handles)]
+        handles = {each.h for each in evidence if hasattr(each, "h")}
+        near = [op for op in self.ops if op.inv <= end and op.ret >= begin and op not in evidence and (
+            getattr(op, "h", None) in handles or
+            (getattr(op, "key", None) in keys and (op.ok or op.maybe) and op.op not in ("close", "look")))]
+        near += [fault for fault in self.faults if fault.meets(begin - HEALTHY, end)]
+        near.sort(key=lambda each: each.inv)
         lines = [str(each) for each in evidence] + ["    meanwhile:"]
-        lines += ["    " + str(each) for each in sorted(near + [fault for fault in self.faults if fault.meets(
-            begin - 3 * S, end)], key=lambda each: each.inv)][:200]
+        if len(near) > SHOWN:
+            lines.append("    (the last %d of %d)" % (SHOWN, len(near)))
+        lines += ["    " + str(each) for each in near[-SHOWN:]]
         self.result.violations.append("%s: %s\n%s" % (name, why, "\n".join(lines)))
 
     # Faults
@@ -617,7 +623,9 @@ class Checker:
             elif holding and any(op.ok for op in self.releases(holding)):
                 why = "left, though it was released"
             elif holding and holding.bound:
-                why = "left, though its file was closed"
+                if holding.acquire.ttl <= LONG_LEASE or not self.daemon_killed(
+                        self.mounts[holding.p], holding.inv, self.over(holding)):
+                    why = "left, though its file was closed"
             elif holding and self.longest_ttl(holding) <= LONG_LEASE:
                 why = "left, though its lease is over"
             elif not holding and not self.was_cut_short(event):
@@ -640,8 +648,8 @@ class Checker:
     def was_cut_short(self, event):
         """Its process was killed while it acquired, or could not read its token."""
         known = {holding.acquire.h for holding in self.by_token.values()}
-        return any(op.op == "acquire" and self.pids[op.p] == event["pid"] and not op.bound and op.ttl > LONG_LEASE and
-                   op.h not in known and (op.ok or op.ret == NEVER or self.daemon_killed(
+        return any(op.op == "acquire" and self.pids[op.p] == event["pid"] and op.ttl > LONG_LEASE and
+                   op.h not in known and ((op.ok or op.ret == NEVER) and not op.bound or self.daemon_killed(
                        self.mounts[op.p], op.inv, self.healed(self.mounts[op.p], op.ret)))
                    for op in self.by_key[event["key"]])
 

@@ -99,10 +99,6 @@ class Worker:
         flags = os.O_CREAT | os.O_RDWR | os.O_EXCL
         bound = how in ("hold", "flock", "flocknb")
         signalled = bound and self.random.random() < 0.7
-        if bound:
-            # A bound lock is renewed: a long lease would only outlive a daemon that is killed.
-            ttl = min(ttl, 2000)
-            options = ["ttl=%dms" % ttl]
         if how in ("wait", "hold"):
             wait = self.random.choice((300, 1000, 2500, 4000))
             options.append("wait=%dms" % wait)
@@ -321,7 +317,7 @@ class Worker:
 
     def take_turn(self):
         turns = {"excl": 18, "plain": 6, "wait": 22, "attempts": 6, "hold": 20, "flock": 14, "flocknb": 6,
-                 "own": 8, "attack": 8, "look": 12, "force": 2}
+                 "own": 8, "attack": 8, "look": 12, "force": 3}
         turn = self.random.choices(list(turns), list(turns.values()))[0]
         if turn == "own":
             self.turn_lock("excl", self.own_key)
