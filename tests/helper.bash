@@ -37,6 +37,7 @@ setup() {
 }
 
 teardown() {
+  end_background
   end_mounts
 }
 
@@ -123,6 +124,35 @@ deadline() {
     return 1
   fi
   wait "$pid"
+}
+
+background=()  # process ids
+
+# in_background CMD...: starts it, in a session of its own; its process id is in $pid.
+# What is left of it, and of what it started, ends with the test.
+in_background() {
+  setsid "$@" 3>&- &
+  pid=$!
+  background+=("$pid")
+}
+
+end_background() {
+  local each
+  exec 8<&- 9<&-  # what a test that failed has left open
+  for each in "${background[@]}"; do
+    # As a session's leader it has a process group; before that, it is alone.
+    kill -KILL -- "-$each" "$each" 2>/dev/null || true
+    wait "$each" 2>/dev/null || true
+  done
+  background=()
+}
+
+# ends_with STATUS PID: a background process ends, within 10 seconds, and so
+ends_with() {
+  local status=0
+  wait_until ended "$2" || return 1
+  wait "$2" 2>/dev/null || status=$?
+  is "$1" "$status"
 }
 
 # Mounting
@@ -352,6 +382,11 @@ snapshot() {
 # unchanged BEFORE FILE: what snapshot said before is still so
 unchanged() {
   is "$1" "$(snapshot "$2")"
+}
+
+# waits COUNT FILE: so many wait for it
+waits() {
+  [[ $(lock "$2" waiters 2>/dev/null) == "$1" ]]
 }
 
 # gone FILE: there is nothing, and not some other error either

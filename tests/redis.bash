@@ -198,6 +198,28 @@ teardown() {
   return "$problems"
 }
 
+# A user with few rights
+
+# What a user needs for a namespace; the manual has the same.
+rights() {
+  local namespace=$1
+  echo "~$namespace:* ~$namespace#* &$namespace#*" \
+    "+client|kill +client|info +script|load +eval +evalsha +subscribe +unsubscribe +publish +ping +info +time" \
+    "+get +set +del +exists +mget +pttl +persist +pexpire +pexpireat" \
+    "+hset +hget +hmget +hgetall +hdel" \
+    "+zadd +zrem +zpopmin +zcard +zscore +zrank +zrevrange +zrangebyscore +zremrangebyscore" \
+    "+sadd +srem +smembers"
+}
+
+# set_rights RIGHT...: the user `weak` has these and no others
+set_rights() {
+  redis_cli ACL SETUSER weak reset on '>secret' "$@" >/dev/null
+}
+
+weak_source() {
+  echo "redis://weak:secret@127.0.0.1:${redis_port[redis]}${1-}"
+}
+
 # A network between mounts and servers: servers that are started after it live
 # at the other end of a cable, where packets can be lost.
 

@@ -441,26 +441,6 @@ not_visible() {
 
 # Rights
 
-# What a user needs for a namespace; the manual has the same.
-rights() {
-  local namespace=$1
-  echo "~$namespace:* ~$namespace#* &$namespace#*" \
-    "+client|kill +client|info +script|load +eval +evalsha +subscribe +unsubscribe +publish +ping +info +time" \
-    "+get +set +del +exists +mget +pttl +persist +pexpire +pexpireat" \
-    "+hset +hget +hmget +hgetall +hdel" \
-    "+zadd +zrem +zpopmin +zcard +zscore +zrank +zrevrange +zrangebyscore +zremrangebyscore" \
-    "+sadd +srem +smembers"
-}
-
-# set_rights RIGHT...: the user `weak` has these and no others
-set_rights() {
-  redis_cli ACL SETUSER weak reset on '>secret' "$@" >/dev/null
-}
-
-weak_source() {
-  echo "redis://weak:secret@127.0.0.1:${redis_port[redis]}${1-}"
-}
-
 # Everything that a mount may ask of its server.
 use_everything() {
   mkdir "$M/team"
