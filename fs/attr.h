@@ -13,14 +13,6 @@
  * longer, but not so long that a daemon that died seems alive.
  */
 #define ATTR_KEEP_DIR 0.01
-
-/*
- * Between looking up or creating a lock and opening it. The kernel would ask for the
- * attributes there, to check permissions, and let open(2) fail where the lock was
- * handed on meanwhile, or where the backend is away though it was acquired.
- */
-#define ATTR_KEEP_MOMENT 0.05
-
 #define ATTR_KEEP_FIXED 1.0
 
 /* `asker`: whose request it is, as who presents a lock's id is shown as its owner. */

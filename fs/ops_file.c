@@ -15,9 +15,9 @@ static int check_holding(const struct request *request, int status, const struct
 	return entry_is_holding(status, entry, request_token(request)) ? 0 : -ESTALE;
 }
 
-static void open_file(struct request *request, uint64_t token, bool may_write)
+static void open_file(struct request *request, bool may_write)
 {
-	struct file *file = file_open(&request->fs->holdings, request->key, token, 0);
+	struct file *file = file_open(&request->fs->holdings, request->key, node_token(request->node), 0);
 
 	if (!file) {
 		request_reply(request, -ENOMEM);
@@ -41,27 +41,7 @@ static void on_emptied(void *ctx, int status, const struct lock *lock)
 	if (status < 0)
 		request_reply(request, status);
 	else
-		open_file(request, node_token(request->node), true);
-}
-
-/*
- * A handle is not of this or that holding: where the lock was handed on since it was
- * looked up, it reads what there is now. Nothing there is found only where nobody
- * need be told so, as by who opens for writing too.
- */
-static bool open_other(struct request *request, int status, const struct entry *entry)
-{
-	int flags = request->info.flags;
-
-	if (!opens_handle(flags))
-		return false;
-	if (status == 0 && entry->kind == ENTRY_LOCK)
-		open_file(request, entry->lock.token, false);
-	else if (status == -ENOENT && (flags & O_ACCMODE) != O_RDONLY)
-		open_file(request, 0, false);
-	else
-		return false;
-	return true;
+		open_file(request, true);
 }
 
 static void on_opening(void *ctx, int status, const struct entry *entry)
@@ -69,13 +49,11 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 	struct request *request = ctx;
 	int flags = request->info.flags;
 	bool is_holder = false;
-	int err = check_holding(request, status, entry);
 
-	if (err == -ESTALE && open_other(request, status, entry))
-		return;
-	/* ESTALE makes the kernel look the name up again, once. */
-	if (err < 0) {
-		request_reply(request, err);
+	status = check_holding(request, status, entry);
+	/* ESTALE makes the kernel look the name up again. */
+	if (status < 0) {
+		request_reply(request, status);
 		return;
 	}
 	if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC)) {
@@ -88,7 +66,7 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 		backend_truncate(request->fs->backend, request->key, &request->claim, node_token(request->node),
 			0, on_emptied, request);
 	else
-		open_file(request, node_token(request->node), is_holder);
+		open_file(request, is_holder);
 }
 
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
@@ -100,7 +78,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	request->info.fh = 0;
 	/* A handle can be opened once more, by /proc/self/fd for instance. */
 	if (node_token(request->node) == 0 && opens_handle(info->flags))
-		open_file(request, 0, false);
+		open_file(request, false);
 	else
 		backend_read(request->fs->backend, request->key, on_opening, request);
 }

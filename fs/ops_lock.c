@@ -34,6 +34,12 @@ static struct file *open_acquired(struct request *request, const struct lock *lo
 	return NULL;
 }
 
+/*
+ * The kernel asks for the attributes of what was created before open(2) returns, and
+ * would let it fail where the backend is away by then, though the lock was had.
+ */
+#define CREATED_ATTR_S 0.05
+
 /* Replies with a file and its node; false where there was no memory or nobody took the reply. */
 static bool reply_created(struct request *request, struct file *file, struct node *node, const struct stat *attr)
 {
@@ -43,7 +49,7 @@ static bool reply_created(struct request *request, struct file *file, struct nod
 		fuse_reply_err(request->fuse, ENOMEM);
 		return false;
 	}
-	reply = (struct fuse_entry_param){ .ino = node->number, .attr = *attr, .attr_timeout = ATTR_KEEP_MOMENT };
+	reply = (struct fuse_entry_param){ .ino = node->number, .attr = *attr, .attr_timeout = CREATED_ATTR_S };
 	request->info.fh = (uintptr_t)file;
 	request->info.direct_io = 1;
 	return fuse_reply_create(request->fuse, &reply, &request->info) == 0;
@@ -106,11 +112,11 @@ static void acquire(struct request *request)
 }
 
 /* A handle acquires nothing by itself: it is what flock(1) opens. */
-static void reply_handle(struct request *request, uint64_t token)
+static void reply_handle(struct request *request)
 {
 	struct fs *fs = request->fs;
 	struct stat attr = attr_of_ended(request->key);
-	struct file *file = file_open(&fs->holdings, request->key, token, 0);
+	struct file *file = file_open(&fs->holdings, request->key, 0, 0);
 	struct node *node = node_look_up(&fs->nodes, NODE_HANDLE, request->node->name.view,
 		node_unique(&fs->nodes), request->key);
 
@@ -133,13 +139,14 @@ static void on_handle(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
 
-	/* Where it was acquired meanwhile, the handle reads what there is now, but for where that is not to be seen. */
-	if (status == -ENOENT || (status == 0 && view_hides(request->node->name.view)))
-		reply_handle(request, 0);
-	else if (status == 0 && entry->kind == ENTRY_LOCK)
-		reply_handle(request, entry->lock.token);
+	(void)entry;
+	/* It was acquired meanwhile: the kernel looks again, but for where that is not to be seen. */
+	if (status == 0 && !view_hides(request->node->name.view))
+		status = -ESTALE;
+	if (status == 0 || status == -ENOENT)
+		reply_handle(request);
 	else
-		request_reply(request, status < 0 ? status : -ESTALE);
+		request_reply(request, status);
 }
 
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *info)

@@ -105,7 +105,7 @@ void request_reply_entry(struct request *request, const struct entry *entry)
 	struct fuse_entry_param reply = {
 		.ino = node->number,
 		.attr = attr_of_entry(fs, node, entry, fuse_req_ctx(request->fuse)),
-		.attr_timeout = entry->kind == ENTRY_LOCK ? ATTR_KEEP_MOMENT : attr_keep(node),
+		.attr_timeout = attr_keep(node),
 	};
 	/* A reply that nobody took did not count as a lookup either. */
 	if (fuse_reply_entry(request->fuse, &reply) < 0)
