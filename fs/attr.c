@@ -78,11 +78,13 @@ struct stat attr_of_fixed(const struct fs *fs, const struct node *node)
 	return attr;
 }
 
-struct stat attr_of_ended(const char *key)
+struct stat attr_of_ended(const struct node *node)
 {
 	return (struct stat){
-		.st_ino = path_inode(key),
+		.st_ino = path_inode(node->name.path),
 		.st_mode = LOCK_MODE,
+		.st_uid = node->uid,
+		.st_gid = node->gid,
 		.st_blksize = LOCK_CONTENT_MAX,
 	};
 }

@@ -24,7 +24,7 @@ bool attr_is_fixed(const struct node *node);
 struct stat attr_of_fixed(const struct fs *fs, const struct node *node);
 
 /* A lock that has ended, or a free one, seen through a descriptor. */
-struct stat attr_of_ended(const char *key);
+struct stat attr_of_ended(const struct node *node);
 
 double attr_keep(const struct node *node);
 

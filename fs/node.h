@@ -32,6 +32,8 @@ struct node {
 	fuse_ino_t number;
 	uint64_t lookups; /* how often the kernel was told of it, less what it forgot */
 	bool named;       /* found by its name; not so once it was removed */
+	uid_t uid;            /* of a lock: its owner, as the kernel was told when it looked it up */
+	gid_t gid;
 	uint64_t bound_token; /* of the holding that was locked last through a file of it; 0: none */
 	UT_hash_handle by_number;
 	UT_hash_handle by_name;

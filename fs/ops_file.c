@@ -51,7 +51,14 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 	bool is_holder = false;
 
 	status = check_holding(request, status, entry);
-	/* ESTALE makes the kernel look the name up again. */
+	/*
+	 * ESTALE makes the kernel look the name up again, but once only. Who opens to
+	 * lock, among others who do, may come too late each time, and can do without.
+	 */
+	if (status == -ESTALE && !(flags & O_TRUNC) && opens_handle(flags)) {
+		open_file(request, false);
+		return;
+	}
 	if (status < 0) {
 		request_reply(request, status);
 		return;

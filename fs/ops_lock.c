@@ -81,6 +81,32 @@ static void reply_acquired(struct request *request, const struct lock *lock)
 	acquire_give_back(request, lock->token);
 }
 
+/* A handle acquires nothing by itself: it is what flock(1) opens. */
+static void reply_handle(struct request *request)
+{
+	struct fs *fs = request->fs;
+	struct stat attr = { 0 };
+	struct file *file = file_open(&fs->holdings, request->key, 0, 0);
+	struct node *node = node_look_up(&fs->nodes, NODE_HANDLE, request->node->name.view,
+		node_unique(&fs->nodes), request->key);
+
+	if (node)
+		attr = attr_of_ended(node);
+	if (file)
+		file->may_lock = true;
+	if (file && node_view(request->node)->signal) {
+		request_identify(request);
+		file->opener = request->caller.process;
+	}
+	if (!reply_created(request, file, node, &attr)) {
+		if (node)
+			node_forget(&fs->nodes, node, 1);
+		if (file)
+			file_close(&fs->holdings, file);
+	}
+	request_end(request);
+}
+
 static void on_acquired(void *ctx, int status, const struct lock *lock)
 {
 	struct request *request = ctx;
@@ -90,10 +116,15 @@ static void on_acquired(void *ctx, int status, const struct lock *lock)
 		reply_acquired(request, lock);
 		return;
 	}
+	/* Taken by another meanwhile, and it can be opened all the same. */
+	if (status == -EBUSY && opens_handle(flags)) {
+		reply_handle(request);
+		return;
+	}
 	if ((flags & O_EXCL) && (status == -EBUSY || status == -EISDIR))
 		status = -EEXIST;
-	/* Taken meanwhile, and it can be opened all the same: the kernel looks again, and does so. */
-	else if (!(flags & O_EXCL) && lock && (status == -EEXIST || (status == -EBUSY && opens_handle(flags))))
+	/* Taken by the caller's own side: the kernel looks again, and opens what it finds. */
+	else if (!(flags & O_EXCL) && status == -EEXIST && lock)
 		status = -ESTALE;
 	request_reply(request, status);
 }
@@ -111,38 +142,12 @@ static void acquire(struct request *request)
 	acquire_start(request, &wish, on_acquired);
 }
 
-/* A handle acquires nothing by itself: it is what flock(1) opens. */
-static void reply_handle(struct request *request)
-{
-	struct fs *fs = request->fs;
-	struct stat attr = attr_of_ended(request->key);
-	struct file *file = file_open(&fs->holdings, request->key, 0, 0);
-	struct node *node = node_look_up(&fs->nodes, NODE_HANDLE, request->node->name.view,
-		node_unique(&fs->nodes), request->key);
-
-	if (file)
-		file->may_lock = true;
-	if (file && node_view(request->node)->signal) {
-		request_identify(request);
-		file->opener = request->caller.process;
-	}
-	if (!reply_created(request, file, node, &attr)) {
-		if (node)
-			node_forget(&fs->nodes, node, 1);
-		if (file)
-			file_close(&fs->holdings, file);
-	}
-	request_end(request);
-}
-
 static void on_handle(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
 
 	(void)entry;
-	/* It was acquired meanwhile: the kernel looks again, but for where that is not to be seen. */
-	if (status == 0 && !view_hides(request->node->name.view))
-		status = -ESTALE;
+	/* What was acquired meanwhile, was after this: who locks by turns with others would be told ESTALE else. */
 	if (status == 0 || status == -ENOENT)
 		reply_handle(request);
 	else

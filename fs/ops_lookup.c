@@ -105,15 +105,15 @@ void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forg
 	fuse_reply_none(req);
 }
 
-/* An open descriptor of a lock that has ended, or of a free one, still answers. */
+/*
+ * A descriptor of a lock that has ended, or of a free one, still answers; and so
+ * does a name that was looked up just before: an error here would be that of the
+ * open(2) that checks whether it may, of a file that it could have created.
+ */
 static void reply_ended(struct request *request)
 {
-	struct stat attr = attr_of_ended(request->key);
+	struct stat attr = attr_of_ended(request->node);
 
-	if (ended_status(request) == -ENOENT) {
-		request_reply(request, -ENOENT);
-		return;
-	}
 	fuse_reply_attr(request->fuse, &attr, 0);
 	request_end(request);
 }

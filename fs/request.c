@@ -107,6 +107,8 @@ void request_reply_entry(struct request *request, const struct entry *entry)
 		.attr = attr_of_entry(fs, node, entry, fuse_req_ctx(request->fuse)),
 		.attr_timeout = attr_keep(node),
 	};
+	node->uid = reply.attr.st_uid;
+	node->gid = reply.attr.st_gid;
 	/* A reply that nobody took did not count as a lookup either. */
 	if (fuse_reply_entry(request->fuse, &reply) < 0)
 		node_forget(&fs->nodes, node, 1);
