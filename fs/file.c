@@ -338,15 +338,9 @@ bool holdings_acquired_by(const struct holdings *holdings, uint64_t token, pid_t
 	return false;
 }
 
-bool holdings_is_open(const struct holdings *holdings, uint64_t token)
-{
-	return find(holdings, token) != NULL;
-}
-
 bool holdings_has_ended(const struct holdings *holdings, uint64_t token)
 {
 	const struct holding *holding = find(holdings, token);
-
 	const struct keep *keep = holding ? keep_of(holding) : NULL;
 
 	return holding && (holding->ended || (keep && keep_has_ended(keep)));

@@ -31,6 +31,7 @@ struct node_name {
 struct node {
 	fuse_ino_t number;
 	uint64_t lookups; /* how often the kernel was told of it, less what it forgot */
+	size_t files;     /* of it that are open */
 	bool named;       /* found by its name; not so once it was removed */
 	uid_t uid;            /* of a lock: its owner, as the kernel was told when it looked it up */
 	gid_t gid;

@@ -92,8 +92,12 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
-	(void)ino;
-	file_close(&fs_of(req)->holdings, file_of(info));
+	struct fs *fs = fs_of(req);
+	struct node *node = node_find(&fs->nodes, ino);
+
+	if (node)
+		node->files--;
+	file_close(&fs->holdings, file_of(info));
 	fuse_reply_err(req, 0);
 }
 

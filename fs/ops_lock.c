@@ -52,7 +52,10 @@ static bool reply_created(struct request *request, struct file *file, struct nod
 	reply = (struct fuse_entry_param){ .ino = node->number, .attr = *attr, .attr_timeout = CREATED_ATTR_S };
 	request->info.fh = (uintptr_t)file;
 	request->info.direct_io = 1;
-	return fuse_reply_create(request->fuse, &reply, &request->info) == 0;
+	if (fuse_reply_create(request->fuse, &reply, &request->info) < 0)
+		return false;
+	node->files++;
+	return true;
 }
 
 static void reply_acquired(struct request *request, const struct lock *lock)

@@ -228,12 +228,22 @@ static bool may_see_id(const struct request *request, const struct lock *lock, b
 	                         strcmp(lock->holder.place, request->fs->callers.place) == 0);
 }
 
-/* Is it the lock that a node stands for? A handle that holds nothing stands for whoever holds its name. */
-static bool is_meant(const struct node *node, int status, const struct entry *entry)
+/*
+ * Is it the lock that a node stands for? A handle that holds nothing stands for whoever
+ * holds its name. Who opened a held lock and locked it later has the node in common
+ * with those whose lock had ended by then, and no attribute says through which
+ * descriptor it is asked for: it is meant for its holder.
+ */
+static bool is_meant(const struct request *request, int status, const struct entry *entry)
 {
-	if (node_token(node))
-		return entry_is_holding(status, entry, node_token(node));
-	return status == 0 && entry->kind == ENTRY_LOCK;
+	const struct node *node = request->node;
+
+	if (!node_token(node))
+		return status == 0 && entry->kind == ENTRY_LOCK;
+	if (!entry_is_holding(status, entry, node_token(node)))
+		return false;
+	return node_kind(node) == NODE_HANDLE || node_token(node) == node->name.token ||
+		lock_claim_proves(&request->claim, &entry->lock.holder.claim);
 }
 
 /* Fills in the subject of a request from what the backend found; 0, or the errno to reply. */
@@ -252,7 +262,7 @@ static int subject_of(struct request *request, int status, const struct entry *e
 	}
 	if (status < 0 && status != -ENOENT)
 		return status;
-	if (is_meant(node, status, entry)) {
+	if (is_meant(request, status, entry)) {
 		ret->lock = &entry->lock;
 		ret->held_by_asker = lock_claim_proves(&request->claim, &entry->lock.holder.claim);
 		ret->may_see_id = may_see_id(request, &entry->lock, ret->held_by_asker);

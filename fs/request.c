@@ -129,6 +129,8 @@ void request_reply_open(struct request *request, struct file *file)
 	request->info.direct_io = 1; /* every read sees the holder's content of now */
 	if (fuse_reply_open(request->fuse, &request->info) < 0)
 		file_close(&request->fs->holdings, file);
+	else
+		request->node->files++;
 	request_end(request);
 }
 

@@ -78,7 +78,7 @@ void request_done(void *ctx, int status);
  */
 static inline int ended_status(const struct request *request)
 {
-	return holdings_is_open(&request->fs->holdings, node_token(request->node)) ? -ESTALE : -ENOENT;
+	return request->node->files > 0 ? -ESTALE : -ENOENT;
 }
 
 /* The holding that a request is about: its open file's, else its node's. */
