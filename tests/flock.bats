@@ -499,7 +499,7 @@ fd = os.open(sys.argv[1], os.O_RDONLY)
 result = libc.flock(fd, fcntl.LOCK_EX)
 print(result, ERRNO_NAMES.get(ctypes.get_errno(), ctypes.get_errno()) if result else "OK", flush=True)
 PY
-  export PYTHONPATH=$T PYTHONDONTWRITEBYTECODE=1
+  export PYTHONPATH=$BATS_RUN_TMPDIR PYTHONDONTWRITEBYTECODE=1
   in_background python3 -S "$T/interrupted.py" "$M/job" interrupts >"$T/said"
   wait_until waits 1 "$M/job"
   kill -USR1 "$pid"

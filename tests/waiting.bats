@@ -173,7 +173,7 @@ PY
   take "$M/job"
   in_background bash -c 'set -C; : >"$0" && echo got >>"$1"' "$M/.with/wait=60s/job" "$T/got"
   wait_until waits 1 "$M/job"
-  in_background python3 -IS "$T/calls.py" open "$M/.with/wait=60s/job" CREAT,EXCL,WRONLY >"$T/said"
+  in_background python3 -IS "$BATS_RUN_TMPDIR/calls.py" open "$M/.with/wait=60s/job" CREAT,EXCL,WRONLY >"$T/said"
   wait_until waits 2 "$M/job"
   rm "$M/job"
   wait_until got 1
@@ -282,7 +282,7 @@ PY
   take "$M/job"
   for view in wait=60s interval=60s; do
     for signal in KILL TERM INT; do
-      in_background env --default-signal=INT,QUIT python3 -IS "$T/calls.py" open "$M/.with/$view/job" CREAT,WRONLY
+      in_background env --default-signal=INT,QUIT python3 -IS "$BATS_RUN_TMPDIR/calls.py" open "$M/.with/$view/job" CREAT,WRONLY
       if [[ $view == wait* ]]; then
         wait_until waits 1 "$M/job"
       else
@@ -323,7 +323,7 @@ PY
 @test "a mount that ends tells who waits, and exits with 0" {
   take "$M/job"
   for view in wait=60s interval=60s; do
-    in_background python3 -IS "$T/calls.py" open "$M/.with/$view/job" CREAT,WRONLY >"$T/said-$view"
+    in_background python3 -IS "$BATS_RUN_TMPDIR/calls.py" open "$M/.with/$view/job" CREAT,WRONLY >"$T/said-$view"
   done
   in_background flock "$M/job" true
   wait_until waits 2 "$M/job"
@@ -432,7 +432,7 @@ while "signal" in view and not told and boottime() < until:
 with open(said, "a") as file:
     file.write(" ".join(map(str, answers + [len(told)])) + "\n")
 PY
-  PYTHONPATH=$T PYTHONDONTWRITEBYTECODE=1 in_background python3 -S "$T/holder.py" "$M" "$1" "$T/said"
+  PYTHONPATH=$BATS_RUN_TMPDIR PYTHONDONTWRITEBYTECODE=1 in_background python3 -S "$T/holder.py" "$M" "$1" "$T/said"
   wait_until says holds "$T/said"
 }
 
