@@ -32,9 +32,6 @@ void heap_move(struct heap *heap, struct heap_item *item, int64_t due);
 /* Fills `items` with up to `max` of those that are due before `due`, in no order; returns how many. */
 size_t heap_due_before(const struct heap *heap, int64_t due, struct heap_item **items, size_t max);
 
-/* Fills `items` with up to `max` of those that are due before `due`, in no order; returns how many. */
-size_t heap_due_before(const struct heap *heap, int64_t due, struct heap_item **items, size_t max);
-
 /* The item that is due first, or NULL. */
 static inline struct heap_item *heap_first(const struct heap *heap)
 {
