@@ -52,7 +52,11 @@ class WorkerProcess:
     def rests(self):
         if self.process.poll() is not None:
             raise StageError("worker %s has ended by itself" % self.name)
-        return os.path.exists("%s.%s" % (self.run.control, self.name))
+        try:
+            with open("%s.%s" % (self.run.control, self.name), encoding="utf-8") as file:
+                return file.read() == "pause %d" % self.run.round
+        except FileNotFoundError:
+            return False
 
 
 class Run:
@@ -67,7 +71,7 @@ class Run:
         self.token = 0
         self.summary = checker.Summary()
         os.mkdir(self.histories)
-        self.order("pause")
+        self.order("pause 0")
         self.stage = Stage(work, build, lockfs, server, int(mounts), self.seed)
         self.workers = [WorkerProcess(self, mount, number)
                         for mount in self.stage.mounts for number in range(1, int(workers) + 1)]
@@ -82,11 +86,7 @@ class Run:
 
     def drain(self):
         """All workers rest. One that does not is stuck, which is a violation."""
-        for worker in self.workers:
-            rest = "%s.%s" % (self.control, worker.name)
-            if os.path.exists(rest):
-                os.unlink(rest)
-        self.order("pause")
+        self.order("pause %d" % self.round)
         end = time.monotonic() + DRAIN
         while not all([worker.rests() for worker in self.workers]):
             if time.monotonic() > end:

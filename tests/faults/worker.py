@@ -3,8 +3,8 @@
 worker.py NAME MOUNT_NAME MOUNT KEYS SEED DIR CONTROL
 
 Takes turns for as long as CONTROL has a number in it, which is the round; its
-history goes to DIR/ROUND/NAME.jsonl. It waits while CONTROL says `pause`, and
-ends with `end`. What it does is decided by SEED alone; when, by the machine.
+history goes to DIR/ROUND/NAME.jsonl. It rests while CONTROL says `pause ROUND`,
+and ends with `end`. What it does is decided by SEED alone; when, by the machine.
 """
 
 import ctypes
@@ -331,14 +331,14 @@ class Worker:
             self.turn_lock(turn)
         time.sleep(self.random.uniform(0, 0.06))
 
-    def rest(self):
-        """While it rests, a file says so."""
+    def rest(self, word):
+        """While it rests, a file says so, with the word that told it to."""
         if self.writer:
             self.writer.close()
             self.writer = self.round = None
-            with open("%s.%s" % (self.control, self.name), "w", encoding="utf-8"):
-                pass
-        time.sleep(0.02)
+        with open("%s.%s" % (self.control, self.name), "w", encoding="utf-8") as file:
+            file.write(word)
+        time.sleep(0.05)
 
     def run(self):
         while True:
@@ -347,7 +347,7 @@ class Worker:
             if word == "end":
                 return
             if not word.isdigit():
-                self.rest()
+                self.rest(word)
                 continue
             self.enter(word)
             self.take_turn()
