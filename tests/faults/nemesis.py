@@ -284,8 +284,8 @@ class Nemesis:
         if self.random.random() < 0.35:
             second = self.draw(but={first.concerns})
             faults += [second] if second else []
-        # Redis last, so that it is mended first.
-        faults.sort(key=lambda fault: fault.concerns == "redis")
+        # Mended in the opposite order: a daemon is mounted again when it can reach the server.
+        faults.sort(key=lambda fault: ("daemon", "holder", "network", "redis").index(fault.concerns))
         began = []
         try:
             for fault in faults:
