@@ -104,7 +104,7 @@ class Holding:
         self.bound = acquire.bound
         self.bind = None
         self.token = None
-        self.reopened = False  # by plain creation: it may be one from before
+        self.reopened = False  # by plain creation: it may be one from before, that was not reported
         self.ops = []          # on its handle, in their order
 
     def named(self, *names):
@@ -218,7 +218,9 @@ class Checker:
                 # Its holder came in once more.
                 before.ops = before.ops + [each for each in holding.ops if each.op != "acquire"]
                 continue
-            holding.reopened = op.how == "plain" and not holding.token
+            holding.reopened = op.how == "plain" and (not holding.token or any(
+                each.op == "acquire" and each.p == op.p and each.inv < op.inv and each.maybe
+                for each in self.by_key[op.key]))
             if before:
                 self.violate("tokens", "two acquisitions have the same", before.acquire, op)
             of_token[holding.token] = holding
@@ -374,7 +376,7 @@ class Checker:
                 if returned[at].token > largest:
                     largest, holder = returned[at].token, returned[at]
                 at += 1
-            if holding.token <= largest:
+            if holding.token <= largest and not holding.reopened:
                 self.violate("tokens", "%d came after %d" % (holding.token, largest), holding.acquire,
                              *([holder.acquire] if holder else []))
         self.result.summary.token = max([self.last_token, *self.by_token])

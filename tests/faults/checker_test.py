@@ -213,6 +213,17 @@ def lost_answer():
 
 
 @accepts
+def opened_what_was_not_reported():
+    """an acquisition without an answer is there, and its process opens it"""
+    history, one, other = two()
+    history.fault("DaemonKilled", 100, 1500, on="m1")
+    one.acquire(10, 110, result="ENOTCONN", ttl=4000)
+    other.acquire(200, 205, 11, key="l")
+    one.acquire(1600, 1605, 10, ttl=4000, how="plain")
+    return history
+
+
+@accepts
 def forced():
     """a lock that was taken by force"""
     history, one, other = two()
