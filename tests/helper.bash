@@ -166,7 +166,7 @@ mount_device() {
       echo "$device"
       return 0
     fi
-  done </proc/self/mountinfo
+  done <<<"$(</proc/self/mountinfo)"  # at once: `read` goes back and forth in a file that others change
   return 1
 }
 
