@@ -303,7 +303,7 @@ end_mounts() {
   # What a failed test, or a killed daemon, left: lockfs or other, the last first.
   while read -r _ dir _; do
     [[ $dir != "$T"/* ]] || left=("$dir" "${left[@]}")
-  done </proc/mounts
+  done <<<"$(</proc/mounts)"
   for dir in "${left[@]}"; do
     abort_mount "$dir"
     umount -l "$dir" 2>/dev/null || fusermount3 -u -z "$dir"
