@@ -1,0 +1,968 @@
+/* How mounts share a lock through Redis, for spin: one key, two or three mounts
+ * with a caller each (in ROUNDS turns), a caller who takes the lock as a plain
+ * file, one who releases by force, and faults. tests/model/run looks through all
+ * that can happen within the numbers of faults it gives by -D, and sees that
+ * each variant broken on purpose (by -D too) is caught.
+ *
+ * Where the model's steps are in the program:
+ *
+ *   acquire           acquire.lua, for the first request, for joining the queue
+ *                     again and for confirming a grant: it is the same one
+ *   undo_script       undo.lua          release_script    release.lua
+ *   refresh_script    refresh.lua       force             release.lua, forced
+ *   look              look.lua: the heartbeat and the timers of a mount with tickets
+ *   pass_on, set_lock, clear_lock, free_lock              common.lua
+ *   Connection        the server's side of a mount's two connections
+ *   Mount             the Redis backend of one daemon; got_*: what it does with each
+ *                     answer and message; finish: its caller is told, by an answer,
+ *                     by ECANCELED, by the loss of a lock
+ *   Clock             time; what has to hold whenever nothing is under way
+ *
+ * Properties, each by the name in its assertion:
+ *
+ *   exclusion          the lock is given to nobody while another believes to hold it. A
+ *                      belief ends at the release, at the mount's own deadline, or
+ *                      when loss or revocation is told; so this also says that one whose
+ *                      kept lock is released by force is told before the next grant.
+ *   frees_own          no request frees the lock under one who believes to hold it
+ *   tokens_increase    each belief begins with a larger token than all before
+ *   first_come         no new acquisition goes before a ticket that can be served
+ *   skips_dead         nothing is granted to a mount that the server knows to be gone
+ *   no_lost_wakeup     with nothing under way, no free lock has a living ticket
+ *   progress_of_queue  without further faults, a waiter waits only while somebody
+ *                      believes to hold the lock, but for BOUND ticks: the lease of a
+ *                      dead holder and the lapse of a grant to a dead waiter
+ *   held_by_nobody     with nothing under way, an acquisition that was cancelled or
+ *                      whose answer was lost or late holds nothing and has no ticket
+ *
+ * and nothing ever stands still, as spin looks for that by itself.
+ *
+ * Time is in ticks. What is under way arrives before the next tick, but for SLOW of
+ * them, which may pass at any moment: so every race and every lapse of a lease, a
+ * grant, an alive key or a deadline is tried, and still each run ends. A tick
+ * is about 400 ms for heartbeats (ALIVE 2 and not 3, for size), and all of
+ * 500 ms for a grant not confirmed and for a revoked lock.
+ *
+ * Left out: ids (all callers have the same one, as if given by hand: the worst case,
+ * in which only nonce and token tell them apart), details, the index, events,
+ * several keys, and drifting clocks (MARGIN stands for drift). Looking is
+ * one step, as one that is lost is as good as none: the next comes. Mounts are alike.
+ *
+ * Taken for granted; each such thing has a variant that shows what it is worth:
+ *
+ *   LATE_REQUESTS    What a broken connection still carried is executed before the first
+ *                    request on the next one, or never. Otherwise an acquisition
+ *                    may come after its undo, and holds the lock for a whole lease.
+ *   REVOKE_UNHEARD   REVOKE reaches a living holder within the 500 ms that its revoked
+ *                    lock has left, so his mount is subscribed. Otherwise he learns
+ *                    it at his next renewal, when another may hold the lock.
+ *   and after the server lost its data, what was held before is not promised.
+ *
+ * Broken on purpose:
+ *
+ *   CONFIRM_BLIND     a grant is confirmed without looking whether it is still ours
+ *   CANCEL_KEEPS      a cancelled waiter's grant is taken away, but not passed on
+ *   UNDO_BY_ID        undone by the given id, not by the nonce
+ *   UNDO_ONCE         an undo that was lost with its connection is not sent again
+ *   GRANT_FORGOTTEN   a grant that comes before the answer to the join is not remembered
+ *   NO_RELOOK         subscribed again, a mount does not ask for its tickets again
+ *   EARLY_RELOOK      ... asks for them before it is subscribed
+ *   DROPPED_UNTOLD    a ticket of a mount whose alive key lapsed is dropped without a
+ *                     message, so that a mount that was only slow waits for ever
+ *   REPEATS_OVERLAP   a join is repeated while the first one is under way; the second is
+ *                     executed when the first has been granted and released
+ *   NO_TIMER          nobody looks at the keys it waits for
+ *   KNOWN_END_ONLY    a key is looked at only near the lease end that its waiters know,
+ *                     also when it has passed to a holder with a shorter lease
+ *   DEAD_NOT_SKIPPED  the first ticket gets the lock, whether its mount lives or not
+ *   BARGES            a free lock is taken though tickets wait
+ *   OWN_LATER         a mount's own deadline is later than the server's
+ *   LATE_ANSWER       an answer counts from when it came
+ *   REPEATED_FULL     a repeated acquisition counts on a whole lease, not on what is left
+ *   RENEWAL_OUTLIVES  a lock is renewed after its release
+ *   RELEASE_ANY       a release does not check the token
+ *   FORCE_AT_ONCE     a kept lock is freed by force before its holder knows
+ *   FORCE_ANY         the final try of a forced release frees also the next holder's lock
+ *   REVOKE_FORGOTTEN  a REVOKE that comes before the answer OK is not remembered
+ *   TOKENS_AGAIN      tokens begin anew when the server lost its data
+ */
+
+/* What happens at most: callers, renewals, faults. */
+#ifndef MOUNTS
+#define MOUNTS   2
+#endif
+#ifndef ROUNDS
+#define ROUNDS   1
+#endif
+#ifndef WAITS
+#define WAITS    1
+#endif
+#ifndef PLAINS
+#define PLAINS   0
+#endif
+#ifndef REFRESHES
+#define REFRESHES 0
+#endif
+#ifndef FORCES
+#define FORCES   0
+#endif
+#ifndef SLOW
+#define SLOW     0
+#endif
+#ifndef BREAKS
+#define BREAKS   0
+#endif
+#ifndef DEATHS
+#define DEATHS   0
+#endif
+#ifndef RESTARTS
+#define RESTARTS 0
+#endif
+#ifndef BOUND
+#define BOUND    5
+#endif
+
+/* Spans of time, in ticks. */
+#define TTL        3
+#define MARGIN     1
+#define GRANT_TTL  1
+#define REVOKE_TTL 1
+#define ALIVE      2
+#define NEVER      255
+#define DEPTH      3
+
+#define NONCES   (MOUNTS * ROUNDS)
+#define PLAIN    (NONCES + 1)
+#define NONCE(m) (1 + (m) * ROUNDS + round[m])
+#define MOUNT(n) (((n) - 1) / ROUNDS)
+
+mtype = { ACQUIRE, CONFIRM, REFRESH, RELEASE, UNDO };
+mtype = { OK, QUEUED, BUSY, REFRESHED, REFUSED, UNDONE };
+mtype = { GRANT, REVOKE };
+mtype = { IDLE, WAITING, HOLDING };
+
+/* The server: the lock, the queue, n#g, n#m:MOUNT, who is subscribed, n#token. */
+byte holder, left, token;
+bool provisional, revoked, granted;
+byte queue[NONCES + 1];
+byte alive[MOUNTS];
+bool reach[MOUNTS];
+byte last_token, last_order;
+
+/* Under way: requests and answers of the command connection, messages of the other. */
+chan request[MOUNTS] = [DEPTH] of { mtype, byte, byte };
+chan answer[MOUNTS] = [DEPTH] of { mtype, byte, byte, byte };
+chan message[MOUNTS] = [DEPTH] of { mtype, byte };
+#ifdef LATE_REQUESTS
+byte late;
+#endif
+
+/* The mounts. */
+bool dead[MOUNTS], up[MOUNTS], subscribed[MOUNTS];
+mtype phase[MOUNTS];
+byte round[MOUNTS], order[MOUNTS];
+#ifdef KNOWN_END_ONLY
+byte known_end[MOUNTS];
+#endif
+byte own[MOUNTS], held_token[MOUNTS];
+byte asked[MOUNTS], age[MOUNTS];
+bool refreshing[MOUNTS];
+byte refresh_age[MOUNTS];
+bool look_due[MOUNTS], again[MOUNTS];
+byte revoke_came[MOUNTS];
+byte undo[NONCES + 1];
+#define NO_UNDO 0
+#define UNSENT  1
+#define SENT    2
+
+/* A caller that neither waits nor keeps, and one that releases by force. */
+bool plain_holds;
+byte forced_token;
+
+/* Faults so far, and what the properties remember. */
+byte slow, breaks, deaths, restarts, forces, plains;
+byte highest_seen, starved;
+bool unpromised[MOUNTS];
+#ifdef RENEWAL_OUTLIVES
+byte zombie[MOUNTS];
+#endif
+
+/* Work of a step; nothing of it stays. */
+hidden byte h, i, j, n, x, l;
+hidden byte flag, heard;
+hidden mtype word;
+
+/* Names of the properties, for what spin says where one fails; always 0. */
+hidden byte exclusion, frees_own, tokens_increase, first_come, skips_dead, no_lost_wakeup, progress_of_queue, held_by_nobody;
+
+#define believes(m) (phase[m] == HOLDING && !unpromised[m])
+
+/* ---- The scripts ---------------------------------------------------------- */
+
+inline see_tickets() {
+	flag = false;
+	for (i : 1 .. NONCES) {
+		if
+		:: queue[i] -> flag = true
+		:: else
+		fi
+	}
+}
+
+inline first_ticket() {
+	h = 0;
+	for (i : 1 .. NONCES) {
+		if
+		:: queue[i] && (h == 0 || queue[i] < queue[h]) -> h = i
+		:: else
+		fi
+	}
+}
+
+inline set_lock(nonce, lease) {
+	/* exclusion: nobody believes to hold what is given to another */
+	assert(exclusion || !plain_holds);
+	for (i : 0 .. MOUNTS - 1) { assert(exclusion || !believes(i)) }
+	holder = nonce;
+	left = lease;
+	last_token++;
+	token = last_token;
+	revoked = false;
+	provisional = false
+}
+
+inline clear_lock() {
+	holder = 0;
+	left = 0;
+	token = 0;
+	revoked = false;
+	provisional = false
+}
+
+inline pass_on() {
+	do
+	:: true ->
+		first_ticket();
+		if
+		:: h == 0 -> break
+		:: else
+		fi;
+		j = MOUNT(h);
+		queue[h] = 0;
+		heard = reach[j];
+		if
+#ifdef DROPPED_UNTOLD
+		:: !alive[j] -> skip
+		:: alive[j] && subscribed[j] ->
+#else
+		:: subscribed[j] ->
+#endif
+			assert(len(message[j]) < DEPTH); message[j]!GRANT,h
+		:: else
+		fi;
+		if
+#ifndef DEAD_NOT_SKIPPED
+		:: !alive[j] || !heard -> printf("server: skips nonce %d\n", h)
+		:: else ->
+#else
+		:: true ->
+#endif
+			/* whoever is known to be dead is skipped */
+			assert(skips_dead || alive[j] && heard);
+			set_lock(h, GRANT_TTL);
+			provisional = true;
+			printf("server: grant to nonce %d\n", h);
+			granted = true;
+			break
+		fi
+	od;
+	h = 0
+}
+
+inline free_lock() {
+	/* nothing is freed under one who believes */
+	if
+	:: holder == PLAIN -> assert(frees_own || !plain_holds)
+	:: else -> assert(frees_own || !(believes(MOUNT(holder)) && held_token[MOUNT(holder)] == token))
+	fi;
+	clear_lock();
+	pass_on()
+}
+
+/* Leaves its answer in word, x and l. */
+inline acquire(m, nonce, place) {
+	see_tickets();
+	if
+#ifndef BARGES
+	:: holder == 0 && flag -> pass_on()
+#endif
+	:: else
+	fi;
+	if
+	:: holder == nonce ->
+		if
+		:: provisional -> provisional = false; left = TTL
+		:: else
+		fi;
+		queue[nonce] = 0;
+		word = OK; x = token; l = left
+	:: else ->
+		if
+		:: holder == 0 ->
+			/* nobody slips in between */
+			for (i : 1 .. NONCES) {
+				assert(first_come || i == nonce || !queue[i] || !alive[MOUNT(i)] || !reach[MOUNT(i)])
+			}
+			set_lock(nonce, TTL);
+			queue[nonce] = 0;
+			word = OK; x = token; l = left
+		:: else ->
+			if
+			:: WAITS ->
+				if
+				:: queue[nonce] -> skip
+				:: !queue[nonce] && place -> queue[nonce] = place
+				:: else -> last_order++; queue[nonce] = last_order
+				fi;
+				alive[m] = ALIVE;
+				word = QUEUED; x = queue[nonce]; l = left
+			:: else -> word = BUSY; x = 0; l = 0
+			fi
+		fi
+	fi
+}
+
+inline undo_script(nonce) {
+	queue[nonce] = 0;
+	if
+#ifdef UNDO_BY_ID
+	:: holder != 0 -> free_lock()
+#else
+	:: holder == nonce ->
+#ifdef CANCEL_KEEPS
+		clear_lock()
+#else
+		free_lock()
+#endif
+#endif
+	:: else
+	fi
+}
+
+inline release_script(which) {
+	if
+#ifdef RELEASE_ANY
+	:: holder != 0 -> free_lock()
+#else
+	:: holder != 0 && token == which -> free_lock()
+#endif
+	:: else
+	fi
+}
+
+inline refresh_script(which) {
+	if
+	:: holder != 0 && token == which && !revoked ->
+		left = TTL;
+		word = REFRESHED
+	:: else -> word = REFUSED
+	fi
+}
+
+inline know_end(m) {
+#ifdef KNOWN_END_ONLY
+	known_end[m] = left
+#else
+	skip
+#endif
+}
+
+inline look(m) {
+	alive[m] = ALIVE;
+	if
+	:: granted && !provisional ->
+		granted = false;
+		if
+		:: holder == 0 -> pass_on()
+		:: else
+		fi
+	:: else
+	fi;
+#ifndef NO_TIMER
+	if
+#ifdef KNOWN_END_ONLY
+	:: known_end[m] > 1 -> skip
+#endif
+	:: else ->
+		see_tickets();
+		if
+		:: holder == 0 && flag -> pass_on()
+		:: else
+		fi;
+		know_end(m)
+	fi
+#endif
+}
+
+/* ---- The connections ------------------------------------------------------- */
+
+inline drop_commands(m) {
+	do
+	:: len(request[m]) > 0 -> request[m]?_,_,_
+	:: else -> break
+	od;
+	do
+	:: len(answer[m]) > 0 -> answer[m]?_,_,_,_
+	:: else -> break
+	od;
+	for (i : 1 .. NONCES) {
+		if
+#ifdef UNDO_ONCE
+		:: MOUNT(i) == m && undo[i] == SENT -> undo[i] = NO_UNDO
+#else
+		:: MOUNT(i) == m && undo[i] == SENT -> undo[i] = UNSENT
+#endif
+		:: else
+		fi
+	};
+	up[m] = false;
+	asked[m] = 0;
+	age[m] = 0;
+	refreshing[m] = false;
+	refresh_age[m] = 0
+}
+
+inline drop_messages(m) {
+	do
+	:: len(message[m]) > 0 -> message[m]?_,_
+	:: else -> break
+	od;
+	subscribed[m] = false
+}
+
+#define revoke_under_way(m) message[m]??[REVOKE,_]
+#ifdef REVOKE_UNHEARD
+#define can_lose(m) true
+#else
+#define can_lose(m) (!revoke_under_way(m))
+#endif
+
+/* One request of an acquisition is under way at a time; a reason to ask again
+   that comes meanwhile is remembered. */
+inline ask(m) {
+	if
+#ifdef REPEATS_OVERLAP
+	:: true ->
+#else
+	:: asked[m] -> again[m] = true
+	:: else ->
+#endif
+		age[m] = (asked[m] -> age[m] : 0);
+		asked[m]++;
+		request[m]!ACQUIRE,NONCE(m),order[m]
+	fi
+}
+
+#define may_send(m) (up[m] && len(request[m]) < DEPTH)
+
+/* Faults where nothing is at stake would only be more to look through. */
+#define over(m) (phase[m] == IDLE && round[m] == ROUNDS)
+#define busy(m) (phase[m] != IDLE || len(request[m]) > 0 || len(answer[m]) > 0)
+
+/* The server takes the next request of a mount; connections break. */
+proctype Connection(byte m) {
+end:
+	do
+	:: d_step { len(request[m]) > 0 && len(answer[m]) < DEPTH ->
+		request[m]?word,n,x;
+		printf("server: %e of nonce %d, %d, from mount %d\n", word, n, x, m);
+		if
+		:: word == ACQUIRE -> acquire(m, n, x); answer[m]!word,n,x,l
+		:: word == CONFIRM ->
+			/* broken: does not look */
+			set_lock(n, TTL); answer[m]!OK,n,token,left
+		:: word == REFRESH -> refresh_script(x); answer[m]!word,n,x,0
+		:: word == RELEASE -> release_script(x)
+		:: word == UNDO -> undo_script(n); answer[m]!UNDONE,n,0,0
+		fi }
+	:: d_step { breaks < BREAKS && up[m] && busy(m) ->
+		breaks++; starved = 0;
+		printf("mount %d loses its command connection\n", m);
+#ifdef LATE_REQUESTS
+		if
+		:: request[m]?[ACQUIRE,_,_] && !late -> request[m]?_,late,_
+		:: else
+		fi;
+#endif
+		drop_commands(m) }
+	/* the server does not know yet, and publishes to nobody; or it knows */
+	:: d_step { breaks < BREAKS && subscribed[m] && can_lose(m) && !over(m) ->
+		breaks++; starved = 0;
+		printf("mount %d loses its subscription\n", m);
+#ifdef EARLY_RELOOK
+		if
+		:: phase[m] == WAITING && may_send(m) -> ask(m)
+		:: else
+		fi;
+#endif
+		drop_messages(m) }
+	:: d_step { reach[m] && !subscribed[m] ->
+		printf("server: mount %d is not subscribed any more\n", m);
+		reach[m] = false }
+#ifdef LATE_REQUESTS
+	:: d_step { late && MOUNT(late) == m -> n = late; late = 0;
+		printf("server: a late ACQUIRE of nonce %d\n", n);
+		acquire(m, n, 0) }
+#endif
+	od
+}
+
+/* ---- A mount ---------------------------------------------------------------- */
+
+/* The caller is answered; what may be left on the server is another matter. */
+inline finish(m) {
+	printf("mount %d: the caller of nonce %d is told or gone\n", m, NONCE(m));
+	phase[m] = IDLE;
+	round[m]++;
+	order[m] = 0;
+	own[m] = 0;
+	held_token[m] = 0;
+	again[m] = false;
+	revoke_came[m] = 0;
+	look_due[m] = false;
+	unpromised[m] = false
+}
+
+inline believe(m, which, lease) {
+	assert(exclusion || !plain_holds);
+	for (i : 0 .. MOUNTS - 1) { assert(exclusion || !believes(i)) }
+	/* tokens increase */
+	assert(tokens_increase || which > highest_seen);
+	highest_seen = which;
+	starved = 0;
+	phase[m] = HOLDING;
+	own[m] = lease;
+	held_token[m] = which;
+	printf("mount %d believes to hold with token %d for %d\n", m, which, lease);
+	order[m] = 0;
+	again[m] = false;
+	revoke_came[m] = 0;
+	look_due[m] = false
+}
+
+/* What an answer OK is worth, counted from before its request was sent. */
+#ifdef OWN_LATER
+#define WORTH(left, age) (left + MARGIN > age -> left + MARGIN - age : 0)
+#elif defined REPEATED_FULL
+#define WORTH(left, age) (TTL > MARGIN + age -> TTL - MARGIN - age : 0)
+#elif defined LATE_ANSWER
+#define WORTH(left, age) (left - MARGIN)
+#else
+#define WORTH(left, age) (left > MARGIN + age -> left - MARGIN - age : 0)
+#endif
+
+inline got_ok(m, nonce, which, lease) {
+	asked[m]--;
+	printf("mount %d: answer OK to nonce %d, token %d, left %d\n", m, nonce, which, lease);
+	if
+	:: phase[m] == WAITING && nonce == NONCE(m) ->
+		l = WORTH(lease, age[m]);
+		if
+#ifdef REVOKE_FORGOTTEN
+		:: l > 0 -> believe(m, which, l)
+#else
+		:: l > 0 && revoke_came[m] != which -> believe(m, which, l)
+#endif
+		:: else -> undo[nonce] = UNSENT; finish(m)
+		fi
+	:: else
+	fi
+}
+
+inline got_queued(m, nonce, place, lease) {
+	asked[m]--;
+	printf("mount %d: answer QUEUED to nonce %d, order %d, left %d\n", m, nonce, place, lease);
+	if
+	:: phase[m] == WAITING && nonce == NONCE(m) ->
+		order[m] = place;
+#ifdef KNOWN_END_ONLY
+		known_end[m] = lease;
+#endif
+		if
+		:: again[m] -> again[m] = false; ask(m)
+		:: else
+		fi
+	:: else
+	fi
+}
+
+inline got_grant(m, nonce) {
+	if
+	:: phase[m] == WAITING && nonce == NONCE(m) ->
+		if
+#ifdef CONFIRM_BLIND
+		:: up[m] && !asked[m] -> request[m]!CONFIRM,nonce,0; asked[m]++; age[m] = 0
+		:: up[m] && asked[m] -> ask(m)
+#elif defined GRANT_FORGOTTEN
+		:: up[m] && !asked[m] -> ask(m)
+#else
+		:: up[m] -> ask(m)
+#endif
+		:: else
+		fi
+	:: else
+	fi
+}
+
+inline got_revoke(m, which) {
+	if
+	:: phase[m] == HOLDING && held_token[m] == which ->
+		finish(m);
+		if
+		:: up[m] && len(request[m]) < DEPTH -> request[m]!RELEASE,0,which
+		:: else
+		fi
+	:: phase[m] == WAITING -> revoke_came[m] = which
+	:: else
+	fi
+}
+
+inline got_refreshed(m, which) {
+	refreshing[m] = false;
+	if
+	:: phase[m] == HOLDING && held_token[m] == which ->
+		l = (TTL > MARGIN + refresh_age[m] -> TTL - MARGIN - refresh_age[m] : 0);
+		if
+		:: l > own[m] -> own[m] = l
+		:: else
+		fi
+	:: else ->
+#ifndef RENEWAL_OUTLIVES
+		request[m]!RELEASE,0,which
+#endif
+	fi;
+	refresh_age[m] = 0
+}
+
+inline got_refused(m, which) {
+	refreshing[m] = false;
+	refresh_age[m] = 0;
+	if
+	:: phase[m] == HOLDING && held_token[m] == which -> finish(m)
+	:: else
+	fi
+}
+
+#define has_undo(m) (undo[1 + (m) * ROUNDS] == UNSENT || undo[(m) * ROUNDS + ROUNDS] == UNSENT)
+
+inline send_undo(m) {
+	n = (undo[1 + m * ROUNDS] == UNSENT -> 1 + m * ROUNDS : m * ROUNDS + ROUNDS);
+	undo[n] = SENT;
+	request[m]!UNDO,n,0
+}
+
+/* Mounts are alike: the one that asks first is called 0, the second 1. */
+#define begun(m) (phase[m] != IDLE || round[m] > 0)
+#define in_turn(m) (m == 0 || begun(m - 1))
+
+proctype Mount(byte m) {
+end:
+	do
+	/* a caller comes, is answered, goes */
+	:: d_step { phase[m] == IDLE && round[m] < ROUNDS && !asked[m] && may_send(m) && in_turn(m) ->
+		phase[m] = WAITING;
+		printf("mount %d: a caller asks, nonce %d\n", m, NONCE(m));
+		ask(m) }
+	:: d_step { phase[m] == WAITING ->
+		printf("mount %d: cancelled\n", m);
+		undo[NONCE(m)] = UNSENT; finish(m) }
+	:: d_step { phase[m] == HOLDING && may_send(m) ->
+		printf("mount %d: its caller releases\n", m);
+		request[m]!RELEASE,0,held_token[m];
+#ifdef RENEWAL_OUTLIVES
+		zombie[m] = held_token[m];
+#endif
+		finish(m) }
+	/* the command connection */
+	:: d_step { answer[m]?[OK,_,_,_] && len(request[m]) < DEPTH -> answer[m]?_,n,x,l; got_ok(m, n, x, l) }
+	:: d_step { answer[m]?[QUEUED,_,_,_] && len(request[m]) < DEPTH -> answer[m]?_,n,x,l; got_queued(m, n, x, l) }
+	:: d_step { answer[m]?[BUSY,_,_,_] -> answer[m]?_,n,_,_;
+		asked[m]--;
+		if
+		:: phase[m] == WAITING && n == NONCE(m) -> finish(m)
+		:: else
+		fi }
+	:: d_step { answer[m]?[REFRESHED,_,_,_] && len(request[m]) < DEPTH -> answer[m]?_,n,x,_; got_refreshed(m, x) }
+	:: d_step { answer[m]?[REFUSED,_,_,_] -> answer[m]?_,n,x,_; got_refused(m, x) }
+	:: d_step { answer[m]?[UNDONE,_,_,_] -> answer[m]?_,n,_,_; undo[n] = NO_UNDO }
+	:: d_step { !up[m] && !dead[m] ->
+		up[m] = true;
+		printf("mount %d: command connection is back\n", m);
+		if
+		:: phase[m] == WAITING && WAITS -> again[m] = false; ask(m)
+		:: phase[m] == WAITING && !WAITS -> undo[NONCE(m)] = UNSENT; finish(m)
+		:: else
+		fi }
+	/* the subscription */
+	:: d_step { message[m]?[GRANT,_] && len(request[m]) < DEPTH -> message[m]?_,n;
+		printf("mount %d: message GRANT %d\n", m, n);
+		got_grant(m, n) }
+	:: d_step { message[m]?[REVOKE,_] -> message[m]?_,x;
+		printf("mount %d: message REVOKE %d\n", m, x);
+		got_revoke(m, x) }
+	:: d_step { !subscribed[m] && !dead[m] && len(request[m]) < DEPTH ->
+		subscribed[m] = true; reach[m] = true;
+		printf("mount %d: subscribed again\n", m);
+#if !defined NO_RELOOK && !defined EARLY_RELOOK
+		if
+		:: phase[m] == WAITING && up[m] && WAITS -> ask(m)
+		:: else
+		fi
+#endif
+		}
+	/* what it does by itself */
+	:: d_step { look_due[m] && up[m] && len(request[m]) == 0 -> look_due[m] = false;
+		printf("mount %d looks\n", m);
+		look(m) }
+	:: d_step { up[m] && len(request[m]) < DEPTH && has_undo(m) -> send_undo(m) }
+	:: d_step { REFRESHES && phase[m] == HOLDING && !refreshing[m] && own[m] < TTL - MARGIN && may_send(m) ->
+		refreshing[m] = true; refresh_age[m] = 0;
+		request[m]!REFRESH,0,held_token[m] }
+#ifdef RENEWAL_OUTLIVES
+	:: d_step { zombie[m] && !refreshing[m] && may_send(m) ->
+		refreshing[m] = true;
+		request[m]!REFRESH,0,zombie[m] }
+#endif
+	od
+}
+/* ---- Everybody else ---------------------------------------------------------- */
+
+inline force() {
+	if
+#ifndef FORCE_AT_ONCE
+	:: holder != PLAIN && !provisional && reach[MOUNT(holder)] ->
+		revoked = true;
+		left = (left > REVOKE_TTL -> REVOKE_TTL : left);
+		forced_token = token;
+		j = MOUNT(holder);
+		if
+		:: subscribed[j] -> assert(len(message[j]) < DEPTH); message[j]!REVOKE,token
+		:: else
+		fi
+#endif
+	:: else ->
+		if
+		:: holder == PLAIN -> plain_holds = false
+		:: else
+		fi;
+		free_lock()
+	fi
+}
+
+#ifdef REVOKE_UNHEARD
+#define can_be_told true
+#else
+#define can_be_told (holder == PLAIN || provisional || dead[MOUNT(holder)] || (subscribed[MOUNT(holder)] && reach[MOUNT(holder)]))
+#endif
+
+inline die(m) {
+	printf("mount %d dies\n", m);
+	drop_commands(m);
+	drop_messages(m);
+	finish(m);
+	round[m] = ROUNDS;
+	for (i : 1 .. NONCES) {
+		if
+		:: MOUNT(i) == m -> undo[i] = NO_UNDO
+		:: else
+		fi
+	};
+	dead[m] = true;
+	deaths++;
+	starved = 0
+}
+
+inline restart() {
+	printf("the server restarts, empty\n");
+	clear_lock();
+	granted = false;
+	for (i : 1 .. NONCES) { queue[i] = 0 }
+#ifdef TOKENS_AGAIN
+	last_token = 0;
+#endif
+	plain_holds = false;
+	for (j : 0 .. MOUNTS - 1) {
+		alive[j] = 0;
+		reach[j] = false;
+		drop_commands(j);
+		drop_messages(j);
+		unpromised[j] = (phase[j] == HOLDING)
+	};
+	restarts++;
+	starved = 0
+}
+
+proctype World() {
+end:
+	do
+	:: d_step { plains < PLAINS && !plain_holds ->
+		plains++;
+		printf("the plain caller asks\n");
+		see_tickets();
+		if
+		:: holder == 0 && flag -> pass_on()
+		:: else
+		fi;
+		if
+		:: holder == 0 ->
+			set_lock(PLAIN, NEVER);
+			plain_holds = true;
+			assert(tokens_increase || token > highest_seen);
+			highest_seen = token
+		:: else
+		fi }
+	:: d_step { plain_holds ->
+		plain_holds = false;
+		printf("the plain caller releases\n");
+		if
+		:: holder == PLAIN -> free_lock()
+		:: else
+		fi }
+	:: d_step { forces < FORCES && holder && can_be_told -> forces++;
+		printf("somebody releases by force\n");
+		force() }
+	:: d_step { forced_token && !revoked ->
+		printf("the force tries finally\n");
+		if
+#ifdef FORCE_ANY
+		:: holder && holder != PLAIN -> free_lock()
+#else
+		:: holder && token == forced_token -> free_lock()
+#endif
+		:: else
+		fi;
+		see_tickets();
+		if
+		:: holder == 0 && flag -> pass_on()
+		:: else
+		fi;
+		forced_token = 0 }
+	:: d_step { deaths < DEATHS && !dead[0] && busy(0) -> die(0) }
+	:: d_step { deaths < DEATHS && !dead[1] && busy(1) -> die(1) }
+#if MOUNTS > 2
+	:: d_step { deaths < DEATHS && !dead[2] && busy(2) -> die(2) }
+#endif
+	:: d_step { restarts < RESTARTS -> restart() }
+	od
+}
+
+/* ---- Time --------------------------------------------------------------------- */
+
+#define quiet(m) (dead[m] || up[m] && subscribed[m] && len(request[m]) == 0 && len(answer[m]) == 0 && len(message[m]) == 0 \
+	&& !look_due[m] && undo[1 + (m) * ROUNDS] == NO_UNDO && undo[(m) * ROUNDS + ROUNDS] == NO_UNDO)
+#if MOUNTS > 2
+#define all_quiet (quiet(0) && quiet(1) && quiet(2))
+#define some_revoke (revoke_under_way(0) || revoke_under_way(1) || revoke_under_way(2))
+#else
+#define all_quiet (quiet(0) && quiet(1))
+#define some_revoke (revoke_under_way(0) || revoke_under_way(1))
+#endif
+#ifdef REVOKE_UNHEARD
+#undef some_revoke
+#define some_revoke false
+#endif
+
+/* What holds whenever all that was under way has arrived. */
+inline check() {
+	flag = false;
+	for (i : 1 .. NONCES) {
+		j = MOUNT(i);
+		/* no lost wake-up */
+		assert(no_lost_wakeup || holder != 0 || !queue[i] || dead[j] || !alive[j] || !reach[j]);
+		if
+		:: dead[j] -> skip
+		:: else ->
+			/* what is not waited for any more is held and queued by nobody */
+			if
+			:: phase[j] == WAITING && NONCE(j) == i -> flag = true
+			:: else -> assert(held_by_nobody || !queue[i] && (holder != i || token == highest_seen))
+			fi
+		fi
+	}
+	/* progress */
+	for (i : 0 .. MOUNTS - 1) {
+		if
+		:: phase[i] == HOLDING -> flag = false
+		:: else
+		fi
+	}
+	if
+	:: flag && !plain_holds -> starved++
+	:: else -> starved = 0
+	fi;
+	assert(progress_of_queue || starved <= BOUND)
+}
+
+inline tick() {
+	printf("--- tick\n");
+	for (j : 0 .. MOUNTS - 1) {
+		if
+		:: own[j] -> own[j]--;
+			if
+			:: own[j] == 0 -> finish(j)
+			:: else
+			fi
+		:: else
+		fi;
+		if
+		:: asked[j] && age[j] < TTL -> age[j]++
+		:: else
+		fi;
+		if
+		:: refreshing[j] && refresh_age[j] < TTL -> refresh_age[j]++
+		:: else
+		fi;
+		if
+		:: alive[j] -> alive[j]--
+		:: else
+		fi;
+#ifdef KNOWN_END_ONLY
+		if
+		:: known_end[j] && known_end[j] != NEVER -> known_end[j]--
+		:: else
+		fi;
+#endif
+		look_due[j] = (phase[j] == WAITING)
+	}
+	if
+	:: left && left != NEVER -> left--;
+		if
+		:: left == 0 -> printf("server: the lock of nonce %d expires\n", holder); clear_lock()
+		:: else
+		fi
+	:: else
+	fi
+}
+
+proctype Clock() {
+end:
+	do
+	:: d_step { all_quiet && !some_revoke -> check(); tick() }
+	:: d_step { !all_quiet && !some_revoke && slow < SLOW -> slow++; starved = 0; tick() }
+	od
+}
+
+init {
+	atomic {
+		for (j : 0 .. MOUNTS - 1) {
+			up[j] = true;
+			subscribed[j] = true;
+			reach[j] = true;
+			phase[j] = IDLE;
+			run Connection(j);
+			run Mount(j)
+		}
+		run World();
+		run Clock()
+	}
+}
