@@ -69,7 +69,6 @@ static bool serve_one(struct session *session)
 		return false;
 	}
 	fuse_session_process_buf(session->fuse, &session->buffer);
-	waiters_end_told(&session->fs->waiters);
 	if (fuse_session_exited(session->fuse)) {
 		/* The kernel and libfuse did not come to terms; libfuse has said why. */
 		session->failed = true;

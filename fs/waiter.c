@@ -97,8 +97,11 @@ static void on_interrupt(fuse_req_t fuse, void *data)
 	waiter_end_later(data, -EINTR);
 }
 
-void waiters_end_told(struct waiters *waiters)
+/* Before the loop sleeps again, whatever it was that told them: a request, the backend, a timer. */
+static void on_turn(uv_prepare_t *turn)
 {
+	struct waiters *waiters = turn->data;
+
 	while (waiters->to_end) {
 		struct waiter *waiter = waiters->to_end;
 
@@ -234,8 +237,15 @@ void waiter_start(struct waiters *waiters, struct waiter *waiter, fuse_req_t fus
 
 int waiters_init(struct waiters *waiters, uv_loop_t *loop)
 {
+	int err;
+
 	*waiters = (struct waiters){ .limit_ms = request_limit_ms() };
-	return deadlines_init(&waiters->due, loop, on_due);
+	err = deadlines_init(&waiters->due, loop, on_due);
+	if (err < 0)
+		return err;
+	uv_prepare_init(loop, &waiters->turn);
+	waiters->turn.data = waiters;
+	return uv_prepare_start(&waiters->turn, on_turn);
 }
 
 void waiters_stop(struct waiters *waiters)
@@ -249,4 +259,5 @@ void waiters_stop(struct waiters *waiters)
 			finish(waiter, -ESHUTDOWN, NULL);
 	}
 	deadlines_close(&waiters->due, NULL);
+	uv_close((uv_handle_t *)&waiters->turn, NULL);
 }

@@ -32,7 +32,8 @@ struct waiters {
 	struct backend *backend;
 	struct deadlines due;
 	struct waiter *all;
-	struct waiter *to_end; /* those that were told to end, until waiters_end_told() */
+	struct waiter *to_end; /* those that were told to end, until the loop's next turn */
+	uv_prepare_t turn;
 	int64_t limit_ms;      /* the kernel's, for a request; 0: none */
 };
 
@@ -74,9 +75,6 @@ void waiter_start(struct waiters *waiters, struct waiter *waiter, fuse_req_t fus
 
 /* Ends it with this status, soon, unless it has the lock by then. */
 void waiter_end_later(struct waiter *waiter, int status);
-
-/* To be called when the loop has taken a request: ends those that were interrupted by it, or told to end. */
-void waiters_end_told(struct waiters *waiters);
 
 static inline bool patience_any(const struct patience *patience)
 {

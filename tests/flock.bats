@@ -432,7 +432,7 @@ PY
 @test "a waiter that is killed ends at once, and nothing of it stays" {
   hold_as_other "$M/job"
   for signal in KILL TERM INT HUP; do
-    in_background env --default-signal=INT,QUIT flock "$M/job" echo no >"$T/said"
+    in_background env --default-signal=INT,QUIT,HUP flock "$M/job" echo no >"$T/said"
     wait_until waits 1 "$M/job"
     kill -"$signal" "$pid"
     ends_with $((128 + $(kill -l "$signal"))) "$pid"
