@@ -363,9 +363,9 @@ def end_of_foreign(redis, crowd, mounts, wait):
 
 def end_of_foreign_lease(redis, crowd, mounts, wait):
     began = now()
-    redis("SET", "lockfs:job", "theirs", "NX", "PX", 700)
+    redis("SET", "lockfs:job", "theirs", "NX", "PX", 2000)
     wait()
-    return began + 0.7
+    return began + 2
 
 
 def end_by_shortening(redis, crowd, mounts, wait):
