@@ -375,22 +375,3 @@ completes() {
 @test "completion of zsh is what zsh can read" {
   zsh -n "$BATS_TEST_DIRNAME/../scripts/_lockctl"
 }
-
-# What happens
-
-# bats test_tags=waits
-@test "events prints what happens, as lines and as JSON" {
-  lockctl events "$M" >"$T/events" 3>&- &
-  plain=$!
-  lockctl events --json -d "$M" >"$T/json" 3>&- &
-  json=$!
-  # They listen once they have opened the stream.
-  listens() { [ -n "$(find "/proc/$1/fd" -lname "*/.events*" 2>/dev/null)" ]; }
-  wait_until listens "$plain"
-  wait_until listens "$json"
-  lockctl acquire "$M/job"
-  wait_until grep -q "	ACQUIRED	job	" "$T/events"
-  wait_until grep -q '"ACQUIRED"' "$T/json"
-  kill "$plain" "$json"
-  wait "$plain" "$json" || true
-}

@@ -1,6 +1,5 @@
 # lockctl run: a command that holds a lock, and what can go wrong with children.
 
-# bats file_tags=waits
 
 load helper
 
