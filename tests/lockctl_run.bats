@@ -1,6 +1,5 @@
 # lockctl run: a command that holds a lock, and what can go wrong with children.
 
-
 load helper
 
 lockctl=$BATS_TEST_DIRNAME/../scripts/lockctl
