@@ -327,6 +327,7 @@ PY
   done
   in_background flock "$M/job" true
   wait_until waits 2 "$M/job"
+  wait_until is_parked "${background[1]}"
   kill -TERM "${daemon_of[$M]}"
   daemon_ended "$M"
   is 0 "$daemon_status"
@@ -455,9 +456,10 @@ PY
 }
 
 @test "loss because the daemon stood still for longer than the lease" {
-  holder_of_loss hold,signal=SIGUSR1,ttl=2s
+  holder_of_loss hold,signal=SIGUSR1,ttl=1s
+  # For less than the timeout of a server, which would be told of too.
   kill -STOP "${daemon_of[$M]}"
-  sleep 3
+  sleep 1.5
   kill -CONT "${daemon_of[$M]}"
   wait_until ended "${background[0]}"
   is "ESTALE ESTALE ESTALE EXPIRED HUP 1" "$(tail -n 1 "$T/said")"
