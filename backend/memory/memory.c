@@ -19,6 +19,7 @@ struct memory_backend {
 	struct deadlines leases;
 	struct mem_queue *queues; /* all that there are */
 	uint64_t last_token;
+	bool heard; /* somebody listens */
 	void (*on_event)(void *ctx, const struct lock_event *event);
 	void (*on_ended)(void *ctx, uint64_t token, bool taken);
 	void *ctx;
@@ -39,11 +40,12 @@ static struct mem_lock *lock_of_lease(struct heap_item *item)
 	return (struct mem_lock *)((char *)item - offsetof(struct mem_lock, lease));
 }
 
-/* Events */
+/* Events. What ends a holding is told also while nobody listens, but without words. */
 
 static void tell(struct memory_backend *memory, enum lock_event_kind kind, const char *key,
                  const struct mem_lock *lock)
 {
+	char owner[EVENT_OWNER_MAX];
 	struct lock_event event = {
 		.kind = kind,
 		.key = key,
@@ -51,8 +53,15 @@ static void tell(struct memory_backend *memory, enum lock_event_kind kind, const
 		.ttl_ms = lock ? lock->ttl_ms : LEASE_UNSET,
 	};
 
-	if (memory->on_event)
-		memory->on_event(memory->ctx, &event);
+	if (!memory->on_event)
+		return;
+	if (memory->heard) {
+		event.time_us = epoch_ns() / 1000;
+		if (lock)
+			lock_owner_print(&lock->holder, owner, sizeof(owner));
+		event.owner = lock ? owner : NULL;
+	}
+	memory->on_event(memory->ctx, &event);
 }
 
 /* Holdings */
@@ -72,7 +81,7 @@ static int64_t lease_end(int64_t now_ns, int64_t ttl_ms)
 	return now_ns + ttl_ms * NS_PER_MS;
 }
 
-/* The lock at `key` if it is the holding meant by `token`: 0, -ENOENT, or -EISDIR. */
+/* The lock at `key`: 0 where it is the holding meant by `token`, else -ENOENT, or -EISDIR and none. */
 static int find_lock(const struct memory_backend *memory, const char *key, uint64_t token, struct mem_lock **ret)
 {
 	struct mem_entry *entry = tree_find(&memory->tree, key);
@@ -82,11 +91,8 @@ static int find_lock(const struct memory_backend *memory, const char *key, uint6
 	if (entry->kind != ENTRY_LOCK)
 		return -EISDIR;
 
-	struct mem_lock *lock = (struct mem_lock *)entry;
-	if (token && lock->token != token)
-		return -ENOENT;
-	*ret = lock;
-	return 0;
+	*ret = (struct mem_lock *)entry;
+	return token && (*ret)->token != token ? -ENOENT : 0;
 }
 
 static struct lock describe(const struct mem_lock *lock, int64_t now_ns)
@@ -291,9 +297,9 @@ static int try_release(struct memory_backend *memory, const char *key, const str
 	if (err == -EISDIR)
 		return err;
 	if (!claim) {
-		if (lock)
+		if (err == 0)
 			end_holding(memory, lock, EVENT_FORCE_RELEASED);
-		else
+		else if (!lock)
 			tell(memory, EVENT_FORCE_RELEASED, key, NULL);
 		return err;
 	}
@@ -374,8 +380,10 @@ static void memory_bind(struct backend *backend, const char *key, const struct l
 
 	if (status == 0 && !lock_claim_proves(claim, &lock->holder.claim))
 		status = -EPERM;
-	if (status == 0 && lock->ttl_ms != LEASE_NEVER)
+	if (status == 0 && lock->ttl_ms != LEASE_NEVER) {
 		start_lease(memory, lock, now_ns);
+		tell(memory, EVENT_REFRESHED, key, lock);
+	}
 	answer_lock(status, status == 0 ? lock : NULL, now_ns, done, ctx);
 }
 
@@ -400,11 +408,20 @@ static void memory_read(struct backend *backend, const char *key, backend_entry_
 	done(ctx, 0, &entry);
 }
 
-static void memory_listen(struct backend *backend, bool wanted)
+static bool memory_listen(struct backend *backend, enum listen_extent extent)
 {
-	/* There is one mount, and it is always told. */
-	(void)backend;
-	(void)wanted;
+	memory_of(backend)->heard = extent != LISTEN_NOT;
+	return true;
+}
+
+static void memory_tell(struct backend *backend, enum lock_event_kind kind, const char *key, uint64_t token)
+{
+	struct memory_backend *memory = memory_of(backend);
+	struct mem_lock *lock;
+
+	expire_due(memory);
+	if (find_lock(memory, key, token, &lock) == 0)
+		tell(memory, kind, key, lock);
 }
 
 /* Gives the content another size; what is new is zero. */
@@ -694,6 +711,7 @@ const struct backend_ops memory_backend_ops = {
 	.refresh = memory_refresh,
 	.bind = memory_bind,
 	.listen = memory_listen,
+	.tell = memory_tell,
 	.read = memory_read,
 	.write = memory_write,
 	.truncate = memory_truncate,

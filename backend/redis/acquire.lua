@@ -30,7 +30,7 @@ if held then
     return { 'QUEUED', at, call('PTTL', KEYS[1]), call('ZRANK', tickets_key(path), wants.nonce),
       held.foreign and 1 or 0, was_alive }
   end
-  publish('UNAVAILABLE', path, held.token, held.ttl)
+  publish('UNAVAILABLE', path, held)
   return describe('EBUSY', path, held)
 end
 if dir_exists(path) then return { 'EISDIR' } end

@@ -7,5 +7,6 @@ local ttl = tonumber(held.ttl)
 if ttl > 0 then
   call('HSET', details_key(path), 'refreshed', integer(now_ms))
   set_end(path, now_ms + ttl)
+  publish('REFRESHED', path, held)
 end
 return describe('OK', path, holding(path))

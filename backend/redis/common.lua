@@ -13,7 +13,7 @@
 --   NS#m:MOUNT  STRING  the daemon of this mount lives, and has tickets; with a short expiry
 --   NS#g        ZSET    keys that were handed over and not confirmed yet, by the end of that (ms)
 --   NS#token    STRING  the last fencing token
---   NS#ev       channel events
+--   NS#ev       channel events: `KIND TIME TOKEN LEASE OWNER`, NUL, key; the time in us since the epoch
 --   NS#m:MOUNT  channel for the daemon of one mount: `WORD TOKEN-OR-NONCE KEY`
 --                 GRANT   this ticket is to ask again: it has the lock, if it confirms that in
 --                         time; or the lease that it waits for ends earlier than it knows
@@ -21,6 +21,7 @@
 --                 ENDED   another released it
 --                 REVOKE  another releases it by force: stop, then release it
 --                 FREED   what you released by force is free
+--                 HELD LEFT EVENT   has been so for a while; so much of its lease is left (survey.lua)
 local ns, path, mount = ARGV[1], ARGV[2], ARGV[3]
 local call = redis.call
 
@@ -133,8 +134,22 @@ local function index_remove(key)
   if call('ZREM', index_key(dir), name(key)) == 1 then keep_index(dir) end
 end
 
-local function publish(kind, key, token, ttl)
-  call('PUBLISH', ns .. '#ev', kind .. ' ' .. (token or 0) .. ' ' .. (ttl or 0) .. ' ' .. key)
+-- Who that is, for people: as lock_owner_print(). A value of another client may be anything.
+local function owner_of(held)
+  if held.identity and held.identity ~= '' then
+    return held.user .. '@' .. held.host .. ':' .. held.pid .. ' ' .. held.command
+  end
+  return (string.gsub(string.sub(held.id, 1, 511), '%z', '?'))
+end
+
+-- What is told of a holding (nil: of none); `ttl` where it is another than before.
+local function event_text(kind, key, held, ttl)
+  local about = held and held.token .. ' ' .. (ttl or held.ttl or 0) .. ' ' .. owner_of(held) or '0 0 '
+  return kind .. ' ' .. integer(now_us) .. ' ' .. about .. '\0' .. key
+end
+
+local function publish(kind, key, held, ttl)
+  call('PUBLISH', ns .. '#ev', event_text(kind, key, held, ttl))
 end
 
 -- Tells the daemon of a mount; how many heard it.
@@ -224,7 +239,8 @@ local function hold(key, wants, granted)
   call('HSET', details_key(key), unpack(flat))
   if expires then call('PEXPIREAT', details_key(key), integer(expires)) end
   index_add(key, expires)
-  if not granted then publish('ACQUIRED', key, token, integer(ttl)) end
+  wants.token = token
+  if not granted then publish('ACQUIRED', key, wants, integer(ttl)) end
   return { id = wants.id, token = token, ttl = ttl, expires = expires, flat = flat }
 end
 
@@ -235,7 +251,7 @@ local function confirm(key, held)
   call('HSET', details_key(key), 'acquired', integer(now_ms), 'refreshed', integer(now_ms))
   call('ZREM', ns .. '#g', key)
   set_end(key, ttl > 0 and now_ms + ttl or nil, held.early)
-  publish('ACQUIRED', key, held.token, held.ttl)
+  publish('ACQUIRED', key, held)
 end
 
 -- Answers 1 where the mount was taken for alive before, else 0: then it lost tickets.
@@ -306,7 +322,7 @@ end
 local function free(key, held, kind)
   local before = end_of(key)
   call('DEL', lock_key(key), details_key(key))
-  publish(kind, key, held.token, held.ttl)
+  publish(kind, key, held)
   tell_holder('ENDED', key, held)
   index_remove(key)
   if held.granted then call('ZREM', ns .. '#g', key) end

@@ -13,6 +13,8 @@ struct lease {
 	struct heap_item end;
 	uint64_t token;
 	int64_t ttl_ms;
+	int64_t end_us; /* since the epoch, by the server's clock */
+	char *owner;    /* behind the key */
 	UT_hash_handle hh;
 	char key[];
 };
@@ -39,6 +41,8 @@ static void expire(struct leases *leases, struct lease *lease)
 		.key = lease->key,
 		.token = lease->token,
 		.ttl_ms = lease->ttl_ms,
+		.owner = lease->owner,
+		.time_us = lease->end_us,
 	};
 
 	leases->on_event(leases->ctx, &event);
@@ -48,11 +52,14 @@ static void expire(struct leases *leases, struct lease *lease)
 /* Without memory for it, its end is not told: whoever needs to know asks the server as well. */
 static struct lease *add(struct leases *leases, const struct lock_event *event, int64_t end_ns)
 {
-	struct lease *lease = calloc(1, sizeof(*lease) + strlen(event->key) + 1);
+	const char *owner = event->owner ? event->owner : "";
+	size_t owner_size = strnlen(owner, EVENT_OWNER_MAX - 1) + 1;
+	struct lease *lease = calloc(1, sizeof(*lease) + strlen(event->key) + 1 + owner_size);
 
 	if (!lease)
 		return NULL;
-	stpcpy(lease->key, event->key);
+	lease->owner = stpcpy(lease->key, event->key) + 1;
+	memcpy(lease->owner, owner, owner_size - 1);
 	if (heap_insert(&leases->ends.heap, &lease->end, end_ns) < 0) {
 		free(lease);
 		return NULL;
@@ -66,10 +73,10 @@ static struct lease *add(struct leases *leases, const struct lock_event *event, 
 	return lease;
 }
 
-/* A lease begins anew with this event. The server began it before it told of it, so it is over there by then. */
-static void keep(struct leases *leases, const struct lock_event *event)
+/* So much is left of a lease now. The server said so before it was heard, so it is over there by then. */
+static void keep(struct leases *leases, const struct lock_event *event, int64_t left_ms)
 {
-	int64_t end_ns = boot_ns() + (event->ttl_ms + SERVER_TICKS_MS) * NS_PER_MS;
+	int64_t end_ns = boot_ns() + (left_ms + SERVER_TICKS_MS) * NS_PER_MS;
 	struct lease *lease = find(leases, event->key);
 
 	if (lease)
@@ -80,23 +87,39 @@ static void keep(struct leases *leases, const struct lock_event *event)
 		return;
 	lease->token = event->token;
 	lease->ttl_ms = event->ttl_ms;
+	lease->end_us = event->time_us + left_ms * 1000;
 	deadlines_arm(&leases->ends);
+}
+
+/* The lease of the holding that an event is about; that of another is over by then, and told to be. */
+static struct lease *find_present(struct leases *leases, const struct lock_event *event)
+{
+	struct lease *lease = find(leases, event->key);
+
+	if (!lease || lease->token == event->token)
+		return lease;
+	expire(leases, lease);
+	return NULL;
 }
 
 void leases_tell(struct leases *leases, const struct lock_event *event)
 {
-	struct lease *lease = find(leases, event->key);
-	bool begins = event->kind == EVENT_ACQUIRED || event->kind == EVENT_REFRESHED;
+	struct lease *lease = find_present(leases, event);
+	/* That its holder opened it again (tell.lua) begins no lease. */
+	bool begins = event->kind == EVENT_REFRESHED || (event->kind == EVENT_ACQUIRED && !lease);
 
-	if (lease && lease->token != event->token) {
-		expire(leases, lease);
-		lease = NULL;
-	}
 	leases->on_event(leases->ctx, event);
 	if (begins && event->ttl_ms > 0)
-		keep(leases, event);
+		keep(leases, event, event->ttl_ms);
 	else if (lease && event_ends_holding(event))
 		drop(leases, lease);
+}
+
+void leases_adopt(struct leases *leases, const struct lock_event *held, int64_t left_ms)
+{
+	find_present(leases, held);
+	if (left_ms > 0)
+		keep(leases, held, left_ms);
 }
 
 static void on_due(struct deadlines *ends)

@@ -23,6 +23,9 @@ int leases_init(struct leases *leases, const struct backend_config *config);
 /* Tells an event, in front of it the end of a lease that it shows to be over, and keeps what it says. */
 void leases_tell(struct leases *leases, const struct lock_event *event);
 
+/* Takes in a lease that began before: so much of it is left. */
+void leases_adopt(struct leases *leases, const struct lock_event *held, int64_t left_ms);
+
 /* Forgets all: events were missed, and what became of these locks is not known. */
 void leases_forget(struct leases *leases);
 

@@ -19,7 +19,7 @@ struct listener {
 	struct leases leases;
 	uv_timer_t linger;
 	bool closing;
-	bool wanted;     /* events, or they linger */
+	enum listen_extent wanted; /* events, or they linger */
 	bool has_events; /* the server has said that it tells of them */
 	unsigned int users; /* of this memory: the timer, the leases, the connection */
 	struct listener_owner owner;
@@ -74,6 +74,8 @@ static void on_subscribed(struct listener *listener, const char *channel)
 	if (strcmp(channel, listener->event_channel) == 0) {
 		listener->has_events = true;
 		tell_gap(listener);
+		if (listener->wanted == LISTEN_ALL)
+			listener->owner.hears(listener->owner.ctx);
 		return;
 	}
 	connection_settled(listener->connection);
@@ -81,16 +83,21 @@ static void on_subscribed(struct listener *listener, const char *channel)
 	tell_started(listener, 0, NULL);
 }
 
-static void on_payload(struct listener *listener, const char *channel, const char *payload)
+static void on_payload(struct listener *listener, const char *channel, const redisReply *payload)
 {
 	struct message message;
 	struct lock_event event;
+	int64_t left_ms;
 
-	if (strcmp(channel, listener->mount_channel) == 0) {
-		if (reply_message(payload, &message) == 0)
-			listener->owner.told(listener->owner.ctx, &message);
-	} else if (reply_event(payload, &event) == 0)
-		leases_tell(&listener->leases, &event);
+	if (strcmp(channel, listener->event_channel) == 0) {
+		if (reply_event(payload->str, payload->len, &event) == 0)
+			leases_tell(&listener->leases, &event);
+	} else if (reply_held(payload->str, payload->len, &left_ms, &event) == 0) {
+		if (listener->has_events)
+			leases_adopt(&listener->leases, &event, left_ms);
+	} else if (reply_message(payload->str, &message) == 0) {
+		listener->owner.told(listener->owner.ctx, &message);
+	}
 }
 
 static void on_refusal(struct listener *listener, const char *text)
@@ -120,7 +127,7 @@ static void on_message(redisAsyncContext *context, void *data, void *ctx)
 	if (strcmp(reply->element[KIND]->str, "subscribe") == 0)
 		on_subscribed(listener, reply->element[CHANNEL]->str);
 	else if (reply->element[PAYLOAD]->str)
-		on_payload(listener, reply->element[CHANNEL]->str, reply->element[PAYLOAD]->str);
+		on_payload(listener, reply->element[CHANNEL]->str, reply->element[PAYLOAD]);
 }
 
 static void on_connected(void *ctx)
@@ -159,26 +166,29 @@ static void on_linger(uv_timer_t *timer)
 {
 	struct listener *listener = timer->data;
 
-	listener->wanted = false;
+	listener->wanted = LISTEN_NOT;
 	stop_events(listener);
 	if (connection_is_up(listener->connection))
 		subscribe(listener, "UNSUBSCRIBE", listener->event_channel);
 }
 
-void listener_want(struct listener *listener, bool wanted)
+bool listener_want(struct listener *listener, enum listen_extent extent)
 {
+	bool more = extent == LISTEN_ALL && listener->wanted != LISTEN_ALL;
+
 	if (listener->closing)
-		return;
-	if (!wanted) {
+		return false;
+	if (extent == LISTEN_NOT) {
 		uv_timer_start(&listener->linger, on_linger, LINGER_MS, 0);
-		return;
+		return false;
 	}
 	uv_timer_stop(&listener->linger);
-	if (listener->has_events)
-		tell_gap(listener);
-	else if (!listener->wanted && connection_is_up(listener->connection))
+	if (listener->wanted == LISTEN_NOT && connection_is_up(listener->connection))
 		subscribe(listener, "SUBSCRIBE", listener->event_channel);
-	listener->wanted = true;
+	listener->wanted = extent;
+	if (listener->has_events && more)
+		listener->owner.hears(listener->owner.ctx);
+	return listener->has_events;
 }
 
 void listener_renew(struct listener *listener)

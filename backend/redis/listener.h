@@ -15,6 +15,7 @@ struct listener_owner {
 	void (*told)(void *ctx, const struct message *message);
 	void (*listening)(void *ctx); /* from now on; what came before may have been missed */
 	void (*deaf)(void *ctx);      /* it is not listening any more */
+	void (*hears)(void *ctx);     /* all events from now on, to the extent LISTEN_ALL: what began before is to be asked for */
 	void (*freed)(void *ctx);     /* the last call, after listener_close() */
 	void *ctx;
 };
@@ -27,7 +28,7 @@ struct listener *listener_new(const struct backend_config *config, const struct 
 void listener_start(struct listener *listener, backend_started *started, void *ctx);
 
 /* See listen() in backend.h. */
-void listener_want(struct listener *listener, bool wanted);
+bool listener_want(struct listener *listener, enum listen_extent extent);
 
 /* Listens on a new connection: the present one may be dead without a sign. */
 void listener_renew(struct listener *listener);

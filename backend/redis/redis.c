@@ -14,6 +14,7 @@
 #include "backend/redis/listener.h"
 #include "backend/redis/reply.h"
 #include "backend/redis/scan.h"
+#include "backend/redis/survey.h"
 #include "backend/redis/tickets.h"
 #include "backend/redis/tls.h"
 #include "backend/registry.h"
@@ -26,6 +27,7 @@ struct redis_backend {
 	struct listener *listener;
 	struct tickets *tickets;
 	struct evictions *evictions;
+	struct survey *survey;
 	struct fresh_locks fresh;
 	void (*on_ended)(void *ctx, uint64_t token, bool taken);
 	void (*on_touched)(void *ctx, uint64_t token);
@@ -272,9 +274,45 @@ static void redis_bind(struct backend *backend, const char *key, const struct lo
 	start_change(redis_of(backend), call);
 }
 
-static void redis_listen(struct backend *backend, bool wanted)
+static bool redis_listen(struct backend *backend, enum listen_extent extent)
 {
-	listener_want(redis_of(backend)->listener, wanted);
+	struct redis_backend *redis = redis_of(backend);
+
+	if (extent != LISTEN_ALL)
+		survey_stop(redis->survey);
+	return listener_want(redis->listener, extent);
+}
+
+static void on_hears(void *ctx)
+{
+	struct redis_backend *redis = ctx;
+
+	survey_start(redis->survey);
+}
+
+static void done_telling(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	/* It was only said. */
+	(void)status;
+	(void)reply;
+	(void)age_ms;
+	free(call->ctx);
+}
+
+static void redis_tell(struct backend *backend, enum lock_event_kind kind, const char *key, uint64_t token)
+{
+	char *copy = strdup(key);
+	struct call *call = copy ? call_new(redis_of(backend)->calls, SCRIPT_TELL, copy) : NULL;
+
+	if (!call) {
+		free(copy);
+		return;
+	}
+	call_add_text(call, reply_event_word(kind));
+	call_add_number(call, (int64_t)token);
+	call->done = done_telling;
+	call->ctx = copy;
+	call_start(call);
 }
 
 static void redis_read(struct backend *backend, const char *key, backend_entry_done *done, void *ctx)
@@ -405,6 +443,7 @@ static void drop_user(void *ctx)
 
 	if (--redis->users > 0)
 		return;
+	survey_free(redis->survey);
 	fresh_drop_all(&redis->fresh);
 	tls_context_free(redis->tls);
 	redis_source_free(&redis->source);
@@ -485,6 +524,7 @@ static int make_parts(struct redis_backend *redis, const struct backend_config *
 		.told = on_told,
 		.listening = on_listening,
 		.deaf = on_deaf,
+		.hears = on_hears,
 		.freed = drop_user,
 		.ctx = redis,
 	};
@@ -496,6 +536,9 @@ static int make_parts(struct redis_backend *redis, const struct backend_config *
 	if (!redis->calls)
 		return -ENOMEM;
 	redis->users++;
+	redis->survey = survey_new(redis->calls);
+	if (!redis->survey)
+		return -ENOMEM;
 	redis->tickets = tickets_new(&own, redis->calls);
 	if (!redis->tickets)
 		return -ENOMEM;
@@ -605,6 +648,7 @@ const struct backend_ops redis_backend_ops = {
 	.refresh = redis_refresh,
 	.bind = redis_bind,
 	.listen = redis_listen,
+	.tell = redis_tell,
 	.read = redis_read,
 	.write = redis_write,
 	.truncate = redis_truncate,

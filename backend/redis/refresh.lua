@@ -2,13 +2,13 @@
 local id, identity, token, ttl = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 
 local function refuse(word, held)
-  publish('FAILED_REFRESH', path, held and held.token, held and held.ttl)
+  publish('FAILED_REFRESH', path, held)
   return { word }
 end
 
 local held = holding(path)
 if not held and dir_exists(path) then return { 'EISDIR' } end
-if not held or held.revoked or (token ~= '0' and token ~= held.token) then return refuse('ENOENT') end
+if not held or held.revoked or (token ~= '0' and token ~= held.token) then return refuse('ENOENT', held) end
 if not proves(id, identity, held) then return refuse('EPERM', held) end
 local left = call('PTTL', KEYS[1])
 if left < 0 then return refuse('ENOTSUP', held) end
@@ -23,5 +23,5 @@ else
   set_end(path, now_ms + ttl)
 end
 tell_holder('TOUCH', path, held)
-publish('REFRESHED', path, held.token, integer(ttl))
+publish('REFRESHED', path, held, integer(ttl))
 return describe('OK', path, holding(path))

@@ -24,19 +24,15 @@ if force ~= '' then
   local grace = meant and force == '1' and revoke(held)
   if grace then return { 'EAGAIN', held.token, grace } end
   if not meant then
-    publish('FORCE_RELEASED', path)
+    if not held then publish('FORCE_RELEASED', path) end
     return { 'ENOENT' }
   end
   free(path, held, 'FORCE_RELEASED')
   return { 'OK', held.token }
 end
-if not meant then
-  publish('FAILED_RELEASE', path)
-  return { 'ENOENT' }
-end
-if not proves(id, identity, held) then
-  publish('FAILED_RELEASE', path, held.token, held.ttl)
-  return { 'EPERM' }
+if not meant or not proves(id, identity, held) then
+  publish('FAILED_RELEASE', path, held)
+  return { meant and 'EPERM' or 'ENOENT' }
 end
 free(path, held, 'RELEASED')
 return { 'OK', held.token }

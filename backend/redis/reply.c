@@ -12,6 +12,11 @@
 /* No holder is given longer to stop. */
 #define REVOKE_MAX_MS 60000
 
+/* Tokens that foreign_token() in common.lua makes up: those that are counted get there in the year 2112. */
+#define FOREIGN_TOKEN_MIN (UINT64_C(1) << 52)
+
+#define HELD_WORD "HELD"
+
 /* No server's clock is beyond this: the year 5138. */
 #define NOW_MAX_MS INT64_C(100000000000000)
 
@@ -325,6 +330,15 @@ static const struct {
 	{ "FREED", MESSAGE_FREED },
 };
 
+const char *reply_event_word(enum lock_event_kind kind)
+{
+	size_t i = 0;
+
+	while (event_words[i].kind != kind)
+		i++;
+	return event_words[i].word;
+}
+
 int reply_message(const char *text, struct message *ret)
 {
 	size_t length = strcspn(text, " ");
@@ -344,20 +358,64 @@ int reply_message(const char *text, struct message *ret)
 	return -EPROTO;
 }
 
-int reply_event(const char *text, struct lock_event *ret)
+/* Another client may have asked for more than we do. */
+static int64_t at_most(int64_t ms, int64_t most)
+{
+	return ms < most ? ms : most;
+}
+
+/* Reads ` 123` and moves behind it; false where no such number stands there. */
+static bool read_number(const char **at, int64_t *ret)
+{
+	char *end;
+	long long number;
+
+	if (**at != ' ' || ((*at)[1] != '-' && ((*at)[1] < '0' || (*at)[1] > '9')))
+		return false;
+	errno = 0;
+	number = strtoll(*at + 1, &end, 10);
+	if (errno)
+		return false;
+	*at = end;
+	*ret = number;
+	return true;
+}
+
+int reply_event(const char *text, size_t size, struct lock_event *ret)
 {
 	size_t length = strcspn(text, " ");
-	int behind = 0;
+	const char *at = text + length;
+	int64_t token, ttl_ms;
 
 	for (size_t i = 0; i < sizeof(event_words) / sizeof(event_words[0]); i++) {
 		if (strlen(event_words[i].word) != length || strncmp(text, event_words[i].word, length) != 0)
 			continue;
 		*ret = (struct lock_event){ .kind = event_words[i].kind };
-		if (sscanf(text + length, " %" SCNu64 " %" SCNd64 "%n", &ret->token, &ret->ttl_ms, &behind) != 2 ||
-			text[length + (size_t)behind] != ' ')
+		if (!read_number(&at, &ret->time_us) || ret->time_us < 0 || ret->time_us > NOW_MAX_MS * 1000 ||
+			!read_number(&at, &token) || token < 0 || !read_number(&at, &ttl_ms) ||
+			ttl_ms < LEASE_NEVER || *at++ != ' ')
 			return -EPROTO;
-		ret->key = text + length + (size_t)behind + 1;
+		ret->ttl_ms = at_most(ttl_ms, LEASE_MAX_MS);
+		ret->token = (uint64_t)token;
+		ret->foreign = ret->token >= FOREIGN_TOKEN_MIN;
+		if (ret->token)
+			ret->owner = at;
+		/* Behind the owner is a NUL, and then the key. */
+		at += strlen(at) + 1;
+		if (at >= text + size || strlen(at) > LOCK_KEY_MAX || at + strlen(at) != text + size)
+			return -EPROTO;
+		ret->key = at;
 		return 0;
 	}
 	return -EPROTO;
+}
+
+int reply_held(const char *text, size_t size, int64_t *ret_left_ms, struct lock_event *ret)
+{
+	const char *at = text + strlen(HELD_WORD);
+
+	if (strncmp(text, HELD_WORD, strlen(HELD_WORD)) != 0 || !read_number(&at, ret_left_ms) || *at++ != ' ')
+		return -EPROTO;
+	*ret_left_ms = at_most(*ret_left_ms, LEASE_MAX_MS);
+	return reply_event(at, size - (size_t)(at - text), ret);
 }

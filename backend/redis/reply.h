@@ -29,8 +29,8 @@ int reply_entry(const redisReply *reply, const char *key, int64_t age_ms, struct
 int reply_list(const redisReply *reply, struct list_item **ret, size_t *ret_count);
 
 /*
- * Reads a step of a scan, likewise: the names of locks, and the cursor of the
- * next step (`0`: there is none).
+ * Reads a step of a scan or survey, likewise: the names it found, and the cursor of
+ * the next step (`0`: there is none).
  */
 int reply_scan(const redisReply *reply, char *cursor, size_t size, struct list_item **ret, size_t *ret_count);
 
@@ -60,7 +60,7 @@ int reply_queued(const redisReply *reply, char order[REPLY_ORDER_MAX], struct qu
  */
 int reply_looks(const redisReply *reply, bool *ret_was_alive, struct queue_look *looks, size_t count);
 
-/* What is published to the daemon of one mount; see common.lua. */
+/* What is published to the daemon of one mount, but for HELD; see common.lua. */
 enum message_kind { MESSAGE_GRANT, MESSAGE_TOUCH, MESSAGE_ENDED, MESSAGE_REVOKE, MESSAGE_FREED };
 
 struct message {
@@ -73,7 +73,16 @@ struct message {
 /* Returns 0 or -EPROTO. */
 int reply_message(const char *text, struct message *ret);
 
-/* Reads an event as common.lua publishes it; its key is within `text`. Returns 0 or -EPROTO. */
-int reply_event(const char *text, struct lock_event *ret);
+/* The word for an event that is told over all mounts: any kind up to FAILED_REFRESH. */
+const char *reply_event_word(enum lock_event_kind kind);
+
+/*
+ * Reads an event as common.lua publishes it; `text` ends with a NUL behind `size`
+ * bytes, and the event's texts are within it. Returns 0 or -EPROTO.
+ */
+int reply_event(const char *text, size_t size, struct lock_event *ret);
+
+/* Reads what survey.lua tells of a lease that began before: its beginning, and what is left. Likewise. */
+int reply_held(const char *text, size_t size, int64_t *ret_left_ms, struct lock_event *ret);
 
 #endif

@@ -26,6 +26,12 @@ static const char *const scripts[] = {
 	[SCRIPT_BIND] =
 #include "backend/redis/bind.lua.h"
 	,
+	[SCRIPT_TELL] =
+#include "backend/redis/tell.lua.h"
+	,
+	[SCRIPT_SURVEY] =
+#include "backend/redis/survey.lua.h"
+	,
 	[SCRIPT_LOOK] =
 #include "backend/redis/look.lua.h"
 	,

@@ -95,6 +95,13 @@ enum dir_setting {
 	DIR_DEFAULT_TTL = 1 << 3, /* LEASE_UNSET removes its own */
 };
 
+/* How much is listened to; see `listen`. */
+enum listen_extent {
+	LISTEN_NOT,
+	LISTEN_EVENTS, /* as they happen, and the ends of leases that one of them has told of */
+	LISTEN_ALL,    /* and the ends of those that had begun before */
+};
+
 enum entry_kind { ENTRY_LOCK, ENTRY_DIR };
 
 /* What stands at a path. */
@@ -210,12 +217,20 @@ struct backend_ops {
 	             backend_lock_done *done, void *ctx);
 
 	/*
-	 * From now on events of all mounts are told (true), or none need be
-	 * (false, the start). Once they are, on_gap tells that what came before
-	 * was missed. A backend of one mount may tell all of them always, and
-	 * then misses none.
+	 * From now on events of all mounts are told, to this extent (at the start:
+	 * LISTEN_NOT). True: they are told already, and nothing was missed since.
+	 * False: on_gap tells once they are. A backend of one mount may always
+	 * tell all of them, with what costs something left out while nobody listens.
 	 */
-	void (*listen)(struct backend *backend, bool wanted);
+	bool (*listen)(struct backend *backend, enum listen_extent extent);
+
+	/*
+	 * Tells all mounts, of the holding named by `token` (0: of any) and only
+	 * while it is there, what no other call has told: EVENT_ACQUIRED, its
+	 * holder has opened it again; EVENT_UNAVAILABLE, another was refused it. It
+	 * is not answered, and `key` is the caller's again when it returns.
+	 */
+	void (*tell)(struct backend *backend, enum lock_event_kind kind, const char *key, uint64_t token);
 
 	/* What stands at a path: 0 and the entry, or -ENOENT. */
 	void (*read)(struct backend *backend, const char *key, backend_entry_done *done, void *ctx);
@@ -308,9 +323,14 @@ static inline void backend_bind(struct backend *b, const char *key, const struct
 	b->ops->bind(b, key, claim, token, done, ctx);
 }
 
-static inline void backend_listen(struct backend *b, bool wanted)
+static inline bool backend_listen(struct backend *b, enum listen_extent extent)
 {
-	b->ops->listen(b, wanted);
+	return b->ops->listen(b, extent);
+}
+
+static inline void backend_tell(struct backend *b, enum lock_event_kind kind, const char *key, uint64_t token)
+{
+	b->ops->tell(b, kind, key, token);
 }
 
 static inline void backend_read(struct backend *b, const char *key, backend_entry_done *done, void *ctx)

@@ -49,6 +49,12 @@ struct lock_holder {
 	gid_t gid;
 };
 
+/*
+ * Prints who that is, for people: the given id, or `user@host:pid command`. Cuts it
+ * off where it does not fit, and returns its length as a whole, as snprintf(3).
+ */
+int lock_owner_print(const struct lock_holder *holder, char *text, size_t size);
+
 /* A held lock at one instant: the instant at which the backend answered. */
 struct lock {
 	const char *key;

@@ -1,0 +1,25 @@
+/*
+ * Learning of leases that began before this mount listened: all directories are gone
+ * through, one step after the other, and the server tells what it finds on the
+ * channel of the mount (survey.lua).
+ */
+#ifndef BACKEND_REDIS_SURVEY_H
+#define BACKEND_REDIS_SURVEY_H
+
+#include "backend/redis/calls.h"
+
+struct survey;
+
+/* NULL where there is no memory. */
+struct survey *survey_new(struct calls *calls);
+
+/* Begins at the root, also where it is not through yet. */
+void survey_start(struct survey *survey);
+
+/* After the call under way, no other follows. */
+void survey_stop(struct survey *survey);
+
+/* To be called when every call was answered. Accepts NULL. */
+void survey_free(struct survey *survey);
+
+#endif
