@@ -131,7 +131,7 @@ static void watch(struct holdings *holdings, struct holding *holding)
 		return;
 	holding->watched = true;
 	if (holdings->watched++ == 0)
-		backend_listen(holdings->backend, true);
+		listening_join(holdings->listening, LISTEN_EVENTS);
 	check_holding(holdings, holding);
 }
 
@@ -141,8 +141,8 @@ static void unwatch(struct holdings *holdings, struct holding *holding)
 	if (!holding->watched)
 		return;
 	holding->watched = false;
-	if (--holdings->watched == 0 && holdings->backend)
-		backend_listen(holdings->backend, false);
+	if (--holdings->watched == 0)
+		listening_leave(holdings->listening, LISTEN_EVENTS);
 }
 
 static struct holding *holding_of_recheck(struct heap_item *item)
@@ -228,6 +228,7 @@ struct file *file_open(struct holdings *holdings, const char *key, uint64_t toke
 		free(file);
 		return NULL;
 	}
+	file->opened.ops = &lock_file_ops;
 	file->acquirer = acquirer;
 	DL_APPEND(file->holding->files, file);
 	return file;

@@ -16,12 +16,15 @@
 #include "backend/deadlines.h"
 #include "backend/table.h"
 #include "fs/keep.h"
+#include "fs/listening.h"
+#include "fs/opened.h"
 #include "lockfs/backend.h"
 
 struct holding;
 struct request;
 
 struct file {
+	struct opened opened;
 	struct holding *holding;
 	struct fuse_pollhandle *poll; /* of who waits, or NULL */
 	struct keep *keep;            /* what keeps its holding, which is bound to it, or NULL */
@@ -38,11 +41,12 @@ struct file {
 struct holdings {
 	struct holding *by_token;
 	struct backend *backend;
+	struct listening *listening;
 	struct deadlines rechecks;
 	size_t watched;
 };
 
-/* Returns 0 or a negative errno. The backend is set by the caller. */
+/* Returns 0 or a negative errno. The backend and `listening` are set by the caller. */
 int holdings_init(struct holdings *holdings, uv_loop_t *loop);
 
 /* Stops watching, before the backend is closed. */
@@ -102,7 +106,7 @@ static inline bool opens_handle(int flags)
 /* How open files travel through the kernel. */
 static inline struct file *file_of(const struct fuse_file_info *info)
 {
-	return (struct file *)(uintptr_t)info->fh;
+	return (struct file *)opened_of(info);
 }
 
 #endif

@@ -1,6 +1,9 @@
 #include "fs/fs.h"
 
+#include <errno.h>
+
 #include "backend/clock.h"
+#include "backend/meter.h"
 #include "fs/log.h"
 
 static void on_lost(void *ctx, uint64_t token)
@@ -24,6 +27,7 @@ int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
 	err = keeper_init(&fs->keeper, loop);
 	if (err < 0)
 		goto fail_holdings;
+	fs->holdings.listening = &fs->listening;
 	fs->keeper.lost = on_lost;
 	fs->keeper.ctx = fs;
 	err = waiters_init(&fs->waiters, loop);
@@ -32,6 +36,8 @@ int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
 	err = callers_init(&fs->callers, loop, options->owner, options->mountpoint);
 	if (err < 0)
 		goto fail_waiters;
+	parking_init(&fs->parking, loop);
+	event_streams_init(&fs->streams, loop, &fs->listening, &fs->parking, options->timeout_ms);
 	return 0;
 fail_waiters:
 	waiters_stop(&fs->waiters);
@@ -44,20 +50,45 @@ fail:
 	return err;
 }
 
-void fs_attach(struct fs *fs, struct backend *backend)
+static void on_failed(void *ctx, enum call_kind kind, const char *key, int status)
 {
-	fs->backend = backend;
-	fs->holdings.backend = backend;
-	fs->keeper.backend = backend;
-	fs->waiters.backend = backend;
+	struct fs *fs = ctx;
+	struct lock_event event = {
+		.kind = EVENT_UNEXPECTED_ERROR,
+		.key = key,
+		.time_us = epoch_ns() / 1000,
+		.status = status,
+		.operation = call_kind_name(kind),
+	};
+
+	event_log_add(&fs->streams.log, &event);
+}
+
+int fs_attach(struct fs *fs, struct backend *backend)
+{
+	struct backend *metered = meter_wrap(backend, on_failed, fs);
+
+	if (!metered) {
+		backend_close(backend);
+		return -ENOMEM;
+	}
+	fs->backend = metered;
+	fs->holdings.backend = metered;
+	fs->keeper.backend = metered;
+	fs->waiters.backend = metered;
+	fs->listening.backend = metered;
+	return 0;
 }
 
 void fs_stop(struct fs *fs)
 {
 	callers_stop(&fs->callers);
+	event_streams_stop(&fs->streams);
+	parking_stop(&fs->parking);
 	waiters_stop(&fs->waiters);
 	keeper_stop(&fs->keeper);
 	holdings_stop(&fs->holdings);
+	fs->listening.backend = NULL;
 	backend_close(fs->backend);
 	fs->backend = NULL;
 }
@@ -65,6 +96,7 @@ void fs_stop(struct fs *fs)
 void fs_free(struct fs *fs)
 {
 	holdings_free(&fs->holdings);
+	event_streams_free(&fs->streams);
 	dir_streams_free(&fs->dir_streams);
 	node_table_free(&fs->nodes);
 	callers_free(&fs->callers);
@@ -76,6 +108,7 @@ void fs_on_event(void *ctx, const struct lock_event *event)
 
 	if (event_ends_holding(event))
 		holdings_end(&fs->holdings, event->token, event->kind != EVENT_RELEASED);
+	event_log_add(&fs->streams.log, event);
 }
 
 void fs_on_ended(void *ctx, uint64_t token, bool taken)
@@ -96,7 +129,9 @@ void fs_on_gap(void *ctx)
 {
 	struct fs *fs = ctx;
 
+	fs->listening.told = true;
 	holdings_recheck(&fs->holdings, 0);
+	event_streams_gap(&fs->streams);
 }
 
 void fs_on_notice(void *ctx, const char *line)

@@ -11,10 +11,13 @@
 
 #include "fs/caller.h"
 #include "fs/dir_stream.h"
+#include "fs/event_stream.h"
 #include "fs/file.h"
 #include "fs/keep.h"
+#include "fs/listening.h"
 #include "fs/node.h"
 #include "fs/options.h"
+#include "fs/parked.h"
 #include "fs/waiter.h"
 #include "lockfs/backend.h"
 
@@ -25,6 +28,9 @@ struct fs {
 	struct holdings holdings;
 	struct keeper keeper;
 	struct waiters waiters;
+	struct parking parking;
+	struct listening listening;
+	struct event_streams streams;
 	struct dir_stream *dir_streams; /* all that are open */
 	struct callers callers;
 	int64_t mounted_ms; /* since the epoch */
@@ -34,8 +40,8 @@ struct fs {
 /* Makes the file side of a mount. Returns 0 or a negative errno; then there is nothing to free. */
 int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options);
 
-/* Gives the mount the backend that was opened for it. */
-void fs_attach(struct fs *fs, struct backend *backend);
+/* Gives the mount the backend that was opened for it. Returns 0, or -ENOMEM and it is closed. */
+int fs_attach(struct fs *fs, struct backend *backend);
 
 /* Ends it: the backend answers what is under way. Accepts one without a backend. */
 void fs_stop(struct fs *fs);

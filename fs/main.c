@@ -59,8 +59,11 @@ static int reach_backend(uv_loop_t *loop, struct fs *fs)
 		log_line(LOG_ERR, "%s", problem);
 		return -1;
 	}
-	fs_attach(fs, backend);
-	backend_start(backend, on_started, &start);
+	if (fs_attach(fs, backend) < 0) {
+		log_line(LOG_ERR, "%s", strerror(ENOMEM));
+		return -1;
+	}
+	backend_start(fs->backend, on_started, &start);
 	while (!start.answered)
 		uv_run(loop, UV_RUN_ONCE);
 	return start.status;

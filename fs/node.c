@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/special.h"
 #include "lockfs/lock.h"
 
 #define ROOT_INODE 1
@@ -56,6 +57,7 @@ static void node_free(struct node_table *table, struct node *node)
 	node_unname(table, node);
 	HASH_DELETE(by_number, table->by_number, node);
 	view_put(&table->views, node->name.view);
+	special_put(node->special);
 	free(node);
 }
 

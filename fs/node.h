@@ -18,6 +18,8 @@ enum node_kind {
 	NODE_LOCK, /* one holding of a lock */
 	NODE_HANDLE, /* made by opening a name for flock(2); it holds what is locked through it */
 	NODE_WITH, /* `.with` */
+	NODE_EVENTS, /* `.events` in a directory, whose path is that of the node; likewise: */
+	NODE_EVENTS_JSON,
 };
 
 /* Two lookups of the same thing find the same node. */
@@ -35,6 +37,7 @@ struct node {
 	bool named;       /* found by its name; not so once it was removed */
 	uid_t uid;            /* of a lock: its owner, as the kernel was told when it looked it up */
 	gid_t gid;
+	struct special *special; /* of what has a reserved name: special.h; else NULL */
 	uint64_t bound_token; /* of the holding that was locked last through a file of it; 0: none */
 	UT_hash_handle by_number;
 	UT_hash_handle by_name;
@@ -79,6 +82,11 @@ ino_t path_inode(const char *path);
 static inline enum node_kind node_kind(const struct node *node)
 {
 	return (enum node_kind)node->name.kind;
+}
+
+static inline bool node_is_special(const struct node *node)
+{
+	return node->special;
 }
 
 static inline bool node_is_lock(const struct node *node)

@@ -4,22 +4,32 @@
 
 #include <fuse_lowlevel.h>
 
+struct node;
+
 /* ops_lookup.c: names, node numbers, stat */
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count);
 void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 
+/* ops_special.c: what has a reserved name; called by those above and by op_open() */
+void special_look_up(fuse_req_t req, fuse_ino_t parent, const char *name);
+void special_reply_attr(fuse_req_t req, const struct node *node);
+void special_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
+
 /* ops_lock.c: acquire, release, refresh */
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *info);
 void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int which, struct fuse_file_info *info);
 
-/* ops_flock.c: the lock of an open file description */
-void op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation);
+/* ops_flock.c: the lock of an open file description of a lock */
+void lock_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation);
 
-/* ops_file.c: open files and what is in them */
+/* ops_file.c: opening */
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
+
+/* ops_opened.c: open files, and what is in them */
+void op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation);
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info);
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,

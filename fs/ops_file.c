@@ -15,6 +15,13 @@ static int check_holding(const struct request *request, int status, const struct
 	return entry_is_holding(status, entry, request_token(request)) ? 0 : -ESTALE;
 }
 
+/* An attempt by creation that found the lock there is told of here: the kernel makes it an opening. */
+static void tell_attempt(const struct request *request, enum lock_event_kind kind)
+{
+	if (!opens_handle(request->info.flags))
+		backend_tell(request->fs->backend, kind, request->key, node_token(request->node));
+}
+
 static void open_file(struct request *request, bool may_write)
 {
 	struct file *file = file_open(&request->fs->holdings, request->key, node_token(request->node), 0);
@@ -38,10 +45,12 @@ static void on_emptied(void *ctx, int status, const struct lock *lock)
 	(void)lock;
 	if (status == -ENOENT)
 		status = -ESTALE;
-	if (status < 0)
+	if (status < 0) {
 		request_reply(request, status);
-	else
-		open_file(request, true);
+		return;
+	}
+	tell_attempt(request, EVENT_ACQUIRED);
+	open_file(request, true);
 }
 
 static void on_opening(void *ctx, int status, const struct entry *entry)
@@ -67,16 +76,19 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 		request_identify(request);
 		is_holder = lock_claim_proves(&request->claim, &entry->lock.holder.claim);
 	}
-	if (!is_holder && !opens_handle(flags))
+	if (!is_holder && !opens_handle(flags)) {
+		tell_attempt(request, EVENT_UNAVAILABLE);
 		request_reply(request, -EBUSY);
-	else if (flags & O_TRUNC)
+	} else if (flags & O_TRUNC) {
 		backend_truncate(request->fs->backend, request->key, &request->claim, node_token(request->node),
 			0, on_emptied, request);
-	else
+	} else {
+		tell_attempt(request, EVENT_ACQUIRED);
 		open_file(request, is_holder);
+	}
 }
 
-void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+static void lock_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct request *request = request_on_node(req, ino, info);
 
@@ -90,7 +102,17 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 		backend_read(request->fs->backend, request->key, on_opening, request);
 }
 
-void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	const struct node *node = node_find(&fs_of(req)->nodes, ino);
+
+	if (node && node_is_special(node))
+		special_open(req, ino, info);
+	else
+		lock_open(req, ino, info);
+}
+
+static void lock_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct fs *fs = fs_of(req);
 	struct node *node = node_find(&fs->nodes, ino);
@@ -132,7 +154,7 @@ static void on_read(void *ctx, int status, const struct entry *entry)
 	request_reply_buf(request, size ? entry->lock.content + offset : NULL, size);
 }
 
-void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info)
+static void lock_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info)
 {
 	struct request *request = request_on_file(req, ino, info);
 
@@ -160,8 +182,8 @@ static void on_written(void *ctx, int status)
 	request_end(request);
 }
 
-void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
-              struct fuse_file_info *info)
+static void lock_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
+                       struct fuse_file_info *info)
 {
 	enum { AT_END = -1 };
 	struct request *request = request_on_file(req, ino, info);
@@ -191,7 +213,7 @@ static void on_fsync(void *ctx, int status, const struct entry *entry)
 	request_reply(request, check_holding(request, status, entry));
 }
 
-void op_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *info)
+static void lock_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *info)
 {
 	struct request *request = request_on_file(req, ino, info);
 
@@ -204,8 +226,17 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_in
 		backend_read(request->fs->backend, request->key, on_fsync, request);
 }
 
-void op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle)
+static void lock_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle)
 {
 	(void)ino;
 	fuse_reply_poll(req, file_poll(&fs_of(req)->holdings, file_of(info), handle));
 }
+
+const struct opened_ops lock_file_ops = {
+	.read = lock_read,
+	.write = lock_write,
+	.fsync = lock_fsync,
+	.poll = lock_poll,
+	.flock = lock_flock,
+	.release = lock_release,
+};

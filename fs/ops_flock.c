@@ -207,7 +207,7 @@ static void unlock_file(struct request *request)
 		request_reply(request, file->keep ? -ENOMEM : 0);
 }
 
-void op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation)
+void lock_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation)
 {
 	struct request *request = request_on_node(req, ino, info);
 

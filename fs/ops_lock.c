@@ -299,7 +299,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int which, st
 
 	if (!request)
 		return;
-	if (attr_is_fixed(request->node))
+	if (attr_is_fixed(request->node) || node_is_special(request->node))
 		request_reply(request, -EPERM);
 	else if (node_kind(request->node) == NODE_DIR)
 		set_dir_attr(request, attr, which);

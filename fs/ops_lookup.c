@@ -76,7 +76,7 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		return;
 	}
 	if (name_is_reserved(name)) {
-		fuse_reply_err(req, ENOENT);
+		special_look_up(req, parent, name);
 		return;
 	}
 	request = request_on_name(req, parent, name, NULL);
@@ -150,6 +150,9 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 		struct stat attr = attr_of_fixed(request->fs, request->node);
 
 		fuse_reply_attr(req, &attr, ATTR_KEEP_FIXED);
+		request_end(request);
+	} else if (node_is_special(request->node)) {
+		special_reply_attr(req, request->node);
 		request_end(request);
 	} else if ((node_kind(request->node) == NODE_HANDLE && !request->node->bound_token) ||
 		holdings_has_ended(&request->fs->holdings, node_token(request->node))) {

@@ -66,11 +66,7 @@ static int print_key(const struct subject *subject, char *value, size_t size)
 
 static int print_owner(const struct subject *subject, char *value, size_t size)
 {
-	const struct lock_holder *holder = &subject->lock->holder;
-
-	if (!holder->claim.identity)
-		return snprintf(value, size, "%s", holder->claim.id);
-	return snprintf(value, size, "%s@%s:%d %s", holder->user, holder->host, (int)holder->pid, holder->command);
+	return lock_owner_print(&subject->lock->holder, value, size);
 }
 
 static int print_ttl(const struct subject *subject, char *value, size_t size)
@@ -206,6 +202,8 @@ static const struct attribute *attributes_of(const struct node *node)
 		[NODE_LOCK] = lock_attributes,
 		[NODE_HANDLE] = lock_attributes,
 		[NODE_WITH] = no_attributes,
+		[NODE_EVENTS] = no_attributes,
+		[NODE_EVENTS_JSON] = no_attributes,
 	};
 
 	return by_kind[node_kind(node)];
@@ -381,7 +379,7 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	if (!request)
 		return;
 	request->xattr.size = size;
-	if (node_kind(request->node) == NODE_WITH) {
+	if (!attributes_of(request->node)->name) {
 		reply_value(request, "", 0, size);
 		return;
 	}

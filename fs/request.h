@@ -45,6 +45,7 @@ struct request {
 			size_t size;
 		} xattr;
 		struct dir_info dir;
+		enum node_kind special; /* that is looked up */
 	};
 };
 

@@ -1,0 +1,344 @@
+#include "backend/meter.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+/* A call under way. What its caller is answered with stands here meanwhile. */
+struct measure {
+	struct meter *meter;
+	enum call_kind kind;
+	const char *key;
+	union {
+		backend_done *plain;
+		backend_lock_done *lock;
+		backend_entry_done *entry;
+		backend_list_done *list;
+	} done;
+	void *ctx;
+	struct acquisition *acquisition;
+	struct measure *next; /* that are free */
+};
+
+struct meter {
+	struct backend base;
+	struct backend *inner;
+	meter_failed *failed;
+	void *ctx;
+	struct measure *spare;
+};
+
+static struct meter *meter_of(struct backend *backend)
+{
+	return (struct meter *)backend;
+}
+
+const char *call_kind_name(enum call_kind kind)
+{
+	static const char *const names[CALL_KIND_COUNT] = {
+		[CALL_ACQUIRE] = "acquire",
+		[CALL_WAIT] = "wait",
+		[CALL_RELEASE] = "release",
+		[CALL_FORCE_RELEASE] = "force_release",
+		[CALL_REFRESH] = "refresh",
+		[CALL_BIND] = "bind",
+		[CALL_READ] = "read",
+		[CALL_WRITE] = "write",
+		[CALL_TRUNCATE] = "truncate",
+		[CALL_LIST] = "list",
+		[CALL_MAKE_DIR] = "make_dir",
+		[CALL_REMOVE_DIR] = "remove_dir",
+		[CALL_CONFIGURE_DIR] = "configure_dir",
+	};
+
+	return names[kind];
+}
+
+/* Did the backend not do its work? Other outcomes are answers. */
+static bool is_failure(int status)
+{
+	static const int failures[] = { -EHOSTDOWN, -ETIMEDOUT, -ENOMEM, -EACCES, -EROFS, -ENOSPC, -EIO };
+
+	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++)
+		if (status == failures[i])
+			return true;
+	return false;
+}
+
+/* NULL where there is no memory. */
+static struct measure *begin(struct backend *backend, enum call_kind kind, const char *key, void *ctx)
+{
+	struct meter *meter = meter_of(backend);
+	struct measure *measure = meter->spare;
+
+	if (measure)
+		LL_DELETE(meter->spare, measure);
+	else
+		measure = malloc(sizeof(*measure));
+	if (!measure)
+		return NULL;
+	*measure = (struct measure){ .meter = meter, .kind = kind, .key = key, .ctx = ctx };
+	return measure;
+}
+
+/* Takes down how it ended; returns the measure as it was, which is another call's from now on. */
+static struct measure end(struct measure *measure, int status)
+{
+	struct meter *meter = measure->meter;
+	struct measure ended = *measure;
+
+	LL_PREPEND(meter->spare, measure);
+	if (is_failure(status))
+		meter->failed(meter->ctx, ended.kind, ended.key, status);
+	return ended;
+}
+
+static void on_plain(void *ctx, int status)
+{
+	struct measure ended = end(ctx, status);
+
+	ended.done.plain(ended.ctx, status);
+}
+
+static void on_lock(void *ctx, int status, const struct lock *lock)
+{
+	struct measure ended = end(ctx, status);
+
+	ended.done.lock(ended.ctx, status, lock);
+}
+
+static void on_entry(void *ctx, int status, const struct entry *entry)
+{
+	struct measure ended = end(ctx, status);
+
+	ended.done.entry(ended.ctx, status, entry);
+}
+
+static void on_list(void *ctx, int status, const struct list_item *items, size_t count)
+{
+	struct measure ended = end(ctx, status);
+
+	ended.done.list(ended.ctx, status, items, count);
+}
+
+static void on_acquired(void *ctx, int status, const struct lock *lock)
+{
+	struct measure ended = end(ctx, status);
+	struct acquisition *acquisition = ended.acquisition;
+
+	acquisition->done = ended.done.lock;
+	acquisition->ctx = ended.ctx;
+	acquisition->done(acquisition->ctx, status, lock);
+}
+
+/* Calls that are answered */
+
+static void meter_acquire(struct backend *backend, struct acquisition *acquisition)
+{
+	struct measure *measure = begin(backend, acquisition->waits ? CALL_WAIT : CALL_ACQUIRE, acquisition->key,
+		acquisition->ctx);
+
+	if (!measure) {
+		acquisition->done(acquisition->ctx, -ENOMEM, NULL);
+		return;
+	}
+	/* Its caller has lent it until the answer, and cancel() names it. */
+	measure->acquisition = acquisition;
+	measure->done.lock = acquisition->done;
+	acquisition->done = on_acquired;
+	acquisition->ctx = measure;
+	backend_acquire(meter_of(backend)->inner, acquisition);
+}
+
+static void meter_release(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
+                          backend_done *done, void *ctx)
+{
+	struct measure *measure = begin(backend, claim ? CALL_RELEASE : CALL_FORCE_RELEASE, key, ctx);
+
+	if (!measure) {
+		done(ctx, -ENOMEM);
+		return;
+	}
+	measure->done.plain = done;
+	backend_release(meter_of(backend)->inner, key, claim, token, on_plain, measure);
+}
+
+static void meter_refresh(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
+                          int64_t ttl_ms, backend_lock_done *done, void *ctx)
+{
+	struct measure *measure = begin(backend, CALL_REFRESH, key, ctx);
+
+	if (!measure) {
+		done(ctx, -ENOMEM, NULL);
+		return;
+	}
+	measure->done.lock = done;
+	backend_refresh(meter_of(backend)->inner, key, claim, token, ttl_ms, on_lock, measure);
+}
+
+static void meter_bind(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
+                       backend_lock_done *done, void *ctx)
+{
+	struct measure *measure = begin(backend, CALL_BIND, key, ctx);
+
+	if (!measure) {
+		done(ctx, -ENOMEM, NULL);
+		return;
+	}
+	measure->done.lock = done;
+	backend_bind(meter_of(backend)->inner, key, claim, token, on_lock, measure);
+}
+
+static void meter_read(struct backend *backend, const char *key, backend_entry_done *done, void *ctx)
+{
+	struct measure *measure = begin(backend, CALL_READ, key, ctx);
+
+	if (!measure) {
+		done(ctx, -ENOMEM, NULL);
+		return;
+	}
+	measure->done.entry = done;
+	backend_read(meter_of(backend)->inner, key, on_entry, measure);
+}
+
+static void meter_write(struct backend *backend, const char *key, uint64_t token, off_t offset, const void *data,
+                        size_t size, backend_done *done, void *ctx)
+{
+	struct measure *measure = begin(backend, CALL_WRITE, key, ctx);
+
+	if (!measure) {
+		done(ctx, -ENOMEM);
+		return;
+	}
+	measure->done.plain = done;
+	backend_write(meter_of(backend)->inner, key, token, offset, data, size, on_plain, measure);
+}
+
+static void meter_truncate(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
+                           off_t size, backend_lock_done *done, void *ctx)
+{
+	struct measure *measure = begin(backend, CALL_TRUNCATE, key, ctx);
+
+	if (!measure) {
+		done(ctx, -ENOMEM, NULL);
+		return;
+	}
+	measure->done.lock = done;
+	backend_truncate(meter_of(backend)->inner, key, claim, token, size, on_lock, measure);
+}
+
+static void meter_list(struct backend *backend, const char *path, backend_list_done *done, void *ctx)
+{
+	struct measure *measure = begin(backend, CALL_LIST, path, ctx);
+
+	if (!measure) {
+		done(ctx, -ENOMEM, NULL, 0);
+		return;
+	}
+	measure->done.list = done;
+	backend_list(meter_of(backend)->inner, path, on_list, measure);
+}
+
+static void meter_make_dir(struct backend *backend, const char *path, const struct dir_info *info,
+                           backend_done *done, void *ctx)
+{
+	struct measure *measure = begin(backend, CALL_MAKE_DIR, path, ctx);
+
+	if (!measure) {
+		done(ctx, -ENOMEM);
+		return;
+	}
+	measure->done.plain = done;
+	backend_make_dir(meter_of(backend)->inner, path, info, on_plain, measure);
+}
+
+static void meter_remove_dir(struct backend *backend, const char *path, backend_done *done, void *ctx)
+{
+	struct measure *measure = begin(backend, CALL_REMOVE_DIR, path, ctx);
+
+	if (!measure) {
+		done(ctx, -ENOMEM);
+		return;
+	}
+	measure->done.plain = done;
+	backend_remove_dir(meter_of(backend)->inner, path, on_plain, measure);
+}
+
+static void meter_configure_dir(struct backend *backend, const char *path, unsigned int which,
+                                const struct dir_info *info, backend_done *done, void *ctx)
+{
+	struct measure *measure = begin(backend, CALL_CONFIGURE_DIR, path, ctx);
+
+	if (!measure) {
+		done(ctx, -ENOMEM);
+		return;
+	}
+	measure->done.plain = done;
+	backend_configure_dir(meter_of(backend)->inner, path, which, info, on_plain, measure);
+}
+
+/* Those that are only passed on */
+
+static void meter_start(struct backend *backend, backend_started *started, void *ctx)
+{
+	backend_start(meter_of(backend)->inner, started, ctx);
+}
+
+static void meter_close(struct backend *backend)
+{
+	struct meter *meter = meter_of(backend);
+	struct measure *measure, *next;
+
+	/* Answers all that is under way. */
+	backend_close(meter->inner);
+	LL_FOREACH_SAFE(meter->spare, measure, next)
+		free(measure);
+	free(meter);
+}
+
+static void meter_cancel(struct backend *backend, struct acquisition *acquisition)
+{
+	backend_cancel(meter_of(backend)->inner, acquisition);
+}
+
+static bool meter_listen(struct backend *backend, enum listen_extent extent)
+{
+	return backend_listen(meter_of(backend)->inner, extent);
+}
+
+static void meter_tell(struct backend *backend, enum lock_event_kind kind, const char *key, uint64_t token)
+{
+	backend_tell(meter_of(backend)->inner, kind, key, token);
+}
+
+static const struct backend_ops meter_ops = {
+	.start = meter_start,
+	.close = meter_close,
+	.acquire = meter_acquire,
+	.cancel = meter_cancel,
+	.release = meter_release,
+	.refresh = meter_refresh,
+	.bind = meter_bind,
+	.listen = meter_listen,
+	.tell = meter_tell,
+	.read = meter_read,
+	.write = meter_write,
+	.truncate = meter_truncate,
+	.list = meter_list,
+	.make_dir = meter_make_dir,
+	.remove_dir = meter_remove_dir,
+	.configure_dir = meter_configure_dir,
+};
+
+struct backend *meter_wrap(struct backend *inner, meter_failed *failed, void *ctx)
+{
+	struct meter *meter = calloc(1, sizeof(*meter));
+
+	if (!meter)
+		return NULL;
+	meter->base.ops = &meter_ops;
+	meter->inner = inner;
+	meter->failed = failed;
+	meter->ctx = ctx;
+	return &meter->base;
+}

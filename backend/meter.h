@@ -1,0 +1,39 @@
+/*
+ * A backend around another that counts its calls: by kind and outcome, and how long
+ * they took. It also tells of those that the other failed.
+ */
+#ifndef BACKEND_METER_H
+#define BACKEND_METER_H
+
+#include "lockfs/backend.h"
+
+enum call_kind {
+	CALL_ACQUIRE,
+	CALL_WAIT, /* an acquisition that waits */
+	CALL_RELEASE,
+	CALL_FORCE_RELEASE,
+	CALL_REFRESH,
+	CALL_BIND,
+	CALL_READ,
+	CALL_WRITE,
+	CALL_TRUNCATE,
+	CALL_LIST,
+	CALL_MAKE_DIR,
+	CALL_REMOVE_DIR,
+	CALL_CONFIGURE_DIR,
+	CALL_KIND_COUNT,
+};
+
+/* Whoever is told of failures: the backend could not do `kind` about `key`. */
+typedef void meter_failed(void *ctx, enum call_kind kind, const char *key, int status);
+
+/*
+ * Wraps a backend, which is closed with it. NULL where there is no memory: then it
+ * stays the caller's.
+ */
+struct backend *meter_wrap(struct backend *inner, meter_failed *failed, void *ctx);
+
+/* A word for people and programs: `acquire`. */
+const char *call_kind_name(enum call_kind kind);
+
+#endif

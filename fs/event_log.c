@@ -1,0 +1,226 @@
+#include "fs/event_log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "backend/clock.h"
+
+/* Some ten thousand events. */
+#define LOG_MAX (4 * 1024 * 1024)
+
+/* Who asks for less than this is given one line at a time. */
+#define MANY_LINES_MIN (32 * 1024)
+
+struct event_record {
+	struct lock_event event; /* its texts are behind it */
+	size_t size;
+	size_t readers;          /* whose place is here */
+	struct event_record *prev, *next;
+	char text[];
+};
+
+/* What is about no lock, such as a gap, is for all. */
+static bool is_for(const struct event_reader *reader, const struct lock_event *event)
+{
+	size_t length = strlen(reader->dir);
+
+	if (!event->key || length == 0)
+		return true;
+	return strncmp(event->key, reader->dir, length) == 0 && event->key[length] == '/';
+}
+
+static struct event_record *make_record(const struct lock_event *event)
+{
+	size_t key_size = event->key ? strlen(event->key) + 1 : 0;
+	size_t owner_size = event->owner ? strnlen(event->owner, EVENT_OWNER_MAX - 1) + 1 : 0;
+	size_t size = sizeof(struct event_record) + key_size + owner_size;
+	struct event_record *record = malloc(size);
+
+	if (!record)
+		return NULL;
+	record->event = *event;
+	record->size = size;
+	record->readers = 0;
+	if (event->key)
+		record->event.key = memcpy(record->text, event->key, key_size);
+	if (event->owner) {
+		record->event.owner = memcpy(record->text + key_size, event->owner, owner_size - 1);
+		record->text[key_size + owner_size - 1] = '\0';
+	}
+	return record;
+}
+
+/* Places */
+
+static void put_at(struct event_reader *reader, struct event_record *record)
+{
+	if (reader->at)
+		reader->at->readers--;
+	reader->at = record;
+	if (record)
+		record->readers++;
+}
+
+/* The first from `record` on that is for this reader. */
+static struct event_record *first_for(const struct event_reader *reader, struct event_record *record)
+{
+	while (record && !is_for(reader, &record->event))
+		record = record->next;
+	return record;
+}
+
+static void remove_first(struct event_log *log)
+{
+	struct event_record *first = log->records;
+
+	DL_DELETE(log->records, first);
+	log->size -= first->size;
+	free(first);
+}
+
+/* Removes what all have read. */
+static void trim(struct event_log *log)
+{
+	while (log->records && log->records->readers == 0)
+		remove_first(log);
+}
+
+static void lose(struct event_log *log, struct event_reader *reader)
+{
+	reader->lost++;
+	log->lost++;
+}
+
+/* Removes the oldest, though somebody has not read it. */
+static void lose_first(struct event_log *log)
+{
+	struct event_reader *reader;
+
+	DL_FOREACH(log->readers, reader) {
+		if (reader->at != log->records)
+			continue;
+		put_at(reader, first_for(reader, log->records->next));
+		lose(log, reader);
+	}
+	remove_first(log);
+}
+
+void event_log_join(struct event_log *log, struct event_reader *reader)
+{
+	DL_APPEND(log->readers, reader);
+	log->reader_count++;
+}
+
+void event_log_leave(struct event_log *log, struct event_reader *reader)
+{
+	DL_DELETE(log->readers, reader);
+	log->reader_count--;
+	put_at(reader, NULL);
+	free(reader->rest);
+	reader->rest = NULL;
+	trim(log);
+}
+
+static bool concerns_anybody(const struct event_log *log, const struct lock_event *event)
+{
+	const struct event_reader *reader;
+
+	DL_FOREACH(log->readers, reader)
+		if (is_for(reader, event))
+			return true;
+	return false;
+}
+
+void event_log_add(struct event_log *log, const struct lock_event *event)
+{
+	struct event_reader *reader, *next;
+	struct event_record *record;
+
+	if (!concerns_anybody(log, event))
+		return;
+	record = make_record(event);
+	if (record) {
+		DL_APPEND(log->records, record);
+		log->size += record->size;
+	}
+	DL_FOREACH(log->readers, reader) {
+		if (!is_for(reader, event))
+			continue;
+		if (!record)
+			lose(log, reader);
+		else if (!reader->at)
+			put_at(reader, record);
+	}
+	while (log->size > LOG_MAX)
+		lose_first(log);
+	trim(log);
+	DL_FOREACH_SAFE(log->readers, reader, next)
+		if (is_for(reader, event) && event_reader_has_news(reader))
+			log->news(log->ctx, reader);
+}
+
+/* Reading */
+
+bool event_reader_has_news(const struct event_reader *reader)
+{
+	return reader->rest || reader->lost || reader->at;
+}
+
+static size_t take_rest(struct event_reader *reader, char *buffer, size_t size)
+{
+	size_t left = strlen(reader->rest + reader->rest_at);
+	size_t taken = left < size ? left : size;
+
+	memcpy(buffer, reader->rest + reader->rest_at, taken);
+	reader->rest_at += taken;
+	if (taken == left) {
+		free(reader->rest);
+		reader->rest = NULL;
+	}
+	return taken;
+}
+
+/* Prints the next line that is for a reader; 0: there is none. */
+static size_t next_line(const struct event_reader *reader, char line[EVENT_LINE_MAX])
+{
+	struct lock_event lost = { .kind = EVENT_LOST, .lost = reader->lost, .time_us = epoch_ns() / 1000 };
+
+	if (!reader->lost && !reader->at)
+		return 0;
+	return event_line_print(reader->lost ? &lost : &reader->at->event, reader->format, line);
+}
+
+/* The line that next_line() printed was read. */
+static void pass_line(struct event_reader *reader)
+{
+	if (reader->lost)
+		reader->lost = 0;
+	else
+		put_at(reader, first_for(reader, reader->at->next));
+}
+
+ssize_t event_log_read(struct event_log *log, struct event_reader *reader, char *buffer, size_t size)
+{
+	char line[EVENT_LINE_MAX];
+	size_t used = reader->rest ? take_rest(reader, buffer, size) : 0;
+	size_t length;
+
+	while (!reader->rest && used < size && (length = next_line(reader, line)) > 0) {
+		if (used > 0 && (size < MANY_LINES_MIN || length > size - used))
+			break;
+		if (length > size) {
+			reader->rest = strdup(line + size);
+			reader->rest_at = 0;
+			if (!reader->rest)
+				return -ENOMEM;
+			length = size;
+		}
+		memcpy(buffer + used, line, length);
+		used += length;
+		pass_line(reader);
+	}
+	trim(log);
+	return (ssize_t)used;
+}

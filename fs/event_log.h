@@ -1,0 +1,53 @@
+/*
+ * The events that readers have not read yet. All readers of a mount share one log,
+ * each with a place in it, so that slow ones take a bounded memory together; where
+ * that is used up, the oldest events go, and each reader is told how many it lost.
+ */
+#ifndef FS_EVENT_LOG_H
+#define FS_EVENT_LOG_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "fs/event_line.h"
+
+struct event_record;
+
+struct event_reader {
+	const char *dir;          /* it is told of the locks below, and of what is about no lock */
+	enum event_format format;
+
+	/* The rest belongs to event_log.c. */
+	struct event_record *at;  /* the next that it reads; NULL: it has read all */
+	char *rest;               /* of a line that was read in part, or NULL */
+	size_t rest_at;
+	uint64_t lost;            /* since it was told last */
+	struct event_reader *prev, *next;
+};
+
+struct event_log {
+	struct event_record *records;
+	size_t size; /* of all records, in bytes */
+	struct event_reader *readers;
+	size_t reader_count;
+	uint64_t lost; /* by all readers, ever */
+	void (*news)(void *ctx, struct event_reader *reader); /* this reader has something to read */
+	void *ctx;
+};
+
+/* A reader reads what is added from now on. */
+void event_log_join(struct event_log *log, struct event_reader *reader);
+void event_log_leave(struct event_log *log, struct event_reader *reader);
+
+void event_log_add(struct event_log *log, const struct lock_event *event);
+
+bool event_reader_has_news(const struct event_reader *reader);
+
+/*
+ * Takes whole lines, as many as fit; of one that is longer than `size`, a part. Who
+ * asks for little gets one line, because shells read on for more and then seek back.
+ * Returns how much that is; 0: there is nothing; or -ENOMEM.
+ */
+ssize_t event_log_read(struct event_log *log, struct event_reader *reader, char *buffer, size_t size);
+
+#endif

@@ -1,0 +1,311 @@
+#include "fs/event_stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "backend/clock.h"
+
+/* Of one read at the most. */
+#define READ_MAX (128 * 1024)
+
+/* A read that waits. */
+struct event_read {
+	struct parked parked;
+	struct event_stream *stream;
+	size_t size;
+	struct event_read *prev, *next;
+};
+
+struct event_stream {
+	struct opened opened;
+	struct event_streams *streams;
+	struct event_reader reader;
+	struct special *special;
+	struct event_read *reads;     /* that wait */
+	struct fuse_pollhandle *poll; /* of who waits, or NULL */
+	struct event_stream *prev, *next;
+
+	bool is_open; /* and has a place in the log */
+
+	/* While it is being opened: */
+	struct parked parked;
+	int64_t deadline_ns; /* CLOCK_BOOTTIME */
+	struct fuse_file_info info;
+	struct event_stream *opening_prev, *opening_next;
+
+	char dir[];
+};
+
+static struct event_stream *stream_of(const struct fuse_file_info *info)
+{
+	return (struct event_stream *)opened_of(info);
+}
+
+static struct event_stream *stream_of_reader(struct event_reader *reader)
+{
+	return (struct event_stream *)((char *)reader - offsetof(struct event_stream, reader));
+}
+
+/* Reading */
+
+/* Replies with what there is; false where there is nothing. */
+static bool reply_news(struct event_stream *stream, fuse_req_t req, size_t size)
+{
+	char *buffer = malloc(size < READ_MAX ? size : READ_MAX);
+	ssize_t got = -ENOMEM;
+
+	if (buffer)
+		got = event_log_read(&stream->streams->log, &stream->reader, buffer, size < READ_MAX ? size : READ_MAX);
+	if (got < 0)
+		fuse_reply_err(req, (int)-got);
+	else if (got > 0)
+		fuse_reply_buf(req, buffer, (size_t)got);
+	if (got > 0)
+		stream->special->read += (uint64_t)got;
+	free(buffer);
+	return got != 0;
+}
+
+/* Takes a read out of those that wait, so that it may be replied to. */
+static fuse_req_t end_read(struct event_read *read)
+{
+	fuse_req_t fuse = unpark(&read->parked);
+
+	DL_DELETE(read->stream->reads, read);
+	free(read);
+	return fuse;
+}
+
+static void on_read_interrupted(struct parked *parked)
+{
+	fuse_reply_err(end_read((struct event_read *)parked), EINTR);
+}
+
+static void keep_poll(struct event_stream *stream, struct fuse_pollhandle *handle)
+{
+	if (stream->poll)
+		fuse_pollhandle_destroy(stream->poll);
+	stream->poll = handle;
+}
+
+static void on_news(void *ctx, struct event_reader *reader)
+{
+	struct event_stream *stream = stream_of_reader(reader);
+
+	(void)ctx;
+	while (stream->reads && event_reader_has_news(reader)) {
+		size_t size = stream->reads->size;
+
+		reply_news(stream, end_read(stream->reads), size);
+	}
+	if (!stream->poll || !event_reader_has_news(reader))
+		return;
+	/* As in holdings_end(): it takes no lock in the kernel. */
+	fuse_lowlevel_notify_poll(stream->poll);
+	keep_poll(stream, NULL);
+}
+
+static void wait_for_news(struct event_stream *stream, fuse_req_t req, size_t size)
+{
+	struct event_read *read = calloc(1, sizeof(*read));
+
+	if (!read) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	read->stream = stream;
+	read->size = size;
+	read->parked.interrupted = on_read_interrupted;
+	DL_APPEND(stream->reads, read);
+	park(stream->streams->parking, &read->parked, req);
+}
+
+static void stream_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info)
+{
+	struct event_stream *stream = stream_of(info);
+	bool waits = !(info->flags & O_NONBLOCK);
+
+	(void)ino;
+	if (size == 0 || (waits && (uint64_t)offset + size == stream->special->read + EVENT_SIZE_TOLD))
+		fuse_reply_buf(req, NULL, 0);
+	else if (!stream->reads && reply_news(stream, req, size))
+		return;
+	else if (waits)
+		wait_for_news(stream, req, size);
+	else
+		fuse_reply_err(req, EAGAIN);
+}
+
+static void stream_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle)
+{
+	struct event_stream *stream = stream_of(info);
+
+	(void)ino;
+	if (handle)
+		keep_poll(stream, handle);
+	fuse_reply_poll(req, event_reader_has_news(&stream->reader) ? POLLIN | POLLRDNORM : 0);
+}
+
+/* Opening and closing */
+
+static void close_stream(struct event_stream *stream)
+{
+	struct event_streams *streams = stream->streams;
+
+	DL_DELETE(streams->all, stream);
+	if (stream->is_open)
+		event_log_leave(&streams->log, &stream->reader);
+	listening_leave(streams->listening, LISTEN_ALL);
+	keep_poll(stream, NULL);
+	special_put(stream->special);
+	free(stream);
+}
+
+static void stream_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	(void)ino;
+	close_stream(stream_of(info));
+	fuse_reply_err(req, 0);
+}
+
+static void reply_opened(struct event_stream *stream, fuse_req_t req)
+{
+	stream->is_open = true;
+	event_log_join(&stream->streams->log, &stream->reader);
+	stream->info.fh = (uintptr_t)&stream->opened;
+	stream->info.direct_io = 1;
+	if (fuse_reply_open(req, &stream->info) < 0)
+		close_stream(stream);
+}
+
+/* Takes a stream out of those that are being opened, so that it may be replied to. */
+static fuse_req_t end_opening(struct event_stream *stream)
+{
+	DL_DELETE2(stream->streams->opening, stream, opening_prev, opening_next);
+	return unpark(&stream->parked);
+}
+
+static void fail_opening(struct event_stream *stream, int error)
+{
+	fuse_reply_err(end_opening(stream), error);
+	close_stream(stream);
+}
+
+static void on_open_interrupted(struct parked *parked)
+{
+	fail_opening((struct event_stream *)((char *)parked - offsetof(struct event_stream, parked)), EINTR);
+}
+
+static void arm(struct event_streams *streams);
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct event_streams *streams = timer->data;
+
+	while (streams->opening && streams->opening->deadline_ns <= boot_ns())
+		fail_opening(streams->opening, EHOSTDOWN);
+	arm(streams);
+}
+
+static void arm(struct event_streams *streams)
+{
+	int64_t left_ms;
+
+	if (!streams->opening)
+		return;
+	left_ms = (streams->opening->deadline_ns - boot_ns()) / NS_PER_MS + 1;
+	uv_update_time(streams->timer.loop);
+	uv_timer_start(&streams->timer, on_timer, left_ms > 0 ? (uint64_t)left_ms : 0, 0);
+}
+
+static void wait_to_listen(struct event_stream *stream, fuse_req_t req)
+{
+	struct event_streams *streams = stream->streams;
+
+	stream->deadline_ns = boot_ns() + streams->timeout_ms * NS_PER_MS;
+	stream->parked.interrupted = on_open_interrupted;
+	DL_APPEND2(streams->opening, stream, opening_prev, opening_next);
+	arm(streams);
+	park(streams->parking, &stream->parked, req);
+}
+
+void event_stream_open(struct event_streams *streams, const char *dir, enum event_format format,
+                       struct special *special, fuse_req_t req, const struct fuse_file_info *info)
+{
+	struct event_stream *stream = calloc(1, sizeof(*stream) + strlen(dir) + 1);
+
+	if (!stream) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	stpcpy(stream->dir, dir);
+	stream->opened.ops = &event_stream_ops;
+	stream->streams = streams;
+	stream->reader.dir = stream->dir;
+	stream->reader.format = format;
+	stream->special = special_hold(special);
+	stream->info = *info;
+	DL_APPEND(streams->all, stream);
+	listening_join(streams->listening, LISTEN_ALL);
+	if (streams->listening->told)
+		reply_opened(stream, req);
+	else
+		wait_to_listen(stream, req);
+}
+
+const struct opened_ops event_stream_ops = {
+	.read = stream_read,
+	.write = refuse_write,
+	.fsync = refuse_fsync,
+	.poll = stream_poll,
+	.flock = refuse_flock,
+	.release = stream_release,
+};
+
+/* All of them */
+
+void event_streams_gap(struct event_streams *streams)
+{
+	struct lock_event gap = { .kind = EVENT_GAP, .time_us = epoch_ns() / 1000 };
+	struct event_stream *stream;
+
+	/* Before those are open that have missed nothing. */
+	event_log_add(&streams->log, &gap);
+	while ((stream = streams->opening))
+		reply_opened(stream, end_opening(stream));
+}
+
+void event_streams_init(struct event_streams *streams, uv_loop_t *loop, struct listening *listening,
+                        struct parking *parking, int64_t timeout_ms)
+{
+	*streams = (struct event_streams){
+		.log = { .news = on_news },
+		.listening = listening,
+		.parking = parking,
+		.timeout_ms = timeout_ms,
+	};
+	uv_timer_init(loop, &streams->timer);
+	streams->timer.data = streams;
+}
+
+void event_streams_stop(struct event_streams *streams)
+{
+	struct event_stream *stream;
+
+	while (streams->opening)
+		fail_opening(streams->opening, ESHUTDOWN);
+	DL_FOREACH(streams->all, stream)
+		while (stream->reads)
+			fuse_reply_buf(end_read(stream->reads), NULL, 0);
+	uv_close((uv_handle_t *)&streams->timer, NULL);
+}
+
+void event_streams_free(struct event_streams *streams)
+{
+	while (streams->all)
+		close_stream(streams->all);
+}

@@ -1,0 +1,34 @@
+#include "fs/listening.h"
+
+static enum listen_extent wanted(const struct listening *listening)
+{
+	enum listen_extent extent = LISTEN_ALL;
+
+	while (extent != LISTEN_NOT && !listening->users[extent])
+		extent--;
+	return extent;
+}
+
+static void change(struct listening *listening, enum listen_extent before)
+{
+	enum listen_extent extent = wanted(listening);
+
+	if (extent != before && listening->backend)
+		listening->told = backend_listen(listening->backend, extent) && extent != LISTEN_NOT;
+}
+
+void listening_join(struct listening *listening, enum listen_extent extent)
+{
+	enum listen_extent before = wanted(listening);
+
+	listening->users[extent]++;
+	change(listening, before);
+}
+
+void listening_leave(struct listening *listening, enum listen_extent extent)
+{
+	enum listen_extent before = wanted(listening);
+
+	listening->users[extent]--;
+	change(listening, before);
+}

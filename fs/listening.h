@@ -1,0 +1,20 @@
+/*
+ * Listening to the backend's events, on behalf of all at this mount who want them:
+ * they are asked for while anybody does, and only as much as is wanted.
+ */
+#ifndef FS_LISTENING_H
+#define FS_LISTENING_H
+
+#include "lockfs/backend.h"
+
+struct listening {
+	struct backend *backend; /* set by the owner; NULL: it was closed */
+	unsigned int users[LISTEN_ALL + 1]; /* who want just so much */
+	bool told; /* events are told: since then, or a gap after it, none was missed */
+};
+
+/* One more, or one less, who wants events to this extent. */
+void listening_join(struct listening *listening, enum listen_extent extent);
+void listening_leave(struct listening *listening, enum listen_extent extent);
+
+#endif

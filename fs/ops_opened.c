@@ -1,0 +1,65 @@
+/* What is done with an open file, by what it is a file of: opened.h. */
+#include "fs/opened.h"
+
+#include <errno.h>
+
+#include "fs/ops.h"
+
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info)
+{
+	opened_of(info)->ops->read(req, ino, size, offset, info);
+}
+
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
+              struct fuse_file_info *info)
+{
+	opened_of(info)->ops->write(req, ino, data, size, offset, info);
+}
+
+void op_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *info)
+{
+	opened_of(info)->ops->fsync(req, ino, only_data, info);
+}
+
+void op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle)
+{
+	opened_of(info)->ops->poll(req, ino, info, handle);
+}
+
+void op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation)
+{
+	opened_of(info)->ops->flock(req, ino, info, operation);
+}
+
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	opened_of(info)->ops->release(req, ino, info);
+}
+
+void refuse_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
+                  struct fuse_file_info *info)
+{
+	(void)ino;
+	(void)data;
+	(void)size;
+	(void)offset;
+	(void)info;
+	fuse_reply_err(req, EBADF);
+}
+
+/* As of a pipe. */
+void refuse_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *info)
+{
+	(void)ino;
+	(void)only_data;
+	(void)info;
+	fuse_reply_err(req, EINVAL);
+}
+
+void refuse_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation)
+{
+	(void)ino;
+	(void)info;
+	(void)operation;
+	fuse_reply_err(req, EOPNOTSUPP);
+}

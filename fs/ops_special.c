@@ -1,0 +1,172 @@
+/* `.events`, `.events.json` and `.stats`: finding, looking at and opening them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/attr.h"
+#include "fs/names.h"
+#include "fs/ops.h"
+#include "fs/request.h"
+
+/* Opens what a request is about, and replies. */
+typedef void open_fn(struct request *request);
+
+static void open_events(struct request *request)
+{
+	event_stream_open(&request->fs->streams, request->key, EVENT_TEXT, request->node->special, request->fuse,
+		&request->info);
+}
+
+static void open_events_json(struct request *request)
+{
+	event_stream_open(&request->fs->streams, request->key, EVENT_JSON, request->node->special, request->fuse,
+		&request->info);
+}
+
+static const struct special_kind {
+	const char *name;
+	enum node_kind kind;
+	off_t more; /* than what was read, its size is told to be */
+	open_fn *open;
+} special_kinds[] = {
+	{ ".events", NODE_EVENTS, EVENT_SIZE_TOLD, open_events },
+	{ ".events.json", NODE_EVENTS_JSON, EVENT_SIZE_TOLD, open_events_json },
+};
+
+#define KIND_COUNT (sizeof(special_kinds) / sizeof(special_kinds[0]))
+
+static const struct special_kind *find_by_name(const char *name)
+{
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		if (strcmp(special_kinds[i].name, name) == 0)
+			return &special_kinds[i];
+	return NULL;
+}
+
+static const struct special_kind *find_by_node(const struct node *node)
+{
+	size_t i = 0;
+
+	while (special_kinds[i].kind != node_kind(node))
+		i++;
+	return &special_kinds[i];
+}
+
+/* Looking */
+
+static struct stat attr_of(const struct node *node)
+{
+	const struct special_kind *kind = find_by_node(node);
+	const struct special *special = node->special;
+	char path[LOCK_KEY_MAX + 32];
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	snprintf(path, sizeof(path), "%s/%s", node->name.path, kind->name);
+	return (struct stat){
+		.st_ino = path_inode(path),
+		.st_mode = S_IFREG | special->mode,
+		.st_nlink = 1,
+		.st_uid = special->uid,
+		.st_gid = special->gid,
+		.st_size = (off_t)special->read + kind->more,
+		.st_blksize = LOCK_CONTENT_MAX,
+		.st_atim = now,
+		.st_mtim = now,
+		.st_ctim = now,
+	};
+}
+
+void special_reply_attr(fuse_req_t req, const struct node *node)
+{
+	struct stat attr = attr_of(node);
+
+	fuse_reply_attr(req, &attr, 0);
+}
+
+/* Finding. Listing a directory and reading these is one permission. */
+
+#define LISTING_BITS 0444
+
+static struct node *make_node(struct request *request, mode_t mode, uid_t uid, gid_t gid)
+{
+	struct node_table *nodes = &request->fs->nodes;
+	struct special *special = calloc(1, sizeof(*special));
+	struct node *node;
+
+	if (!special)
+		return NULL;
+	*special = (struct special){ .users = 1, .mode = mode & LISTING_BITS, .uid = uid, .gid = gid };
+	node = node_look_up(nodes, request->special, request->node->name.view, node_unique(nodes), request->key);
+	if (node)
+		node->special = special;
+	else
+		free(special);
+	return node;
+}
+
+static void reply_found(struct request *request, mode_t mode, uid_t uid, gid_t gid)
+{
+	struct node *node = make_node(request, mode, uid, gid);
+	struct fuse_entry_param reply;
+
+	if (!node) {
+		request_reply(request, -ENOMEM);
+		return;
+	}
+	reply = (struct fuse_entry_param){ .ino = node->number, .attr = attr_of(node) };
+	if (fuse_reply_entry(request->fuse, &reply) < 0)
+		node_forget(&request->fs->nodes, node, 1);
+	request_end(request);
+}
+
+static void on_dir_read(void *ctx, int status, const struct entry *entry)
+{
+	struct request *request = ctx;
+
+	if (status == 0 && entry->kind != ENTRY_DIR)
+		status = -ENOTDIR;
+	if (status < 0)
+		request_reply(request, status);
+	else
+		reply_found(request, entry->dir.mode, entry->dir.uid, entry->dir.gid);
+}
+
+void special_look_up(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	const struct special_kind *kind = find_by_name(name);
+	struct request *request;
+
+	if (!kind) {
+		fuse_reply_err(req, ENOENT);
+		return;
+	}
+	request = request_on_node(req, parent, NULL);
+	if (!request)
+		return;
+	request->special = kind->kind;
+	if (attr_is_fixed(request->node))
+		reply_found(request, request->fs->options->mode, request->fs->options->uid,
+			request->fs->options->gid);
+	else
+		backend_read(request->fs->backend, request->key, on_dir_read, request);
+}
+
+/* Opening */
+
+void special_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	struct request *request;
+
+	if ((info->flags & O_ACCMODE) != O_RDONLY || (info->flags & O_TRUNC)) {
+		fuse_reply_err(req, EPERM);
+		return;
+	}
+	request = request_on_node(req, ino, info);
+	if (!request)
+		return;
+	find_by_node(request->node)->open(request);
+	request_end(request);
+}

@@ -1,0 +1,40 @@
+/*
+ * Requests that wait for something else than a lock: kept unanswered until it
+ * happens, or until whoever asked is interrupted. (Those for a lock: waiter.h.)
+ */
+#ifndef FS_PARKED_H
+#define FS_PARKED_H
+
+#include <fuse_lowlevel.h>
+#include <stdbool.h>
+#include <uv.h>
+
+/* All at one mount. */
+struct parking {
+	struct parked *told; /* those that were interrupted, until the loop's turn is over */
+	uv_prepare_t turn;
+};
+
+/* Embedded by what waits. */
+struct parked {
+	void (*interrupted)(struct parked *parked); /* unparks it, and replies EINTR */
+
+	/* The rest belongs to parked.c. */
+	fuse_req_t fuse;
+	struct parking *parking;
+	bool is_told;
+	struct parked *prev, *next;
+};
+
+void parking_init(struct parking *parking, uv_loop_t *loop);
+
+/* When nothing is parked any more. */
+void parking_stop(struct parking *parking);
+
+/* From now on `parked->interrupted` may be called, by the loop. */
+void park(struct parking *parking, struct parked *parked, fuse_req_t fuse);
+
+/* From now on not any more, so that the request may be replied to, which is returned. */
+fuse_req_t unpark(struct parked *parked);
+
+#endif

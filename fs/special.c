@@ -1,0 +1,9 @@
+#include "fs/special.h"
+
+#include <stdlib.h>
+
+void special_put(struct special *special)
+{
+	if (special && --special->users == 0)
+		free(special);
+}
