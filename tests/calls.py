@@ -121,6 +121,17 @@ def boottime():
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def waits_in_read(pid, name):
+    """Does this process wait in read(2) of a file of this name?"""
+    try:
+        number, descriptor = open("/proc/%d/syscall" % pid).read().split()[:2]
+        link = os.readlink("/proc/%d/fd/%d" % (pid, int(descriptor, 16)))
+    except (OSError, ValueError):
+        return False
+    # Whoever looked the name up since has made the kernel forget its path.
+    return number == "0" and os.path.basename(link).removesuffix(" (deleted)") == name
+
+
 def in_child(function, session=False):
     """Runs function() in a child, and gives what it returns, as text."""
     reader, writer = os.pipe()
