@@ -178,6 +178,7 @@ static void reply_opened(struct event_stream *stream, fuse_req_t req)
 	event_log_join(&stream->streams->log, &stream->reader);
 	stream->info.fh = (uintptr_t)&stream->opened;
 	stream->info.direct_io = 1;
+	stream->info.noflush = 1; /* closing asks nobody, who may have ended */
 	if (fuse_reply_open(req, &stream->info) < 0)
 		close_stream(stream);
 }

@@ -2,26 +2,6 @@
 
 load helper
 
-# hear FILE DIR [NAME]: listens in the background to DIR/.events, or DIR/NAME, into
-# FILE; is listening when it returns.
-hear() {
-  local file=$1
-  cat "$2/${3:-.events}" >"$file" 2>"$file.stderr" 3>&- &
-  hearers+=($!)
-  wait_until is_hearing $!
-}
-
-# Has this process a stream open, and does it wait for it?
-is_hearing() {
-  local link
-  for link in "/proc/$1"/fd/*; do
-    [[ $(readlink "$link") != */.events* ]] || return 0
-  done
-  return 1
-}
-
-hearers=()
-
 setup() {
   setup_dirs
   mount_lockfs
@@ -29,29 +9,8 @@ setup() {
 }
 
 teardown() {
-  local pid
-  for pid in "${hearers[@]}"; do
-    kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
-  done
+  end_hearers
   end_mounts
-}
-
-# words FILE: of each line the event and key
-words() {
-  cut -f 2,3 "$1" | tr '\t' ' '
-}
-
-# has_lines FILE COUNT
-has_lines() {
-  [ "$(wc -l <"$1")" -ge "$2" ]
-}
-
-# heard FILE LINE...: exactly these events and keys, in this order
-heard() {
-  local file=$1
-  shift
-  wait_until has_lines "$file" $#
-  is "$(printf '%s\n' "$@")" "$(words "$file")"
 }
 
 # take_many COUNT PREFIX: PREFIX-1 and so on

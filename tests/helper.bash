@@ -408,3 +408,52 @@ remains() {
   left=$(ms "$(lock "$1" remaining)")
   ((left >= $2 && left <= $3)) || fail "$1: $left ms remain, expected $2 to $3"
 }
+
+# Events
+
+hearers=()  # process ids
+
+# hear FILE DIR [NAME]: listens in the background to DIR/.events, or DIR/NAME, into
+# FILE; is listening when it returns.
+hear() {
+  local file=$1
+  cat "$2/${3:-.events}" >"$file" 2>"$file.stderr" 3>&- 5>&- 6>&- 7>&- &
+  hearers+=($!)
+  wait_until is_hearing $!
+}
+
+# Has this process a stream open, and does it wait for it?
+is_hearing() {
+  local link
+  for link in "/proc/$1"/fd/*; do
+    [[ $(readlink "$link") != */.events* ]] || return 0
+  done
+  return 1
+}
+
+end_hearers() {
+  local pid
+  for pid in "${hearers[@]}"; do
+    kill "$pid" 2>/dev/null || continue
+    wait "$pid" 2>/dev/null || true
+  done
+  hearers=()
+}
+
+# words FILE: of each line the event and key
+words() {
+  cut -f 2,3 "$1" | tr '\t' ' '
+}
+
+# has_lines FILE COUNT
+has_lines() {
+  [ "$(wc -l <"$1")" -ge "$2" ]
+}
+
+# heard FILE LINE...: exactly these events and keys, in this order
+heard() {
+  local file=$1
+  shift
+  wait_until has_lines "$file" $#
+  is "$(printf '%s\n' "$@")" "$(words "$file")"
+}

@@ -87,7 +87,8 @@ static void keep(struct leases *leases, const struct lock_event *event, int64_t 
 		return;
 	lease->token = event->token;
 	lease->ttl_ms = event->ttl_ms;
-	lease->end_us = event->time_us + left_ms * 1000;
+	/* The server counts in whole milliseconds. */
+	lease->end_us = (event->time_us / 1000 + left_ms) * 1000;
 	deadlines_arm(&leases->ends);
 }
 

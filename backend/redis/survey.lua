@@ -11,6 +11,8 @@ for i = 1, #step[2], 2 do
   local left = step[2][i + 1] ~= 'inf' and call('PTTL', lock_key(key)) or -1
   local held = left > 0 and holding(key)
   if held and not held.foreign and not held.granted then
+    -- By the clock that its beginning was told by, so that all mounts tell the same end.
+    if not held.revoked then left = integer(held.refreshed + held.ttl - now_ms) end
     redis.pcall('PUBLISH', mount_key(mount),
       'HELD ' .. left .. ' ' .. event_text('ACQUIRED', key, held))
   end
