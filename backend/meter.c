@@ -2,13 +2,17 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
+
+#include "backend/clock.h"
 
 /* A call under way. What its caller is answered with stands here meanwhile. */
 struct measure {
 	struct meter *meter;
 	enum call_kind kind;
 	const char *key;
+	int64_t begin_ns; /* CLOCK_BOOTTIME */
 	union {
 		backend_done *plain;
 		backend_lock_done *lock;
@@ -26,6 +30,7 @@ struct meter {
 	meter_failed *failed;
 	void *ctx;
 	struct measure *spare;
+	struct meter_counts counts[CALL_KIND_COUNT];
 };
 
 static struct meter *meter_of(struct backend *backend)
@@ -54,6 +59,47 @@ const char *call_kind_name(enum call_kind kind)
 	return names[kind];
 }
 
+/* The commonest first, as they are searched. */
+static const int outcomes[METER_OUTCOMES] = {
+	0, -ENOENT, -EEXIST, -EBUSY, -EPERM, -ENOTSUP, -EINVAL, -EISDIR, -ENOTDIR, -ENOTEMPTY, -ESTALE, -EFBIG,
+	-ECANCELED, -EHOSTDOWN, -ETIMEDOUT, -EACCES, -EROFS, -ENOSPC, -ENOMEM, -ESHUTDOWN, -EIO, 1,
+};
+
+static const uint64_t bucket_us[METER_BUCKETS] = {
+	10, 25, 50, 100, 250, 500, 1000, 2500, 10000, 50000, 250000, 1000000, 10000000, 0,
+};
+
+const char *meter_outcome_name(size_t outcome)
+{
+	if (outcome == 0)
+		return "OK";
+	return outcome == METER_OUTCOMES - 1 ? "OTHER" : strerrorname_np(-outcomes[outcome]);
+}
+
+uint64_t meter_bucket_us(size_t bucket)
+{
+	return bucket_us[bucket];
+}
+
+const struct meter_counts *meter_counts(const struct backend *backend, enum call_kind kind)
+{
+	return &((const struct meter *)backend)->counts[kind];
+}
+
+static void count(struct meter_counts *counts, int status, int64_t took_ns)
+{
+	size_t outcome = 0;
+	size_t bucket = 0;
+
+	while (outcome < METER_OUTCOMES - 1 && outcomes[outcome] != status)
+		outcome++;
+	while (bucket < METER_BUCKETS - 1 && (uint64_t)took_ns > bucket_us[bucket] * 1000)
+		bucket++;
+	counts->outcomes[outcome]++;
+	counts->buckets[bucket]++;
+	counts->sum_ns += took_ns;
+}
+
 /* Did the backend not do its work? Other outcomes are answers. */
 static bool is_failure(int status)
 {
@@ -77,7 +123,7 @@ static struct measure *begin(struct backend *backend, enum call_kind kind, const
 		measure = malloc(sizeof(*measure));
 	if (!measure)
 		return NULL;
-	*measure = (struct measure){ .meter = meter, .kind = kind, .key = key, .ctx = ctx };
+	*measure = (struct measure){ .meter = meter, .kind = kind, .key = key, .ctx = ctx, .begin_ns = boot_ns() };
 	return measure;
 }
 
@@ -88,6 +134,7 @@ static struct measure end(struct measure *measure, int status)
 	struct measure ended = *measure;
 
 	LL_PREPEND(meter->spare, measure);
+	count(&meter->counts[ended.kind], status, boot_ns() - ended.begin_ns);
 	if (is_failure(status))
 		meter->failed(meter->ctx, ended.kind, ended.key, status);
 	return ended;
@@ -311,6 +358,11 @@ static void meter_tell(struct backend *backend, enum lock_event_kind kind, const
 	backend_tell(meter_of(backend)->inner, kind, key, token);
 }
 
+static void meter_stats(struct backend *backend, struct backend_stats *ret)
+{
+	backend_stats(meter_of(backend)->inner, ret);
+}
+
 static const struct backend_ops meter_ops = {
 	.start = meter_start,
 	.close = meter_close,
@@ -321,6 +373,7 @@ static const struct backend_ops meter_ops = {
 	.bind = meter_bind,
 	.listen = meter_listen,
 	.tell = meter_tell,
+	.stats = meter_stats,
 	.read = meter_read,
 	.write = meter_write,
 	.truncate = meter_truncate,

@@ -36,4 +36,23 @@ struct backend *meter_wrap(struct backend *inner, meter_failed *failed, void *ct
 /* A word for people and programs: `acquire`. */
 const char *call_kind_name(enum call_kind kind);
 
+#define METER_OUTCOMES 22
+#define METER_BUCKETS 14
+
+/* Calls of one kind that were answered. */
+struct meter_counts {
+	uint64_t outcomes[METER_OUTCOMES]; /* by meter_outcome_name() */
+	uint64_t buckets[METER_BUCKETS];   /* by how long they took: up to meter_bucket_us(), more than the one before */
+	int64_t sum_ns;
+};
+
+/* Of the backend that meter_wrap() made. */
+const struct meter_counts *meter_counts(const struct backend *backend, enum call_kind kind);
+
+/* `OK`, or the name of an errno; the last one is that of all others. */
+const char *meter_outcome_name(size_t outcome);
+
+/* Microseconds; 0: without bound, the last. */
+uint64_t meter_bucket_us(size_t bucket);
+
 #endif

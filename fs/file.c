@@ -346,3 +346,13 @@ bool holdings_has_ended(const struct holdings *holdings, uint64_t token)
 
 	return holding && (holding->ended || (keep && keep_has_ended(keep)));
 }
+
+size_t holdings_count(const struct holdings *holdings)
+{
+	const struct holding *holding;
+	size_t count = 0;
+
+	for (holding = holdings->by_token; holding; holding = holding->hh.next)
+		count += holding->token != 0 && !holding->ended;
+	return count;
+}

@@ -89,6 +89,9 @@ bool holdings_acquired_by(const struct holdings *holdings, uint64_t token, pid_t
 /* Has this holding an open file, and is known to have ended? */
 bool holdings_has_ended(const struct holdings *holdings, uint64_t token);
 
+/* How many holdings have open files. */
+size_t holdings_count(const struct holdings *holdings);
+
 /*
  * May another's lock be opened with these flags, as a handle: to be read, or to be
  * waited for by flock(2)? So it is of flock(1), of `exec 9<>…`, and of setlock(8)

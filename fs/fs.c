@@ -5,6 +5,7 @@
 #include "backend/clock.h"
 #include "backend/meter.h"
 #include "fs/log.h"
+#include "fs/stats.h"
 
 static void on_lost(void *ctx, uint64_t token)
 {
@@ -97,6 +98,7 @@ void fs_free(struct fs *fs)
 {
 	holdings_free(&fs->holdings);
 	event_streams_free(&fs->streams);
+	stats_free_all(&fs->stats_files);
 	dir_streams_free(&fs->dir_streams);
 	node_table_free(&fs->nodes);
 	callers_free(&fs->callers);

@@ -21,6 +21,8 @@
 #include "fs/waiter.h"
 #include "lockfs/backend.h"
 
+struct stats_file;
+
 struct fs {
 	const struct options *options;
 	struct backend *backend;
@@ -32,6 +34,7 @@ struct fs {
 	struct listening listening;
 	struct event_streams streams;
 	struct dir_stream *dir_streams; /* all that are open */
+	struct stats_file *stats_files; /* likewise */
 	struct callers callers;
 	int64_t mounted_ms; /* since the epoch */
 	bool answers;       /* the kernel has said hello */

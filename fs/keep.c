@@ -326,6 +326,16 @@ int keeper_init(struct keeper *keeper, uv_loop_t *loop)
 	return deadlines_init(&keeper->due, loop, on_due);
 }
 
+size_t keeper_count(const struct keeper *keeper)
+{
+	const struct keep *keep;
+	size_t count = 0;
+
+	DL_FOREACH(keeper->all, keep)
+		count += !keep->ended && !keep->released;
+	return count;
+}
+
 void keeper_stop(struct keeper *keeper)
 {
 	struct keep *keep, *next;

@@ -54,6 +54,9 @@ void keep_lose(struct keep *keep);
  */
 void keep_release(struct keep *keep, backend_done *done, void *ctx);
 
+/* How many holdings are kept. */
+size_t keeper_count(const struct keeper *keeper);
+
 /* What proves that its holder asks; lives as long as the keep. */
 const struct lock_claim *keep_claim(const struct keep *keep);
 

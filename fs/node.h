@@ -20,6 +20,7 @@ enum node_kind {
 	NODE_WITH, /* `.with` */
 	NODE_EVENTS, /* `.events` in a directory, whose path is that of the node; likewise: */
 	NODE_EVENTS_JSON,
+	NODE_STATS,
 };
 
 /* Two lookups of the same thing find the same node. */

@@ -9,6 +9,7 @@
 #include "fs/names.h"
 #include "fs/ops.h"
 #include "fs/request.h"
+#include "fs/stats.h"
 
 /* Opens what a request is about, and replies. */
 typedef void open_fn(struct request *request);
@@ -25,6 +26,11 @@ static void open_events_json(struct request *request)
 		&request->info);
 }
 
+static void open_stats(struct request *request)
+{
+	stats_open(request->fs, request->fuse, &request->info);
+}
+
 static const struct special_kind {
 	const char *name;
 	enum node_kind kind;
@@ -33,6 +39,7 @@ static const struct special_kind {
 } special_kinds[] = {
 	{ ".events", NODE_EVENTS, EVENT_SIZE_TOLD, open_events },
 	{ ".events.json", NODE_EVENTS_JSON, EVENT_SIZE_TOLD, open_events_json },
+	{ ".stats", NODE_STATS, 0, open_stats },
 };
 
 #define KIND_COUNT (sizeof(special_kinds) / sizeof(special_kinds[0]))

@@ -204,6 +204,7 @@ static const struct attribute *attributes_of(const struct node *node)
 		[NODE_WITH] = no_attributes,
 		[NODE_EVENTS] = no_attributes,
 		[NODE_EVENTS_JSON] = no_attributes,
+		[NODE_STATS] = no_attributes,
 	};
 
 	return by_kind[node_kind(node)];

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "backend/clock.h"
 #include "backend/deadlines.h"
@@ -19,6 +20,7 @@ struct memory_backend {
 	struct deadlines leases;
 	struct mem_queue *queues; /* all that there are */
 	uint64_t last_token;
+	int64_t lock_count;
 	bool heard; /* somebody listens */
 	void (*on_event)(void *ctx, const struct lock_event *event);
 	void (*on_ended)(void *ctx, uint64_t token, bool taken);
@@ -167,6 +169,7 @@ static struct mem_lock *grant(struct memory_backend *memory, struct mem_dir *par
 		return NULL;
 	}
 	lock->token = next_token(memory);
+	memory->lock_count++;
 	lock->acquired_ms = epoch_ns() / NS_PER_MS;
 	lock->refreshed_ms = lock->acquired_ms;
 	deadlines_arm(&memory->leases);
@@ -212,6 +215,7 @@ static void end_holding(struct memory_backend *memory, struct mem_lock *lock, en
 	if (queue)
 		queue_attach(queue, NULL);
 	tree_remove(&memory->tree, &lock->entry);
+	memory->lock_count--;
 	if (queue)
 		pass_on(memory, queue, parent);
 }
@@ -422,6 +426,17 @@ static void memory_tell(struct backend *backend, enum lock_event_kind kind, cons
 	expire_due(memory);
 	if (find_lock(memory, key, token, &lock) == 0)
 		tell(memory, kind, key, lock);
+}
+
+static void memory_stats(struct backend *backend, struct backend_stats *ret)
+{
+	struct memory_backend *memory = memory_of(backend);
+	const struct mem_queue *queue;
+
+	expire_due(memory);
+	*ret = (struct backend_stats){ .up = true, .locks = memory->lock_count };
+	DL_FOREACH(memory->queues, queue)
+		ret->waited_for++;
 }
 
 /* Gives the content another size; what is new is zero. */
@@ -712,6 +727,7 @@ const struct backend_ops memory_backend_ops = {
 	.bind = memory_bind,
 	.listen = memory_listen,
 	.tell = memory_tell,
+	.stats = memory_stats,
 	.read = memory_read,
 	.write = memory_write,
 	.truncate = memory_truncate,

@@ -48,6 +48,9 @@ struct calls {
 	bool closed;
 	bool was_up;
 	bool outage_told;
+	uint64_t connections; /* made so far, */
+	uint64_t answers;     /* that came over them, */
+	int64_t answers_ns;   /* and how long all of them took */
 	unsigned int users; /* of this memory: two timers and the connection */
 	struct calls_owner owner;
 
@@ -255,8 +258,13 @@ static void on_reply(redisAsyncContext *context, void *data, void *ctx)
 	const redisReply *reply = data;
 
 	(void)context;
-	if (reply)
-		learn_round_trip(call->calls, age_in_ms(call->sent_ns));
+	if (reply) {
+		int64_t took_ns = boot_ns() - call->sent_ns;
+
+		learn_round_trip(call->calls, took_ns / NS_PER_MS);
+		call->calls->answers++;
+		call->calls->answers_ns += took_ns;
+	}
 	if (!reply)
 		finish(call, call->calls->closing ? -ESHUTDOWN : -ETIMEDOUT, NULL, 0);
 	else if (reply->type == REDIS_REPLY_ERROR)
@@ -395,6 +403,7 @@ static void become_useful(struct calls *calls)
 		warn_of_eviction(calls);
 	calls->outage_told = false;
 	calls->was_up = true;
+	calls->connections++;
 	send_undos(calls);
 	DL_FOREACH_SAFE(calls->under_way, call, next)
 		if (!call->sent)
@@ -730,6 +739,18 @@ void calls_start(struct calls *calls, backend_started *started, void *ctx)
 	calls->started_ctx = ctx;
 	arm_keepalive(calls, KEEPALIVE_MS);
 	connection_start(calls->connection);
+}
+
+void calls_stats(const struct calls *calls, struct backend_stats *ret)
+{
+	const struct call *call;
+
+	ret->up = connection_is_up(calls->connection);
+	ret->reconnects = calls->connections > 0 ? calls->connections - 1 : 0;
+	ret->round_trips = calls->answers;
+	ret->round_trip_ns = calls->answers_ns;
+	DL_FOREACH(calls->under_way, call)
+		ret->under_way++;
 }
 
 static void close_all(struct calls *calls)

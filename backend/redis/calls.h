@@ -93,6 +93,9 @@ void calls_undo(struct calls *calls, const char *key, const char *nonce);
 /* How long this mount may need to answer the server, in ms: longer where the server is far. */
 int64_t calls_grace_ms(const struct calls *calls);
 
+/* Fills in what concerns the connection. */
+void calls_stats(const struct calls *calls, struct backend_stats *ret);
+
 /* Sends it, or lets it wait; it frees itself after `done`, which may come before this returns. */
 void call_start(struct call *call);
 

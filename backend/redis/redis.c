@@ -337,6 +337,14 @@ static void redis_read(struct backend *backend, const char *key, backend_entry_d
 	call_start(call);
 }
 
+static void redis_stats(struct backend *backend, struct backend_stats *ret)
+{
+	const struct redis_backend *redis = redis_of(backend);
+
+	*ret = (struct backend_stats){ .waited_for = tickets_key_count(redis->tickets), .locks = -1 };
+	calls_stats(redis->calls, ret);
+}
+
 static void redis_write(struct backend *backend, const char *key, uint64_t token, off_t offset, const void *data,
                         size_t size, backend_done *done, void *ctx)
 {
@@ -649,6 +657,7 @@ const struct backend_ops redis_backend_ops = {
 	.bind = redis_bind,
 	.listen = redis_listen,
 	.tell = redis_tell,
+	.stats = redis_stats,
 	.read = redis_read,
 	.write = redis_write,
 	.truncate = redis_truncate,

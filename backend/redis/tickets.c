@@ -427,6 +427,11 @@ void tickets_ask_again(struct tickets *tickets)
 	ask_again_but(tickets, NULL);
 }
 
+size_t tickets_key_count(const struct tickets *tickets)
+{
+	return HASH_COUNT(tickets->queues);
+}
+
 /* Looking */
 
 static void append(struct look *look, const char *text)

@@ -22,6 +22,9 @@ struct tickets *tickets_new(const struct backend_config *config, struct calls *c
 void tickets_acquire(struct tickets *tickets, struct acquisition *acquisition);
 void tickets_cancel(struct tickets *tickets, struct acquisition *acquisition);
 
+/* For so many keys this mount has tickets. */
+size_t tickets_key_count(const struct tickets *tickets);
+
 /* The server has handed a lock to this ticket. */
 void tickets_granted(struct tickets *tickets, const char *nonce);
 

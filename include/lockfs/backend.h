@@ -95,6 +95,17 @@ enum dir_setting {
 	DIR_DEFAULT_TTL = 1 << 3, /* LEASE_UNSET removes its own */
 };
 
+/* What a backend knows of itself and of this mount, without asking anybody. */
+struct backend_stats {
+	bool up;               /* it can be asked now */
+	uint64_t reconnects;   /* connections made after the first */
+	uint64_t under_way;    /* questions to it that are not answered */
+	uint64_t round_trips;  /* those that were, */
+	int64_t round_trip_ns; /* and how long all of them took */
+	uint64_t waited_for;   /* keys that calls of this mount wait for */
+	int64_t locks;         /* held, on all mounts; -1: it would have to ask */
+};
+
 /* How much is listened to; see `listen`. */
 enum listen_extent {
 	LISTEN_NOT,
@@ -232,6 +243,9 @@ struct backend_ops {
 	 */
 	void (*tell)(struct backend *backend, enum lock_event_kind kind, const char *key, uint64_t token);
 
+	/* Returns 0 for what a backend does not have, such as connections. */
+	void (*stats)(struct backend *backend, struct backend_stats *ret);
+
 	/* What stands at a path: 0 and the entry, or -ENOENT. */
 	void (*read)(struct backend *backend, const char *key, backend_entry_done *done, void *ctx);
 
@@ -331,6 +345,11 @@ static inline bool backend_listen(struct backend *b, enum listen_extent extent)
 static inline void backend_tell(struct backend *b, enum lock_event_kind kind, const char *key, uint64_t token)
 {
 	b->ops->tell(b, kind, key, token);
+}
+
+static inline void backend_stats(struct backend *b, struct backend_stats *ret)
+{
+	b->ops->stats(b, ret);
 }
 
 static inline void backend_read(struct backend *b, const char *key, backend_entry_done *done, void *ctx)

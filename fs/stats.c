@@ -1,0 +1,257 @@
+#include "fs/stats.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "backend/clock.h"
+#include "backend/meter.h"
+
+struct stats_file {
+	struct opened opened;
+	char *text;
+	size_t size;
+	struct stats_file *prev, *next;
+};
+
+/* Printing. A label's value may be any text. */
+
+static void print_label(FILE *out, const char *name, const char *value)
+{
+	fprintf(out, "%s=\"", name);
+	for (; *value; value++) {
+		if (*value == '\n')
+			fputs("\\n", out);
+		else if (*value == '"' || *value == '\\')
+			fprintf(out, "\\%c", *value);
+		else
+			fputc(*value, out);
+	}
+	fputc('"', out);
+}
+
+static void print_head(FILE *out, const char *name, const char *type, const char *help)
+{
+	fprintf(out, "# HELP lockfs_%s %s\n# TYPE lockfs_%s %s\n", name, help, name, type);
+}
+
+static void print_number(FILE *out, const char *name, const char *type, const char *help, uint64_t value)
+{
+	print_head(out, name, type, help);
+	fprintf(out, "lockfs_%s %" PRIu64 "\n", name, value);
+}
+
+/* Seconds, exact: a double would not be after some months. */
+static void print_seconds(FILE *out, int64_t ns)
+{
+	fprintf(out, " %" PRId64 ".%09" PRId64 "\n", ns / NS_PER_S, ns % NS_PER_S);
+}
+
+/* What and since when */
+
+static void print_identity(FILE *out, const struct fs *fs)
+{
+	const struct options *options = fs->options;
+	char scheme[16];
+
+	/* The rest of a SOURCE may have a password in it. */
+	snprintf(scheme, sizeof(scheme), "%.*s", (int)strcspn(options->source, ":"), options->source);
+	print_head(out, "build_info", "gauge", "What this daemon was built from.");
+	fputs("lockfs_build_info{", out);
+	print_label(out, "version", LOCKFS_VERSION);
+	fputc(',', out);
+	print_label(out, "libfuse", fuse_pkgversion());
+	fputs("} 1\n", out);
+	print_head(out, "mount_info", "gauge", "What is mounted, and where.");
+	fputs("lockfs_mount_info{", out);
+	print_label(out, "backend", scheme);
+	fputc(',', out);
+	print_label(out, "namespace", options->namespace_);
+	fputc(',', out);
+	print_label(out, "mountpoint", options->mountpoint);
+	fputs("} 1\n", out);
+	print_head(out, "start_time_seconds", "gauge", "When it was mounted, in seconds since the epoch.");
+	fputs("lockfs_start_time_seconds", out);
+	print_seconds(out, fs->mounted_ms * NS_PER_MS);
+}
+
+/* Operations */
+
+static void print_outcomes(FILE *out, const struct fs *fs)
+{
+	print_head(out, "operations_total", "counter", "Calls of the backend that were answered, by what they answered.");
+	for (enum call_kind kind = 0; kind < CALL_KIND_COUNT; kind++) {
+		const struct meter_counts *counts = meter_counts(fs->backend, kind);
+
+		for (size_t i = 0; i < METER_OUTCOMES; i++)
+			/* Of the others most never happen. */
+			if (i == 0 || counts->outcomes[i])
+				fprintf(out, "lockfs_operations_total{operation=\"%s\",result=\"%s\"} %" PRIu64 "\n",
+					call_kind_name(kind), meter_outcome_name(i), counts->outcomes[i]);
+	}
+}
+
+static void print_histogram(FILE *out, const char *operation, const struct meter_counts *counts)
+{
+	static const char *const name = "lockfs_operation_duration_seconds";
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < METER_BUCKETS; i++) {
+		uint64_t us = meter_bucket_us(i);
+
+		sum += counts->buckets[i];
+		if (us)
+			fprintf(out, "%s_bucket{operation=\"%s\",le=\"%g\"} %" PRIu64 "\n", name, operation,
+				(double)us / 1000000, sum);
+		else
+			fprintf(out, "%s_bucket{operation=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", name, operation, sum);
+	}
+	fprintf(out, "%s_sum{operation=\"%s\"}", name, operation);
+	print_seconds(out, counts->sum_ns);
+	fprintf(out, "%s_count{operation=\"%s\"} %" PRIu64 "\n", name, operation, sum);
+}
+
+static void print_histograms(FILE *out, const struct fs *fs)
+{
+	print_head(out, "operation_duration_seconds", "histogram", "How long calls of the backend took.");
+	for (enum call_kind kind = 0; kind < CALL_KIND_COUNT; kind++)
+		print_histogram(out, call_kind_name(kind), meter_counts(fs->backend, kind));
+}
+
+/* Locks, waiters and readers of now */
+
+static uint64_t count_waiting(const struct fs *fs)
+{
+	const struct waiter *waiter;
+	uint64_t count = 0;
+
+	DL_FOREACH(fs->waiters.all, waiter)
+		count += patience_any(&waiter->patience);
+	return count;
+}
+
+static void print_locks(FILE *out, const struct fs *fs, const struct backend_stats *stats)
+{
+	if (stats->locks >= 0)
+		print_number(out, "locks", "gauge", "Locks that are held.", (uint64_t)stats->locks);
+	print_number(out, "kept_locks", "gauge", "Locks that are bound to an open file of this mount, which renews them.",
+		keeper_count(&fs->keeper));
+	print_number(out, "open_locks", "gauge", "Locks that have an open file on this mount.",
+		holdings_count(&fs->holdings));
+	print_number(out, "waiting_requests", "gauge", "Requests on this mount that wait for a lock.",
+		count_waiting(fs));
+	print_number(out, "waited_for_locks", "gauge", "Locks that they wait for.", stats->waited_for);
+	print_number(out, "event_readers", "gauge", "Streams of events that are open.", fs->streams.log.reader_count);
+	print_number(out, "events_lost_total", "counter", "Events that readers were too slow for.",
+		fs->streams.log.lost);
+}
+
+static void print_backend(FILE *out, const struct backend_stats *stats)
+{
+	print_number(out, "backend_up", "gauge", "Whether the backend can be asked.", stats->up);
+	print_number(out, "backend_reconnects_total", "counter", "Connections that were made after the first.",
+		stats->reconnects);
+	print_number(out, "backend_calls_under_way", "gauge", "Questions to the server that are not answered yet.",
+		stats->under_way);
+	print_head(out, "backend_round_trip_seconds", "summary", "How long answers of the server took.");
+	fputs("lockfs_backend_round_trip_seconds_sum", out);
+	print_seconds(out, stats->round_trip_ns);
+	fprintf(out, "lockfs_backend_round_trip_seconds_count %" PRIu64 "\n", stats->round_trips);
+}
+
+static int print_all(const struct fs *fs, char **ret_text, size_t *ret_size)
+{
+	FILE *out = open_memstream(ret_text, ret_size);
+	struct backend_stats stats;
+
+	if (!out)
+		return -ENOMEM;
+	backend_stats(fs->backend, &stats);
+	print_identity(out, fs);
+	print_outcomes(out, fs);
+	print_histograms(out, fs);
+	print_locks(out, fs, &stats);
+	print_backend(out, &stats);
+	return fclose(out) == 0 ? 0 : -ENOMEM;
+}
+
+/* The file */
+
+static struct stats_file *stats_of(const struct fuse_file_info *info)
+{
+	return (struct stats_file *)opened_of(info);
+}
+
+static void close_file(struct stats_file **files, struct stats_file *file)
+{
+	DL_DELETE(*files, file);
+	free(file->text);
+	free(file);
+}
+
+static void stats_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info)
+{
+	const struct stats_file *file = stats_of(info);
+	size_t from = (size_t)offset < file->size ? (size_t)offset : file->size;
+
+	(void)ino;
+	fuse_reply_buf(req, file->text + from, size < file->size - from ? size : file->size - from);
+}
+
+static void stats_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle)
+{
+	(void)ino;
+	(void)info;
+	if (handle)
+		fuse_pollhandle_destroy(handle);
+	fuse_reply_poll(req, POLLIN | POLLRDNORM);
+}
+
+static void stats_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	struct fs *fs = fuse_req_userdata(req);
+
+	(void)ino;
+	close_file(&fs->stats_files, stats_of(info));
+	fuse_reply_err(req, 0);
+}
+
+static const struct opened_ops stats_ops = {
+	.read = stats_read,
+	.write = refuse_write,
+	.fsync = refuse_fsync,
+	.poll = stats_poll,
+	.flock = refuse_flock,
+	.release = stats_release,
+};
+
+void stats_open(struct fs *fs, fuse_req_t req, const struct fuse_file_info *info)
+{
+	struct stats_file *file = calloc(1, sizeof(*file));
+	struct fuse_file_info reply = *info;
+
+	if (!file || print_all(fs, &file->text, &file->size) < 0) {
+		if (file)
+			free(file->text);
+		free(file);
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	file->opened.ops = &stats_ops;
+	DL_APPEND(fs->stats_files, file);
+	reply.fh = (uintptr_t)&file->opened;
+	reply.direct_io = 1; /* its size was not known before */
+	reply.noflush = 1;
+	if (fuse_reply_open(req, &reply) < 0)
+		close_file(&fs->stats_files, file);
+}
+
+void stats_free_all(struct stats_file **files)
+{
+	while (*files)
+		close_file(files, *files);
+}

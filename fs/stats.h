@@ -1,0 +1,16 @@
+/*
+ * `.stats`: what this mount counts, as Prometheus reads it. Opening it makes a
+ * snapshot, which its reads are from.
+ */
+#ifndef FS_STATS_H
+#define FS_STATS_H
+
+#include "fs/fs.h"
+
+/* Opens a snapshot, and replies. */
+void stats_open(struct fs *fs, fuse_req_t req, const struct fuse_file_info *info);
+
+/* Closes what the kernel has not closed when a mount ends. */
+void stats_free_all(struct stats_file **files);
+
+#endif
