@@ -26,6 +26,7 @@ struct measure {
 
 struct meter {
 	struct backend base;
+	struct backend_ops ops; /* with what the inner one has */
 	struct backend *inner;
 	meter_failed *failed;
 	void *ctx;
@@ -48,6 +49,7 @@ const char *call_kind_name(enum call_kind kind)
 		[CALL_REFRESH] = "refresh",
 		[CALL_BIND] = "bind",
 		[CALL_READ] = "read",
+		[CALL_WATCH] = "watch",
 		[CALL_WRITE] = "write",
 		[CALL_TRUNCATE] = "truncate",
 		[CALL_LIST] = "list",
@@ -248,6 +250,18 @@ static void meter_read(struct backend *backend, const char *key, backend_entry_d
 	backend_read(meter_of(backend)->inner, key, on_entry, measure);
 }
 
+static void meter_watch(struct backend *backend, const char *key, uint64_t token, backend_entry_done *done, void *ctx)
+{
+	struct measure *measure = begin(backend, CALL_WATCH, key, ctx);
+
+	if (!measure) {
+		done(ctx, -ENOMEM, NULL);
+		return;
+	}
+	measure->done.entry = done;
+	backend_watch(meter_of(backend)->inner, key, token, on_entry, measure);
+}
+
 static void meter_write(struct backend *backend, const char *key, uint64_t token, off_t offset, const void *data,
                         size_t size, backend_done *done, void *ctx)
 {
@@ -375,6 +389,7 @@ static const struct backend_ops meter_ops = {
 	.tell = meter_tell,
 	.stats = meter_stats,
 	.read = meter_read,
+	.watch = meter_watch,
 	.write = meter_write,
 	.truncate = meter_truncate,
 	.list = meter_list,
@@ -389,7 +404,10 @@ struct backend *meter_wrap(struct backend *inner, meter_failed *failed, void *ct
 
 	if (!meter)
 		return NULL;
-	meter->base.ops = &meter_ops;
+	meter->ops = meter_ops;
+	if (!inner->ops->watch)
+		meter->ops.watch = NULL;
+	meter->base.ops = &meter->ops;
 	meter->inner = inner;
 	meter->failed = failed;
 	meter->ctx = ctx;

@@ -22,9 +22,13 @@ int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
 	err = node_table_init(&fs->nodes);
 	if (err < 0)
 		return err;
-	err = holdings_init(&fs->holdings, loop);
+	notifier_init(&fs->notifier, loop);
+	err = watches_init(&fs->watches, loop, &fs->nodes, &fs->notifier);
 	if (err < 0)
 		goto fail;
+	err = holdings_init(&fs->holdings, loop);
+	if (err < 0)
+		goto fail_watches;
 	err = keeper_init(&fs->keeper, loop);
 	if (err < 0)
 		goto fail_holdings;
@@ -46,6 +50,8 @@ fail_keeper:
 	keeper_stop(&fs->keeper);
 fail_holdings:
 	holdings_stop(&fs->holdings);
+fail_watches:
+	watches_stop(&fs->watches);
 fail:
 	node_table_free(&fs->nodes);
 	return err;
@@ -78,6 +84,7 @@ int fs_attach(struct fs *fs, struct backend *backend)
 	fs->keeper.backend = metered;
 	fs->waiters.backend = metered;
 	fs->listening.backend = metered;
+	fs->watches.backend = metered;
 	return 0;
 }
 
@@ -86,6 +93,7 @@ void fs_stop(struct fs *fs)
 	callers_stop(&fs->callers);
 	event_streams_stop(&fs->streams);
 	parking_stop(&fs->parking);
+	watches_stop(&fs->watches);
 	waiters_stop(&fs->waiters);
 	keeper_stop(&fs->keeper);
 	holdings_stop(&fs->holdings);
@@ -108,8 +116,10 @@ void fs_on_event(void *ctx, const struct lock_event *event)
 {
 	struct fs *fs = ctx;
 
-	if (event_ends_holding(event))
+	if (event_ends_holding(event)) {
 		holdings_end(&fs->holdings, event->token, event->kind != EVENT_RELEASED);
+		watches_end(&fs->watches, event->key, event->token);
+	}
 	event_log_add(&fs->streams.log, event);
 }
 
@@ -118,6 +128,7 @@ void fs_on_ended(void *ctx, uint64_t token, bool taken)
 	struct fs *fs = ctx;
 
 	holdings_end(&fs->holdings, token, taken);
+	watches_end(&fs->watches, NULL, token);
 }
 
 void fs_on_touched(void *ctx, uint64_t token)
@@ -125,6 +136,7 @@ void fs_on_touched(void *ctx, uint64_t token)
 	struct fs *fs = ctx;
 
 	holdings_recheck(&fs->holdings, token);
+	watches_recheck(&fs->watches, token);
 }
 
 void fs_on_gap(void *ctx)

@@ -16,9 +16,11 @@
 #include "fs/keep.h"
 #include "fs/listening.h"
 #include "fs/node.h"
+#include "fs/notifier.h"
 #include "fs/options.h"
 #include "fs/parked.h"
 #include "fs/waiter.h"
+#include "fs/watches.h"
 #include "lockfs/backend.h"
 
 struct stats_file;
@@ -27,6 +29,8 @@ struct fs {
 	const struct options *options;
 	struct backend *backend;
 	struct node_table nodes;
+	struct notifier notifier; /* its session is set when there is one */
+	struct watches watches;
 	struct holdings holdings;
 	struct keeper keeper;
 	struct waiters waiters;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fs/special.h"
+#include "fs/watches.h"
 #include "lockfs/lock.h"
 
 #define ROOT_INODE 1
@@ -57,7 +58,10 @@ static void node_free(struct node_table *table, struct node *node)
 	node_unname(table, node);
 	HASH_DELETE(by_number, table->by_number, node);
 	view_put(&table->views, node->name.view);
-	special_put(node->special);
+	if (node_is_special(node))
+		special_put(node->special);
+	else if (node_kind(node) == NODE_LOCK)
+		watch_free(node->watch);
 	free(node);
 }
 
@@ -91,6 +95,23 @@ struct node *node_find(const struct node_table *table, fuse_ino_t number)
 	return node;
 }
 
+static struct node *find_by_name(const struct node_table *table, const union name_room *wanted)
+{
+	struct node *node;
+
+	HASH_FIND(by_name, table->by_name, &wanted->name, name_size(wanted->name.path), node);
+	return node;
+}
+
+struct node *node_peek(const struct node_table *table, enum node_kind kind, struct view *view, uint64_t token,
+                       const char *path)
+{
+	union name_room wanted;
+
+	name_write(&wanted, kind, view, token, path);
+	return find_by_name(table, &wanted);
+}
+
 struct node *node_look_up(struct node_table *table, enum node_kind kind, struct view *view, uint64_t token,
                           const char *path)
 {
@@ -98,7 +119,7 @@ struct node *node_look_up(struct node_table *table, enum node_kind kind, struct 
 	struct node *node;
 
 	name_write(&wanted, kind, view, token, path);
-	HASH_FIND(by_name, table->by_name, &wanted.name, name_size(path), node);
+	node = find_by_name(table, &wanted);
 	if (!node)
 		node = node_make(table, &wanted.name);
 	if (node)

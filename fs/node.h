@@ -18,6 +18,7 @@ enum node_kind {
 	NODE_LOCK, /* one holding of a lock */
 	NODE_HANDLE, /* made by opening a name for flock(2); it holds what is locked through it */
 	NODE_WITH, /* `.with` */
+	/* What has a reserved name, all special: */
 	NODE_EVENTS, /* `.events` in a directory, whose path is that of the node; likewise: */
 	NODE_EVENTS_JSON,
 	NODE_STATS,
@@ -38,7 +39,10 @@ struct node {
 	bool named;       /* found by its name; not so once it was removed */
 	uid_t uid;            /* of a lock: its owner, as the kernel was told when it looked it up */
 	gid_t gid;
-	struct special *special; /* of what has a reserved name: special.h; else NULL */
+	union {
+		struct special *special; /* of what has a reserved name: special.h */
+		struct watch *watch;     /* of a lock, while its end is waited for: watches.h; else NULL */
+	};
 	uint64_t bound_token; /* of the holding that was locked last through a file of it; 0: none */
 	UT_hash_handle by_number;
 	UT_hash_handle by_name;
@@ -68,6 +72,10 @@ struct node *node_find(const struct node_table *table, fuse_ino_t number);
 struct node *node_look_up(struct node_table *table, enum node_kind kind, struct view *view, uint64_t token,
                           const char *path);
 
+/* Likewise, but only what there is, and no lookup is counted; NULL: there is none. */
+struct node *node_peek(const struct node_table *table, enum node_kind kind, struct view *view, uint64_t token,
+                       const char *path);
+
 /* A token for a name that is to find no node but a new one. */
 uint64_t node_unique(struct node_table *table);
 
@@ -87,7 +95,7 @@ static inline enum node_kind node_kind(const struct node *node)
 
 static inline bool node_is_special(const struct node *node)
 {
-	return node->special;
+	return node_kind(node) >= NODE_EVENTS;
 }
 
 static inline bool node_is_lock(const struct node *node)

@@ -18,8 +18,7 @@ static int check_holding(const struct request *request, int status, const struct
 /* An attempt by creation that found the lock there is told of here: the kernel makes it an opening. */
 static void tell_attempt(const struct request *request, enum lock_event_kind kind)
 {
-	if (!opens_handle(request->info.flags))
-		backend_tell(request->fs->backend, kind, request->key, node_token(request->node));
+	backend_tell(request->fs->backend, kind, request->key, node_token(request->node));
 }
 
 static void open_file(struct request *request, bool may_write)
@@ -83,7 +82,8 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 		backend_truncate(request->fs->backend, request->key, &request->claim, node_token(request->node),
 			0, on_emptied, request);
 	} else {
-		tell_attempt(request, EVENT_ACQUIRED);
+		if (is_holder)
+			tell_attempt(request, EVENT_ACQUIRED);
 		open_file(request, is_holder);
 	}
 }

@@ -69,6 +69,7 @@ static void reply_acquired(struct request *request, const struct lock *lock)
 
 	attr.st_ino = path_inode(request->key);
 	if (reply_created(request, file, node, &attr)) {
+		watches_add(&fs->watches, node, lock, true);
 		request_end(request);
 		return;
 	}
@@ -174,6 +175,15 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 
 /* Release */
 
+static void on_unlinked(void *ctx, int status)
+{
+	struct request *request = ctx;
+
+	if (status == 0)
+		watches_removed(&request->fs->watches, request->node->name.view, request->key);
+	request_reply(request, status);
+}
+
 void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct request *request = request_on_name(req, parent, name, NULL);
@@ -185,7 +195,7 @@ void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 		request_identify(request);
 		claim = &request->claim;
 	}
-	backend_release(request->fs->backend, request->key, claim, 0, request_done, request);
+	backend_release(request->fs->backend, request->key, claim, 0, on_unlinked, request);
 }
 
 /* Refresh, and the other things that setattr does */

@@ -112,6 +112,8 @@ void request_reply_entry(struct request *request, const struct entry *entry)
 	/* A reply that nobody took did not count as a lookup either. */
 	if (fuse_reply_entry(request->fuse, &reply) < 0)
 		node_forget(&fs->nodes, node, 1);
+	else if (entry->kind == ENTRY_LOCK)
+		watches_add(&fs->watches, node, &entry->lock, false);
 	request_end(request);
 }
 

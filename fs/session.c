@@ -20,6 +20,7 @@ struct session {
 	uv_poll_t poll;
 	uv_signal_t signals[END_SIGNAL_COUNT];
 	bool announced;
+	bool ending; /* requests are still served, until */
 	bool ended;
 	bool failed;
 };
@@ -31,16 +32,32 @@ static void close_signals(struct session *session)
 }
 
 /* Stops watching, has the backend answer what is under way, and unmounts. */
-static void session_end(struct session *session)
+static void finish(void *ctx)
 {
-	if (session->ended)
-		return;
+	struct session *session = ctx;
+
 	session->ended = true;
 	fs_stop(session->fs);
 	uv_close((uv_handle_t *)&session->poll, NULL);
 	close_signals(session);
 	/* Nobody is served any more, so nobody must be left waiting while the backend closes. */
 	fuse_session_unmount(session->fuse);
+}
+
+/* First the notifier ends, which may have to wait for an answer to a request. */
+static void session_end(struct session *session)
+{
+	if (session->ending)
+		return;
+	session->ending = true;
+	notifier_stop(&session->fs->notifier, finish, session);
+}
+
+/* Likewise, where there will be no more requests. */
+static void session_break(struct session *session)
+{
+	uv_poll_stop(&session->poll);
+	session_end(session);
 }
 
 static void announce(struct session *session)
@@ -65,14 +82,14 @@ static bool serve_one(struct session *session)
 				strerror(-got));
 			session->failed = true;
 		}
-		session_end(session);
+		session_break(session);
 		return false;
 	}
 	fuse_session_process_buf(session->fuse, &session->buffer);
 	if (fuse_session_exited(session->fuse)) {
 		/* The kernel and libfuse did not come to terms; libfuse has said why. */
 		session->failed = true;
-		session_end(session);
+		session_break(session);
 	} else if (session->fs->answers && !session->announced)
 		announce(session);
 	return !session->ended;
@@ -146,6 +163,7 @@ struct session *session_start(uv_loop_t *loop, struct fs *fs, struct fuse_args *
 	session->fuse = fuse_session_new(arguments, &fs_ops, sizeof(fs_ops), fs);
 	if (!session->fuse)
 		goto fail;
+	fs->notifier.session = session->fuse;
 	err = watch_signals(session, loop);
 	if (err < 0 || mountpoint_uncover(fs->options) < 0 ||
 		fuse_session_mount(session->fuse, fs->options->mountpoint) < 0)

@@ -157,6 +157,39 @@ def check(what, got, want):
         sys.exit("%s: %r, expected %r" % (what, got, want))
 
 
+class Inotify:
+    """inotify(7), of which Python's library knows nothing."""
+
+    WORDS = {0x4: "ATTRIB", 0x200: "DELETE", 0x400: "DELETE_SELF", 0x8000: "IGNORED"}
+
+    def __init__(self):
+        import ctypes
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.fd = self.libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def add(self, path):
+        import ctypes
+        if self.libc.inotify_add_watch(self.fd, os.fsencode(path), 0x400) < 0:
+            raise OSError(ctypes.get_errno(), path)
+
+    def wait(self, ms):
+        """What is told within so many ms, and what then follows at once, as words."""
+        poll = select.poll()
+        poll.register(self.fd, select.POLLIN)
+        words = []
+        while poll.poll(ms):
+            data = os.read(self.fd, 65536)
+            while data:
+                mask = int.from_bytes(data[4:8], sys.byteorder)
+                words += [word for bit, word in self.WORDS.items() if mask & bit]
+                data = data[16 + int.from_bytes(data[12:16], sys.byteorder):]
+            ms = 20
+        return words
+
+    def close(self):
+        os.close(self.fd)
+
+
 def do_timed(name, *arguments):
     """The outcome of a call, and how many ms it took."""
     began = time.monotonic()

@@ -54,7 +54,7 @@ EOF
   # The kernel finds nothing and asks for nothing; so the name has to go between.
   py <<'EOF'
 fd = os.open(M + "/.with/ttl=100ms/job", os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-while outcome(os.fsync, fd) == "OK":
+while b"EXPIRED" not in open(T + "/heard", "rb").read():
     pass
 check("utime", outcome(os.utime, fd), "ESTALE")
 EOF
@@ -192,6 +192,7 @@ EOF
 }
 
 @test "a shell loop reads it, from a pipe or from the file itself" {
+  # shellcheck disable=SC2002  # that is what is tested
   cat "$M/.events" | while read -r _ event key _ token _; do
     echo "$event $key $token" >>"$T/pipe"
     [ "$key" != last ] || break
@@ -309,7 +310,8 @@ COUNT = 20000
 for _ in range(COUNT):
     os.utime(lock)
 grown = resident() - before
-if grown > 12 * 1024 and "asan" not in os.environ.get("LOCKFS_BUILD", ""):
+# AddressSanitizer keeps what is freed for a while.
+if grown > 12 * 1024 and b"__asan_init" not in open(os.environ["LOCKFS"], "rb").read():
     sys.exit("the daemon grew by %d KiB" % grown)
 def drain(fd):
     data = b""

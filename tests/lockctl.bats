@@ -375,3 +375,19 @@ completes() {
 @test "completion of zsh is what zsh can read" {
   zsh -n "$BATS_TEST_DIRNAME/../scripts/_lockctl"
 }
+
+# What happens
+
+@test "events prints what happens, as lines and as JSON" {
+  # Not by the function: the program becomes the one that reads.
+  "$BATS_TEST_DIRNAME/../scripts/lockctl" events "$M" >"$T/events" 3>&- &
+  hearers+=($!)
+  "$BATS_TEST_DIRNAME/../scripts/lockctl" events --json -d "$M" >"$T/json" 3>&- &
+  hearers+=($!)
+  wait_until is_hearing "${hearers[0]}"
+  wait_until is_hearing "${hearers[1]}"
+  lockctl acquire "$M/job"
+  wait_until grep -q $'\tACQUIRED\tjob\t' "$T/events"
+  wait_until grep -q '"ACQUIRED"' "$T/json"
+  end_hearers
+}

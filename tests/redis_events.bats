@@ -256,3 +256,82 @@ EOF
   heard "$T/heard" 'ACQUIRED k' 'ACQUIRED job'
   is "1970-01-01T00:00:01.000Z" "$(head -n 1 "$T/heard" | cut -f 1)"
 }
+
+# inotify(7): as inotify.bats, between mounts
+
+# watch_on_other END: a lock that the mount M has, watched on N, ends by END (Python)
+watch_on_other() {
+  py <<EOF
+N = T + "/second"
+watch = Inotify()
+def take(name, view=""):
+    os.close(os.open(M + view + "/" + name, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+def ended(name, end, settle=0):
+    watch.add(N + "/" + name)
+    check(name + ": nothing yet", watch.wait(settle), [])
+    end()
+    check(name + ": told", watch.wait(5000), ["DELETE_SELF", "IGNORED"])
+$(cat)
+EOF
+}
+
+@test "whoever watches a lock of another mount is told of its end, soon or late" {
+  mount_redis
+  mount_redis "$N"
+  mkdir "$M/dir"
+  watch_on_other <<'EOF'
+for settle in (0, 1500):
+    take("released")
+    ended("released", lambda: os.unlink(M + "/released"), settle)
+    take("dir/forced")
+    ended("dir/forced", lambda: os.unlink(N + "/.with/force/dir/forced"), settle)
+    take("dir/forced")
+    ended("dir/forced", lambda: os.unlink(M + "/.with/force/dir/forced"), settle)
+    held = os.open(M + "/.with/hold/kept", os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+    ended("kept", lambda: os.close(held), settle)
+EOF
+  subscribers 0
+}
+
+@test "and of the end of its lease, as it is then" {
+  mount_redis
+  mount_redis "$N"
+  watch_on_other <<'EOF'
+take("expires", "/.with/ttl=2s")
+ended("expires", lambda: None)
+take("longer", "/.with/ttl=2s")
+ended("longer", lambda: os.utime(M + "/.with/ttl=3s/longer"))
+take("shorter", "/.with/ttl=1m")
+ended("shorter", lambda: os.utime(M + "/.with/ttl=200ms/shorter"), 1500)
+EOF
+}
+
+@test "who takes a lock is told where another mount takes it away" {
+  mount_redis
+  mount_redis "$N"
+  py <<'EOF'
+N = T + "/second"
+os.close(os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+watch = Inotify()
+watch.add(M + "/job")
+os.unlink(N + "/.with/force/job")
+check("told", watch.wait(5000), ["DELETE_SELF", "IGNORED"])
+EOF
+}
+
+@test "an end that was missed is found when the server is heard again" {
+  mount_redis
+  mount_redis "$N"
+  py <<'EOF'
+import subprocess
+N = T + "/second"
+os.close(os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+watch = Inotify()
+watch.add(N + "/job")
+check("known for a while", watch.wait(1500), [])
+# Another client, so that nobody is told.
+for command in (["DEL", "lockfs:job", "lockfs#d:job"], ["CLIENT", "KILL", "TYPE", "pubsub"]):
+    subprocess.run(["redis-cli", "-s", T + "/redis.sock"] + command, check=True, stdout=subprocess.DEVNULL)
+check("told", watch.wait(5000), ["DELETE_SELF", "IGNORED"])
+EOF
+}

@@ -17,7 +17,7 @@
 --   NS#m:MOUNT  channel for the daemon of one mount: `WORD TOKEN-OR-NONCE KEY`
 --                 GRANT   this ticket is to ask again: it has the lock, if it confirms that in
 --                         time; or the lease that it waits for ends earlier than it knows
---                 TOUCH   another changed something about this holding of yours
+--                 TOUCH   another changed something about this holding, of yours or that you watch
 --                 ENDED   another released it
 --                 REVOKE  another releases it by force: stop, then release it
 --                 FREED   what you released by force is free
@@ -316,6 +316,11 @@ local function pass_on(key, before)
   end
 end
 
+-- Tells the daemons that watch a holding of another mount.
+local function tell_watchers(word, key, held)
+  for to in string.gmatch(held.watchers or '', '%S+') do tell(to, word, held.token, key) end
+end
+
 -- Ends a holding, tells so as an event of this kind, and hands the key on. A server
 -- that takes no writes, as its disk is full for instance, refuses the first of them,
 -- and must not have told anybody then.
@@ -324,6 +329,7 @@ local function free(key, held, kind)
   call('DEL', lock_key(key), details_key(key))
   publish(kind, key, held)
   tell_holder('ENDED', key, held)
+  if held.watchers then tell_watchers('ENDED', key, held) end
   index_remove(key)
   if held.granted then call('ZREM', ns .. '#g', key) end
   if held.revoked then tell(held.revoked, 'FREED', held.token, key) end

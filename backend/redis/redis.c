@@ -337,6 +337,21 @@ static void redis_read(struct backend *backend, const char *key, backend_entry_d
 	call_start(call);
 }
 
+static void redis_watch(struct backend *backend, const char *key, uint64_t token, backend_entry_done *done, void *ctx)
+{
+	struct call *call = call_new(redis_of(backend)->calls, SCRIPT_WATCH, key);
+
+	if (!call) {
+		done(ctx, -ENOMEM, NULL);
+		return;
+	}
+	call_add_number(call, (int64_t)token);
+	call->done = done_entry;
+	call->answer.entry = done;
+	call->ctx = ctx;
+	call_start(call);
+}
+
 static void redis_stats(struct backend *backend, struct backend_stats *ret)
 {
 	const struct redis_backend *redis = redis_of(backend);
@@ -657,6 +672,7 @@ const struct backend_ops redis_backend_ops = {
 	.bind = redis_bind,
 	.listen = redis_listen,
 	.tell = redis_tell,
+	.watch = redis_watch,
 	.stats = redis_stats,
 	.read = redis_read,
 	.write = redis_write,

@@ -32,6 +32,9 @@ static const char *const scripts[] = {
 	[SCRIPT_SURVEY] =
 #include "backend/redis/survey.lua.h"
 	,
+	[SCRIPT_WATCH] =
+#include "backend/redis/watch.lua.h"
+	,
 	[SCRIPT_LOOK] =
 #include "backend/redis/look.lua.h"
 	,

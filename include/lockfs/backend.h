@@ -64,7 +64,7 @@ struct backend_config {
 
 	/*
 	 * Told, whether listening or not, of the holdings of this mount, those that
-	 * it acquired or bound. `on_ended`: it has ended, other than by its lease.
+	 * it acquired, bound or watches. `on_ended`: it has ended, other than by its lease.
 	 * `taken`: by force; of one that is bound this is told before anybody else
 	 * can have it, which may be as soon as this returns. `on_touched`: another
 	 * mount changed something about it; 0: that may be so of any. Both may be
@@ -243,6 +243,13 @@ struct backend_ops {
 	 */
 	void (*tell)(struct backend *backend, enum lock_event_kind kind, const char *key, uint64_t token);
 
+	/*
+	 * Has on_ended tell also of this holding of another mount; answered as
+	 * read(). Not that its lease ended: whoever wants to know watches it again
+	 * then. NULL: on_event tells every end, also while nobody listens.
+	 */
+	void (*watch)(struct backend *backend, const char *key, uint64_t token, backend_entry_done *done, void *ctx);
+
 	/* Returns 0 for what a backend does not have, such as connections. */
 	void (*stats)(struct backend *backend, struct backend_stats *ret);
 
@@ -345,6 +352,12 @@ static inline bool backend_listen(struct backend *b, enum listen_extent extent)
 static inline void backend_tell(struct backend *b, enum lock_event_kind kind, const char *key, uint64_t token)
 {
 	b->ops->tell(b, kind, key, token);
+}
+
+static inline void backend_watch(struct backend *b, const char *key, uint64_t token, backend_entry_done *done,
+                                 void *ctx)
+{
+	b->ops->watch(b, key, token, done, ctx);
 }
 
 static inline void backend_stats(struct backend *b, struct backend_stats *ret)

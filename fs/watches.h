@@ -1,0 +1,55 @@
+/*
+ * Lock files that the kernel knows, since somebody may watch one by inotify(7): when
+ * its lock ends, on whichever mount, the kernel is told, and tells who watches it.
+ *
+ * Who watches the kernel tells nobody, so it is every file that was looked up and
+ * that it has not forgotten. Where the backend does not tell every end by itself, it
+ * is asked to tell of those that the kernel knows for a moment already; most are
+ * forgotten by then.
+ */
+#ifndef FS_WATCHES_H
+#define FS_WATCHES_H
+
+#include <stdbool.h>
+
+#include "backend/deadlines.h"
+#include "fs/notifier.h"
+#include "lockfs/backend.h"
+
+struct node;
+struct node_table;
+struct view;
+struct watch;
+
+struct watches {
+	struct node_table *nodes;
+	struct notifier *notifier;
+	struct backend *backend;  /* set by the owner */
+	struct watch *by_token;
+	struct deadlines due;     /* when the backend is asked about one */
+	struct watch_end *ended;  /* the kernel is told of these in the loop's next turn */
+	uv_idle_t next_turn;
+};
+
+/* Returns 0 or a negative errno. */
+int watches_init(struct watches *watches, uv_loop_t *loop, struct node_table *nodes, struct notifier *notifier);
+
+/* Asks nobody any more, before the backend is closed. */
+void watches_stop(struct watches *watches);
+
+/* The kernel was told of a lock's node. `own`: this mount acquired it, so its end is told anyway. */
+void watches_add(struct watches *watches, struct node *node, const struct lock *lock, bool own);
+
+/* This holding has ended. `key` may be NULL where that is told once more with it. */
+void watches_end(struct watches *watches, const char *key, uint64_t token);
+
+/* The kernel itself has removed this file, and knows. */
+void watches_removed(struct watches *watches, const struct view *view, const char *key);
+
+/* Something about this holding changed; 0: that may be so of any. */
+void watches_recheck(struct watches *watches, uint64_t token);
+
+/* Frees that of a node, which goes. Accepts NULL. */
+void watch_free(struct watch *watch);
+
+#endif
