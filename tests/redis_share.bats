@@ -495,9 +495,10 @@ use_everything() {
   mount_redis "$M" "$(weak_source)"
   mount_redis "$N"
   redis_cli ACL LOG RESET
-  descriptor_ends force
-  # They go on for five seconds; the channel of the mount itself stays.
+  cat "$M/.events" >"$T/events" 3>&- &
   wait_until channels 2
+  kill "$!"
+  # They go on for five seconds; the channel of the mount itself stays.
   wait_until channels 1
   is "" "$(redis_cli ACL LOG)"
   take "$M/job"
