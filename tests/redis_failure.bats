@@ -491,6 +491,25 @@ lost_by_everybody() {
   is "$token" "$(lock "$N/two" token)"
 }
 
+# The message comes by another connection, and so before the answer about which it is.
+@test "a forced release that overtakes the answer of its acquisition ends that holding" {
+  proxy_start
+  orders '{"at": "alice", "trap": "late", "ms": 400}'
+  py "$N" <<'PY'
+import subprocess, sys
+N, = sys.argv[1:]
+freed = subprocess.Popen(["sh", "-c", 'until [ -e "$0/job" ]; do :; done; exec rm "$0/.with/force/job"', N])
+fd = os.open(M + "/.with/hold,id=alice,ttl=1h/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+check("not free before its holder can know", freed.poll(), None)
+poll = select.poll()
+poll.register(fd, 0)
+check("poll", poll.poll(5000), [(fd, select.POLLERR | select.POLLHUP)])
+check("write", outcome(os.pwrite, fd, b"x", 0), "ESTALE")
+check("release", freed.wait(), 0)
+check("path", outcome(os.stat, N + "/job"), "ENOENT")
+PY
+}
+
 @test "who was told ETIMEDOUT may try again, and keeps what was acquired then" {
   proxy_start
   lost_acquisition "$M/job" "$(identity)" mute

@@ -10,6 +10,7 @@ data and for each connection:
   trap          what happens then, to this connection alone:
                   hold     the request arrives only after `ms`, with all behind it
                   mute     it arrives, and no answer comes back any more
+                  late     it arrives, and answers come only after `ms`, with all behind
                   cut      it arrives, and the connection is closed at once
                   stop     the server (process `pid`) is stopped before it arrives
 
@@ -71,6 +72,7 @@ class Pair:
         self.proxy = proxy
         self.ends = client, server
         self.muted = False
+        self.late = 0  # seconds, of answers
 
     def read_pieces(self, source, pieces, way):
         while True:
@@ -78,7 +80,8 @@ class Pair:
                 data = source.recv(65536)
             except OSError:
                 data = b""
-            pieces.put((time.monotonic() + self.proxy.orders().get(way, 0) / 1000, data))
+            late = self.late if way == "back" else 0
+            pieces.put((time.monotonic() + self.proxy.orders().get(way, 0) / 1000 + late, data))
             if not data:
                 return
 
@@ -88,6 +91,8 @@ class Pair:
             time.sleep(orders["ms"] / 1000)
         elif trap == "mute":
             self.muted = True
+        elif trap == "late":
+            self.late = orders["ms"] / 1000
         elif trap == "stop":
             os.kill(orders["pid"], signal.SIGSTOP)
 

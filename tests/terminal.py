@@ -10,6 +10,9 @@ KEYS = {"^C": "\x03", "^Z": "\x1a", "": ""}
 
 shell, terminal = pty.fork()
 if shell == 0:
+    # A login leaves them as they are, also where the tests run in the background.
+    for number in signal.SIGINT, signal.SIGQUIT, signal.SIGHUP:
+        signal.signal(number, signal.SIG_DFL)
     os.execvpe("bash", ["bash", "--norc", "--noediting", "-i"], dict(os.environ, PS1="# ", TERM="dumb"))
 
 screen = seen = ""

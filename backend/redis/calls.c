@@ -100,6 +100,22 @@ static void undo_later(struct calls *calls, const char *key, const char *nonce)
 	DL_APPEND(calls->undos, undo);
 }
 
+/* The caller's own text may have gone by the time that the call is done. */
+static const char *key_of(const struct call *call)
+{
+	return call->lock_key + strlen(call->calls->config.namespace_) + 1;
+}
+
+bool calls_acquiring(const struct calls *calls, const char *key)
+{
+	const struct call *call;
+
+	DL_FOREACH(calls->under_way, call)
+		if (call->script == SCRIPT_ACQUIRE && strcmp(key_of(call), key) == 0)
+			return true;
+	return false;
+}
+
 static void finish(struct call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct calls *calls = call->calls;
@@ -108,6 +124,8 @@ static void finish(struct call *call, int status, const redisReply *reply, int64
 	if (!reply && call->sent && call->undone_if_lost)
 		undo_later(calls, call->key, call->nonce);
 	call->done(call, status, reply, age_ms);
+	if (call->script == SCRIPT_ACQUIRE)
+		calls->owner.acquired(calls->owner.ctx, key_of(call));
 	free(call);
 	arm_deadline(calls);
 }

@@ -60,6 +60,7 @@ struct call {
 struct calls_owner {
 	void (*reached)(void *ctx); /* the server can be asked, for the first time or again */
 	void (*lost)(void *ctx);    /* it cannot, for now */
+	void (*acquired)(void *ctx, const char *key); /* an acquisition was answered, in whatever way */
 	void (*freed)(void *ctx);   /* the last call, after calls_close() */
 	void *ctx;
 };
@@ -89,6 +90,9 @@ void call_add_number(struct call *call, int64_t number);
  * now, or as soon as it can be asked.
  */
 void calls_undo(struct calls *calls, const char *key, const char *nonce);
+
+/* Is the answer to an acquisition of this key under way? */
+bool calls_acquiring(const struct calls *calls, const char *key);
 
 /* How long this mount may need to answer the server, in ms: longer where the server is far. */
 int64_t calls_grace_ms(const struct calls *calls);

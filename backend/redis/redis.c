@@ -9,6 +9,7 @@
 
 #include "backend/redis/acquire.h"
 #include "backend/redis/calls.h"
+#include "backend/redis/early.h"
 #include "backend/redis/evictions.h"
 #include "backend/redis/fresh.h"
 #include "backend/redis/listener.h"
@@ -29,6 +30,7 @@ struct redis_backend {
 	struct evictions *evictions;
 	struct survey *survey;
 	struct fresh_locks fresh;
+	struct early_words early;
 	void (*on_ended)(void *ctx, uint64_t token, bool taken);
 	void (*on_touched)(void *ctx, uint64_t token);
 	void *ctx;
@@ -468,9 +470,26 @@ static void drop_user(void *ctx)
 		return;
 	survey_free(redis->survey);
 	fresh_drop_all(&redis->fresh);
+	early_drop_all(&redis->early);
 	tls_context_free(redis->tls);
 	redis_source_free(&redis->source);
 	free(redis);
+}
+
+/* Its holder has been told, or there is none here. */
+static void obey(struct redis_backend *redis, const struct message *message)
+{
+	if (message->kind == MESSAGE_REVOKE)
+		evictions_obey(redis->calls, message->key, message->token);
+}
+
+static void tell_end(struct redis_backend *redis, const struct message *message)
+{
+	tell_ended(redis, message->token, message->kind == MESSAGE_REVOKE);
+	/* Where it is not known yet that this mount holds it, nobody was told, and the answer tells more. */
+	if (calls_acquiring(redis->calls, message->key) && early_keep(&redis->early, message) == 0)
+		return;
+	obey(redis, message);
 }
 
 static void on_told(void *ctx, const struct message *message)
@@ -488,11 +507,8 @@ static void on_told(void *ctx, const struct message *message)
 			redis->on_touched(redis->ctx, message->token);
 		break;
 	case MESSAGE_ENDED:
-		tell_ended(redis, message->token, false);
-		break;
 	case MESSAGE_REVOKE:
-		tell_ended(redis, message->token, true);
-		evictions_obey(redis->calls, message->key, message->token);
+		tell_end(redis, message);
 		break;
 	case MESSAGE_FREED:
 		evictions_freed(redis->evictions, message->token);
@@ -525,6 +541,22 @@ static void on_reached_again(void *ctx)
 	tickets_ask_again(redis->tickets);
 }
 
+static void tell_early(void *ctx, const struct message *message)
+{
+	struct redis_backend *redis = ctx;
+
+	tell_ended(redis, message->token, message->kind == MESSAGE_REVOKE);
+	obey(redis, message);
+}
+
+static void on_acquired(void *ctx, const char *key)
+{
+	struct redis_backend *redis = ctx;
+
+	if (redis->early.first && !calls_acquiring(redis->calls, key))
+		early_tell(&redis->early, key, tell_early, redis);
+}
+
 static void on_lost(void *ctx)
 {
 	struct redis_backend *redis = ctx;
@@ -540,6 +572,7 @@ static int make_parts(struct redis_backend *redis, const struct backend_config *
 	struct calls_owner calls_owner = {
 		.reached = on_reached_again,
 		.lost = on_lost,
+		.acquired = on_acquired,
 		.freed = drop_user,
 		.ctx = redis,
 	};

@@ -1,0 +1,25 @@
+/*
+ * Words about the end of a holding that came before the answer which says who has it:
+ * they come over another connection, and may overtake it. They are kept until then.
+ */
+#ifndef BACKEND_REDIS_EARLY_H
+#define BACKEND_REDIS_EARLY_H
+
+#include "backend/redis/reply.h"
+
+struct early_word;
+
+struct early_words {
+	struct early_word *first; /* NULL: none are kept */
+};
+
+/* Keeps one. Returns 0 or -ENOMEM. */
+int early_keep(struct early_words *words, const struct message *message);
+
+/* Tells all that are kept about this key, and keeps them no more. */
+void early_tell(struct early_words *words, const char *key,
+                void (*tell)(void *ctx, const struct message *message), void *ctx);
+
+void early_drop_all(struct early_words *words);
+
+#endif
