@@ -250,6 +250,12 @@ static void meter_read(struct backend *backend, const char *key, backend_entry_d
 	backend_read(meter_of(backend)->inner, key, on_entry, measure);
 }
 
+/* Nobody is asked, so there is nothing to measure. */
+static bool meter_recall(struct backend *backend, const char *key, struct lock *ret)
+{
+	return backend_recall(meter_of(backend)->inner, key, ret);
+}
+
 static void meter_watch(struct backend *backend, const char *key, uint64_t token, backend_entry_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, CALL_WATCH, key, ctx);
@@ -388,6 +394,7 @@ static const struct backend_ops meter_ops = {
 	.listen = meter_listen,
 	.tell = meter_tell,
 	.stats = meter_stats,
+	.recall = meter_recall,
 	.read = meter_read,
 	.watch = meter_watch,
 	.write = meter_write,

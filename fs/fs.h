@@ -42,6 +42,7 @@ struct fs {
 	struct callers callers;
 	int64_t mounted_ms; /* since the epoch */
 	bool answers;       /* the kernel has said hello */
+	int64_t recalls_ns; /* CLOCK_BOOTTIME, until which every name is asked for: request.h */
 };
 
 /* Makes the file side of a mount. Returns 0 or a negative errno; then there is nothing to free. */

@@ -37,6 +37,7 @@ struct node {
 	uint64_t lookups; /* how often the kernel was told of it, less what it forgot */
 	size_t files;     /* of it that are open */
 	bool named;       /* found by its name; not so once it was removed */
+	bool recalled;    /* a lock that was looked up last without asking whether it is there */
 	uid_t uid;            /* of a lock: its owner, as the kernel was told when it looked it up */
 	gid_t gid;
 	union {

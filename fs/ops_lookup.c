@@ -61,6 +61,16 @@ static void on_looked_up(void *ctx, int status, const struct entry *entry)
 		request_reply_entry(request, entry);
 }
 
+static void look_up(struct request *request)
+{
+	struct entry entry = { .kind = ENTRY_LOCK };
+
+	if (request_recall(request, &entry.lock))
+		on_looked_up(request, 0, &entry);
+	else
+		backend_read(request->fs->backend, request->key, on_looked_up, request);
+}
+
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct fs *fs = fs_of(req);
@@ -81,7 +91,7 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	}
 	request = request_on_name(req, parent, name, NULL);
 	if (request)
-		backend_read(fs->backend, request->key, on_looked_up, request);
+		look_up(request);
 }
 
 static void forget(struct fs *fs, fuse_ino_t number, uint64_t count)
@@ -132,7 +142,9 @@ static void on_attr(void *ctx, int status, const struct entry *entry)
 
 	if (status == 0 && !is_same(request->node, entry))
 		status = -ENOENT;
-	if (status == -ENOENT && node_is_lock(request->node))
+	if (status == -ENOENT && request_recalled_wrongly(request))
+		request_reply(request, -ESTALE);
+	else if (status == -ENOENT && node_is_lock(request->node))
 		reply_ended(request);
 	else if (status < 0)
 		request_reply(request, status);

@@ -4,8 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/clock.h"
 #include "fs/attr.h"
 #include "fs/names.h"
+
+/* So long after a name was found wrongly every name is asked for: longer than the kernel takes to look again. */
+#define ASK_NS (5 * NS_PER_S)
 
 static struct request *request_make(fuse_req_t fuse, struct node *node, const struct fuse_file_info *info)
 {
@@ -73,6 +77,22 @@ void request_identify(struct request *request)
 		request->claim = (struct lock_claim){ .identity = request->caller.identity };
 }
 
+bool request_recall(struct request *request, struct lock *ret)
+{
+	request->recalled = boot_ns() >= request->fs->recalls_ns &&
+		backend_recall(request->fs->backend, request->key, ret);
+	return request->recalled;
+}
+
+bool request_recalled_wrongly(struct request *request)
+{
+	if (!request->node->recalled)
+		return false;
+	request->node->recalled = false;
+	request->fs->recalls_ns = boot_ns() + ASK_NS;
+	return true;
+}
+
 void request_end(struct request *request)
 {
 	free(request);
@@ -107,6 +127,7 @@ void request_reply_entry(struct request *request, const struct entry *entry)
 		.attr = attr_of_entry(fs, node, entry, fuse_req_ctx(request->fuse)),
 		.attr_timeout = attr_keep(node),
 	};
+	node->recalled = request->recalled;
 	node->uid = reply.attr.st_uid;
 	node->gid = reply.attr.st_gid;
 	/* A reply that nobody took did not count as a lookup either. */

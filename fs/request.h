@@ -20,6 +20,7 @@ struct request {
 	struct lock_claim claim; /* set by request_identify() */
 	struct caller caller;
 	struct fuse_file_info info; /* the kernel's, where it gave one */
+	bool recalled; /* what a name stands for was found without asking */
 
 	/* What the single operations keep until the backend has answered. */
 	union {
@@ -81,6 +82,15 @@ static inline int ended_status(const struct request *request)
 {
 	return request->node->files > 0 ? -ESTALE : -ENOENT;
 }
+
+/* Finds what a name stands for without asking: see recall() in backend.h. False: it is to be asked for. */
+bool request_recall(struct request *request, struct lock *ret);
+
+/*
+ * Is what is not there something that was found so? Then -ESTALE has the kernel look
+ * the name up again, but once only, so that names are asked for from now on.
+ */
+bool request_recalled_wrongly(struct request *request);
 
 /* The holding that a request is about: its open file's, else its node's. */
 static inline uint64_t request_token(const struct request *request)

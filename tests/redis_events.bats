@@ -322,8 +322,9 @@ EOF
 @test "an end that was missed is found when the server is heard again" {
   mount_redis
   mount_redis "$N"
-  py <<'EOF'
-import subprocess
+  py "$redis_cli_command" <<'EOF'
+import subprocess, sys
+client, = sys.argv[1:]
 N = T + "/second"
 os.close(os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_WRONLY))
 watch = Inotify()
@@ -331,7 +332,7 @@ watch.add(N + "/job")
 check("known for a while", watch.wait(1500), [])
 # Another client, so that nobody is told.
 for command in (["DEL", "lockfs:job", "lockfs#d:job"], ["CLIENT", "KILL", "TYPE", "pubsub"]):
-    subprocess.run(["redis-cli", "-s", T + "/redis.sock"] + command, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([client, "-s", T + "/redis.sock"] + command, check=True, stdout=subprocess.DEVNULL)
 check("told", watch.wait(5000), ["DELETE_SELF", "IGNORED"])
 EOF
 }

@@ -668,6 +668,36 @@ told_at_mount() {
   is "" "$(redis_cli KEYS 'lockfs#d:*')"
 }
 
+# What this mount acquired it finds by its name without asking.
+@test "a lock that another client deleted is gone for every call on its path" {
+  mount_redis
+  py "$redis_cli_command" "${redis_socket[redis]}" <<'PY'
+import subprocess, sys
+client, socket = sys.argv[1:]
+job = M + "/job"
+
+def deleted(after):
+    os.close(os.open(M + "/.with/ttl=never/job", os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    time.sleep(after)
+    subprocess.run([client, "-s", socket, "DEL", "lockfs:job"], check=True, stdout=subprocess.DEVNULL)
+    time.sleep(0.01)
+
+for after in 0, 0.05:
+    for call in os.stat, os.unlink, os.utime, lambda path: os.open(path, os.O_RDONLY), lambda path: os.listxattr(path), \
+            lambda path: os.getxattr(path, "user.lock.token"), lambda path: os.setxattr(path, "user.lock.ttl", b"1s"):
+        deleted(after)
+        check("call", outcome(call, job), "ENOENT")
+        check("afterwards", outcome(os.stat, job), "ENOENT")
+    # The kernel itself says that what it found by its name exists, and then it is looked after.
+    deleted(after)
+    first = outcome(do_open, job, "CREAT,EXCL,WRONLY")
+    time.sleep(0.05)
+    if first != "OK":
+        check("creation", outcome(do_open, job, "CREAT,EXCL,WRONLY"), "OK")
+    os.unlink(job)
+PY
+}
+
 @test "ls shows other clients' locks with -o scan, and without it does not" {
   mount_redis -o scan
   mount_redis "$N"

@@ -10,12 +10,16 @@
 /* A moment. Clients past lockfs tell nobody when they delete a lock, so it is short. */
 #define FRESH_NS (3 * NS_PER_MS)
 
+/* So many are remembered, those that were acquired last. */
+#define KEPT_MAX 4096
+
 /* A lock of a shorter lease is not kept: none that is kept can end within that moment. */
 #define LEASE_FLOOR_MS 1000
 
 struct fresh_lock {
 	struct lock lock; /* its texts are behind it */
-	int64_t kept_ns; /* CLOCK_BOOTTIME */
+	int64_t kept_ns; /* CLOCK_BOOTTIME, */
+	int64_t fresh_until_ns; /* and likewise */
 	UT_hash_handle hh; /* in the order in which they were kept */
 	char text[];
 };
@@ -48,10 +52,18 @@ static void discard(struct fresh_locks *fresh, struct fresh_lock *lock)
 	free(lock);
 }
 
-static void discard_old(struct fresh_locks *fresh, int64_t now_ns)
+/* What is left of its lease by now, in ms, or LEASE_NEVER. */
+static int64_t left_ms(const struct fresh_lock *kept)
 {
-	/* The table keeps the order in which they came, so the oldest is its first. */
-	while (fresh->by_key && now_ns - fresh->by_key->kept_ns > FRESH_NS)
+	if (kept->lock.remaining_ms == LEASE_NEVER)
+		return LEASE_NEVER;
+	return kept->lock.remaining_ms - (boot_ns() - kept->kept_ns) / NS_PER_MS - 1;
+}
+
+/* The table keeps the order in which they came, so the oldest is its first. */
+static void make_room(struct fresh_locks *fresh)
+{
+	while (HASH_COUNT(fresh->by_key) >= KEPT_MAX)
 		discard(fresh, fresh->by_key);
 }
 
@@ -61,16 +73,18 @@ void fresh_keep(struct fresh_locks *fresh, const struct lock *lock, int64_t sent
 	int64_t now_ns = boot_ns();
 	struct fresh_lock *kept;
 
-	discard_old(fresh, now_ns);
 	kept = find(fresh, lock->key);
 	if (kept)
 		discard(fresh, kept);
-	if (!lasts || lock->content_size || now_ns - sent_ns > FRESH_NS)
+	make_room(fresh);
+	if (!lasts || lock->content_size)
 		return;
 	kept = copy(lock);
 	if (!kept)
 		return;
 	kept->kept_ns = now_ns;
+	/* What is this old when it comes is fresh no more. */
+	kept->fresh_until_ns = now_ns - sent_ns > FRESH_NS ? 0 : now_ns + FRESH_NS;
 	HASH_ADD_KEYPTR(hh, fresh->by_key, kept->lock.key, strlen(kept->lock.key), kept);
 	if (!kept->hh.tbl)
 		free(kept);
@@ -79,13 +93,19 @@ void fresh_keep(struct fresh_locks *fresh, const struct lock *lock, int64_t sent
 bool fresh_find(const struct fresh_locks *fresh, const char *key, struct lock *ret)
 {
 	const struct fresh_lock *kept = find(fresh, key);
-	int64_t age_ns = kept ? boot_ns() - kept->kept_ns : 0;
 
-	if (!kept || age_ns > FRESH_NS)
+	return kept && boot_ns() <= kept->fresh_until_ns && fresh_recall(fresh, key, ret);
+}
+
+bool fresh_recall(const struct fresh_locks *fresh, const char *key, struct lock *ret)
+{
+	const struct fresh_lock *kept = find(fresh, key);
+	int64_t left = kept ? left_ms(kept) : 0;
+
+	if (left != LEASE_NEVER && left <= 0)
 		return false;
 	*ret = kept->lock;
-	if (ret->ttl_ms != LEASE_NEVER)
-		ret->remaining_ms -= age_ns / NS_PER_MS;
+	ret->remaining_ms = left;
 	return true;
 }
 

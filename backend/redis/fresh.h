@@ -1,8 +1,9 @@
 /*
- * Locks that this mount acquired a moment ago: what they are is known without
- * asking the server once more, as long as it would tell of another mount's touch
- * (listener.h). This spares two of the five round trips of a lock that is taken
- * and given back at once.
+ * Locks that this mount acquired: what they are is known without asking the server
+ * once more, as long as it would tell of another mount's touch (listener.h). For a
+ * moment that is taken for granted, which spares two of the five round trips of a lock
+ * that is taken and given back at once. Later only a client past lockfs, which tells
+ * nobody, can have deleted it.
  */
 #ifndef BACKEND_REDIS_FRESH_H
 #define BACKEND_REDIS_FRESH_H
@@ -24,6 +25,9 @@ void fresh_keep(struct fresh_locks *fresh, const struct lock *lock, int64_t sent
 
 /* Describes a lock as it is now; its texts live until the next call here. */
 bool fresh_find(const struct fresh_locks *fresh, const char *key, struct lock *ret);
+
+/* As it was when it was acquired, if its lease goes on and nobody told of a change; likewise. */
+bool fresh_recall(const struct fresh_locks *fresh, const char *key, struct lock *ret);
 
 /* Something may have changed: at one key, or anywhere. */
 void fresh_drop(struct fresh_locks *fresh, const char *key);

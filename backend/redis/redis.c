@@ -107,6 +107,22 @@ static void done_lock(struct call *call, int status, const redisReply *reply, in
 	call->answer.lock(call->ctx, checked(status), status == 0 ? &lock : NULL);
 }
 
+static void mark_fresh(void *ctx, struct call *call)
+{
+	const struct redis_backend *redis = ctx;
+
+	call->mark = redis->fresh.changes;
+}
+
+/* What was told since it was asked for may be of it. What is not read yet is before it is used. */
+static void keep_fresh(void *ctx, const struct call *call, const struct lock *lock)
+{
+	struct redis_backend *redis = ctx;
+
+	if (call->mark == redis->fresh.changes)
+		fresh_keep(&redis->fresh, lock, call->sent_ns);
+}
+
 /* As done_lock(), but who holds it is told with refusals too. */
 static void done_acquire(struct call *call, int status, const redisReply *reply, int64_t age_ms)
 {
@@ -125,8 +141,8 @@ static void done_acquire(struct call *call, int status, const redisReply *reply,
 	} else if (err < 0) {
 		status = err;
 	}
-	if (status == 0 && call->mark == redis->fresh.changes && listener_is_current(redis->listener))
-		fresh_keep(&redis->fresh, &lock, call->sent_ns);
+	if (status == 0)
+		keep_fresh(redis, call, &lock);
 	call->answer.lock(call->ctx, checked(status), described && err == 0 ? &lock : NULL);
 }
 
@@ -204,7 +220,7 @@ static void acquire_now(struct redis_backend *redis, struct acquisition *acquisi
 	}
 	call->undone_if_lost = true;
 	call->owner = redis;
-	call->mark = redis->fresh.changes;
+	mark_fresh(redis, call);
 	call->done = done_acquire;
 	call->answer.lock = acquisition->done;
 	call->ctx = acquisition->ctx;
@@ -337,6 +353,51 @@ static void redis_read(struct backend *backend, const char *key, backend_entry_d
 	call->answer.entry = done;
 	call->ctx = ctx;
 	call_start(call);
+}
+
+static void done_checking(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	struct redis_backend *redis = call->owner;
+	uint64_t token = call->mark;
+	struct entry entry;
+
+	if (status == 0)
+		status = reply_entry(reply, call->key, age_ms, &entry);
+	if (!entry_is_holding(status, &entry, token))
+		fresh_drop(&redis->fresh, call->key);
+	free(call->ctx);
+}
+
+/* Is it still there? What is found to be wrong is not told again. */
+static void check_behind(struct redis_backend *redis, const struct lock *lock)
+{
+	char *key = strdup(lock->key);
+	struct call *call = key ? call_new(redis->calls, SCRIPT_READ, key) : NULL;
+
+	if (!call) {
+		fresh_drop(&redis->fresh, lock->key);
+		free(key);
+		return;
+	}
+	call->done = done_checking;
+	call->owner = redis;
+	call->mark = lock->token;
+	call->ctx = key;
+	call_start(call);
+}
+
+static bool redis_recall(struct backend *backend, const char *key, struct lock *ret)
+{
+	struct redis_backend *redis = redis_of(backend);
+
+	if (!redis->fresh.by_key || !listener_is_current(redis->listener))
+		return false;
+	if (fresh_find(&redis->fresh, key, ret))
+		return true;
+	if (!fresh_recall(&redis->fresh, key, ret))
+		return false;
+	check_behind(redis, ret);
+	return true;
 }
 
 static void redis_watch(struct backend *backend, const char *key, uint64_t token, backend_entry_done *done, void *ctx)
@@ -576,6 +637,7 @@ static int make_parts(struct redis_backend *redis, const struct backend_config *
 		.freed = drop_user,
 		.ctx = redis,
 	};
+	struct tickets_owner tickets_owner = { .asking = mark_fresh, .acquired = keep_fresh, .ctx = redis };
 	struct listener_owner listener_owner = {
 		.told = on_told,
 		.listening = on_listening,
@@ -595,7 +657,7 @@ static int make_parts(struct redis_backend *redis, const struct backend_config *
 	redis->survey = survey_new(redis->calls);
 	if (!redis->survey)
 		return -ENOMEM;
-	redis->tickets = tickets_new(&own, redis->calls);
+	redis->tickets = tickets_new(&own, redis->calls, &tickets_owner);
 	if (!redis->tickets)
 		return -ENOMEM;
 	redis->users++;
@@ -707,6 +769,7 @@ const struct backend_ops redis_backend_ops = {
 	.tell = redis_tell,
 	.watch = redis_watch,
 	.stats = redis_stats,
+	.recall = redis_recall,
 	.read = redis_read,
 	.write = redis_write,
 	.truncate = redis_truncate,

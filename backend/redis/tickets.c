@@ -64,6 +64,7 @@ struct queue {
 struct tickets {
 	struct backend_config config;
 	struct calls *calls;
+	struct tickets_owner owner;
 	struct ticket *by_nonce;
 	struct ticket *lost;
 	size_t lost_count;
@@ -317,6 +318,15 @@ static void queue_up(struct ticket *ticket, const redisReply *reply)
 		ask(ticket);
 }
 
+static void answer_held(struct ticket *ticket, const struct call *call, int status, const struct lock *lock)
+{
+	const struct tickets_owner *owner = &ticket->tickets->owner;
+
+	if (status == 0)
+		owner->acquired(owner->ctx, call, lock);
+	answer(ticket, status, lock);
+}
+
 static void on_asked(struct call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct ticket *ticket = call->ctx;
@@ -339,7 +349,7 @@ static void on_asked(struct call *call, int status, const redisReply *reply, int
 		if (err < 0)
 			take_back(ticket, err == -EPROTO ? -EIO : -ETIMEDOUT);
 		else
-			answer(ticket, status, &lock);
+			answer_held(ticket, call, status, &lock);
 	} else {
 		/* The server has nothing of it, but for what an earlier call queued. */
 		take_back(ticket, status == -EPROTO ? -EIO : status);
@@ -364,6 +374,7 @@ static void ask(struct ticket *ticket)
 	tickets->users++;
 	call->done = on_asked;
 	call->ctx = ticket;
+	tickets->owner.asking(tickets->owner.ctx, call);
 	call_start(call);
 }
 
@@ -617,7 +628,8 @@ static void start_beating(struct tickets *tickets)
 
 /* Opening and closing */
 
-struct tickets *tickets_new(const struct backend_config *config, struct calls *calls)
+struct tickets *tickets_new(const struct backend_config *config, struct calls *calls,
+                            const struct tickets_owner *owner)
 {
 	struct tickets *tickets = calloc(1, sizeof(*tickets));
 
@@ -627,6 +639,7 @@ struct tickets *tickets_new(const struct backend_config *config, struct calls *c
 	}
 	tickets->config = *config;
 	tickets->calls = calls;
+	tickets->owner = *owner;
 	tickets->users = 2;
 	uv_timer_init(config->loop, &tickets->beat);
 	tickets->beat.data = tickets;

@@ -15,8 +15,16 @@
 
 struct tickets;
 
+/* What their owner is told, and must not use them for anything from there. */
+struct tickets_owner {
+	void (*asking)(void *ctx, struct call *call); /* it is about to be sent; its `mark` is the owner's */
+	void (*acquired)(void *ctx, const struct call *call, const struct lock *lock);
+	void *ctx;
+};
+
 /* `calls` must outlive it. NULL where there is no memory. */
-struct tickets *tickets_new(const struct backend_config *config, struct calls *calls);
+struct tickets *tickets_new(const struct backend_config *config, struct calls *calls,
+                            const struct tickets_owner *owner);
 
 /* acquire() and cancel() of backend.h, for an acquisition that waits. */
 void tickets_acquire(struct tickets *tickets, struct acquisition *acquisition);

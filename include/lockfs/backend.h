@@ -253,6 +253,14 @@ struct backend_ops {
 	/* Returns 0 for what a backend does not have, such as connections. */
 	void (*stats)(struct backend *backend, struct backend_stats *ret);
 
+	/*
+	 * What this mount acquired there and has still as far as it knows, without
+	 * asking. True, and `ret` until the next call here; it may have been deleted past
+	 * lockfs, so the backend is asked meanwhile, and the next answer is right. False:
+	 * not known. NULL: read() asks nobody either.
+	 */
+	bool (*recall)(struct backend *backend, const char *key, struct lock *ret);
+
 	/* What stands at a path: 0 and the entry, or -ENOENT. */
 	void (*read)(struct backend *backend, const char *key, backend_entry_done *done, void *ctx);
 
@@ -363,6 +371,11 @@ static inline void backend_watch(struct backend *b, const char *key, uint64_t to
 static inline void backend_stats(struct backend *b, struct backend_stats *ret)
 {
 	b->ops->stats(b, ret);
+}
+
+static inline bool backend_recall(struct backend *b, const char *key, struct lock *ret)
+{
+	return b->ops->recall && b->ops->recall(b, key, ret);
 }
 
 static inline void backend_read(struct backend *b, const char *key, backend_entry_done *done, void *ctx)
