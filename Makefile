@@ -22,7 +22,7 @@ BUILD      ?= build
 # they go there unless the PREFIX is somebody's own.
 BINDIR     ?= $(PREFIX)/bin
 HELPERDIR  ?= $(if $(filter /usr /usr/local,$(PREFIX)),/sbin,$(PREFIX)/sbin)
-MANDIR     ?= $(PREFIX)/share/man/man1
+MANDIR     ?= $(PREFIX)/share/man
 BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
@@ -130,8 +130,9 @@ naming_bindir = sed 's:@BINDIR@:$(BINDIR):' $(1) > '$(2)' && chmod $(3) '$(2)'
 install: all
 	install -D -m 755 $(BUILD)/lockfs '$(DESTDIR)$(BINDIR)/lockfs'
 	install -D -m 755 scripts/lockctl '$(DESTDIR)$(BINDIR)/lockctl'
-	install -D -m 644 fs/lockfs.1 '$(DESTDIR)$(MANDIR)/lockfs.1'
-	install -D -m 644 scripts/lockctl.1 '$(DESTDIR)$(MANDIR)/lockctl.1'
+	install -D -m 644 fs/lockfs.1 '$(DESTDIR)$(MANDIR)/man1/lockfs.1'
+	install -D -m 644 fs/lockfs.5 '$(DESTDIR)$(MANDIR)/man5/lockfs.5'
+	install -D -m 644 scripts/lockctl.1 '$(DESTDIR)$(MANDIR)/man1/lockctl.1'
 	install -D -m 644 scripts/lockctl.bash '$(DESTDIR)$(BASHDIR)/lockctl'
 	install -D -m 644 scripts/_lockctl '$(DESTDIR)$(ZSHDIR)/_lockctl'
 	install -D -m 644 scripts/fstab.example '$(DESTDIR)$(EXAMPLEDIR)/fstab'
@@ -142,7 +143,7 @@ install: all
 
 uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/lockfs' '$(DESTDIR)$(BINDIR)/lockctl'
-	rm -f '$(DESTDIR)$(MANDIR)/lockfs.1' '$(DESTDIR)$(MANDIR)/lockctl.1'
+	rm -f '$(DESTDIR)$(MANDIR)/man1/lockfs.1' '$(DESTDIR)$(MANDIR)/man5/lockfs.5' '$(DESTDIR)$(MANDIR)/man1/lockctl.1'
 	rm -f '$(DESTDIR)$(BASHDIR)/lockctl' '$(DESTDIR)$(ZSHDIR)/_lockctl'
 	rm -f '$(DESTDIR)$(HELPERDIR)/mount.lockfs' '$(DESTDIR)$(HELPERDIR)/mount.fuse.lockfs'
 	rm -f '$(DESTDIR)$(UNITDIR)/lockfs@.service' '$(DESTDIR)$(EXAMPLEDIR)/fstab'

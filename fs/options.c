@@ -112,7 +112,7 @@ static const char usage_text[] =
 	"  -o ro                 look, and change nothing\n"
 	"  -o allow_other        other users may use the mount too\n"
 	"\n"
-	"Unmount with: fusermount3 -u MOUNTPOINT. The manual is lockfs(1).\n";
+	"Unmount with: fusermount3 -u MOUNTPOINT. The manuals are lockfs(1) and lockfs(5).\n";
 
 static void refuse(struct raw_options *raw, const char *format, const char *value)
 {

@@ -60,6 +60,7 @@ installed() {
 ./usr/local/share/doc/lockfs/examples/fstab
 ./usr/local/share/man/man1/lockctl.1
 ./usr/local/share/man/man1/lockfs.1
+./usr/local/share/man/man5/lockfs.5
 ./usr/local/share/zsh/site-functions/_lockctl" "$(files "$T/root")"
   refute grep -rE '@[A-Z]+@' "$T/root"
   make_target uninstall DESTDIR="$T/root"
@@ -78,7 +79,7 @@ installed() {
 @test "a PREFIX of one's own is not left" {
   use_build
   make_target install PREFIX="$T/own"
-  is 10 "$(files "$T/own" | wc -l)"
+  is 11 "$(files "$T/own" | wc -l)"
   contains "$T/own/bin/lockfs " "$(cat "$T/own/sbin/mount.lockfs")"
   make_target uninstall PREFIX="$T/own"
   is "" "$(files "$T/own")"
@@ -87,8 +88,8 @@ installed() {
 @test "manuals of what is installed can be read" {
   use_build
   make_target install DESTDIR="$T/root"
-  for page in lockfs lockctl; do
-    contains "$page" "$(mandoc -Tascii "$T/root/usr/local/share/man/man1/$page.1" | head -n 1 | tr '[:upper:]' '[:lower:]')"
+  for page in lockfs.1 lockfs.5 lockctl.1; do
+    contains "${page/./(})" "$(mandoc -Tascii "$T/root/usr/local/share/man/man${page##*.}/$page" | head -n 1 | tr '[:upper:]' '[:lower:]')"
   done
 }
 
@@ -245,6 +246,7 @@ LIMITED
 ./usr/share/doc/lockfs/examples/fstab
 ./usr/share/man/man1/lockctl.1.gz
 ./usr/share/man/man1/lockfs.1.gz
+./usr/share/man/man5/lockfs.5.gz
 ./usr/share/zsh/vendor-completions/_lockctl" "$(files "$T/root")"
   contains /usr/bin/lockfs "$(cat "$T/root/usr/sbin/mount.lockfs" "$T/root/usr/lib/systemd/system/lockfs@.service")"
   is "" "$(find "$T/root" -perm /022 ! -type l)"
