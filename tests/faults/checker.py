@@ -106,6 +106,7 @@ class Holding:
         self.token = None
         self.reopened = False  # by plain creation: it may be one from before, that was not reported
         self.ops = []          # on its handle, in their order
+        self.emptied = []      # by its holder, who came in once more by plain creation
 
     def named(self, *names):
         return [op for op in self.ops if op.op in names]
@@ -216,6 +217,7 @@ class Checker:
             before = of_token.get(holding.token) if holding.token else None
             if before and before.p == holding.p and op.how == "plain":
                 # Its holder came in once more.
+                before.emptied.append(op)
                 before.ops = before.ops + [each for each in holding.ops if each.op != "acquire"]
                 continue
             holding.reopened = op.how == "plain" and (not holding.token or any(
@@ -562,7 +564,11 @@ class Checker:
             if holding.reopened:
                 continue
             possible = {""}
+            emptied = list(holding.emptied)
             for op in holding.ops:
+                while emptied and emptied[0].inv < op.inv:
+                    emptied.pop(0)
+                    possible.add("")
                 if op.op == "write":
                     if op.ok:
                         possible = {op.text}

@@ -647,6 +647,31 @@ def other_content():
     return history
 
 
+@accepts
+def content_emptied():
+    """who comes in once more by plain creation empties what is theirs"""
+    history, one, _ = two()
+    handle = one.acquire(0, 5, 10)
+    one.write(20, handle, text="a")
+    again = one.acquire(30, 35, 10, how="plain")
+    one.read(40, again, "")
+    one.write(50, again, text="b")
+    one.read(60, again, "b")
+    return history
+
+
+@rejects("content")
+def content_emptied_and_back():
+    """what is read after that is not what was written"""
+    history, one, _ = two()
+    handle = one.acquire(0, 5, 10)
+    one.write(20, handle, text="a")
+    again = one.acquire(30, 35, 10, how="plain")
+    one.write(50, again, text="b")
+    one.read(60, again, "")
+    return history
+
+
 @rejects("ended")
 def no_end():
     """a wait that has no end"""
