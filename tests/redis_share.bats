@@ -698,6 +698,27 @@ for after in 0, 0.05:
 PY
 }
 
+@test "whose lock another client deleted is told when somebody else takes it" {
+  mount_redis
+  mount_redis "$N"
+  py "$N" "$redis_cli_command" "${redis_socket[redis]}" <<'PY'
+import subprocess, sys
+N, client, socket = sys.argv[1:]
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+fd = os.open(M + "/.with/hold,signal=USR1,ttl=1h/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+subprocess.run([client, "-s", socket, "DEL", "lockfs:job"], check=True, stdout=subprocess.DEVNULL)
+do_open(N + "/job", "CREAT,EXCL,WRONLY")
+check("signal", bool(signal.sigtimedwait([signal.SIGUSR1], 5)), True)
+poll = select.poll()
+poll.register(fd, 0)
+check("poll", poll.poll(0), [(fd, select.POLLERR | select.POLLHUP)])
+check("write", outcome(os.pwrite, fd, b"x", 0), "ESTALE")
+check("lock", outcome(do_open, M + "/job", "CREAT,EXCL,WRONLY"), "EEXIST")
+os.unlink(N + "/job")
+check("lock", outcome(do_open, M + "/job", "CREAT,EXCL,WRONLY"), "OK")
+PY
+}
+
 @test "ls shows other clients' locks with -o scan, and without it does not" {
   mount_redis -o scan
   mount_redis "$N"

@@ -19,6 +19,7 @@
 --                         time; or the lease that it waits for ends earlier than it knows
 --                 TOUCH   another changed something about this holding, of yours or that you watch
 --                 ENDED   another released it
+--                 GONE    it was deleted past lockfs, and another has it
 --                 REVOKE  another releases it by force: stop, then release it
 --                 FREED   what you released by force is free
 --                 HELD LEFT EVENT   has been so for a while; so much of its lease is left (survey.lua)
@@ -235,10 +236,13 @@ local function hold(key, wants, granted)
   if wants.identity ~= '' then add('identity', wants.identity) end
   if wants.bound ~= '' then add('bound', '1') end
   if granted then add('granted', '1') end
-  call('DEL', details_key(key))
+  local before = call('HMGET', details_key(key), 'mount', 'token')
+  if before[1] then call('DEL', details_key(key)) end
   call('HSET', details_key(key), unpack(flat))
   if expires then call('PEXPIREAT', details_key(key), integer(expires)) end
   index_add(key, expires)
+  -- Whoever deleted it past lockfs told nobody, and left what stands beside it.
+  if before[1] then tell(before[1], 'GONE', before[2], key) end
   wants.token = token
   if not granted then publish('ACQUIRED', key, wants, integer(ttl)) end
   return { id = wants.id, token = token, ttl = ttl, expires = expires, flat = flat }

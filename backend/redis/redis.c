@@ -546,7 +546,7 @@ static void obey(struct redis_backend *redis, const struct message *message)
 
 static void tell_end(struct redis_backend *redis, const struct message *message)
 {
-	tell_ended(redis, message->token, message->kind == MESSAGE_REVOKE);
+	tell_ended(redis, message->token, message->kind != MESSAGE_ENDED);
 	/* Where it is not known yet that this mount holds it, nobody was told, and the answer tells more. */
 	if (calls_acquiring(redis->calls, message->key) && early_keep(&redis->early, message) == 0)
 		return;
@@ -568,6 +568,7 @@ static void on_told(void *ctx, const struct message *message)
 			redis->on_touched(redis->ctx, message->token);
 		break;
 	case MESSAGE_ENDED:
+	case MESSAGE_GONE:
 	case MESSAGE_REVOKE:
 		tell_end(redis, message);
 		break;
@@ -606,7 +607,7 @@ static void tell_early(void *ctx, const struct message *message)
 {
 	struct redis_backend *redis = ctx;
 
-	tell_ended(redis, message->token, message->kind == MESSAGE_REVOKE);
+	tell_ended(redis, message->token, message->kind != MESSAGE_ENDED);
 	obey(redis, message);
 }
 

@@ -326,6 +326,7 @@ static const struct {
 	{ "GRANT", MESSAGE_GRANT },
 	{ "TOUCH", MESSAGE_TOUCH },
 	{ "ENDED", MESSAGE_ENDED },
+	{ "GONE", MESSAGE_GONE },
 	{ "REVOKE", MESSAGE_REVOKE },
 	{ "FREED", MESSAGE_FREED },
 };

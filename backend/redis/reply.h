@@ -61,7 +61,14 @@ int reply_queued(const redisReply *reply, char order[REPLY_ORDER_MAX], struct qu
 int reply_looks(const redisReply *reply, bool *ret_was_alive, struct queue_look *looks, size_t count);
 
 /* What is published to the daemon of one mount, but for HELD; see common.lua. */
-enum message_kind { MESSAGE_GRANT, MESSAGE_TOUCH, MESSAGE_ENDED, MESSAGE_REVOKE, MESSAGE_FREED };
+enum message_kind {
+	MESSAGE_GRANT,
+	MESSAGE_TOUCH,
+	MESSAGE_ENDED,
+	MESSAGE_GONE,
+	MESSAGE_REVOKE,
+	MESSAGE_FREED,
+};
 
 struct message {
 	enum message_kind kind;
