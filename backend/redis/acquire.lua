@@ -22,7 +22,7 @@ if held then
       say_alive()
       confirm(path, held)
     end
-    return describe('OK', path, holding(path))
+    return describe_again(path, held)
   end
   if not anew and proves(wants.id, wants.identity, held) then return describe('EEXIST', path, held) end
   if waits then

@@ -9,4 +9,4 @@ if ttl > 0 then
   set_end(path, now_ms + ttl)
   publish('REFRESHED', path, held)
 end
-return describe('OK', path, holding(path))
+return describe_again(path, held)

@@ -105,11 +105,17 @@ local function proves(id, identity, held)
   return held.id == id
 end
 
--- An answer with a lock: word, id, what is left of the lease (-1: never), now,
--- token, the details as fields and values, and how many wait.
+-- An answer with a lock: word, id, what is left of the lease (-1: never, -2: it is over
+-- by now), now, token, the details as fields and values, and how many wait.
 local function describe(word, key, held)
   return { word, held.id, call('PTTL', lock_key(key)), now_ms, held.token, held.flat,
     call('ZCARD', tickets_key(key)) }
+end
+
+-- The same of a lock that was changed. A short lease may be over by then: a server may
+-- take a while from step to step, as where it was stopped.
+local function describe_again(key, held)
+  return describe('OK', key, holding(key) or held)
 end
 
 -- The index of a directory goes with the last lock in it.

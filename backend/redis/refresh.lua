@@ -25,4 +25,4 @@ end
 tell_holder('TOUCH', path, held)
 if held.watchers and ttl < left then tell_watchers('TOUCH', path, held) end
 publish('REFRESHED', path, held, integer(ttl))
-return describe('OK', path, holding(path))
+return describe_again(path, held)

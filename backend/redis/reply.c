@@ -17,6 +17,9 @@
 
 #define HELD_WORD "HELD"
 
+/* What PTTL says of a key without an expiry; of one that is gone it says less. */
+#define PTTL_NEVER (-1)
+
 /* No server's clock is beyond this: the year 5138. */
 #define NOW_MAX_MS INT64_C(100000000000000)
 
@@ -122,8 +125,10 @@ static bool age_lease(struct lock *lock, int64_t pttl_ms, int64_t now_ms, int64_
 {
 	lock->remaining_ms = LEASE_NEVER;
 	lock->expires_ms = LEASE_NEVER;
-	if (pttl_ms < 0)
+	if (pttl_ms == PTTL_NEVER)
 		return true;
+	if (pttl_ms < 0)
+		return false;
 	if (pttl_ms > LEASE_MAX_MS) /* another client may have asked for more */
 		pttl_ms = LEASE_MAX_MS;
 	lock->expires_ms = now_ms + pttl_ms;
@@ -159,7 +164,7 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
 	};
 	if (!age_lease(ret, pttl->integer, now->integer, age_ms))
 		return -ENOENT;
-	ret->ttl_ms = pttl->integer < 0 ? LEASE_NEVER : detail_number(details, "ttl", ret->remaining_ms);
+	ret->ttl_ms = pttl->integer == PTTL_NEVER ? LEASE_NEVER : detail_number(details, "ttl", ret->remaining_ms);
 	/* The same at every look, where the sum of two clocks may differ by a millisecond. */
 	if (!ret->foreign && ret->ttl_ms > 0 && ret->ttl_ms <= LEASE_MAX_MS && ret->refreshed_ms > 0 &&
 		ret->refreshed_ms <= NOW_MAX_MS)

@@ -12,4 +12,4 @@ if not held.foreign then
   call('HSET', details_key(path), 'content', string.sub(content, 1, size))
   tell_holder('TOUCH', path, held)
 end
-return describe('OK', path, holding(path))
+return describe_again(path, held)

@@ -130,6 +130,26 @@ static void test_shortest_lease(void **state)
 	expect(-ENOENT, look(mount, KEY));
 }
 
+/* Also one that is over before the backend has ended its answer is that short. */
+static void test_shortest_lease_again_and_again(void **state)
+{
+	struct mount *mount = *state;
+
+	for (int i = 0; i < 1500; i++) {
+		char key[16];
+		const struct answer *answer;
+
+		snprintf(key, sizeof(key), "job%d", i);
+		answer = acquire(mount, key, &me, i % 2 ? LONG_MS : LEASE_MIN_MS);
+		if (i % 2)
+			answer = refresh(mount, key, &me, 0, LEASE_MIN_MS);
+		if (answer->status == 0)
+			assert_in_range(answer->lock->remaining_ms, 0, LEASE_MIN_MS);
+		else
+			assert_int_equal(answer->status, i % 2 ? -ENOENT : -ETIMEDOUT);
+	}
+}
+
 /*
  * Neither before its time nor long after, whoever looks; and what remains only ever
  * shrinks, but for what the answer before took, as that was taken off for sure.
@@ -270,6 +290,7 @@ static const struct CMUnitTest lease_tests[] = {
 	TEST(refused_calls_extend_nothing),
 	TEST(longest_lease),
 	TEST(shortest_lease),
+	TEST(shortest_lease_again_and_again),
 	TEST(expiry_is_seen_in_time),
 	TEST(expiry_is_told_in_time),
 	TEST(many_locks),
