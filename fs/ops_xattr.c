@@ -267,9 +267,9 @@ static int subject_of(struct request *request, int status, const struct entry *e
 		ret->may_see_id = may_see_id(request, &entry->lock, ret->held_by_asker);
 		return 0;
 	}
-	if (request_recalled_wrongly(request))
+	/* An open descriptor may ask, and the kernel would hand ESTALE on to that. */
+	if (!node->files && request_recalled_wrongly(request))
 		return -ESTALE;
-	/* It has ended, and an open descriptor may ask for that. */
 	return ended_status(request) == -ESTALE ? 0 : -ENOENT;
 }
 
