@@ -297,7 +297,8 @@ class Checker:
 
     def leases(self, holding, before):
         """(first, last) time at which its lease may end, by the refreshes that were asked for `before`."""
-        ttls = [holding.acquire.ttl]
+        # Who came in once more may refresh it for the lease of the view that it came by.
+        ttls = [holding.acquire.ttl] + [op.ttl for op in holding.emptied]
         first = holding.inv + holding.acquire.ttl * MS
         last = holding.ret + holding.acquire.ttl * MS
         for op in self.refreshes(holding):

@@ -461,6 +461,17 @@ def acquired_before_refreshed_end():
     return history
 
 
+@accepts
+def shortened_by_reentry():
+    """who comes in once more through a view of a shorter lease refreshes for that"""
+    history, one, other = two()
+    one.acquire(0, 5, 10, ttl=2000)
+    again = one.acquire(30, 35, 10, how="plain", ttl=500)
+    one.refresh(40, 45, again)
+    other.acquire(100, 560, 11, wait=2000)
+    return history
+
+
 @rejects("unchanged")
 def late_release():
     """an earlier release that was answered ETIMEDOUT ends a later holding"""
