@@ -11,7 +11,7 @@ data and for each connection:
                   hold     the request arrives only after `ms`, with all behind it
                   mute     it arrives, and no answer comes back any more
                   late     it arrives, and answers come only after `ms`, with all behind
-                  cut      it arrives, and the connection is closed at once
+                  cut      it arrives, and the connection is closed at once, before an answer
                   stop     the server (process `pid`) is stopped before it arrives
 
 `sprung` is printed when the trap was sprung, `delivered` when a held request
@@ -89,7 +89,7 @@ class Pair:
         print("sprung", flush=True)
         if trap == "hold":
             time.sleep(orders["ms"] / 1000)
-        elif trap == "mute":
+        elif trap in ("mute", "cut"):
             self.muted = True
         elif trap == "late":
             self.late = orders["ms"] / 1000

@@ -146,6 +146,7 @@ PY
 @test "who waits is handed the lock when its lease ends, and when it is taken by force" {
   (set -C; : >"$M/.with/ttl=1s/job")
   waiter "$M/.with/wait=60s,ttl=1s/job"
+  wait_until waits 1 "$M/job"
   waiter "$M/.with/wait=60s/job"
   wait_until waits 2 "$M/job"
   wait_until got 1
