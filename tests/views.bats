@@ -190,9 +190,9 @@ load helper
   handle=$(lock "$M/job" handle)
   is ".with/id=$(lock "$M/job" id),ttl=40.000/job" "$handle"
   expect ACQUIRED @session getxattr "$M/$handle" user.lock.state
-  wait_until eval '(( $(ms "$(lock "$M/job" remaining)") < 39900 ))'
+  wait_until eval '(( $(ms "$(lock "$M/job" remaining)") < 38000 ))'
   session touch "$M/$handle"
-  remains "$M/job" 39901 40000
+  remains "$M/job" 38001 40000
   session rm "$M/$handle"
   gone "$M/job"
 }
