@@ -455,10 +455,15 @@ void connection_write(struct connection *connection)
 		redisAsyncHandleWrite(connection->context);
 }
 
-void connection_read(struct connection *connection)
+bool connection_read(struct connection *connection)
 {
-	if (connection->context)
-		redisAsyncHandleRead(connection->context);
+	redisAsyncContext *context = connection->context;
+
+	if (context && (context->c.flags & REDIS_IN_CALLBACK))
+		return false;
+	if (context)
+		redisAsyncHandleRead(context);
+	return true;
 }
 
 int connection_send(struct connection *connection, redisCallbackFn *callback, void *ctx, int argc,

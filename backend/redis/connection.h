@@ -56,8 +56,11 @@ bool connection_has_hope(const struct connection *connection);
 /* Sends what was not sent yet, as far as that goes at once. */
 void connection_write(struct connection *connection);
 
-/* Takes in replies that have arrived, before the loop comes to it. */
-void connection_read(struct connection *connection);
+/*
+ * Takes in replies that have arrived, before the loop comes to it. False where it is
+ * doing just that, and a callback called this: hiredis must not be asked to do it within.
+ */
+bool connection_read(struct connection *connection);
 
 /*
  * Sends a command; `callback` is called exactly once with the reply, or with

@@ -199,10 +199,8 @@ void listener_renew(struct listener *listener)
 
 bool listener_is_current(struct listener *listener)
 {
-	if (!connection_is_up(listener->connection))
-		return false;
-	connection_read(listener->connection);
-	return connection_is_up(listener->connection);
+	return connection_is_up(listener->connection) && connection_read(listener->connection) &&
+		connection_is_up(listener->connection);
 }
 
 struct listener *listener_new(const struct backend_config *config, const struct redis_source *source,

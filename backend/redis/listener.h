@@ -33,7 +33,10 @@ bool listener_want(struct listener *listener, enum listen_extent extent);
 /* Listens on a new connection: the present one may be dead without a sign. */
 void listener_renew(struct listener *listener);
 
-/* Takes in what has arrived by now. Is it listening, so that it would have been told? */
+/*
+ * Takes in what has arrived by now. Is it listening, so that it would have been told?
+ * False also to who is called by it: there may be more behind what it is telling.
+ */
 bool listener_is_current(struct listener *listener);
 
 void listener_close(struct listener *listener);
