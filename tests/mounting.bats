@@ -295,6 +295,12 @@ PY
 
 # auto_unmount
 
+# What unmounts for libfuse looks only once whether the daemon of DIR has left the mount
+# to it, and may do so before the kernel knows: so it is stopped until that is known.
+unmounter_of() {
+  pgrep -f "^fusermount3 .*auto_unmount.* $1\$"
+}
+
 @test "auto_unmount is refused: it would uncover a directory in which creation seems to succeed" {
   refused auto_unmount memory: "$M" -o auto_unmount
   refused auto_unmount memory: "$M" -o ttl=30s,auto_unmount
@@ -312,8 +318,11 @@ PY
   daemon=$!
   wait_until is_mounted "$T/sealed/mnt"
   take "$T/sealed/mnt/job"
+  unmounter=$(unmounter_of "$T/sealed/mnt")
+  kill -STOP "$unmounter"
   kill -KILL "$daemon"
   wait "$daemon" || true
+  kill -CONT "$unmounter"
   wait_until not_mounted "$T/sealed/mnt"
   expect EROFS open "$T/sealed/mnt/job" CREAT,EXCL,WRONLY
   umount "$T/sealed"
@@ -325,7 +334,10 @@ PY
   chattr +i "$M" 2>/dev/null || skip "this filesystem has no immutable directories"
   mount_lockfs -o auto_unmount
   take "$M/job"
+  unmounter=$(unmounter_of "$M")
+  kill -STOP "$unmounter"
   kill_daemon
+  kill -CONT "$unmounter"
   wait_until not_mounted "$M"
   answer=$(call open "$M/job" CREAT,EXCL,WRONLY)
   chattr -i "$M"
