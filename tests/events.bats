@@ -274,8 +274,16 @@ EOF
 @test "a line comes whole or in parts, as the reader asks" {
   py <<'EOF'
 fd = os.open(M + "/.events", os.O_RDONLY | os.O_NONBLOCK)
-for name in ("a", "b"):
-    os.close(os.open(M + "/" + name, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+other = os.open(M + "/.events", os.O_RDONLY)
+def take_two(*names):
+    for name in names:
+        os.close(os.open(M + "/" + name, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    # What one reader has been told, all can read.
+    told = 0
+    while told < 2:
+        told += os.read(other, 4096).count(b"\n")
+
+take_two("a", "b")
 text = b""
 for size in [1, 2, 3, 5, 8, 13] * 100:
     try:
@@ -284,12 +292,10 @@ for size in [1, 2, 3, 5, 8, 13] * 100:
         break
 check("lines", [line.split(b"\t")[2] for line in text.splitlines()], [b"a", b"b"])
 check("end", text[-1:], b"\n")
-for name in ("c", "d"):
-    os.close(os.open(M + "/" + name, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+take_two("c", "d")
 check("one line for a small reader", os.read(fd, 4096).count(b"\n"), 1)
 check("the next", os.read(fd, 65536).count(b"\n"), 1)
-for name in ("e", "f"):
-    os.close(os.open(M + "/" + name, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+take_two("e", "f")
 check("many for a large one", os.read(fd, 65536).count(b"\n"), 2)
 EOF
 }

@@ -397,7 +397,8 @@ static bool redis_recall(struct backend *backend, const char *key, struct lock *
 	if (!fresh_recall(&redis->fresh, key, ret))
 		return false;
 	check_behind(redis, ret);
-	return true;
+	/* Where there is no asking, it is not kept any more. */
+	return fresh_recall(&redis->fresh, key, ret);
 }
 
 static void redis_watch(struct backend *backend, const char *key, uint64_t token, backend_entry_done *done, void *ctx)
