@@ -30,7 +30,8 @@ EXAMPLEDIR ?= $(PREFIX)/share/doc/lockfs/examples
 
 CC         ?= cc
 CFLAGS     ?= -O2 -g
-WARNINGS   ?= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
+WARNINGS   ?= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla \
+              -Wformat -Wformat-security
 PKG_CONFIG ?= pkg-config
 VERSION    := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n 1)
 
@@ -42,8 +43,21 @@ LIB_LIBS    = $(shell $(PKG_CONFIG) --libs $(LIBRARIES) $(TLS_LIBRARIES))
 TLS_LIBRARIES = $(shell $(PKG_CONFIG) --exists hiredis_ssl openssl 2>/dev/null && echo hiredis_ssl openssl)
 TLS_CFLAGS    = $(if $(TLS_LIBRARIES),-DLOCKFS_TLS)
 
+# What makes a mistake of ours harder to use for an attack, where the compiler has it;
+# HARDENING= and HARDENING_LINK= leave it out, and CFLAGS and LDFLAGS come after it.
+# Asked once, and only when something is compiled.
+HARDENING_WANTED := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection -mbranch-protection=standard
+accepted          = $(shell $(CC) -Werror $(1) -fsyntax-only -x c /dev/null 2>/dev/null && echo '$(1)')
+HARDENING         = $(eval HARDENING := $(foreach flag,$(HARDENING_WANTED),$(call accepted,$(flag))))$(HARDENING)
+HARDENING_LINK    = -pie -Wl,-z,relro,-z,now,-z,noexecstack
+# It needs an optimizer, and would hide from a sanitizer what it should see.
+FORTIFY           = $(if $(filter -O1 -O2 -O3 -Os -Og,$(lastword $(filter -O%,$(CFLAGS)))), \
+                    $(if $(findstring -fsanitize,$(CFLAGS))$(findstring _FORTIFY_SOURCE,$(CFLAGS)),, \
+                    -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
+
 ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DFUSE_USE_VERSION=312 -DLOCKFS_VERSION='"$(VERSION)"' \
-              -Iinclude -I. -I$(BUILD) $(WARNINGS) $(LIB_CFLAGS) $(TLS_CFLAGS) $(CFLAGS)
+              -Iinclude -I. -I$(BUILD) $(WARNINGS) $(LIB_CFLAGS) $(TLS_CFLAGS) $(HARDENING) $(FORTIFY) $(CFLAGS)
+ALL_LDFLAGS = $(HARDENING_LINK) $(LDFLAGS)
 
 BACKEND_SOURCES := $(wildcard backend/*.c backend/*/*.c)
 FS_SOURCES      := $(wildcard fs/*.c)
@@ -67,9 +81,9 @@ FAULTS_PROGRAMS := $(BUILD)/tests/faults/cable $(BUILD)/tests/faults/clock.so
 all: $(BUILD)/lockfs
 
 $(BUILD)/lockfs: $(FS_OBJECTS) $(BACKEND_OBJECTS)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -83,10 +97,10 @@ $(BUILD)/%.lua.h: %.lua
 $(BUILD)/backend/redis/scripts.o: $(LUA_STRINGS)
 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
 
 $(BUILD)/tests/faults/%: $(BUILD)/tests/faults/%.o
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
 
 # Preloaded into the Redis server, so never with a sanitizer.
 $(BUILD)/tests/faults/clock.so: tests/faults/clock.c
@@ -94,7 +108,7 @@ $(BUILD)/tests/faults/clock.so: tests/faults/clock.c
 	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O2 -shared -fPIC -o $@ $<
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(FS_PARTS) $(BACKEND_OBJECTS)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) $(shell $(PKG_CONFIG) --libs cmocka)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(shell $(PKG_CONFIG) --libs cmocka)
 
 test-programs: $(TEST_PROGRAMS)
 bench-programs: $(BENCH_PROGRAMS)

@@ -93,6 +93,47 @@ installed() {
   done
 }
 
+# Hardening
+
+# hardened FILE: what `make` builds so by default. Only a build without an optimizer,
+# or with a sanitizer, has no checked string functions.
+hardened() {
+  local headers dynamic symbols
+  headers=$(readelf -hlW "$1")
+  dynamic=$(readelf -dW "$1")
+  symbols=$(readelf -W --dyn-syms "$1")
+  contains "DYN (Position-Independent Executable file)" "$headers"
+  contains " GNU_RELRO " "$headers"
+  matches '.* RW +0x[0-9a-f]+' "$(grep GNU_STACK <<<"$headers")"
+  contains " NOW" "$(grep FLAGS_1 <<<"$dynamic")"
+  contains __stack_chk_fail "$symbols"
+  [[ $symbols == *__asan_* || $symbols == *__gcov_* ]] || matches '.*__(vsnprintf|memcpy|snprintf|fprintf)_chk.*' "$symbols"
+  # Where calls may go; without the flag only some of the C library's start-up says so.
+  [[ $(uname -m) != x86_64 ]] || (($(objdump -d "$1" | grep -c endbr64) > 100))
+}
+
+@test "the program is hardened: addresses, tables, stack, strings, jumps" {
+  hardened "$LOCKFS"
+}
+
+# flags TARGET ARGUMENT...: how make would compile it
+flags() {
+  make -s -n -B -C "$sources" BUILD="$T/flags" "$@"
+}
+
+@test "flags of one's own come last, and HARDENING= leaves ours out" {
+  run flags "$T/flags/fs/log.o" CFLAGS='-O2 -fno-stack-protector'
+  matches '.*-fstack-protector-strong.* -D_FORTIFY_SOURCE=2 .*-fno-stack-protector .*' "$output"
+  for own in '-O0' '-g' '-O2 -fsanitize=address' '-O2 -D_FORTIFY_SOURCE=3'; do
+    run flags "$T/flags/fs/log.o" CFLAGS="$own"
+    refute grep -e -D_FORTIFY_SOURCE=2 <<<"$output"
+  done
+  run flags "$T/flags/lockfs" LDFLAGS=-no-pie
+  matches '.* -pie .*-no-pie .*' "$output"
+  run flags "$T/flags/lockfs" HARDENING= HARDENING_LINK=
+  refute grep -e -fstack-protector -e relro <<<"$output"
+}
+
 # mount(8)
 
 @test "mount -t lockfs and mount -t fuse.lockfs" {
@@ -250,4 +291,5 @@ LIMITED
 ./usr/share/zsh/vendor-completions/_lockctl" "$(files "$T/root")"
   contains /usr/bin/lockfs "$(cat "$T/root/usr/sbin/mount.lockfs" "$T/root/usr/lib/systemd/system/lockfs@.service")"
   is "" "$(find "$T/root" -perm /022 ! -type l)"
+  hardened "$T/root/usr/bin/lockfs"
 }
