@@ -7,7 +7,7 @@
 #   make bench      measures (LOCKS=1000000 ROUNDS=20000)
 #   make install    DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
 #   make deb        installs what is missing, makes a Debian package in build/
-#   make lint       warnings of gcc and clang, shellcheck, mandoc
+#   make lint       warnings and analyzers of gcc and clang, cppcheck, shellcheck, mandoc
 #   make clean
 
 SOURCE     ?= memory:
@@ -74,7 +74,7 @@ BENCH_PROGRAMS  := $(patsubst %.c,$(BUILD)/%,$(BENCH_SOURCES))
 
 FAULTS_PROGRAMS := $(BUILD)/tests/faults/cable $(BUILD)/tests/faults/clock.so
 
-.PHONY: all run check check-faults bench install uninstall deb lint clean test-programs bench-programs faults-programs
+.PHONY: all run check check-faults bench install uninstall deb lint flags clean test-programs bench-programs faults-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -133,6 +133,10 @@ bench:
 	@scripts/setup build
 	@$(MAKE) --no-print-directory all bench-programs
 	@tests/bench/run '$(BUILD)'
+
+# How C is compiled here, as words of a shell, for tests/lint.
+flags:
+	@printf '%s\n' '$(subst ','\'',$(ALL_CFLAGS))'
 
 lint:
 	@scripts/setup check

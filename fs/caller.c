@@ -194,12 +194,12 @@ static identify_fn *const identifiers[] = {
 
 void caller_identify(struct callers *callers, pid_t pid, uid_t uid, struct caller *ret)
 {
+	bool of_process = callers->owner == OWNER_SESSION || callers->owner == OWNER_PROCESS;
+
 	*ret = (struct caller){ .process = 0 };
 	if (pid > 0 && process_of_thread(pid, &ret->process) < 0)
 		ret->process = 0;
-	if ((callers->owner == OWNER_SESSION || callers->owner == OWNER_PROCESS) && ret->process == 0)
-		identify_user(callers, pid, uid, ret);
-	else if (identifiers[callers->owner](callers, pid, uid, ret) < 0)
+	if ((of_process && ret->process == 0) || identifiers[callers->owner](callers, pid, uid, ret) < 0)
 		identify_user(callers, pid, uid, ret);
 }
 

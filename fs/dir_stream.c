@@ -66,12 +66,11 @@ int dir_stream_fill(struct dir_stream *stream, const struct list_item *items, si
 	return 0;
 }
 
-struct list_item dir_stream_at(const struct dir_stream *stream, size_t index)
+bool dir_stream_at(const struct dir_stream *stream, size_t index, struct list_item *ret)
 {
 	if (index >= stream->count)
-		return (struct list_item){ .name = NULL };
-	return (struct list_item){
-		.name = stream->names + stream->entries[index].name,
-		.kind = stream->entries[index].kind,
-	};
+		return false;
+	ret->name = stream->names + stream->entries[index].name;
+	ret->kind = stream->entries[index].kind;
+	return true;
 }

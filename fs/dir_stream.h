@@ -5,6 +5,7 @@
 #ifndef FS_DIR_STREAM_H
 #define FS_DIR_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lockfs/backend.h"
@@ -26,7 +27,7 @@ void dir_streams_free(struct dir_stream **streams);
 /* Begins a pass over these items, which are copied. Returns 0 or -ENOMEM. */
 int dir_stream_fill(struct dir_stream *stream, const struct list_item *items, size_t count);
 
-/* The item at `index`, or one with the name NULL behind the last. */
-struct list_item dir_stream_at(const struct dir_stream *stream, size_t index);
+/* Tells the item at `index`; false behind the last. */
+bool dir_stream_at(const struct dir_stream *stream, size_t index, struct list_item *ret);
 
 #endif

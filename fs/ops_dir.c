@@ -109,12 +109,11 @@ static size_t add_dirent(const struct request *request, off_t offset, char *buff
 	struct stat attr = { .st_mode = S_IFDIR };
 	struct list_item item = { .kind = ENTRY_DIR };
 
-	if (offset < FIRST_ENTRY) {
+	if (offset >= 0 && offset < FIRST_ENTRY) {
 		item.name = dots[offset];
 		attr.st_ino = path_inode(request->key);
 	} else {
-		item = dir_stream_at(stream_of(&request->info), (size_t)offset - FIRST_ENTRY);
-		if (!item.name)
+		if (!dir_stream_at(stream_of(&request->info), (size_t)offset - FIRST_ENTRY, &item))
 			return 0;
 		attr.st_ino = child_inode(request, item.name);
 		attr.st_mode = item.kind == ENTRY_DIR ? S_IFDIR : S_IFREG;

@@ -218,6 +218,13 @@ static const struct attribute *find_attribute(const struct node *node, const cha
 	return NULL;
 }
 
+static bool is_settable(const struct node *node, const char *name)
+{
+	const struct attribute *attribute = find_attribute(node, name);
+
+	return attribute && attribute->settable;
+}
+
 /* Reading */
 
 /* Knowing a lock's id is holding it: it is for the holder, and the holder's user on the mount that acquired. */
@@ -280,7 +287,7 @@ static int print_attribute(const struct attribute *attribute, const struct subje
 
 	if (!subject->dir && !subject->lock && !attribute->outlives)
 		return -ENODATA;
-	if (attribute->of_ours && subject->lock->foreign)
+	if (attribute->of_ours && subject->lock && subject->lock->foreign)
 		return -ENODATA;
 	length = attribute->print(subject, value, size);
 	return length < (int)size ? length : -ERANGE;
@@ -416,7 +423,7 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 
 	if (!request)
 		return;
-	if (!find_attribute(request->node, name)->settable) {
+	if (!is_settable(request->node, name)) {
 		request_reply(request, -EPERM);
 		return;
 	}
@@ -445,7 +452,7 @@ void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 
 	if (!request)
 		return;
-	if (node_kind(request->node) == NODE_DIR && find_attribute(request->node, name)->settable)
+	if (node_kind(request->node) == NODE_DIR && is_settable(request->node, name))
 		set_default_ttl(request, LEASE_UNSET);
 	else
 		request_reply(request, -EPERM);

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +31,7 @@ int process_start(pid_t pid, uint64_t *ret_ticks)
 {
 	enum { START_FIELD = 22, FIELD_AFTER_COMMAND = 3 };
 	char text[1024];
-	char *at;
+	char *at, *end;
 
 	if (read_proc(pid, "stat", text, sizeof(text)) < 0)
 		return -ENOENT;
@@ -39,9 +39,10 @@ int process_start(pid_t pid, uint64_t *ret_ticks)
 	at = strrchr(text, ')');
 	for (int field = FIELD_AFTER_COMMAND; at && field <= START_FIELD; field++)
 		at = strchr(at + 1, ' ');
-	if (!at || sscanf(at, " %" SCNu64, ret_ticks) != 1)
+	if (!at)
 		return -ENOENT;
-	return 0;
+	*ret_ticks = strtoull(at, &end, 10);
+	return end > at ? 0 : -ENOENT;
 }
 
 int process_of_thread(pid_t thread, pid_t *ret)

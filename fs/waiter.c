@@ -16,12 +16,13 @@ static void try_once(struct waiter *waiter);
 static int64_t read_limit(const char *path)
 {
 	FILE *file = fopen(path, "re");
-	long seconds = 0;
+	char text[32];
+	int64_t seconds = 0;
 
 	if (!file)
 		return 0;
-	if (fscanf(file, "%ld", &seconds) != 1)
-		seconds = 0;
+	if (fgets(text, sizeof(text), file))
+		seconds = strtol(text, NULL, 10);
 	fclose(file);
 	return seconds;
 }
