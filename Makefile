@@ -4,6 +4,7 @@
 #   make run        installs what is missing, builds, mounts ./locks and shows a tour
 #   make check      installs what the tests need, builds, runs every test on real mounts
 #   make check-faults   everything fails, and a history is judged (SECONDS=60 SEED= of a run to be repeated); needs root
+#   make coverage   runs every test, and tells how many lines of fs/ and backend/ they run
 #   make bench      measures (LOCKS=1000000 ROUNDS=20000)
 #   make install    DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
 #   make deb        installs what is missing, makes a Debian package in build/
@@ -74,7 +75,7 @@ BENCH_PROGRAMS  := $(patsubst %.c,$(BUILD)/%,$(BENCH_SOURCES))
 
 FAULTS_PROGRAMS := $(BUILD)/tests/faults/cable $(BUILD)/tests/faults/clock.so
 
-.PHONY: all run check check-faults bench install uninstall deb lint flags clean test-programs bench-programs faults-programs
+.PHONY: all run check check-faults coverage bench install uninstall deb lint flags clean test-programs bench-programs faults-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -128,6 +129,10 @@ check-faults:
 	@scripts/setup check
 	@$(MAKE) --no-print-directory all faults-programs
 	@SECONDS_OF_FAULTS='$(SECONDS)' SEED='$(SEED)' tests/faults/run '$(BUILD)'
+
+coverage:
+	@scripts/setup check
+	@tests/coverage
 
 bench:
 	@scripts/setup build
