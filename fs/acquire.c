@@ -42,12 +42,14 @@ void acquire_start(struct request *request, const struct acquire_wish *wish, bac
 	const struct fuse_ctx *asker = fuse_req_ctx(request->fuse);
 	struct waiter *waiter = &request->acquire.waiter;
 	const char *id = given_id(fs, request->node);
+	int err = request_identify(request);
 
-	request_identify(request);
-	if (id) {
+	if (err == 0 && id)
 		stpcpy(request->acquire.id, id);
-	} else if (make_id(request->acquire.id) < 0) {
-		done(request, -EIO, NULL);
+	else if (err == 0)
+		err = make_id(request->acquire.id);
+	if (err < 0) {
+		done(request, err, NULL);
 		return;
 	}
 	caller_describe(&fs->callers, &request->caller, asker->uid, &request->acquire.description);

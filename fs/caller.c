@@ -140,7 +140,7 @@ void callers_free(struct callers *callers)
 	sessions_free(&callers->sessions);
 }
 
-/* Identities. Each returns 0, or a negative errno where the caller cannot be told apart that way. */
+/* Identities. Each returns 0; -ENOENT or -ESRCH where the caller cannot be told apart that way; or another errno. */
 
 typedef int identify_fn(struct callers *callers, pid_t thread, uid_t uid, struct caller *caller);
 
@@ -161,10 +161,14 @@ static int identify_process(struct callers *callers, pid_t thread, uid_t uid, st
 {
 	uint64_t start;
 	pid_t process;
+	int err = process_of_thread(thread, &process);
 
 	(void)uid;
-	if (process_of_thread(thread, &process) < 0 || process_start(process, &start) < 0)
-		return -ESRCH;
+	if (err < 0)
+		return err;
+	err = process_start(process, &start);
+	if (err < 0)
+		return err;
 	snprintf(caller->identity, sizeof(caller->identity), "process:%d.%" PRIu64 "@%s", (int)process, start,
 		callers->boot_place);
 	return 0;
@@ -192,15 +196,24 @@ static identify_fn *const identifiers[] = {
 	[OWNER_MOUNT] = identify_mount,
 };
 
-void caller_identify(struct callers *callers, pid_t pid, uid_t uid, struct caller *ret)
+/*
+ * Only who cannot be seen is told apart by user. Where the daemon cannot look, by user
+ * would be as another than before and after: a lock so acquired could not be released.
+ */
+int caller_identify(struct callers *callers, pid_t pid, uid_t uid, struct caller *ret)
 {
 	bool of_process = callers->owner == OWNER_SESSION || callers->owner == OWNER_PROCESS;
+	int err;
 
 	*ret = (struct caller){ .process = 0 };
-	if (pid > 0 && process_of_thread(pid, &ret->process) < 0)
+	err = pid > 0 ? process_of_thread(pid, &ret->process) : -ENOENT;
+	if (err < 0)
 		ret->process = 0;
-	if ((of_process && ret->process == 0) || identifiers[callers->owner](callers, pid, uid, ret) < 0)
-		identify_user(callers, pid, uid, ret);
+	if (err == 0 || !of_process)
+		err = identifiers[callers->owner](callers, pid, uid, ret);
+	if (err == -ENOENT || err == -ESRCH)
+		err = identify_user(callers, pid, uid, ret);
+	return err;
 }
 
 void caller_describe(struct callers *callers, const struct caller *caller, uid_t uid,

@@ -46,8 +46,11 @@ int callers_init(struct callers *callers, uv_loop_t *loop, enum owner_kind owner
 void callers_stop(struct callers *callers);
 void callers_free(struct callers *callers);
 
-/* Tells the caller with thread number `pid` (as FUSE gives it; 0: unknown) and user `uid` apart. */
-void caller_identify(struct callers *callers, pid_t pid, uid_t uid, struct caller *ret);
+/*
+ * Tells the caller with thread number `pid` (as FUSE gives it; 0: unknown) and user
+ * `uid` apart. Returns 0, or a negative errno where the daemon cannot look, such as -EMFILE.
+ */
+int caller_identify(struct callers *callers, pid_t pid, uid_t uid, struct caller *ret);
 
 void caller_describe(struct callers *callers, const struct caller *caller, uid_t uid,
                      struct caller_description *ret);

@@ -30,10 +30,8 @@ static void open_file(struct request *request, bool may_write)
 		return;
 	}
 	file->may_write = may_write;
-	if (node_view(request->node)->signal) {
-		request_identify(request);
+	if (node_view(request->node)->signal && request_identify(request) == 0)
 		file->opener = request->caller.process;
-	}
 	request_reply_open(request, file);
 }
 
@@ -72,7 +70,11 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 		return;
 	}
 	if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC)) {
-		request_identify(request);
+		status = request_identify(request);
+		if (status < 0) {
+			request_reply(request, status);
+			return;
+		}
 		is_holder = lock_claim_proves(&request->claim, &entry->lock.holder.claim);
 	}
 	if (!is_holder && !opens_handle(flags)) {

@@ -185,7 +185,8 @@ static void lock_file(struct request *request)
 		lock_name(request);
 		return;
 	}
-	request_identify(request);
+	/* Who is told when it is lost; that it is the file's is proved by the id. */
+	(void)request_identify(request);
 	request->claim = (struct lock_claim){ .id = file->id };
 	backend_bind(request->fs->backend, request->key, &request->claim, file_token(file), on_bound, request);
 }

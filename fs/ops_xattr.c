@@ -330,6 +330,7 @@ static void on_getting(void *ctx, int status, const struct entry *entry)
 static struct request *request_on_attribute(fuse_req_t req, fuse_ino_t ino, const char *name, int unknown)
 {
 	struct request *request;
+	int err;
 
 	if (strncmp(name, USER_PREFIX, strlen(USER_PREFIX)) != 0) {
 		fuse_reply_err(req, unknown);
@@ -343,7 +344,11 @@ static struct request *request_on_attribute(fuse_req_t req, fuse_ino_t ino, cons
 		return NULL;
 	}
 	snprintf(request->xattr.name, sizeof(request->xattr.name), "%s", name);
-	request_identify(request);
+	err = request_identify(request);
+	if (err < 0) {
+		request_reply(request, err);
+		return NULL;
+	}
 	return request;
 }
 
@@ -385,6 +390,7 @@ static void on_listing(void *ctx, int status, const struct entry *entry)
 void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
 	struct request *request = request_on_node(req, ino, NULL);
+	int err;
 
 	if (!request)
 		return;
@@ -393,8 +399,11 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 		reply_value(request, "", 0, size);
 		return;
 	}
-	request_identify(request);
-	backend_read(request->fs->backend, request->key, on_listing, request);
+	err = request_identify(request);
+	if (err < 0)
+		request_reply(request, err);
+	else
+		backend_read(request->fs->backend, request->key, on_listing, request);
 }
 
 /* Setting */

@@ -2,27 +2,37 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+/* What says that there is no such process, or that it is hidden from this one. */
+static bool is_unseen(int error)
+{
+	return error == ENOENT || error == ESRCH || error == EACCES || error == EPERM;
+}
+
 /* Reads a file of /proc/PID whole, or as much as fits, as text. */
 static int read_proc(pid_t pid, const char *file, char *text, size_t size)
 {
 	char path[64];
 	ssize_t length;
+	int err = ENOENT;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return -ENOENT;
+		return is_unseen(errno) ? -ENOENT : -errno;
 	length = read(fd, text, size - 1);
+	if (length < 0 && !is_unseen(errno))
+		err = errno;
 	close(fd);
 	if (length <= 0)
-		return -ENOENT;
+		return -err;
 	text[length] = '\0';
 	return 0;
 }
@@ -32,9 +42,10 @@ int process_start(pid_t pid, uint64_t *ret_ticks)
 	enum { START_FIELD = 22, FIELD_AFTER_COMMAND = 3 };
 	char text[1024];
 	char *at, *end;
+	int err = read_proc(pid, "stat", text, sizeof(text));
 
-	if (read_proc(pid, "stat", text, sizeof(text)) < 0)
-		return -ENOENT;
+	if (err < 0)
+		return err;
 	/* The command may hold spaces and parentheses; what follows the last one does not. */
 	at = strrchr(text, ')');
 	for (int field = FIELD_AFTER_COMMAND; at && field <= START_FIELD; field++)
@@ -49,9 +60,10 @@ int process_of_thread(pid_t thread, pid_t *ret)
 {
 	char text[1024];
 	const char *at;
+	int err = read_proc(thread, "status", text, sizeof(text));
 
-	if (read_proc(thread, "status", text, sizeof(text)) < 0)
-		return -ENOENT;
+	if (err < 0)
+		return err;
 	/* The command stands first, with its newlines escaped. */
 	at = strstr(text, "\nTgid:");
 	if (!at)
@@ -62,8 +74,10 @@ int process_of_thread(pid_t thread, pid_t *ret)
 
 int process_command(pid_t pid, char *text, size_t size)
 {
-	if (read_proc(pid, "comm", text, size) < 0)
-		return -ENOENT;
+	int err = read_proc(pid, "comm", text, size);
+
+	if (err < 0)
+		return err;
 	text[strcspn(text, "\n")] = '\0';
 	return 0;
 }

@@ -1,4 +1,7 @@
-/* What /proc tells of a process. All return 0, or -ENOENT where it cannot be seen. */
+/*
+ * What /proc tells of a process. All return 0, -ENOENT where it cannot be seen, or
+ * another negative errno where nothing can, such as -EMFILE.
+ */
 #ifndef FS_PROCESS_H
 #define FS_PROCESS_H
 

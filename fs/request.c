@@ -65,16 +65,17 @@ struct request *request_on_name(fuse_req_t fuse, fuse_ino_t parent, const char *
 	return request;
 }
 
-void request_identify(struct request *request)
+int request_identify(struct request *request)
 {
 	const struct fuse_ctx *asker = fuse_req_ctx(request->fuse);
 	const char *id = given_id(request->fs, request->node);
+	int err = caller_identify(&request->fs->callers, asker->pid, asker->uid, &request->caller);
 
-	caller_identify(&request->fs->callers, asker->pid, asker->uid, &request->caller);
 	if (id)
 		request->claim = (struct lock_claim){ .id = id };
 	else
 		request->claim = (struct lock_claim){ .identity = request->caller.identity };
+	return id ? 0 : err;
 }
 
 bool request_recall(struct request *request, struct lock *ret)

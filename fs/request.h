@@ -58,8 +58,8 @@ struct request *request_on_node(fuse_req_t fuse, fuse_ino_t number, const struct
 struct request *request_on_name(fuse_req_t fuse, fuse_ino_t parent, const char *name,
                                 const struct fuse_file_info *info);
 
-/* Finds out who asks: sets `caller` and `claim`. */
-void request_identify(struct request *request);
+/* Finds out who asks: sets `caller` and `claim`. Returns 0, or a negative errno where that cannot be told. */
+int request_identify(struct request *request);
 
 /* Reply and end. `status` is 0 or a negative errno. */
 void request_reply(struct request *request, int status);

@@ -195,13 +195,15 @@ int session_of(struct sessions *sessions, pid_t pid, pid_t *ret_number, uint64_t
 {
 	pid_t number = getsid(pid);
 	struct session_seen *seen;
-	bool has_leader;
 	uint64_t start;
+	int leader;
 
 	if (number <= 0)
 		return -ESRCH;
-	has_leader = process_start(number, &start) == 0;
-	if (!has_leader) {
+	leader = process_start(number, &start);
+	if (leader < 0 && leader != -ENOENT)
+		return leader;
+	if (leader < 0) {
 		if (kill(number, 0) == 0 || errno == EPERM)
 			return -ESRCH; /* there, but hidden from the daemon */
 		start = start_of_leaderless(sessions, number, pid);
@@ -209,7 +211,7 @@ int session_of(struct sessions *sessions, pid_t pid, pid_t *ret_number, uint64_t
 	seen = remember(sessions, number, start);
 	if (!seen)
 		return -ENOMEM;
-	if (has_leader)
+	if (leader == 0)
 		watch_leader(sessions, seen);
 	*ret_number = number;
 	*ret_start = start;
