@@ -111,6 +111,7 @@ int main(int argc, char **argv)
 	int status = EXIT_FAILURE;
 
 	signal(SIGPIPE, SIG_IGN);
+	session_log_fuse();
 	switch (options_parse(argc, argv, &options)) {
 	case OPTIONS_DONE:
 		status = EXIT_SUCCESS;

@@ -25,6 +25,32 @@ struct session {
 	bool failed;
 };
 
+/* It has said why something failed. */
+static bool fuse_has_complained;
+
+/* A line of libfuse's own, in our form; its debugging (-d) as it is. */
+static void log_of_fuse(enum fuse_log_level level, const char *format, va_list arguments)
+{
+	if (level >= FUSE_LOG_DEBUG) {
+		vfprintf(stderr, format, arguments);
+		return;
+	}
+	fuse_has_complained = true;
+	log_line_v((int)level, format, arguments);
+}
+
+/* Not of all that fails libfuse tells. */
+static void complain(const char *what, const char *mountpoint)
+{
+	if (!fuse_has_complained)
+		log_line(LOG_ERR, "cannot %s %s: libfuse failed, and memory may be short", what, mountpoint);
+}
+
+void session_log_fuse(void)
+{
+	fuse_set_log_func(log_of_fuse);
+}
+
 static void close_signals(struct session *session)
 {
 	for (size_t i = 0; i < END_SIGNAL_COUNT; i++)
@@ -86,11 +112,12 @@ static bool serve_one(struct session *session)
 		return false;
 	}
 	fuse_session_process_buf(session->fuse, &session->buffer);
-	if (fuse_session_exited(session->fuse)) {
-		/* The kernel and libfuse did not come to terms; libfuse has said why. */
+	/* The first request is to come to terms, and what libfuse could not answer it does not tell us. */
+	if (fuse_session_exited(session->fuse) || !session->fs->answers) {
+		complain("serve", session->fs->options->mountpoint);
 		session->failed = true;
 		session_break(session);
-	} else if (session->fs->answers && !session->announced)
+	} else if (!session->announced)
 		announce(session);
 	return !session->ended;
 }
@@ -110,15 +137,6 @@ static void on_end_signal(uv_signal_t *handle, int signal)
 {
 	(void)signal;
 	session_end(handle->data);
-}
-
-/* A line of libfuse's own, in our form; its debugging (-d) as it is. */
-static void log_of_fuse(enum fuse_log_level level, const char *format, va_list arguments)
-{
-	if (level >= FUSE_LOG_DEBUG)
-		vfprintf(stderr, format, arguments);
-	else
-		log_line_v((int)level, format, arguments);
 }
 
 /* Before there is a mount, so that no signal leaves one behind. */
@@ -159,15 +177,19 @@ struct session *session_start(uv_loop_t *loop, struct fs *fs, struct fuse_args *
 		return NULL;
 	}
 	session->fs = fs;
-	fuse_set_log_func(log_of_fuse);
 	session->fuse = fuse_session_new(arguments, &fs_ops, sizeof(fs_ops), fs);
-	if (!session->fuse)
+	if (!session->fuse) {
+		complain("mount", fs->options->mountpoint);
 		goto fail;
+	}
 	fs->notifier.session = session->fuse;
 	err = watch_signals(session, loop);
-	if (err < 0 || mountpoint_uncover(fs->options) < 0 ||
-		fuse_session_mount(session->fuse, fs->options->mountpoint) < 0)
+	if (err < 0 || mountpoint_uncover(fs->options) < 0)
 		goto fail_signals;
+	if (fuse_session_mount(session->fuse, fs->options->mountpoint) < 0) {
+		complain("mount", fs->options->mountpoint);
+		goto fail_signals;
+	}
 	err = watch_requests(session, loop);
 	if (err < 0)
 		goto fail_mount;
