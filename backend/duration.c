@@ -87,6 +87,17 @@ int lease_parse(const char *text, int64_t *ret_ms)
 	return 0;
 }
 
+int lease_parse_bytes(const char *bytes, size_t size, int64_t *ret_ms)
+{
+	char text[DURATION_TEXT_MAX];
+
+	if (size >= sizeof(text) || memchr(bytes, '\0', size))
+		return -EINVAL;
+	memcpy(text, bytes, size);
+	text[size] = '\0';
+	return lease_parse(text, ret_ms);
+}
+
 size_t duration_print(int64_t ms, char text[DURATION_TEXT_MAX])
 {
 	int length;

@@ -427,7 +427,6 @@ static void set_default_ttl(struct request *request, int64_t ttl_ms)
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
 {
 	struct request *request = request_on_attribute(req, ino, name, EOPNOTSUPP);
-	char text[DURATION_TEXT_MAX];
 	int64_t ttl_ms;
 
 	if (!request)
@@ -440,13 +439,7 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 		request_reply(request, -EEXIST);
 		return;
 	}
-	if (size >= sizeof(text) || memchr(value, '\0', size)) {
-		request_reply(request, -EINVAL);
-		return;
-	}
-	memcpy(text, value, size);
-	text[size] = '\0';
-	if (lease_parse(text, &ttl_ms) < 0)
+	if (lease_parse_bytes(value, size, &ttl_ms) < 0)
 		request_reply(request, -EINVAL);
 	else if (node_kind(request->node) == NODE_DIR)
 		set_default_ttl(request, ttl_ms);

@@ -39,6 +39,12 @@ int duration_parse(const char *text, int64_t *ret_ms);
 int lease_parse(const char *text, int64_t *ret_ms);
 
 /*
+ * The same, from `size` bytes without a NUL, as setxattr(2) gives them. They are
+ * fewer than DURATION_TEXT_MAX.
+ */
+int lease_parse_bytes(const char *bytes, size_t size, int64_t *ret_ms);
+
+/*
  * Prints `ms` (LEASE_NEVER as `never`, other negatives as `0.000`).
  * Returns the length, without the NUL.
  */
