@@ -5,6 +5,7 @@
 #   make check      installs what the tests need, builds, runs every test on real mounts
 #   make check-faults   everything fails, and a history is judged (SECONDS=60 SEED= of a run to be repeated); needs root
 #   make coverage   runs every test, and tells how many lines of fs/ and backend/ they run
+#   make fuzz       gives any bytes to whatever reads what others wrote (SECONDS=30 each, SEED= as above)
 #   make bench      measures (LOCKS=1000000 ROUNDS=20000)
 #   make install    DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
 #   make deb        installs what is missing, makes a Debian package in build/
@@ -73,9 +74,15 @@ FS_PARTS        := $(filter-out $(BUILD)/fs/main.o,$(FS_OBJECTS))
 TEST_PROGRAMS   := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
 BENCH_PROGRAMS  := $(patsubst %.c,$(BUILD)/%,$(BENCH_SOURCES))
 
+# One a target, for any compiler: what runs its kept cases. `make fuzz` links it with libFuzzer instead.
+FUZZ_SOURCES    := $(wildcard tests/fuzz/*.c)
+FUZZ_PROGRAMS   := $(patsubst %.c,$(BUILD)/%,$(FUZZ_SOURCES))
+FUZZ_MAIN       ?= $(BUILD)/tests/fuzz/replay/main.o
+FUZZ_CFLAGS     := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+
 FAULTS_PROGRAMS := $(BUILD)/tests/faults/cable $(BUILD)/tests/faults/clock.so
 
-.PHONY: all run check check-faults coverage bench install uninstall deb lint flags clean test-programs bench-programs faults-programs
+.PHONY: all run check check-faults coverage bench install uninstall deb lint flags clean test-programs bench-programs faults-programs fuzz fuzz-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -108,10 +115,19 @@ $(BUILD)/tests/faults/clock.so: tests/faults/clock.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O2 -shared -fPIC -o $@ $<
 
+# As an archive, so that a target may have parts of its own instead.
+$(BUILD)/tests/fuzz/parts.a: $(FS_PARTS) $(BACKEND_OBJECTS)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/parts.a $(filter %.o,$(FUZZ_MAIN))
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(BUILD)/tests/fuzz/parts.a $(LIB_LIBS) -lm
+
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(FS_PARTS) $(BACKEND_OBJECTS)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(shell $(PKG_CONFIG) --libs cmocka)
 
-test-programs: $(TEST_PROGRAMS)
+test-programs: $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
+fuzz-programs: $(FUZZ_PROGRAMS)
 bench-programs: $(BENCH_PROGRAMS)
 faults-programs: $(FAULTS_PROGRAMS)
 
@@ -133,6 +149,13 @@ check-faults:
 coverage:
 	@scripts/setup check
 	@tests/coverage
+
+# The findings and what the targets have learnt are kept in the directory of the build.
+fuzz: SECONDS = 30
+fuzz:
+	@scripts/setup check
+	@$(MAKE) --no-print-directory BUILD='$(BUILD)/fuzz' CC=clang FUZZ_MAIN=-fsanitize=fuzzer CFLAGS='$(FUZZ_CFLAGS)' all fuzz-programs
+	@SECONDS_OF_FUZZING='$(SECONDS)' SEED='$(SEED)' tests/fuzz/run '$(BUILD)/fuzz'
 
 bench:
 	@scripts/setup build
@@ -180,4 +203,4 @@ deb:
 clean:
 	rm -rf $(BUILD)
 
--include $(patsubst %.o,%.d,$(BACKEND_OBJECTS) $(FS_OBJECTS) $(call objects,$(TEST_SOURCES) $(BENCH_SOURCES) tests/faults/cable.c))
+-include $(patsubst %.o,%.d,$(BACKEND_OBJECTS) $(FS_OBJECTS) $(call objects,$(TEST_SOURCES) $(BENCH_SOURCES) $(FUZZ_SOURCES) tests/fuzz/replay/main.c tests/faults/cable.c))

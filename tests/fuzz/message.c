@@ -1,0 +1,73 @@
+/*
+ * What a server publishes, to all mounts or to one: what is understood is within its
+ * bounds, and the same when it is published again.
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "backend/redis/reply.h"
+#include "tests/fuzz/fuzz.h"
+
+/* The latest time that a server is believed, in us: the year 5138. */
+#define TIME_MAX_US INT64_C(100000000000000000)
+
+/* The event as common.lua publishes it, with a NUL behind it. The caller frees it. */
+static char *publish(const struct lock_event *event, size_t *ret_size)
+{
+	char *text = NULL;
+	FILE *out = open_memstream(&text, ret_size);
+
+	require(out != NULL, "there is memory");
+	fprintf(out, "%s %" PRId64 " %" PRIu64 " %" PRId64 " %s%c%s", reply_event_word(event->kind), event->time_us,
+		event->token, event->ttl_ms, event->owner ? event->owner : "", '\0', event->key);
+	fclose(out);
+	return text;
+}
+
+static bool same_event(const struct lock_event *one, const struct lock_event *other)
+{
+	return one->kind == other->kind && one->token == other->token && one->ttl_ms == other->ttl_ms &&
+		one->foreign == other->foreign && one->time_us == other->time_us &&
+		same_text(one->owner, other->owner) && same_text(one->key, other->key);
+}
+
+static void check_event(const struct lock_event *event)
+{
+	struct lock_event again;
+	size_t size;
+	char *text = publish(event, &size);
+
+	require(event->kind <= EVENT_FAILED_REFRESH, "a server tells of nothing else");
+	require(event->time_us >= 0 && event->time_us <= TIME_MAX_US, "its time can be shown");
+	require(event->ttl_ms >= LEASE_NEVER && event->ttl_ms <= LEASE_MAX_MS, "a lease is in its bounds");
+	require(strlen(event->key) <= LOCK_KEY_MAX, "a key has room");
+	require(!event->owner == !event->token, "a holding has an owner");
+	require(reply_event(text, size, &again) == 0 && same_event(event, &again), "it is the same when told again");
+	free(text);
+}
+
+static void check_message(const struct message *message, const char *text, size_t size)
+{
+	require(message->key >= text && message->key <= text + size, "a key is within the text");
+	require(memchr(message->about, '\0', sizeof(message->about)) != NULL, "what it is about ends");
+	require(!strchr(message->about, ' '), "what it is about is one word");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = text_of(data, size);
+	struct message message;
+	struct lock_event event;
+	int64_t left_ms;
+
+	if (reply_event(text, size, &event) == 0)
+		check_event(&event);
+	if (reply_held(text, size, &left_ms, &event) == 0) {
+		require(left_ms <= LEASE_MAX_MS, "what is left of a lease is in its bounds");
+		check_event(&event);
+	}
+	if (reply_message(text, &message) == 0)
+		check_message(&message, text, size);
+	free(text);
+	return 0;
+}

@@ -1,0 +1,246 @@
+/*
+ * What a server answers, were it hostile: nothing but a clear refusal, or values within
+ * their bounds. The input is what came over the connection; or, behind a `[`, lines
+ * that stand for an answer: `[` and `]` around an array, `:NUMBER`, `"TEXT`, `-ERROR`,
+ * `_` for nothing.
+ */
+#include <errno.h>
+
+#include "backend/redis/errors.h"
+#include "backend/redis/reply.h"
+#include "tests/fuzz/fuzz.h"
+
+#define KEY "job"
+#define AGE_MS 3
+#define LOOKS_MAX 8
+#define DEPTH_MAX 7
+#define CURSOR_SIZE 24
+
+/* The latest time that a server is believed, in ms: the year 5138. */
+#define TIME_MAX_MS INT64_C(100000000000000)
+
+/* From lines to what comes over a connection */
+
+static void write_element(FILE *out, const char *line, size_t length)
+{
+	switch (*line) {
+	case ':':
+		fprintf(out, ":%lld\r\n", strtoll(line + 1, NULL, 10));
+		break;
+	case '"':
+		fprintf(out, "$%zu\r\n%.*s\r\n", length - 1, (int)length - 1, line + 1);
+		break;
+	case '-':
+		fprintf(out, "%.*s\r\n", (int)length, line);
+		break;
+	default:
+		fputs("$-1\r\n", out);
+	}
+}
+
+/* Moves behind a line. */
+static const char *next_line(const char *at)
+{
+	at += strcspn(at, "\n");
+	return *at ? at + 1 : at;
+}
+
+/* Moves behind the line that ends the array that `at` is in. */
+static const char *skip_array(const char *at)
+{
+	for (int depth = 1; *at && depth > 0; at = next_line(at))
+		depth += *at == '[' ? 1 : *at == ']' ? -1 : 0;
+	return at;
+}
+
+static size_t count_elements(const char *at)
+{
+	size_t count = 0;
+
+	for (; *at && *at != ']'; count++)
+		at = *at == '[' ? skip_array(next_line(at)) : next_line(at);
+	return count;
+}
+
+/* Writes the array whose elements begin at `at`. */
+static void write_array(FILE *out, const char *at, int depth)
+{
+	fprintf(out, "*%zu\r\n", depth < DEPTH_MAX ? count_elements(at) : 0);
+	while (depth < DEPTH_MAX && *at && *at != ']') {
+		if (*at == '[') {
+			write_array(out, next_line(at), depth + 1);
+			at = skip_array(next_line(at));
+		} else {
+			write_element(out, at, strcspn(at, "\n"));
+			at = next_line(at);
+		}
+	}
+}
+
+/* What the input stands for. The caller frees it. */
+static char *bytes_of(const char *text, size_t *size)
+{
+	char *bytes = NULL;
+	FILE *out = open_memstream(&bytes, size);
+
+	require(out != NULL, "there is memory");
+	write_array(out, next_line(text), 0);
+	fclose(out);
+	return bytes;
+}
+
+/* What each may be */
+
+static void check_lock(const redisReply *reply)
+{
+	struct lock lock;
+	int status = reply_lock(reply, KEY, AGE_MS, &lock);
+
+	require(status == 0 || status == -ENOENT || status == -EPROTO, "it is a lock, or over, or neither");
+	if (status == -EPROTO)
+		return;
+	require(strcmp(lock.key, KEY) == 0 && lock.token > 0, "a lock has key and token");
+	require(lock.holder.claim.id && lock.holder.user && lock.holder.host && lock.holder.place &&
+			lock.holder.command,
+		"a holder has all that is told of one");
+	require((lock.remaining_ms == LEASE_NEVER) == (lock.expires_ms == LEASE_NEVER), "both ends are none");
+	require(lock.content || !lock.content_size, "there is the content");
+	require(lock.acquired_ms >= 0 && lock.acquired_ms <= TIME_MAX_MS && lock.refreshed_ms >= 0 &&
+			lock.refreshed_ms <= TIME_MAX_MS,
+		"its times can be shown");
+	if (status < 0)
+		return;
+	require((lock.ttl_ms == LEASE_NEVER) == (lock.remaining_ms == LEASE_NEVER), "what never ends, never ends");
+	require(lock.ttl_ms == LEASE_NEVER || (lock.ttl_ms >= LEASE_MIN_MS && lock.ttl_ms <= LEASE_MAX_MS),
+		"a lease is in its bounds");
+	require(lock.ttl_ms == LEASE_NEVER || (lock.remaining_ms > 0 && lock.remaining_ms <= LEASE_MAX_MS),
+		"what is left of it is in its bounds");
+}
+
+static void check_entry(const redisReply *reply)
+{
+	struct entry entry;
+
+	if (reply_entry(reply, KEY, AGE_MS, &entry) < 0 || entry.kind != ENTRY_DIR)
+		return;
+	require(entry.dir.mode <= 07777, "a mode has nothing but permissions");
+	require(entry.dir.changed_ms >= 0 && entry.dir.changed_ms <= TIME_MAX_MS, "its time can be shown");
+	require(entry.dir.default_ttl_ms >= LEASE_NEVER && entry.dir.default_ttl_ms <= LEASE_MAX_MS,
+		"a lease is in its bounds");
+}
+
+static void check_items(struct list_item *items, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *name = items[i].name;
+
+		require(*name && strlen(name) <= LOCK_NAME_MAX && !strchr(name, '/'), "a name can be one");
+		require(strcmp(name, ".") != 0 && strcmp(name, "..") != 0, "a name is that of an entry");
+	}
+	free(items);
+}
+
+static void check_lists(const redisReply *reply)
+{
+	struct list_item *items = NULL;
+	size_t count = 0;
+	char cursor[CURSOR_SIZE];
+
+	if (reply_list(reply, &items, &count) == 0)
+		check_items(items, count);
+	if (reply_scan(reply, cursor, sizeof(cursor), &items, &count) == 0) {
+		require(strlen(cursor) < sizeof(cursor), "a cursor has room");
+		check_items(items, count);
+	}
+}
+
+static void check_look(const struct queue_look *look)
+{
+	require(look->left_ms >= -2 && look->left_ms <= LEASE_MAX_MS, "what is left of a lease is in its bounds");
+	require(look->rank >= -1, "a place in a queue can be one");
+}
+
+static void check_queue(const redisReply *reply)
+{
+	char order[REPLY_ORDER_MAX];
+	struct queue_look looks[LOOKS_MAX];
+	bool was_alive;
+
+	if (reply_queued(reply, order, looks, &was_alive) == 0) {
+		require(strlen(order) < sizeof(order), "an order has room");
+		check_look(looks);
+	}
+	for (size_t count = 0; count <= LOOKS_MAX; count++) {
+		if (reply_looks(reply, &was_alive, looks, count) < 0)
+			continue;
+		for (size_t i = 0; i < count; i++)
+			check_look(&looks[i]);
+	}
+}
+
+static void check_release(const redisReply *reply)
+{
+	uint64_t token;
+	int64_t ms;
+
+	if (reply_token(reply, &token) == 0)
+		require(token > 0, "a holding has a token");
+	if (reply_revoked(reply, &token, &ms) == 0)
+		require(token > 0 && ms >= 0 && ms <= 60000, "nobody is given long to stop");
+}
+
+static void check_error(const char *text)
+{
+	char line[BACKEND_PROBLEM_MAX];
+	const struct server_error *error = server_error_find(text);
+
+	require(error && error->status < 0 && *error->advice, "a refusal is an error, with advice");
+	server_error_print("redis://host:6379", text, line, sizeof(line));
+	require(strncmp(line, "redis://host:6379 refuses: ", 27) == 0, "a line says who refuses");
+}
+
+static void check_reply(const redisReply *reply)
+{
+	int status = reply_status(reply);
+
+	require(status <= 0, "an answer is a status");
+	if (reply->type == REDIS_REPLY_ERROR)
+		check_error(reply->str);
+	if (status == 0)
+		check_entry(reply);
+	check_lock(reply);
+	check_lists(reply);
+	check_queue(reply);
+	check_release(reply);
+}
+
+static void read_replies(const char *bytes, size_t size)
+{
+	redisReader *reader = redisReaderCreate();
+	void *reply = NULL;
+
+	require(reader != NULL, "there is memory");
+	redisReaderFeed(reader, bytes, size);
+	while (redisReaderGetReply(reader, &reply) == REDIS_OK && reply) {
+		check_reply(reply);
+		freeReplyObject(reply);
+		reply = NULL;
+	}
+	redisReaderFree(reader);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = text_of(data, size);
+	char *bytes;
+
+	if (*text == '[') {
+		bytes = bytes_of(text, &size);
+		read_replies(bytes, size);
+		free(bytes);
+	} else {
+		read_replies(text, size);
+	}
+	free(text);
+	return 0;
+}
