@@ -64,10 +64,9 @@ static int read_number(const char *text, int most)
 	return (int)number;
 }
 
-/* `user:password@` in front of the server; *at moves behind it. */
-static int take_credentials(char **at, struct redis_source *source, char problem[BACKEND_PROBLEM_MAX])
+/* `user:password@` in front of the server, up to the `@` at `end` (NULL: there are none); *at moves behind it. */
+static int take_credentials(char **at, char *end, struct redis_source *source, char problem[BACKEND_PROBLEM_MAX])
 {
-	char *end = strrchr(*at, '@');
 	char *user = *at;
 	char *password;
 
@@ -128,7 +127,7 @@ static int take_db(const char *text, struct redis_source *source, char problem[B
 static int parse_tcp(char *at, struct redis_source *source, char problem[BACKEND_PROBLEM_MAX])
 {
 	char *db;
-	int err = take_credentials(&at, source, problem);
+	int err = take_credentials(&at, strrchr(at, '@'), source, problem);
 
 	if (err < 0)
 		return err;
@@ -150,8 +149,8 @@ static int parse_unix(char *at, struct redis_source *source, char problem[BACKEN
 {
 	static const char db_key[] = "?db=";
 	char *db;
-	/* An '@' in the path of a socket belongs to it. */
-	int err = *at == '/' ? 0 : take_credentials(&at, source, problem);
+	/* An '@' in the path of a socket belongs to it; the path is absolute. */
+	int err = *at == '/' ? 0 : take_credentials(&at, strstr(at, "@/"), source, problem);
 
 	if (err < 0)
 		return err;
