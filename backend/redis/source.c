@@ -10,6 +10,7 @@
 #define MAX_DB 1000000
 
 static const char wanted[] = "redis://[[user]:password@]host[:port][/db] or redis+unix:///path/to.sock[?db=N]";
+static const char brackets[] = "an IPv6 address stands in brackets, as in [::1]:6379";
 
 static int complain(char problem[BACKEND_PROBLEM_MAX], const char *what)
 {
@@ -97,7 +98,7 @@ static int take_host(char *text, struct redis_source *source, char problem[BACKE
 		char *end = strchr(text, ']');
 
 		if (!end || (end[1] && end[1] != ':'))
-			return complain(problem, "an IPv6 address stands in brackets, as in [::1]:6379");
+			return complain(problem, brackets);
 		host = text + 1;
 		*end = '\0';
 		if (end[1])
@@ -105,10 +106,12 @@ static int take_host(char *text, struct redis_source *source, char problem[BACKE
 	} else if ((port = strchr(text, ':'))) {
 		*port++ = '\0';
 		if (strchr(port, ':'))
-			return complain(problem, "an IPv6 address stands in brackets, as in [::1]:6379");
+			return complain(problem, brackets);
 	}
 	if (strpbrk(host, "?#"))
 		return complain(problem, "behind the server stands nothing but :port and /db");
+	if (strpbrk(host, "[]"))
+		return complain(problem, brackets);
 	if (!*host)
 		return complain(problem, "it names no server");
 	source->port = port ? read_number(port, MAX_PORT) : DEFAULT_PORT;
