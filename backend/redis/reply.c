@@ -120,6 +120,28 @@ static struct lock_holder holder_of(const redisReply *details, const char *id)
 	};
 }
 
+/* A lease that ends; 0 where it is none. */
+static int64_t lease_of(const char *text)
+{
+	int64_t ms = number_of(text, 0);
+
+	return ms >= LEASE_MIN_MS && ms <= LEASE_MAX_MS ? ms : 0;
+}
+
+/* A time since the epoch in ms; 0 where it is none. */
+static int64_t time_of(const char *text)
+{
+	int64_t ms = number_of(text, 0);
+
+	return ms >= 0 && ms <= NOW_MAX_MS ? ms : 0;
+}
+
+/* Another client may have asked for more than we do. */
+static int64_t at_most(int64_t ms, int64_t most)
+{
+	return ms < most ? ms : most;
+}
+
 /* What is left of a lease for sure, now that the answer is so old; false where nothing is. */
 static bool age_lease(struct lock *lock, int64_t pttl_ms, int64_t now_ms, int64_t age_ms)
 {
@@ -129,8 +151,7 @@ static bool age_lease(struct lock *lock, int64_t pttl_ms, int64_t now_ms, int64_
 		return true;
 	if (pttl_ms < 0)
 		return false;
-	if (pttl_ms > LEASE_MAX_MS) /* another client may have asked for more */
-		pttl_ms = LEASE_MAX_MS;
+	pttl_ms = at_most(pttl_ms, LEASE_MAX_MS);
 	lock->expires_ms = now_ms + pttl_ms;
 	lock->remaining_ms = pttl_ms - age_ms;
 	return lock->remaining_ms > 0;
@@ -146,6 +167,7 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
 	const redisReply *details = element(reply, DETAILS, REDIS_REPLY_ARRAY);
 	const redisReply *waiters = element(reply, WAITERS, REDIS_REPLY_INTEGER);
 	const redisReply *content;
+	int64_t ttl_ms;
 
 	if (!id || !pttl || !now || now->integer < 0 || now->integer > NOW_MAX_MS || token <= 0 || !details ||
 		!waiters || waiters->integer < 0)
@@ -155,8 +177,8 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
 		.key = key,
 		.holder = holder_of(details, id),
 		.foreign = details->elements == 0,
-		.acquired_ms = detail_number(details, "acquired", 0),
-		.refreshed_ms = detail_number(details, "refreshed", 0),
+		.acquired_ms = time_of(detail_text(details, "acquired", NULL)),
+		.refreshed_ms = time_of(detail_text(details, "refreshed", NULL)),
 		.token = (uint64_t)token,
 		.waiters = (uint64_t)waiters->integer,
 		.content = content ? content->str : NULL,
@@ -164,17 +186,23 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
 	};
 	if (!age_lease(ret, pttl->integer, now->integer, age_ms))
 		return -ENOENT;
-	ret->ttl_ms = pttl->integer == PTTL_NEVER ? LEASE_NEVER : detail_number(details, "ttl", ret->remaining_ms);
+	if (pttl->integer == PTTL_NEVER) {
+		ret->ttl_ms = LEASE_NEVER;
+		return 0;
+	}
+	/* Of one that was taken past lockfs, or given its end so, no more is known than what is left. */
+	ttl_ms = lease_of(detail_text(details, "ttl", NULL));
+	ret->ttl_ms = ttl_ms ? ttl_ms : ret->remaining_ms;
 	/* The same at every look, where the sum of two clocks may differ by a millisecond. */
-	if (!ret->foreign && ret->ttl_ms > 0 && ret->ttl_ms <= LEASE_MAX_MS && ret->refreshed_ms > 0 &&
-		ret->refreshed_ms <= NOW_MAX_MS)
-		ret->expires_ms = ret->refreshed_ms + ret->ttl_ms;
+	if (ttl_ms && ret->refreshed_ms)
+		ret->expires_ms = ret->refreshed_ms + ttl_ms;
 	return 0;
 }
 
 int reply_entry(const redisReply *reply, const char *key, int64_t age_ms, struct entry *ret)
 {
 	enum { WORD, MODE, UID, GID, CHANGED, TTL };
+	const char *ttl;
 
 	if (strcmp(text_at(reply, WORD), "DIR") != 0) {
 		ret->kind = ENTRY_LOCK;
@@ -182,13 +210,14 @@ int reply_entry(const redisReply *reply, const char *key, int64_t age_ms, struct
 	}
 	if (reply->elements <= TTL)
 		return -EPROTO;
+	ttl = text_at(reply, TTL);
 	ret->kind = ENTRY_DIR;
 	ret->dir = (struct dir_info){
 		.mode = (mode_t)number_of(text_at(reply, MODE), 0) & 07777,
 		.uid = (uid_t)number_of(text_at(reply, UID), 0),
 		.gid = (gid_t)number_of(text_at(reply, GID), 0),
-		.changed_ms = number_of(text_at(reply, CHANGED), 0),
-		.default_ttl_ms = number_of(text_at(reply, TTL), LEASE_UNSET),
+		.changed_ms = time_of(text_at(reply, CHANGED)),
+		.default_ttl_ms = number_of(ttl, 0) == LEASE_NEVER ? LEASE_NEVER : lease_of(ttl),
 	};
 	return 0;
 }
@@ -213,20 +242,34 @@ int reply_revoked(const redisReply *reply, uint64_t *ret_token, int64_t *ret_ms)
 	return reply_token(reply, ret_token);
 }
 
+/* Reads three elements from `index` on; false where they are none. */
+static bool read_look(const redisReply *reply, size_t index, struct queue_look *ret)
+{
+	enum { LEFT, RANK, FOREIGN };
+	const redisReply *left = element(reply, index + LEFT, REDIS_REPLY_INTEGER);
+	const redisReply *rank = element(reply, index + RANK, REDIS_REPLY_INTEGER);
+	const redisReply *foreign = element(reply, index + FOREIGN, REDIS_REPLY_INTEGER);
+
+	if (!left || left->integer < -2 || !rank || rank->integer < -1 || !foreign)
+		return false;
+	*ret = (struct queue_look){
+		.left_ms = at_most(left->integer, LEASE_MAX_MS),
+		.rank = rank->integer,
+		.foreign = foreign->integer,
+	};
+	return true;
+}
+
 int reply_queued(const redisReply *reply, char order[REPLY_ORDER_MAX], struct queue_look *ret, bool *ret_was_alive)
 {
-	enum { WORD, ORDER, LEFT, RANK, FOREIGN, WAS_ALIVE };
+	enum { WORD, ORDER, LOOK, WAS_ALIVE = LOOK + 3 };
 	const char *at = text_at(reply, ORDER);
-	const redisReply *left = element(reply, LEFT, REDIS_REPLY_INTEGER);
-	const redisReply *rank = element(reply, RANK, REDIS_REPLY_INTEGER);
-	const redisReply *foreign = element(reply, FOREIGN, REDIS_REPLY_INTEGER);
 	const redisReply *was_alive = element(reply, WAS_ALIVE, REDIS_REPLY_INTEGER);
 
-	if (!at || strlen(at) >= REPLY_ORDER_MAX || !left || !rank || !foreign || !was_alive)
+	if (!at || strlen(at) >= REPLY_ORDER_MAX || !was_alive || !read_look(reply, LOOK, ret))
 		return -EPROTO;
 	stpcpy(order, at);
 	*ret_was_alive = was_alive->integer;
-	*ret = (struct queue_look){ .left_ms = left->integer, .rank = rank->integer, .foreign = foreign->integer };
 	return 0;
 }
 
@@ -238,19 +281,9 @@ int reply_looks(const redisReply *reply, bool *ret_was_alive, struct queue_look 
 
 	if (!was_alive || !all || all->elements != count * FIELDS)
 		return -EPROTO;
-	for (size_t i = 0; i < count; i++) {
-		const redisReply *left = element(all, i * FIELDS, REDIS_REPLY_INTEGER);
-		const redisReply *rank = element(all, i * FIELDS + 1, REDIS_REPLY_INTEGER);
-		const redisReply *foreign = element(all, i * FIELDS + 2, REDIS_REPLY_INTEGER);
-
-		if (!left || !rank || !foreign)
+	for (size_t i = 0; i < count; i++)
+		if (!read_look(all, i * FIELDS, &looks[i]))
 			return -EPROTO;
-		looks[i] = (struct queue_look){
-			.left_ms = left->integer,
-			.rank = rank->integer,
-			.foreign = foreign->integer,
-		};
-	}
 	*ret_was_alive = was_alive->integer;
 	return 0;
 }
@@ -362,12 +395,6 @@ int reply_message(const char *text, struct message *ret)
 		return 0;
 	}
 	return -EPROTO;
-}
-
-/* Another client may have asked for more than we do. */
-static int64_t at_most(int64_t ms, int64_t most)
-{
-	return ms < most ? ms : most;
 }
 
 /* Reads ` 123` and moves behind it; false where no such number stands there. */

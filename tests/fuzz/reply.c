@@ -103,13 +103,13 @@ static void check_lock(const redisReply *reply)
 	require(lock.holder.claim.id && lock.holder.user && lock.holder.host && lock.holder.place &&
 			lock.holder.command,
 		"a holder has all that is told of one");
-	require((lock.remaining_ms == LEASE_NEVER) == (lock.expires_ms == LEASE_NEVER), "both ends are none");
 	require(lock.content || !lock.content_size, "there is the content");
 	require(lock.acquired_ms >= 0 && lock.acquired_ms <= TIME_MAX_MS && lock.refreshed_ms >= 0 &&
 			lock.refreshed_ms <= TIME_MAX_MS,
 		"its times can be shown");
 	if (status < 0)
 		return;
+	require((lock.remaining_ms == LEASE_NEVER) == (lock.expires_ms == LEASE_NEVER), "both ends are none");
 	require((lock.ttl_ms == LEASE_NEVER) == (lock.remaining_ms == LEASE_NEVER), "what never ends, never ends");
 	require(lock.ttl_ms == LEASE_NEVER || (lock.ttl_ms >= LEASE_MIN_MS && lock.ttl_ms <= LEASE_MAX_MS),
 		"a lease is in its bounds");
