@@ -5,7 +5,7 @@
 #   make check      installs what the tests need, builds, runs every test on real mounts
 #   make check-faults   everything fails, and a history is judged (SECONDS=60 SEED= of a run to be repeated); needs root
 #   make coverage   runs every test, and tells how many lines of fs/ and backend/ they run
-#   make fuzz       gives any bytes to whatever reads what others wrote (SECONDS=30 each, SEED= as above)
+#   make fuzz       any bytes for what reads them, random calls for mounts (SECONDS=30 each, SEED= as above)
 #   make bench      measures (LOCKS=1000000 ROUNDS=20000)
 #   make install    DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
 #   make deb        installs what is missing, makes a Debian package in build/
