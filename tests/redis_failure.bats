@@ -596,6 +596,42 @@ never_lost() {
   remains "$M/job" 295000 300000
 }
 
+# What the server says and nobody asked. hiredis aborts the process over each of these.
+
+@test "an answer that nobody waits for ends the connection, and not the daemon" {
+  local text number=0
+  proxy_start
+  for text in '+OK\r\n' ':7\r\n' '$-1\r\n' '*0\r\n' '*1\r\n$2\r\nOK\r\n' '*3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\nx\r\n'; do
+    number=$((number + 1))
+    : >"$T/proxy"
+    trap_at "strange-$number" add "\"text\": \"$text\""
+    expect ENOENT stat "$M/strange-$number"
+    sprung || fail "the trap was not sprung"
+    mended
+  done
+  contains "it says what it was not asked" "$(cat "$M.stderr")"
+  take "$M/job"
+  is ACQUIRED "$(state "$M/job")"
+}
+
+@test "a message that is none ends the connection, and not the daemon" {
+  local text part=SUBSCRIBE
+  proxy_start
+  for text in '+OK\r\n' '*3\r\n:1\r\n:2\r\n:3\r\n' '*2\r\n$11\r\nunsubscribe\r\n$1\r\nx\r\n' \
+    '*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n' '*3\r\n$7\r\nmessage\r\n$1\r\nx\r\n*0\r\n'; do
+    : >"$T/proxy"
+    trap_at "$part" add "\"text\": \"$text\""
+    redis_cli CLIENT KILL TYPE pubsub >/dev/null
+    wait_until sprung
+    part=${part#?}
+  done
+  orders '{}'
+  hear "$T/heard" "$M"
+  take "$N/job"
+  wait_until grep -q "ACQUIRED.job" "$T/heard"
+  end_hearers
+}
+
 # Refusals that begin while it runs. Each kind is told, once in a while.
 
 may_refuse() {

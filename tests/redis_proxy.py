@@ -13,6 +13,7 @@ data and for each connection:
                   late     it arrives, and answers come only after `ms`, with all behind
                   cut      it arrives, and the connection is closed at once, before an answer
                   stop     the server (process `pid`) is stopped before it arrives
+                  add      the next piece that comes back has `text` behind it
 
 `sprung` is printed when the trap was sprung, `delivered` when a held request
 has been. What was taken is passed on in the end, also where its sender has gone
@@ -73,6 +74,7 @@ class Pair:
         self.ends = client, server
         self.muted = False
         self.late = 0  # seconds, of answers
+        self.added = b""  # to what comes back next
 
     def read_pieces(self, source, pieces, way):
         while True:
@@ -95,6 +97,8 @@ class Pair:
             self.late = orders["ms"] / 1000
         elif trap == "stop":
             os.kill(orders["pid"], signal.SIGSTOP)
+        elif trap == "add":
+            self.added = orders["text"].encode("latin-1")
 
     def pass_on(self, source, target, way):
         """Until the end of `source`; a piece never overtakes the one before."""
@@ -111,6 +115,8 @@ class Pair:
                 if not data:
                     target.shutdown(socket.SHUT_WR)
                     return
+                if way == "back":
+                    data, self.added = data + self.added, b""
                 if way == "there" or not self.muted:
                     target.sendall(data)
             except OSError:

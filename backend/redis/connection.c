@@ -12,6 +12,7 @@
 
 #include "backend/redis/adapter.h"
 #include "backend/redis/errors.h"
+#include "backend/redis/guard.h"
 #include "backend/redis/tls.h"
 
 #define LAST_WORDS_MAX 128
@@ -41,6 +42,7 @@ struct connection {
 	struct connection_owner owner;
 	enum connection_state state;
 	redisAsyncContext *context; /* NULL while there is none */
+	struct guard guard;         /* of that */
 	uv_timer_t timer;           /* ends the pause, or the attempt */
 	uv_getaddrinfo_t resolver;
 	int64_t attempt_ms;
@@ -200,6 +202,8 @@ static const char *describe_break(const redisAsyncContext *context)
 
 	if (of_tls)
 		return of_tls;
+	if (connection->guard.refused)
+		return "it says what it was not asked";
 	if (context->c.err == REDIS_ERR_PROTOCOL)
 		return "what answers there is not Redis";
 	return context->c.err ? error_text(context) : "the connection was closed";
@@ -285,6 +289,7 @@ static void on_disconnect(const redisAsyncContext *context, int status)
 static int adopt_context(struct connection *connection, redisAsyncContext *context)
 {
 	context->data = connection;
+	guard_attach(&connection->guard, context);
 	if (adapter_attach(context, connection->loop) < 0)
 		return -ENOMEM;
 	redisAsyncSetConnectCallback(context, on_connect);
@@ -466,11 +471,18 @@ bool connection_read(struct connection *connection)
 	return true;
 }
 
+static bool is_subscription(const char *verb)
+{
+	return strcmp(verb, "SUBSCRIBE") == 0 || strcmp(verb, "UNSUBSCRIBE") == 0;
+}
+
 int connection_send(struct connection *connection, redisCallbackFn *callback, void *ctx, int argc,
                     const char **argv, const size_t *lengths)
 {
 	if (!connection->context || connection->state < CONNECTED)
 		return -EHOSTDOWN;
+	if (is_subscription(argv[0]) && !guard_expect(&connection->guard, argv[0], argv[1]))
+		return -ENOMEM;
 	if (redisAsyncCommandArgv(connection->context, callback, ctx, argc, argv, lengths) != REDIS_OK)
 		return -ENOMEM;
 	return 0;

@@ -65,7 +65,8 @@ bool connection_read(struct connection *connection);
 /*
  * Sends a command; `callback` is called exactly once with the reply, or with
  * NULL when the connection is lost first. Returns 0, or -EHOSTDOWN or -ENOMEM
- * and no call will come.
+ * and no call will come. The words of a subscription, which is to one channel,
+ * outlive the connection.
  */
 int connection_send(struct connection *connection, redisCallbackFn *callback, void *ctx, int argc,
                     const char **argv, const size_t *lengths);

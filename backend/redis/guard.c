@@ -1,0 +1,161 @@
+#include "backend/redis/guard.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* How many elements an array has is told as another type since hiredis 1. */
+#if HIREDIS_MAJOR >= 1
+typedef size_t element_count;
+#else
+typedef int element_count;
+#endif
+
+/* The elements of a message: `message`, or a verb that is confirmed; the channel; the text, or a number. */
+enum { WORD, CHANNEL, PAYLOAD, MESSAGE_SIZE };
+
+/* Those of hiredis, which make the replies. */
+static const redisReplyObjectFunctions *makers;
+
+static bool refuse(const redisReadTask *task)
+{
+	struct guard *guard = task->privdata;
+
+	guard->refused = true;
+	return false;
+}
+
+static bool is_answer(const redisReadTask *task)
+{
+	const struct guard *guard = task->privdata;
+
+	return guard->context->replies.head != NULL;
+}
+
+static bool equals(const char *text, const char *bytes, size_t size)
+{
+	return strlen(text) == size && memcmp(text, bytes, size) == 0;
+}
+
+static bool equals_word(const char *word, const redisReply *reply)
+{
+	return reply->type == REDIS_REPLY_STRING && strlen(word) == reply->len && strcasecmp(word, reply->str) == 0;
+}
+
+/* The next confirmation is of this verb. */
+static bool confirms(const struct guard *guard, const redisReply *word)
+{
+	return guard->count > 0 && equals_word(guard->expected[0].verb, word);
+}
+
+static bool is_message_word(const char *text, size_t size)
+{
+	return text && (equals("message", text, size) || equals("subscribe", text, size) || equals("unsubscribe", text, size));
+}
+
+/* The last element of a confirmation, which is no longer expected then. */
+static bool confirm(struct guard *guard, const redisReadTask *task)
+{
+	if (task->type != REDIS_REPLY_INTEGER)
+		return false;
+	memmove(&guard->expected[0], &guard->expected[1], --guard->count * sizeof(guard->expected[0]));
+	return true;
+}
+
+/* An element of a message, which is within its array; `text` is NULL where it is none. */
+static bool allow_element(const redisReadTask *task, const char *text, size_t size)
+{
+	struct guard *guard = task->privdata;
+	const redisReply *message = task->parent->obj;
+	const redisReply *word;
+
+	if (task->type != REDIS_REPLY_STRING)
+		text = NULL;
+	if (task->idx == WORD)
+		return is_message_word(text, size);
+	word = message->element[WORD];
+	if (equals_word("message", word))
+		return text != NULL;
+	if (task->idx == CHANNEL)
+		return text && confirms(guard, word) && equals(guard->expected[0].channel, text, size);
+	return confirm(guard, task);
+}
+
+/* Anything is an answer, for its caller to judge. What comes by itself is a message, or an error that ends it all. */
+static bool allow(const redisReadTask *task, const char *text, size_t size)
+{
+	if (is_answer(task) || (!task->parent && task->type == REDIS_REPLY_ERROR))
+		return true;
+	if (task->parent && !task->parent->parent && allow_element(task, text, size))
+		return true;
+	return refuse(task);
+}
+
+static void *make_string(const redisReadTask *task, char *text, size_t size)
+{
+	return allow(task, text, size) ? makers->createString(task, text, size) : NULL;
+}
+
+static void *make_integer(const redisReadTask *task, long long number)
+{
+	return allow(task, NULL, 0) ? makers->createInteger(task, number) : NULL;
+}
+
+static void *make_nil(const redisReadTask *task)
+{
+	return allow(task, NULL, 0) ? makers->createNil(task) : NULL;
+}
+
+static void *make_array(const redisReadTask *task, element_count count)
+{
+	const struct guard *guard = task->privdata;
+	bool is_message = !task->parent && task->type == REDIS_REPLY_ARRAY && count == MESSAGE_SIZE &&
+		(guard->context->c.flags & REDIS_SUBSCRIBED);
+
+	if (!is_answer(task) && !is_message) {
+		refuse(task);
+		return NULL;
+	}
+	return makers->createArray(task, count);
+}
+
+#if HIREDIS_MAJOR >= 1
+static void *make_double(const redisReadTask *task, double number, char *text, size_t size)
+{
+	return allow(task, NULL, 0) ? makers->createDouble(task, number, text, size) : NULL;
+}
+
+static void *make_bool(const redisReadTask *task, int number)
+{
+	return allow(task, NULL, 0) ? makers->createBool(task, number) : NULL;
+}
+#endif
+
+void guard_attach(struct guard *guard, redisAsyncContext *context)
+{
+	static redisReplyObjectFunctions guarded;
+	redisReader *reader = context->c.reader;
+
+	*guard = (struct guard){ .context = context };
+	if (!makers) {
+		makers = reader->fn;
+		guarded = *makers;
+		guarded.createString = make_string;
+		guarded.createInteger = make_integer;
+		guarded.createNil = make_nil;
+		guarded.createArray = make_array;
+#if HIREDIS_MAJOR >= 1
+		guarded.createDouble = make_double;
+		guarded.createBool = make_bool;
+#endif
+	}
+	reader->fn = &guarded;
+	reader->privdata = guard;
+}
+
+bool guard_expect(struct guard *guard, const char *verb, const char *channel)
+{
+	if (guard->count == GUARD_EXPECTED_MAX)
+		return false;
+	guard->expected[guard->count++] = (struct guard_expected){ .verb = verb, .channel = channel };
+	return true;
+}
