@@ -1,93 +1,21 @@
 /*
  * What a server answers, were it hostile: nothing but a clear refusal, or values within
- * their bounds. The input is what came over the connection; or, behind a `[`, lines
- * that stand for an answer: `[` and `]` around an array, `:NUMBER`, `"TEXT`, `-ERROR`,
- * `_` for nothing.
+ * their bounds. The input is as in answer.h.
  */
 #include <errno.h>
 
 #include "backend/redis/errors.h"
 #include "backend/redis/reply.h"
+#include "tests/fuzz/answer.h"
 #include "tests/fuzz/fuzz.h"
 
 #define KEY "job"
 #define AGE_MS 3
 #define LOOKS_MAX 8
-#define DEPTH_MAX 7
 #define CURSOR_SIZE 24
 
 /* The latest time that a server is believed, in ms: the year 5138. */
 #define TIME_MAX_MS INT64_C(100000000000000)
-
-/* From lines to what comes over a connection */
-
-static void write_element(FILE *out, const char *line, size_t length)
-{
-	switch (*line) {
-	case ':':
-		fprintf(out, ":%lld\r\n", strtoll(line + 1, NULL, 10));
-		break;
-	case '"':
-		fprintf(out, "$%zu\r\n%.*s\r\n", length - 1, (int)length - 1, line + 1);
-		break;
-	case '-':
-		fprintf(out, "%.*s\r\n", (int)length, line);
-		break;
-	default:
-		fputs("$-1\r\n", out);
-	}
-}
-
-/* Moves behind a line. */
-static const char *next_line(const char *at)
-{
-	at += strcspn(at, "\n");
-	return *at ? at + 1 : at;
-}
-
-/* Moves behind the line that ends the array that `at` is in. */
-static const char *skip_array(const char *at)
-{
-	for (int depth = 1; *at && depth > 0; at = next_line(at))
-		depth += *at == '[' ? 1 : *at == ']' ? -1 : 0;
-	return at;
-}
-
-static size_t count_elements(const char *at)
-{
-	size_t count = 0;
-
-	for (; *at && *at != ']'; count++)
-		at = *at == '[' ? skip_array(next_line(at)) : next_line(at);
-	return count;
-}
-
-/* Writes the array whose elements begin at `at`. */
-static void write_array(FILE *out, const char *at, int depth)
-{
-	fprintf(out, "*%zu\r\n", depth < DEPTH_MAX ? count_elements(at) : 0);
-	while (depth < DEPTH_MAX && *at && *at != ']') {
-		if (*at == '[') {
-			write_array(out, next_line(at), depth + 1);
-			at = skip_array(next_line(at));
-		} else {
-			write_element(out, at, strcspn(at, "\n"));
-			at = next_line(at);
-		}
-	}
-}
-
-/* What the input stands for. The caller frees it. */
-static char *bytes_of(const char *text, size_t *size)
-{
-	char *bytes = NULL;
-	FILE *out = open_memstream(&bytes, size);
-
-	require(out != NULL, "there is memory");
-	write_array(out, next_line(text), 0);
-	fclose(out);
-	return bytes;
-}
 
 /* What each may be */
 
@@ -232,15 +160,10 @@ static void read_replies(const char *bytes, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = text_of(data, size);
-	char *bytes;
+	char *bytes = answer_of(text, &size);
 
-	if (*text == '[') {
-		bytes = bytes_of(text, &size);
-		read_replies(bytes, size);
-		free(bytes);
-	} else {
-		read_replies(text, size);
-	}
+	read_replies(bytes, size);
+	free(bytes);
 	free(text);
 	return 0;
 }
