@@ -6,7 +6,7 @@
 #   make check-faults   everything fails, and a history is judged (SECONDS=60 SEED= of a run to be repeated); needs root
 #   make coverage   runs every test, and tells how many lines of fs/ and backend/ they run
 #   make fuzz       any bytes for what reads them, random calls for mounts (SECONDS=30 each, SEED= as above)
-#   make bench      measures (LOCKS=1000000 ROUNDS=20000)
+#   make bench      installs what it compares with, and measures (PART='cycle idle', LOCKS=1000000; more in tests/bench/run)
 #   make install    DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
 #   make deb        installs what is missing, makes a Debian package in build/
 #   make lint       warnings and analyzers of gcc and clang, cppcheck, shellcheck, mandoc
@@ -104,8 +104,8 @@ $(BUILD)/%.lua.h: %.lua
 
 $(BUILD)/backend/redis/scripts.o: $(LUA_STRINGS)
 
-$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BACKEND_OBJECTS)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
 $(BUILD)/tests/faults/%: $(BUILD)/tests/faults/%.o
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
@@ -158,9 +158,9 @@ fuzz:
 	@SECONDS_OF_FUZZING='$(SECONDS)' SEED='$(SEED)' tests/fuzz/run '$(BUILD)/fuzz'
 
 bench:
-	@scripts/setup build
+	@scripts/setup bench
 	@$(MAKE) --no-print-directory all bench-programs
-	@tests/bench/run '$(BUILD)'
+	@tests/bench/run '$(BUILD)' $(PART)
 
 # How C is compiled here, as words of a shell, for tests/lint.
 flags:
