@@ -1,12 +1,21 @@
 #include "backend/redis/adapter.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
+/*
+ * Commands are written when the callbacks of a turn of the loop are through, all that
+ * it made in one call. The socket is asked whether it can be written to only
+ * where it did not take everything, which costs two calls more each time.
+ */
 struct adapter {
 	redisAsyncContext *context; /* NULL once it is gone */
 	uv_poll_t poll;
+	uv_idle_t next_turn; /* active while there is something to write */
+	bool writing;        /* by that */
 	int events;
+	int handles; /* that are not closed yet */
 };
 
 static void on_ready(uv_poll_t *poll, int status, int events)
@@ -45,9 +54,25 @@ static void del_read(void *data)
 	watch(data, ((struct adapter *)data)->events & ~UV_READABLE);
 }
 
+static void on_next_turn(uv_idle_t *idle)
+{
+	struct adapter *adapter = idle->data;
+
+	uv_idle_stop(idle);
+	adapter->writing = true;
+	redisAsyncHandleWrite(adapter->context);
+	adapter->writing = false;
+}
+
 static void add_write(void *data)
 {
-	watch(data, ((struct adapter *)data)->events | UV_WRITABLE);
+	struct adapter *adapter = data;
+
+	/* What is not connected yet is found to be so by becoming writable. */
+	if (adapter->writing || !(adapter->context->c.flags & REDIS_CONNECTED))
+		watch(adapter, adapter->events | UV_WRITABLE);
+	else if (!(adapter->events & UV_WRITABLE))
+		uv_idle_start(&adapter->next_turn, on_next_turn);
 }
 
 static void del_write(void *data)
@@ -57,7 +82,10 @@ static void del_write(void *data)
 
 static void on_closed(uv_handle_t *handle)
 {
-	free(handle->data);
+	struct adapter *adapter = handle->data;
+
+	if (--adapter->handles == 0)
+		free(adapter);
 }
 
 static void cleanup(void *data)
@@ -66,6 +94,7 @@ static void cleanup(void *data)
 
 	adapter->context = NULL;
 	uv_close((uv_handle_t *)&adapter->poll, on_closed);
+	uv_close((uv_handle_t *)&adapter->next_turn, on_closed);
 }
 
 int adapter_attach(redisAsyncContext *context, uv_loop_t *loop)
@@ -80,7 +109,10 @@ int adapter_attach(redisAsyncContext *context, uv_loop_t *loop)
 		free(adapter);
 		return err;
 	}
+	uv_idle_init(loop, &adapter->next_turn);
 	adapter->poll.data = adapter;
+	adapter->next_turn.data = adapter;
+	adapter->handles = 2;
 	adapter->context = context;
 	context->ev.data = adapter;
 	context->ev.addRead = add_read;
