@@ -191,6 +191,19 @@ static uint64_t start_of_leaderless(struct sessions *sessions, pid_t number, pid
 	return seen && has_member_since(number, pid, seen->known_till_ns) ? seen->start : name_leaderless();
 }
 
+/* Is the leader watched and alive? Then the number is that of the session that was seen. */
+static bool leader_lives(struct sessions *sessions, pid_t number, uint64_t *ret_start)
+{
+	const struct session_seen *seen;
+
+	collect_deaths(sessions);
+	seen = find(sessions, number);
+	if (!seen || seen->leader_fd < 0)
+		return false;
+	*ret_start = seen->start;
+	return true;
+}
+
 int session_of(struct sessions *sessions, pid_t pid, pid_t *ret_number, uint64_t *ret_start)
 {
 	pid_t number = getsid(pid);
@@ -200,7 +213,7 @@ int session_of(struct sessions *sessions, pid_t pid, pid_t *ret_number, uint64_t
 
 	if (number <= 0)
 		return -ESRCH;
-	leader = process_start(number, &start);
+	leader = leader_lives(sessions, number, &start) ? 0 : process_start(number, &start);
 	if (leader < 0 && leader != -ENOENT)
 		return leader;
 	if (leader < 0) {
