@@ -59,9 +59,12 @@ static void tell(struct memory_backend *memory, enum lock_event_kind kind, const
 		return;
 	if (memory->heard) {
 		event.time_us = epoch_ns() / 1000;
-		if (lock)
-			lock_owner_print(&lock->holder, owner, sizeof(owner));
-		event.owner = lock ? owner : NULL;
+		if (lock) {
+			struct lock_holder holder = lock_holder_of(lock);
+
+			lock_owner_print(&holder, owner, sizeof(owner));
+			event.owner = owner;
+		}
 	}
 	memory->on_event(memory->ctx, &event);
 }
@@ -76,6 +79,14 @@ static uint64_t next_token(struct memory_backend *memory)
 		now_us = memory->last_token + 1;
 	memory->last_token = now_us;
 	return now_us;
+}
+
+/* Does a claim prove that it is who holds this lock? */
+static bool is_held_by(const struct mem_lock *lock, const struct lock_claim *claim)
+{
+	struct lock_holder holder = lock_holder_of(lock);
+
+	return lock_claim_proves(claim, &holder.claim);
 }
 
 static int64_t lease_end(int64_t now_ns, int64_t ttl_ms)
@@ -101,7 +112,7 @@ static struct lock describe(const struct mem_lock *lock, int64_t now_ns)
 {
 	struct lock seen = {
 		.key = lock->entry.path,
-		.holder = lock->holder,
+		.holder = lock_holder_of(lock),
 		.ttl_ms = lock->ttl_ms,
 		.remaining_ms = LEASE_NEVER,
 		.acquired_ms = lock->acquired_ms,
@@ -244,7 +255,7 @@ static int meet_held(struct memory_backend *memory, struct acquisition *acquisit
 {
 	int err;
 
-	if (!acquisition->anew && lock_claim_proves(&acquisition->holder.claim, &lock->holder.claim))
+	if (!acquisition->anew && is_held_by(lock, &acquisition->holder.claim))
 		return -EEXIST;
 	if (!acquisition->waits) {
 		tell(memory, EVENT_UNAVAILABLE, acquisition->key, lock);
@@ -307,7 +318,7 @@ static int try_release(struct memory_backend *memory, const char *key, const str
 			tell(memory, EVENT_FORCE_RELEASED, key, NULL);
 		return err;
 	}
-	if (err == 0 && !lock_claim_proves(claim, &lock->holder.claim))
+	if (err == 0 && !is_held_by(lock, claim))
 		err = -EPERM;
 	if (err < 0)
 		tell(memory, EVENT_FAILED_RELEASE, key, lock);
@@ -327,7 +338,7 @@ static void memory_release(struct backend *backend, const char *key, const struc
 
 static int may_refresh(const struct mem_lock *lock, const struct lock_claim *claim, int64_t ttl_ms)
 {
-	if (!lock_claim_proves(claim, &lock->holder.claim))
+	if (!is_held_by(lock, claim))
 		return -EPERM;
 	if (lock->ttl_ms == LEASE_NEVER)
 		return -ENOTSUP;
@@ -382,7 +393,7 @@ static void memory_bind(struct backend *backend, const char *key, const struct l
 	struct mem_lock *lock = NULL;
 	int status = find_lock(memory, key, token, &lock);
 
-	if (status == 0 && !lock_claim_proves(claim, &lock->holder.claim))
+	if (status == 0 && !is_held_by(lock, claim))
 		status = -EPERM;
 	if (status == 0 && lock->ttl_ms != LEASE_NEVER) {
 		start_lease(memory, lock, now_ns);
@@ -502,7 +513,7 @@ static int try_truncate(struct memory_backend *memory, const char *key, const st
 
 	if (err < 0)
 		return err;
-	if (!lock_claim_proves(claim, &lock->holder.claim))
+	if (!is_held_by(lock, claim))
 		return -EBUSY;
 	err = resize_content(lock, (size_t)size);
 	if (err == 0)

@@ -28,10 +28,14 @@ int tree_init(struct mem_tree *tree)
 	return 0;
 }
 
-static void entry_free(struct mem_entry *entry)
+static void entry_free(struct mem_tree *tree, struct mem_entry *entry)
 {
-	if (entry->kind == ENTRY_LOCK)
-		free(((struct mem_lock *)entry)->content);
+	if (entry->kind == ENTRY_LOCK) {
+		struct mem_lock *lock = (struct mem_lock *)entry;
+
+		holder_put(&tree->holders, lock->holder);
+		free(lock->content);
+	}
 	free(entry);
 }
 
@@ -41,7 +45,7 @@ void tree_free(struct mem_tree *tree)
 
 	HASH_ITER(hh, tree->by_path, entry, next) {
 		HASH_DELETE(hh, tree->by_path, entry);
-		entry_free(entry);
+		entry_free(tree, entry);
 	}
 	free(tree->root);
 	tree->root = NULL;
@@ -78,20 +82,26 @@ int tree_find_parent(const struct mem_tree *tree, const char *path, struct mem_d
 struct mem_lock *tree_add_lock(struct mem_tree *tree, struct mem_dir *parent, const char *path,
                                const struct lock_holder *holder)
 {
-	struct mem_lock *lock = calloc(1, sizeof(*lock) + text_size(path) + holder_text_size(holder));
+	struct mem_lock *lock = calloc(1, sizeof(*lock) + text_size(holder->claim.id) + text_size(path));
 
 	if (!lock)
 		return NULL;
 
 	char *cursor = lock->text;
 	lock->entry.kind = ENTRY_LOCK;
+	copy_text(&cursor, holder->claim.id);
 	lock->entry.path = copy_text(&cursor, path);
-	lock->holder = copy_holder(&cursor, holder);
-	if (!link_entry(tree, parent, &lock->entry)) {
-		free(lock);
-		return NULL;
-	}
+	lock->holder = holder_get(&tree->holders, holder);
+	if (!lock->holder)
+		goto fail;
+	if (!link_entry(tree, parent, &lock->entry))
+		goto fail_holder;
 	return lock;
+fail_holder:
+	holder_put(&tree->holders, lock->holder);
+fail:
+	free(lock);
+	return NULL;
 }
 
 struct mem_dir *tree_add_dir(struct mem_tree *tree, struct mem_dir *parent, const char *path,
@@ -117,5 +127,5 @@ void tree_remove(struct mem_tree *tree, struct mem_entry *entry)
 {
 	DL_DELETE(entry->parent->children, entry);
 	HASH_DELETE(hh, tree->by_path, entry);
-	entry_free(entry);
+	entry_free(tree, entry);
 }

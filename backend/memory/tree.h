@@ -6,6 +6,7 @@
 #define BACKEND_MEMORY_TREE_H
 
 #include "backend/heap.h"
+#include "backend/memory/holders.h"
 #include "backend/table.h"
 #include "lockfs/backend.h"
 
@@ -30,7 +31,7 @@ struct mem_queue;
 struct mem_lock {
 	struct mem_entry entry;
 	struct heap_item lease; /* in the heap unless ttl_ms is LEASE_NEVER */
-	struct lock_holder holder;
+	struct mem_holder *holder; /* all of the holder but the id */
 	int64_t ttl_ms;
 	int64_t acquired_ms;
 	int64_t refreshed_ms;
@@ -38,11 +39,12 @@ struct mem_lock {
 	struct mem_queue *queue; /* who waits for it; NULL: nobody */
 	char *content; /* NULL where there is none */
 	size_t content_size;
-	char text[]; /* the path and the holder's strings */
+	char text[]; /* the id, and the path */
 };
 
 struct mem_tree {
 	struct mem_entry *by_path; /* all but the root */
+	struct mem_holder *holders; /* of all locks */
 	struct mem_dir *root;
 };
 
@@ -66,6 +68,14 @@ struct mem_dir *tree_add_dir(struct mem_tree *tree, struct mem_dir *parent, cons
 
 /* Takes out and frees an entry: a lock, or an empty directory other than the root. */
 void tree_remove(struct mem_tree *tree, struct mem_entry *entry);
+
+static inline struct lock_holder lock_holder_of(const struct mem_lock *lock)
+{
+	struct lock_holder holder = lock->holder->holder;
+
+	holder.claim.id = lock->text;
+	return holder;
+}
 
 static inline const char *entry_name(const struct mem_entry *entry)
 {
