@@ -19,12 +19,14 @@ static void clear(struct dir_stream *stream)
 	stream->count = 0;
 }
 
-struct dir_stream *dir_stream_open(struct dir_stream **streams)
+struct dir_stream *dir_stream_open(struct dir_stream **streams, uid_t uid)
 {
 	struct dir_stream *stream = calloc(1, sizeof(*stream));
 
-	if (stream)
-		DL_APPEND(*streams, stream);
+	if (!stream)
+		return NULL;
+	stream->uid = uid;
+	DL_APPEND(*streams, stream);
 	return stream;
 }
 

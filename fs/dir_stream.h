@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "lockfs/backend.h"
 
@@ -14,11 +15,12 @@ struct dir_stream {
 	struct dir_entry *entries;
 	size_t count;
 	char *names;
+	uid_t uid; /* who opened it */
 	struct dir_stream *prev, *next;
 };
 
 /* NULL where there is no memory. */
-struct dir_stream *dir_stream_open(struct dir_stream **streams);
+struct dir_stream *dir_stream_open(struct dir_stream **streams, uid_t uid);
 void dir_stream_close(struct dir_stream **streams, struct dir_stream *stream);
 
 /* Closes all. */

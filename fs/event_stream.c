@@ -29,6 +29,7 @@ struct event_stream {
 	struct fuse_pollhandle *poll; /* of who waits, or NULL */
 	struct event_stream *prev, *next;
 
+	uid_t uid; /* who opened it */
 	bool is_open; /* and has a place in the log */
 
 	/* While it is being opened: */
@@ -157,6 +158,7 @@ static void close_stream(struct event_stream *stream)
 	struct event_streams *streams = stream->streams;
 
 	DL_DELETE(streams->all, stream);
+	quota_give(streams->quota, stream->uid, 1);
 	if (stream->is_open)
 		event_log_leave(&streams->log, &stream->reader);
 	listening_leave(streams->listening, LISTEN_ALL);
@@ -237,12 +239,21 @@ static void wait_to_listen(struct event_stream *stream, fuse_req_t req)
 void event_stream_open(struct event_streams *streams, const char *dir, enum event_format format,
                        struct special *special, fuse_req_t req, const struct fuse_file_info *info)
 {
-	struct event_stream *stream = calloc(1, sizeof(*stream) + strlen(dir) + 1);
+	uid_t uid = fuse_req_ctx(req)->uid;
+	int err = quota_take(streams->quota, uid, 1);
+	struct event_stream *stream;
 
+	if (err < 0) {
+		fuse_reply_err(req, -err);
+		return;
+	}
+	stream = calloc(1, sizeof(*stream) + strlen(dir) + 1);
 	if (!stream) {
+		quota_give(streams->quota, uid, 1);
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
+	stream->uid = uid;
 	stpcpy(stream->dir, dir);
 	stream->opened.ops = &event_stream_ops;
 	stream->streams = streams;
@@ -281,12 +292,13 @@ void event_streams_gap(struct event_streams *streams)
 }
 
 void event_streams_init(struct event_streams *streams, uv_loop_t *loop, struct listening *listening,
-                        struct parking *parking, int64_t timeout_ms)
+                        struct parking *parking, struct quota *quota, int64_t timeout_ms)
 {
 	*streams = (struct event_streams){
 		.log = { .news = on_news },
 		.listening = listening,
 		.parking = parking,
+		.quota = quota,
 		.timeout_ms = timeout_ms,
 	};
 	uv_timer_init(loop, &streams->timer);

@@ -8,6 +8,7 @@
 #include <fuse_lowlevel.h>
 #include <uv.h>
 
+#include "backend/quota.h"
 #include "fs/event_log.h"
 #include "fs/listening.h"
 #include "fs/opened.h"
@@ -29,6 +30,7 @@ struct event_streams {
 	struct event_log log;
 	struct listening *listening;
 	struct parking *parking;
+	struct quota *quota; /* of each user */
 	struct event_stream *all;
 	struct event_stream *opening; /* those that wait for the backend to listen, the first due first */
 	int64_t timeout_ms;           /* for so long at the most */
@@ -36,7 +38,7 @@ struct event_streams {
 };
 
 void event_streams_init(struct event_streams *streams, uv_loop_t *loop, struct listening *listening,
-                        struct parking *parking, int64_t timeout_ms);
+                        struct parking *parking, struct quota *quota, int64_t timeout_ms);
 
 /* Ends what waits, as the end of the file, before the backend is closed. */
 void event_streams_stop(struct event_streams *streams);

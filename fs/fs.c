@@ -1,6 +1,7 @@
 #include "fs/fs.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "backend/clock.h"
 #include "backend/meter.h"
@@ -12,6 +13,26 @@ static void on_lost(void *ctx, uint64_t token)
 	struct fs *fs = ctx;
 
 	holdings_end(&fs->holdings, token, true);
+}
+
+static void set_quotas(struct fs *fs)
+{
+	fs->waiters.quota = (struct quota){
+		.most = fs->options->user_waiters,
+		.self = geteuid(),
+		.error = -ENOLCK,
+		.what = "calls that wait for locks",
+		.option = "user_waiters",
+		.on_full = fs_on_notice,
+	};
+	fs->streams_quota = (struct quota){
+		.most = fs->options->user_streams,
+		.self = geteuid(),
+		.error = -EMFILE,
+		.what = "open directories and streams",
+		.option = "user_streams",
+		.on_full = fs_on_notice,
+	};
 }
 
 int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
@@ -38,11 +59,12 @@ int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
 	err = waiters_init(&fs->waiters, loop);
 	if (err < 0)
 		goto fail_keeper;
+	set_quotas(fs);
 	err = callers_init(&fs->callers, loop, options->owner, options->mountpoint);
 	if (err < 0)
 		goto fail_waiters;
 	parking_init(&fs->parking, loop);
-	event_streams_init(&fs->streams, loop, &fs->listening, &fs->parking, options->timeout_ms);
+	event_streams_init(&fs->streams, loop, &fs->listening, &fs->parking, &fs->streams_quota, options->timeout_ms);
 	return 0;
 fail_waiters:
 	waiters_stop(&fs->waiters);
@@ -106,10 +128,12 @@ void fs_free(struct fs *fs)
 {
 	holdings_free(&fs->holdings);
 	event_streams_free(&fs->streams);
-	stats_free_all(&fs->stats_files);
+	stats_free_all(fs);
 	dir_streams_free(&fs->dir_streams);
 	node_table_free(&fs->nodes);
 	callers_free(&fs->callers);
+	quota_free(&fs->waiters.quota);
+	quota_free(&fs->streams_quota);
 }
 
 void fs_on_event(void *ctx, const struct lock_event *event)

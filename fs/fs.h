@@ -39,6 +39,7 @@ struct fs {
 	struct event_streams streams;
 	struct dir_stream *dir_streams; /* all that are open */
 	struct stats_file *stats_files; /* likewise */
+	struct quota streams_quota; /* of each user, for these three */
 	struct callers callers;
 	int64_t mounted_ms; /* since the epoch */
 	bool answers;       /* the kernel has said hello */

@@ -47,6 +47,7 @@ static int reach_backend(uv_loop_t *loop, struct fs *fs)
 		.look_only = options->read_only,
 		.scan = options->scan,
 		.timeout_ms = options->timeout_ms,
+		.user_memory = options->user_memory,
 		.on_event = fs_on_event,
 		.on_gap = fs_on_gap,
 		.on_ended = fs_on_ended,

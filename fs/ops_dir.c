@@ -69,25 +69,39 @@ static struct dir_stream *stream_of(const struct fuse_file_info *info)
 	return (struct dir_stream *)(uintptr_t)info->fh;
 }
 
+static void close_stream(struct fs *fs, struct dir_stream *stream)
+{
+	quota_give(&fs->streams_quota, stream->uid, 1);
+	dir_stream_close(&fs->dir_streams, stream);
+}
+
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct fs *fs = fs_of(req);
-	struct dir_stream *stream = dir_stream_open(&fs->dir_streams);
+	uid_t uid = fuse_req_ctx(req)->uid;
+	int err = quota_take(&fs->streams_quota, uid, 1);
+	struct dir_stream *stream;
 
 	(void)ino;
+	if (err < 0) {
+		fuse_reply_err(req, -err);
+		return;
+	}
+	stream = dir_stream_open(&fs->dir_streams, uid);
 	if (!stream) {
+		quota_give(&fs->streams_quota, uid, 1);
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
 	info->fh = (uintptr_t)stream;
 	if (fuse_reply_open(req, info) < 0)
-		dir_stream_close(&fs->dir_streams, stream);
+		close_stream(fs, stream);
 }
 
 void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	(void)ino;
-	dir_stream_close(&fs_of(req)->dir_streams, stream_of(info));
+	close_stream(fs_of(req), stream_of(info));
 	fuse_reply_err(req, 0);
 }
 

@@ -16,12 +16,16 @@
 #define DEFAULT_TIMEOUT_MS 2000
 #define MAX_TIMEOUT_MS (60 * 60 * 1000)
 #define NAMESPACE_MAX 255
+#define DEFAULT_USER_MEMORY (64UL << 20)
+#define DEFAULT_USER_WAITERS 4096
+#define DEFAULT_USER_STREAMS 1024
 
 /* Everything as it was written, before it is checked. */
 struct raw_options {
 	struct options *options;
 	char *cacert, *cert, *key;
 	char *namespace_, *ttl, *timeout, *owner, *id, *mode, *uid, *gid, *password_file;
+	char *user_memory, *user_waiters, *user_streams;
 	bool help, version, refused;
 };
 
@@ -39,6 +43,9 @@ static const struct fuse_opt option_table[] = {
 	RAW("uid=%s", uid),
 	RAW("gid=%s", gid),
 	RAW("password_file=%s", password_file),
+	RAW("user_memory=%s", user_memory),
+	RAW("user_waiters=%s", user_waiters),
+	RAW("user_streams=%s", user_streams),
 	RAW("cacert=%s", cacert),
 	RAW("cert=%s", cert),
 	RAW("key=%s", key),
@@ -111,6 +118,8 @@ static const char usage_text[] =
 	"  -o scan               ls shows locks that other Redis clients took, too (slow)\n"
 	"  -o ro                 look, and change nothing\n"
 	"  -o allow_other        other users may use the mount too\n"
+	"  -o user_memory= user_waiters= user_streams=\n"
+	"                        what each of them may take: bytes, calls that wait, open streams\n"
 	"\n"
 	"Unmount with: fusermount3 -u MOUNTPOINT. The manuals are lockfs(1) and lockfs(5).\n";
 
@@ -318,9 +327,21 @@ static void check_root(struct raw_options *raw)
 		"gid=%s: it is the number of a group");
 }
 
+static void check_user(struct raw_options *raw)
+{
+	struct options *options = raw->options;
+
+	options->user_memory = check_number(raw, raw->user_memory, 10, SIZE_MAX, DEFAULT_USER_MEMORY,
+		"user_memory=%s: it is a number of bytes, or 0 for any");
+	options->user_waiters = check_number(raw, raw->user_waiters, 10, SIZE_MAX, DEFAULT_USER_WAITERS,
+		"user_waiters=%s: it is a number of calls, or 0 for any");
+	options->user_streams = check_number(raw, raw->user_streams, 10, SIZE_MAX, DEFAULT_USER_STREAMS,
+		"user_streams=%s: it is a number of open streams, or 0 for any");
+}
+
 /* Values that libfuse takes need no check here; the rest is looked at in this order. */
 static void (*const checks[])(struct raw_options *) = {
-	check_namespace, check_ttl, check_timeout, check_owner, check_id, check_root, check_files, check_password,
+	check_namespace, check_ttl, check_timeout, check_owner, check_id, check_root, check_user, check_files, check_password,
 };
 
 static void check_all(struct raw_options *raw)

@@ -21,6 +21,10 @@ struct options {
 	int64_t ttl_ms;
 	int64_t timeout_ms;
 	enum owner_kind owner;
+	/* For each user, see backend/quota.h; 0: any amount. */
+	size_t user_memory; /* bytes */
+	size_t user_waiters;
+	size_t user_streams;
 	mode_t mode; /* of the root directory, permission bits */
 	uid_t uid;
 	gid_t gid;

@@ -15,6 +15,7 @@ struct stats_file {
 	struct opened opened;
 	char *text;
 	size_t size;
+	uid_t uid; /* who opened it */
 	struct stats_file *prev, *next;
 };
 
@@ -186,9 +187,10 @@ static struct stats_file *stats_of(const struct fuse_file_info *info)
 	return (struct stats_file *)opened_of(info);
 }
 
-static void close_file(struct stats_file **files, struct stats_file *file)
+static void close_file(struct fs *fs, struct stats_file *file)
 {
-	DL_DELETE(*files, file);
+	DL_DELETE(fs->stats_files, file);
+	quota_give(&fs->streams_quota, file->uid, 1);
 	free(file->text);
 	free(file);
 }
@@ -216,7 +218,7 @@ static void stats_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info 
 	struct fs *fs = fuse_req_userdata(req);
 
 	(void)ino;
-	close_file(&fs->stats_files, stats_of(info));
+	close_file(fs, stats_of(info));
 	fuse_reply_err(req, 0);
 }
 
@@ -229,29 +231,49 @@ static const struct opened_ops stats_ops = {
 	.release = stats_release,
 };
 
+/* Returns 0 or a negative errno. */
+static int make_file(struct fs *fs, uid_t uid, struct stats_file **ret)
+{
+	struct stats_file *file;
+	int err = quota_take(&fs->streams_quota, uid, 1);
+
+	if (err < 0)
+		return err;
+	file = calloc(1, sizeof(*file));
+	if (!file || print_all(fs, &file->text, &file->size) < 0)
+		goto fail;
+	file->opened.ops = &stats_ops;
+	file->uid = uid;
+	DL_APPEND(fs->stats_files, file);
+	*ret = file;
+	return 0;
+fail:
+	if (file)
+		free(file->text);
+	free(file);
+	quota_give(&fs->streams_quota, uid, 1);
+	return -ENOMEM;
+}
+
 void stats_open(struct fs *fs, fuse_req_t req, const struct fuse_file_info *info)
 {
-	struct stats_file *file = calloc(1, sizeof(*file));
+	struct stats_file *file;
 	struct fuse_file_info reply = *info;
+	int err = make_file(fs, fuse_req_ctx(req)->uid, &file);
 
-	if (!file || print_all(fs, &file->text, &file->size) < 0) {
-		if (file)
-			free(file->text);
-		free(file);
-		fuse_reply_err(req, ENOMEM);
+	if (err < 0) {
+		fuse_reply_err(req, -err);
 		return;
 	}
-	file->opened.ops = &stats_ops;
-	DL_APPEND(fs->stats_files, file);
 	reply.fh = (uintptr_t)&file->opened;
 	reply.direct_io = 1; /* its size was not known before */
 	reply.noflush = 1;
 	if (fuse_reply_open(req, &reply) < 0)
-		close_file(&fs->stats_files, file);
+		close_file(fs, file);
 }
 
-void stats_free_all(struct stats_file **files)
+void stats_free_all(struct fs *fs)
 {
-	while (*files)
-		close_file(files, *files);
+	while (fs->stats_files)
+		close_file(fs, fs->stats_files);
 }

@@ -10,7 +10,7 @@
 /* Opens a snapshot, and replies. */
 void stats_open(struct fs *fs, fuse_req_t req, const struct fuse_file_info *info);
 
-/* Closes what the kernel has not closed when a mount ends. */
-void stats_free_all(struct stats_file **files);
+/* Closes all that the kernel has not closed when a mount ends. */
+void stats_free_all(struct fs *fs);
 
 #endif

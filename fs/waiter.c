@@ -65,6 +65,8 @@ static void finish(struct waiter *waiter, int status, const struct lock *lock)
 	if (waiter->told)
 		DL_DELETE2(waiters->to_end, waiter, told_prev, told_next);
 	DL_DELETE(waiters->all, waiter);
+	if (waiter->counted)
+		quota_give(&waiters->quota, waiter->acquisition.holder.uid, 1);
 	/* From here on libfuse does not call back, so that the memory may go. */
 	if (waiter->interruptible)
 		fuse_req_interrupt_func(waiter->fuse, NULL, NULL);
@@ -220,6 +222,8 @@ static void plan_wait(struct waiter *waiter)
 
 void waiter_start(struct waiters *waiters, struct waiter *waiter, fuse_req_t fuse)
 {
+	int err;
+
 	waiter->waiters = waiters;
 	waiter->fuse = fuse;
 	waiter->acquisition.done = on_acquired;
@@ -229,6 +233,12 @@ void waiter_start(struct waiters *waiters, struct waiter *waiter, fuse_req_t fus
 		try_once(waiter);
 		return;
 	}
+	err = quota_take(&waiters->quota, waiter->acquisition.holder.uid, 1);
+	if (err < 0) {
+		finish(waiter, err, NULL);
+		return;
+	}
+	waiter->counted = true;
 	plan_wait(waiter);
 	/* Before anybody else can find and end it; it may say at once that it is interrupted. */
 	waiter->interruptible = true;

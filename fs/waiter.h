@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "backend/deadlines.h"
+#include "backend/quota.h"
 #include "lockfs/backend.h"
 
 #define WAIT_FOREVER INT64_C(-1)
@@ -34,6 +35,7 @@ struct waiters {
 	struct waiter *all;
 	struct waiter *to_end; /* those that were told to end, until the loop's next turn */
 	uv_prepare_t turn;
+	struct quota quota;    /* of each user; set by the caller */
 	int64_t limit_ms;      /* the kernel's, for a request; 0: none */
 };
 
@@ -42,7 +44,8 @@ struct waiter {
 	struct patience patience;
 	/*
 	 * Answers once: with what the backend said, -ETIMEDOUT or -EEXIST when
-	 * it has waited or tried enough, -EINTR, or what waiter_end_later() said.
+	 * it has waited or tried enough, -EINTR, or what waiter_end_later() said;
+	 * at once where its user has too many.
 	 */
 	backend_lock_done *done;
 	void *ctx;
@@ -51,6 +54,7 @@ struct waiter {
 	struct waiters *waiters;
 	fuse_req_t fuse;
 	bool asking;          /* the backend has it */
+	bool counted;         /* in the quota */
 	bool interruptible;
 	bool told;            /* it is in `to_end` */
 	bool ends;            /* with this status, unless the lock was had before: */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <utlist.h>
 
 #include "backend/clock.h"
@@ -166,18 +167,19 @@ static int64_t resolve_ttl(const struct acquisition *acquisition, const struct m
 
 /* Acquiring and ending */
 
-static struct mem_lock *grant(struct memory_backend *memory, struct mem_dir *parent,
-                              const struct acquisition *acquisition, int64_t now_ns)
+static int grant(struct memory_backend *memory, struct mem_dir *parent, const struct acquisition *acquisition,
+                 int64_t now_ns, struct mem_lock **ret)
 {
-	struct mem_lock *lock = tree_add_lock(&memory->tree, parent, acquisition->key, &acquisition->holder);
+	struct mem_lock *lock;
+	int err = tree_add_lock(&memory->tree, parent, acquisition->key, &acquisition->holder, &lock);
 
-	if (!lock)
-		return NULL;
+	if (err < 0)
+		return err;
 	lock->ttl_ms = resolve_ttl(acquisition, parent);
 	if (lock->ttl_ms != LEASE_NEVER &&
 		heap_insert(&memory->leases.heap, &lock->lease, lease_end(now_ns, lock->ttl_ms)) < 0) {
 		tree_remove(&memory->tree, &lock->entry);
-		return NULL;
+		return -ENOMEM;
 	}
 	lock->token = next_token(memory);
 	memory->lock_count++;
@@ -185,7 +187,8 @@ static struct mem_lock *grant(struct memory_backend *memory, struct mem_dir *par
 	lock->refreshed_ms = lock->acquired_ms;
 	deadlines_arm(&memory->leases);
 	tell(memory, EVENT_ACQUIRED, acquisition->key, lock);
-	return lock;
+	*ret = lock;
+	return 0;
 }
 
 /* Gives the key that just became free to the first who waits for it and can have it. */
@@ -199,11 +202,12 @@ static void pass_on(struct memory_backend *memory, struct mem_queue *queue, stru
 		bool last = !first->next;
 		int64_t now_ns = boot_ns();
 
-		lock = grant(memory, parent, acquisition, now_ns);
-		if (lock)
+		int status = grant(memory, parent, acquisition, now_ns, &lock);
+
+		if (status == 0)
 			queue_attach(queue, lock);
 		queue_leave(&memory->queues, first);
-		answer_lock(lock ? 0 : -ENOMEM, lock, now_ns, acquisition->done, acquisition->ctx);
+		answer_lock(status, lock, now_ns, acquisition->done, acquisition->ctx);
 		if (last)
 			return;
 	}
@@ -278,8 +282,7 @@ static int try_acquire(struct memory_backend *memory, struct acquisition *acquis
 	err = tree_find_parent(&memory->tree, acquisition->key, &parent);
 	if (err < 0)
 		return err;
-	*ret = grant(memory, parent, acquisition, now_ns);
-	return *ret ? 0 : -ENOMEM;
+	return grant(memory, parent, acquisition, now_ns, ret);
 }
 
 static void memory_acquire(struct backend *backend, struct acquisition *acquisition)
@@ -450,29 +453,6 @@ static void memory_stats(struct backend *backend, struct backend_stats *ret)
 		ret->waited_for++;
 }
 
-/* Gives the content another size; what is new is zero. */
-static int resize_content(struct mem_lock *lock, size_t size)
-{
-	char *content;
-
-	if (size > LOCK_CONTENT_MAX)
-		return -EFBIG;
-	if (size == 0) {
-		free(lock->content);
-		lock->content = NULL;
-		lock->content_size = 0;
-		return 0;
-	}
-	content = realloc(lock->content, size);
-	if (!content)
-		return -ENOMEM;
-	if (size > lock->content_size)
-		memset(content + lock->content_size, 0, size - lock->content_size);
-	lock->content = content;
-	lock->content_size = size;
-	return 0;
-}
-
 static int try_write(struct memory_backend *memory, const char *key, uint64_t token, off_t offset,
                      const void *data, size_t size)
 {
@@ -487,7 +467,7 @@ static int try_write(struct memory_backend *memory, const char *key, uint64_t to
 	if (start > LOCK_CONTENT_MAX || size > LOCK_CONTENT_MAX - start)
 		return -EFBIG;
 	if (start + size > lock->content_size) {
-		int err = resize_content(lock, start + size);
+		int err = tree_resize_content(&memory->tree, lock, start + size);
 
 		if (err < 0)
 			return err;
@@ -515,7 +495,9 @@ static int try_truncate(struct memory_backend *memory, const char *key, const st
 		return err;
 	if (!is_held_by(lock, claim))
 		return -EBUSY;
-	err = resize_content(lock, (size_t)size);
+	if (size > LOCK_CONTENT_MAX)
+		return -EFBIG;
+	err = tree_resize_content(&memory->tree, lock, (size_t)size);
 	if (err == 0)
 		*ret = lock;
 	return err;
@@ -595,7 +577,7 @@ static int try_make_dir(struct memory_backend *memory, const char *path, const s
 		return err;
 	fresh.changed_ms = epoch_ns() / NS_PER_MS;
 	fresh.default_ttl_ms = LEASE_UNSET;
-	return tree_add_dir(&memory->tree, parent, path, &fresh) ? 0 : -ENOMEM;
+	return tree_add_dir(&memory->tree, parent, path, &fresh);
 }
 
 static void memory_make_dir(struct backend *backend, const char *path, const struct dir_info *info,
@@ -685,6 +667,15 @@ static int memory_open(const struct backend_config *config, struct backend **ret
 	err = deadlines_init(&memory->leases, config->loop, on_due);
 	if (err < 0)
 		goto fail;
+	memory->tree.quota = (struct quota){
+		.most = config->user_memory,
+		.self = geteuid(),
+		.error = -ENOSPC,
+		.what = "bytes of locks and directories",
+		.option = "user_memory",
+		.on_full = config->on_notice,
+		.ctx = config->ctx,
+	};
 	memory->base.ops = &memory_backend_ops;
 	memory->on_event = config->on_event;
 	memory->on_ended = config->on_ended;

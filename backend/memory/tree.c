@@ -28,15 +28,42 @@ int tree_init(struct mem_tree *tree)
 	return 0;
 }
 
+/* What an entry takes of the quota of whom it counts for. */
+static size_t lock_size(const char *path, const char *id)
+{
+	return sizeof(struct mem_lock) + text_size(id) + text_size(path);
+}
+
+static size_t dir_size(const char *path)
+{
+	return sizeof(struct mem_dir) + text_size(path);
+}
+
+static uid_t holder_uid(const struct mem_lock *lock)
+{
+	return lock->holder->holder.uid;
+}
+
+static void free_lock(struct mem_tree *tree, struct mem_lock *lock)
+{
+	quota_give(&tree->quota, holder_uid(lock), lock_size(lock->entry.path, lock->text) + lock->content_size);
+	holder_put(&tree->holders, lock->holder);
+	free(lock->content);
+	free(lock);
+}
+
+static void free_dir(struct mem_tree *tree, struct mem_dir *dir)
+{
+	quota_give(&tree->quota, dir->maker, dir_size(dir->entry.path));
+	free(dir);
+}
+
 static void entry_free(struct mem_tree *tree, struct mem_entry *entry)
 {
-	if (entry->kind == ENTRY_LOCK) {
-		struct mem_lock *lock = (struct mem_lock *)entry;
-
-		holder_put(&tree->holders, lock->holder);
-		free(lock->content);
-	}
-	free(entry);
+	if (entry->kind == ENTRY_LOCK)
+		free_lock(tree, (struct mem_lock *)entry);
+	else
+		free_dir(tree, (struct mem_dir *)entry);
 }
 
 void tree_free(struct mem_tree *tree)
@@ -49,6 +76,7 @@ void tree_free(struct mem_tree *tree)
 	}
 	free(tree->root);
 	tree->root = NULL;
+	quota_free(&tree->quota);
 }
 
 static struct mem_entry *find_bytes(const struct mem_tree *tree, const char *path, size_t length)
@@ -79,48 +107,98 @@ int tree_find_parent(const struct mem_tree *tree, const char *path, struct mem_d
 	return 0;
 }
 
-struct mem_lock *tree_add_lock(struct mem_tree *tree, struct mem_dir *parent, const char *path,
-                               const struct lock_holder *holder)
+int tree_add_lock(struct mem_tree *tree, struct mem_dir *parent, const char *path, const struct lock_holder *holder,
+                  struct mem_lock **ret)
 {
-	struct mem_lock *lock = calloc(1, sizeof(*lock) + text_size(holder->claim.id) + text_size(path));
+	size_t size = lock_size(path, holder->claim.id);
+	int err = quota_take(&tree->quota, holder->uid, size);
+	struct mem_lock *lock;
+	char *cursor;
 
+	if (err < 0)
+		return err;
+	lock = calloc(1, size);
 	if (!lock)
-		return NULL;
-
-	char *cursor = lock->text;
+		goto fail;
+	cursor = lock->text;
 	lock->entry.kind = ENTRY_LOCK;
 	copy_text(&cursor, holder->claim.id);
 	lock->entry.path = copy_text(&cursor, path);
 	lock->holder = holder_get(&tree->holders, holder);
 	if (!lock->holder)
-		goto fail;
+		goto fail_lock;
 	if (!link_entry(tree, parent, &lock->entry))
 		goto fail_holder;
-	return lock;
+	*ret = lock;
+	return 0;
 fail_holder:
 	holder_put(&tree->holders, lock->holder);
-fail:
+fail_lock:
 	free(lock);
-	return NULL;
+fail:
+	quota_give(&tree->quota, holder->uid, size);
+	return -ENOMEM;
 }
 
-struct mem_dir *tree_add_dir(struct mem_tree *tree, struct mem_dir *parent, const char *path,
-                             const struct dir_info *info)
+int tree_add_dir(struct mem_tree *tree, struct mem_dir *parent, const char *path, const struct dir_info *info)
 {
-	struct mem_dir *dir = calloc(1, sizeof(*dir) + text_size(path));
+	size_t size = dir_size(path);
+	int err = quota_take(&tree->quota, info->uid, size);
+	struct mem_dir *dir;
+	char *cursor;
 
+	if (err < 0)
+		return err;
+	dir = calloc(1, size);
 	if (!dir)
-		return NULL;
-
-	char *cursor = dir->text;
+		goto fail;
+	cursor = dir->text;
 	dir->entry.kind = ENTRY_DIR;
 	dir->entry.path = copy_text(&cursor, path);
 	dir->info = *info;
-	if (!link_entry(tree, parent, &dir->entry)) {
-		free(dir);
-		return NULL;
+	dir->maker = info->uid;
+	if (!link_entry(tree, parent, &dir->entry))
+		goto fail_dir;
+	return 0;
+fail_dir:
+	free(dir);
+fail:
+	quota_give(&tree->quota, info->uid, size);
+	return -ENOMEM;
+}
+
+static int change_content(struct mem_lock *lock, size_t size)
+{
+	char *content = NULL;
+
+	if (size > 0) {
+		content = realloc(lock->content, size);
+		if (!content)
+			return -ENOMEM;
+		if (size > lock->content_size)
+			memset(content + lock->content_size, 0, size - lock->content_size);
+	} else {
+		free(lock->content);
 	}
-	return dir;
+	lock->content = content;
+	lock->content_size = size;
+	return 0;
+}
+
+int tree_resize_content(struct mem_tree *tree, struct mem_lock *lock, size_t size)
+{
+	size_t before = lock->content_size;
+	size_t more = size > before ? size - before : 0;
+	int err = quota_take(&tree->quota, holder_uid(lock), more);
+
+	if (err < 0)
+		return err;
+	err = change_content(lock, size);
+	if (err < 0)
+		quota_give(&tree->quota, holder_uid(lock), more);
+	else if (size < before)
+		quota_give(&tree->quota, holder_uid(lock), before - size);
+	return err;
 }
 
 void tree_remove(struct mem_tree *tree, struct mem_entry *entry)

@@ -7,6 +7,7 @@
 
 #include "backend/heap.h"
 #include "backend/memory/holders.h"
+#include "backend/quota.h"
 #include "backend/table.h"
 #include "lockfs/backend.h"
 
@@ -23,6 +24,7 @@ struct mem_dir {
 	struct mem_entry entry;
 	struct mem_entry *children;
 	struct dir_info info; /* default_ttl_ms: its own */
+	uid_t maker;          /* in whose quota it counts */
 	char text[];
 };
 
@@ -46,9 +48,10 @@ struct mem_tree {
 	struct mem_entry *by_path; /* all but the root */
 	struct mem_holder *holders; /* of all locks */
 	struct mem_dir *root;
+	struct quota quota; /* of each user: bytes of what is in it */
 };
 
-/* Returns 0 or -ENOMEM. */
+/* The quota is set by the caller afterwards. Returns 0 or -ENOMEM. */
 int tree_init(struct mem_tree *tree);
 
 /* Frees everything in it. */
@@ -60,11 +63,13 @@ struct mem_entry *tree_find(const struct mem_tree *tree, const char *path);
 /* The directory that `path` is in: 0, -ENOENT, or -ENOTDIR where it is a lock. */
 int tree_find_parent(const struct mem_tree *tree, const char *path, struct mem_dir **ret);
 
-/* Copies what it is given. Returns NULL where there is no memory. */
-struct mem_lock *tree_add_lock(struct mem_tree *tree, struct mem_dir *parent, const char *path,
-                               const struct lock_holder *holder);
-struct mem_dir *tree_add_dir(struct mem_tree *tree, struct mem_dir *parent, const char *path,
-                             const struct dir_info *info);
+/* Both copy what they are given. They return 0, -ENOMEM, or what the quota of its holder or owner says. */
+int tree_add_lock(struct mem_tree *tree, struct mem_dir *parent, const char *path, const struct lock_holder *holder,
+                  struct mem_lock **ret);
+int tree_add_dir(struct mem_tree *tree, struct mem_dir *parent, const char *path, const struct dir_info *info);
+
+/* Gives the content another size; what is new is zero. Returns as above. */
+int tree_resize_content(struct mem_tree *tree, struct mem_lock *lock, size_t size);
 
 /* Takes out and frees an entry: a lock, or an empty directory other than the root. */
 void tree_remove(struct mem_tree *tree, struct mem_entry *entry);

@@ -51,6 +51,7 @@ struct backend_config {
 	bool look_only;           /* nothing is going to be changed */
 	bool scan;                /* list() finds locks taken past lockfs too, at whatever cost */
 	int64_t timeout_ms;       /* the longest that a call may take */
+	size_t user_memory;       /* what it keeps itself for each user, in bytes; beyond it -ENOSPC. 0: any amount */
 
 	/*
 	 * Told of what happens to locks, in the order in which it happened to

@@ -1,0 +1,99 @@
+#include "backend/quota.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/table.h"
+
+struct quota_user {
+	uid_t uid;
+	size_t has;
+	bool told;
+	UT_hash_handle hh;
+};
+
+static bool is_free(const struct quota *quota, uid_t uid)
+{
+	return quota->most == 0 || uid == 0 || uid == quota->self;
+}
+
+static struct quota_user *find(const struct quota *quota, uid_t uid)
+{
+	struct quota_user *user;
+
+	HASH_FIND(hh, quota->users, &uid, sizeof(uid), user);
+	return user;
+}
+
+static struct quota_user *add(struct quota *quota, uid_t uid)
+{
+	struct quota_user *user = calloc(1, sizeof(*user));
+
+	if (!user)
+		return NULL;
+	user->uid = uid;
+	HASH_ADD(hh, quota->users, uid, sizeof(user->uid), user);
+	if (user->hh.tbl)
+		return user;
+	free(user);
+	return NULL;
+}
+
+static void tell(const struct quota *quota, struct quota_user *user)
+{
+	char line[256];
+
+	if (user->told)
+		return;
+	user->told = true;
+	snprintf(line, sizeof(line), "user %u has as much as one user may, %zu %s, and is refused more: %s. -o %s= allows more",
+		(unsigned int)user->uid, quota->most, quota->what, strerror(-quota->error), quota->option);
+	quota->on_full(quota->ctx, line);
+}
+
+int quota_take(struct quota *quota, uid_t uid, size_t amount)
+{
+	struct quota_user *user;
+
+	if (is_free(quota, uid))
+		return 0;
+	user = find(quota, uid);
+	if (!user)
+		user = add(quota, uid);
+	if (!user)
+		return -ENOMEM;
+	if (amount > quota->most - user->has) {
+		tell(quota, user);
+		return quota->error;
+	}
+	user->has += amount;
+	return 0;
+}
+
+void quota_give(struct quota *quota, uid_t uid, size_t amount)
+{
+	struct quota_user *user = find(quota, uid);
+
+	if (is_free(quota, uid) || !user)
+		return;
+	user->has -= amount;
+	if (user->has <= quota->most / 2)
+		user->told = false;
+	if (user->has > 0)
+		return;
+	HASH_DELETE(hh, quota->users, user);
+	free(user);
+}
+
+void quota_free(struct quota *quota)
+{
+	struct quota_user *user, *next;
+
+	HASH_ITER(hh, quota->users, user, next) {
+		HASH_DELETE(hh, quota->users, user);
+		free(user);
+	}
+}

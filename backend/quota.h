@@ -1,0 +1,34 @@
+/*
+ * How much each user has of what a daemon has for all of them, so that no user takes
+ * all of it. Root, and whoever the daemon runs as, may have any amount.
+ */
+#ifndef BACKEND_QUOTA_H
+#define BACKEND_QUOTA_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+struct quota_user;
+
+/* All but the last are set by its owner; all zero allows any amount. */
+struct quota {
+	size_t most;        /* for each user; 0: any amount */
+	uid_t self;         /* whom the daemon runs as */
+	int error;          /* what is answered beyond it, negative */
+	const char *what;   /* in the line that people are told: "waiting calls", */
+	const char *option; /* and the option that allows more */
+	void (*on_full)(void *ctx, const char *line); /* told once, until the user has half of it or less */
+	void *ctx;
+	struct quota_user *users; /* who has something */
+};
+
+/* Takes some for a user. Returns 0, `error`, or -ENOMEM; then nothing was taken. */
+int quota_take(struct quota *quota, uid_t uid, size_t amount);
+
+/* Gives back what was taken. */
+void quota_give(struct quota *quota, uid_t uid, size_t amount);
+
+/* Forgets what is taken still. */
+void quota_free(struct quota *quota);
+
+#endif
