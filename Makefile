@@ -5,6 +5,7 @@
 #   make check      installs what the tests need, builds, runs every test on real mounts
 #   make check-faults   everything fails, and a history is judged (SECONDS=60 SEED= of a run to be repeated); needs root
 #   make coverage   runs every test, and tells how many lines of fs/ and backend/ they run
+#   make memcheck   runs tests of locks in memory under valgrind (TESTS='acquire flock': those files)
 #   make fuzz       any bytes for what reads them, random calls for mounts (SECONDS=30 each, SEED= as above)
 #   make bench      installs what it compares with, and measures (PART='cycle idle', LOCKS=1000000; more in tests/bench/run)
 #   make install    DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
@@ -82,7 +83,7 @@ FUZZ_CFLAGS     := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,addr
 
 FAULTS_PROGRAMS := $(BUILD)/tests/faults/cable $(BUILD)/tests/faults/clock.so
 
-.PHONY: all run check check-faults coverage bench install uninstall deb lint flags clean test-programs bench-programs faults-programs fuzz fuzz-programs
+.PHONY: all run check check-faults coverage memcheck bench install uninstall deb lint flags clean test-programs bench-programs faults-programs fuzz fuzz-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -149,6 +150,11 @@ check-faults:
 coverage:
 	@scripts/setup check
 	@tests/coverage
+
+memcheck:
+	@scripts/setup check
+	@$(MAKE) --no-print-directory all test-programs
+	@tests/memcheck '$(BUILD)' $(TESTS)
 
 # The findings and what the targets have learnt are kept in the directory of the build.
 fuzz: SECONDS = 30
