@@ -367,10 +367,64 @@ static char *find_password(char *source, size_t *ret_length)
 	return start + 1;
 }
 
-/* Does an option begin at `at`, within an argument: `id=…`, `-oid=…`, `-o ttl=1m,id=…`? */
-static bool begins_option(const char *argument, const char *at)
+static bool is_octal(const char *at)
 {
-	return at == argument || at[-1] == ',' || (at == argument + 2 && strncmp(argument, "-o", 2) == 0);
+	return at[0] >= '0' && at[0] <= '3' && at[1] >= '0' && at[1] <= '7' && at[2] >= '0' && at[2] <= '7';
+}
+
+/* Moves behind a character of a list of options, as libfuse reads it: `\i` and `\151` are an `i`. */
+static char *take_character(char *at, char *ret)
+{
+	if (*at != '\\' || !at[1]) {
+		*ret = *at;
+		return at + 1;
+	}
+	at++;
+	if (!is_octal(at)) {
+		*ret = *at;
+		return at + 1;
+	}
+	*ret = (char)((at[0] - '0') << 6 | (at[1] - '0') << 3 | (at[2] - '0'));
+	return at + 3;
+}
+
+/* Moves behind `prefix`, however it is written; NULL where something else stands there. */
+static char *skip_prefix(char *at, const char *prefix)
+{
+	char character;
+
+	for (; *prefix; prefix++) {
+		if (!*at)
+			return NULL;
+		at = take_character(at, &character);
+		if (character != *prefix)
+			return NULL;
+	}
+	return at;
+}
+
+static char *end_of_option(char *at)
+{
+	char character;
+
+	while (*at && *at != ',')
+		at = take_character(at, &character);
+	return at;
+}
+
+/* In a list of options, such as `ttl=1m,id=…`. */
+static void hide_ids(char *options)
+{
+	char *end;
+
+	do {
+		char *id = skip_prefix(options, "id=");
+
+		end = end_of_option(options);
+		if (id)
+			memset(id, '*', (size_t)(end - id));
+		options = end + 1;
+	} while (*end);
 }
 
 void options_hide_secrets(int argc, char **argv)
@@ -381,9 +435,9 @@ void options_hide_secrets(int argc, char **argv)
 
 		if (password)
 			memset(password, '*', length);
-		for (char *id = argv[i]; (id = strstr(id, "id=")); id += strlen("id="))
-			if (begins_option(argv[i], id))
-				memset(id + strlen("id="), '*', strcspn(id + strlen("id="), ","));
+		hide_ids(argv[i]);
+		if (strncmp(argv[i], "-o", 2) == 0)
+			hide_ids(argv[i] + 2);
 	}
 }
 
@@ -434,6 +488,9 @@ static void raw_free(struct raw_options *raw)
 	free(raw->uid);
 	free(raw->gid);
 	free(raw->password_file);
+	free(raw->user_memory);
+	free(raw->user_waiters);
+	free(raw->user_streams);
 	free(raw->cacert);
 	free(raw->cert);
 	free(raw->key);
