@@ -199,9 +199,10 @@ start_daemon() {
   mounts+=("$dir")
 }
 
-# Is there a mount that answers? (That of a dead daemon may be there before.)
+# Is there a mount that answers? (That of a dead daemon may be there before, and
+# between the two the directory below.)
 answers() {
-  is_mounted "$1" && stat -f "$1" >/dev/null 2>&1
+  [[ $(stat -f -c %T "$1" 2>/dev/null) == fuse* ]] && is_mounted "$1"
 }
 
 answers_or_ended() {
