@@ -48,6 +48,7 @@ struct connection {
 	int64_t attempt_ms;
 	int64_t pause_ms;
 	bool reached;          /* something answered in this attempt */
+	bool tls_begun;        /* on this context */
 	bool failed;           /* there is no telling when it is up again */
 	unsigned int greetings; /* replies still wanted before it is connected */
 	unsigned int users;    /* of this memory: the timer, a resolver under way */
@@ -198,7 +199,7 @@ static const char *error_text(const redisAsyncContext *context)
 static const char *describe_break(const redisAsyncContext *context)
 {
 	const struct connection *connection = context->data;
-	const char *of_tls = connection->tls ? tls_explain(context) : NULL;
+	const char *of_tls = connection->tls ? tls_explain(context, connection->tls_begun) : NULL;
 
 	if (of_tls)
 		return of_tls;
@@ -238,7 +239,8 @@ static void on_connect(const redisAsyncContext *context, int status)
 		connection->reached = true;
 		if (!connection->source->path)
 			watch_silence(context->c.fd);
-		if (connection->tls && tls_begin(connection->tls, connection->context) < 0)
+		connection->tls_begun = connection->tls && tls_begin(connection->tls, connection->context) == 0;
+		if (connection->tls && !connection->tls_begun)
 			lose_because(connection, -EHOSTDOWN, describe_break(context));
 		else
 			greet(connection);
@@ -289,6 +291,7 @@ static void on_disconnect(const redisAsyncContext *context, int status)
 static int adopt_context(struct connection *connection, redisAsyncContext *context)
 {
 	context->data = connection;
+	connection->tls_begun = false;
 	guard_attach(&connection->guard, context);
 	if (adapter_attach(context, connection->loop) < 0)
 		return -ENOMEM;

@@ -117,7 +117,7 @@ int tls_begin(const struct tls_context *tls, redisAsyncContext *context)
 	return redisInitiateSSL(&context->c, ssl) == REDIS_OK ? 0 : -EIO;
 }
 
-const char *tls_explain(const redisAsyncContext *context)
+const char *tls_explain(const redisAsyncContext *context, bool begun)
 {
 	static char line[160];
 	char rest[256];
@@ -125,8 +125,11 @@ const char *tls_explain(const redisAsyncContext *context)
 	const char *reason;
 	int why = refusal;
 
-	/* A server that turns us away says why and hangs up, which is seen first by who writes to it. */
-	if (ERR_GET_LIB(error) != ERR_LIB_SSL && context->c.err == REDIS_ERR_IO) {
+	/*
+	 * A server that turns us away says why and hangs up, which is seen first by who writes to
+	 * it. Where hiredis could not begin TLS, it would read by what it has freed.
+	 */
+	if (begun && ERR_GET_LIB(error) != ERR_LIB_SSL && context->c.err == REDIS_ERR_IO) {
 		context->c.funcs->read((redisContext *)&context->c, rest, sizeof(rest));
 		error = ERR_peek_last_error();
 	}
@@ -190,9 +193,10 @@ int tls_begin(const struct tls_context *tls, redisAsyncContext *context)
 	return -EIO;
 }
 
-const char *tls_explain(const redisAsyncContext *context)
+const char *tls_explain(const redisAsyncContext *context, bool begun)
 {
 	(void)context;
+	(void)begun;
 	return NULL;
 }
 

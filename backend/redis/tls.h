@@ -26,9 +26,9 @@ int tls_begin(const struct tls_context *tls, redisAsyncContext *context);
 
 /*
  * Why TLS failed just now, to be asked once whenever a connection broke: what
- * OpenSSL keeps of it would be held against another connection. NULL where TLS had
- * no part in it.
+ * OpenSSL keeps of it would be held against another connection. `begun`: tls_begin()
+ * went well on it. NULL where TLS had no part in it.
  */
-const char *tls_explain(const redisAsyncContext *context);
+const char *tls_explain(const redisAsyncContext *context, bool begun);
 
 #endif
