@@ -94,7 +94,8 @@ bool fresh_find(const struct fresh_locks *fresh, const char *key, struct lock *r
 {
 	const struct fresh_lock *kept = find(fresh, key);
 
-	return kept && boot_ns() <= kept->fresh_until_ns && fresh_recall(fresh, key, ret);
+	/* Who waited for it when it was acquired may have gone since: who asks how many are is told by the server. */
+	return kept && boot_ns() <= kept->fresh_until_ns && kept->lock.waiters == 0 && fresh_recall(fresh, key, ret);
 }
 
 bool fresh_recall(const struct fresh_locks *fresh, const char *key, struct lock *ret)
