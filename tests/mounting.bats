@@ -298,7 +298,7 @@ PY
 # What unmounts for libfuse looks only once whether the daemon of DIR has left the mount
 # to it, and may do so before the kernel knows: so it is stopped until that is known.
 unmounter_of() {
-  pgrep -f "^fusermount3 .*auto_unmount.* $1\$"
+  pgrep -f "^fusermount3 .*auto.unmount.* $1\$"
 }
 
 @test "auto_unmount is refused: it would uncover a directory in which creation seems to succeed" {
