@@ -318,6 +318,7 @@ unmounter_of() {
   daemon=$!
   wait_until is_mounted "$T/sealed/mnt"
   take "$T/sealed/mnt/job"
+  wait_until unmounter_of "$T/sealed/mnt"
   unmounter=$(unmounter_of "$T/sealed/mnt")
   kill -STOP "$unmounter"
   kill -KILL "$daemon"
@@ -334,6 +335,7 @@ unmounter_of() {
   chattr +i "$M" 2>/dev/null || skip "this filesystem has no immutable directories"
   mount_lockfs -o auto_unmount
   take "$M/job"
+  wait_until unmounter_of "$M"
   unmounter=$(unmounter_of "$M")
   kill -STOP "$unmounter"
   kill_daemon
