@@ -277,7 +277,11 @@ def order(redis, count, *mounts):
 # How a lock ends, and how long it then takes until the next has it
 
 def hold_by_session(mounts):
-    os.close(os.open(mounts[0] + "/job", EXCLUSIVE))
+    """Who had it last may have given it back by close(2), which the daemon is told of later."""
+    def take():
+        os.close(os.open(mounts[0] + "/job", EXCLUSIVE))
+
+    until("it is had", lambda: outcome(take) == "OK")
 
 
 def hold_by_child(crowd, mounts, view="hold"):
@@ -551,7 +555,7 @@ def stops(redis, rounds, pid, stopped, other):
         crowd = Crowd()
 
         def work(name, mount, seconds):
-            fd = os.open(mount + "/.with/hold,wait=forever,ttl=150ms/job", EXCLUSIVE)
+            fd = os.open(mount + "/.with/hold,wait=forever,ttl=500ms/job", EXCLUSIVE)
             crowd.tell(name, "has")
             first, last, answer = write_on(fd, seconds)
             state = outcome(os.getxattr, fd, "user.lock.state")
@@ -565,7 +569,7 @@ def stops(redis, rounds, pid, stopped, other):
         time.sleep(0.05 + turn % 5 * 0.01)
         os.kill(int(pid), signal.SIGSTOP)
         began = now()
-        time.sleep(0.45)
+        time.sleep(1.2)
         os.kill(int(pid), signal.SIGCONT)
         told = {}
         while len(told) < 2:
