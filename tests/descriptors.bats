@@ -56,7 +56,8 @@ def stale_after(end, take=lambda: os.open(M + "/job", os.O_CREAT | os.O_EXCL | o
             stream.readline()
         for fd, _ in fds:
             check_live(fd)
-        ended = end() or boottime()
+        began = boottime()
+        ended = end() or began
         for pid in pollers:
             events, when = stream.readline().split()
             check("poll", int(events) & (select.POLLERR | select.POLLHUP), select.POLLERR | select.POLLHUP)

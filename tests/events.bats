@@ -335,6 +335,7 @@ fields = lines[0].split(b"\t")
 check("text", fields[1:6], [b"LOST", b"-", b"-", b"-", b"-"])
 check("text told", int(fields[6].removeprefix(b"lost=")) + len(lines) - 1, COUNT + 1)
 os.utime(lock)
+select.select([fd], [], [], 10)
 check("goes on", len(drain(fd)), 1)
 EOF
 }
