@@ -477,23 +477,12 @@ static int add_own_fuse_options(struct options *options)
 	return err;
 }
 
+/* What libfuse has copied: the value of each option that has one. */
 static void raw_free(struct raw_options *raw)
 {
-	free(raw->namespace_);
-	free(raw->ttl);
-	free(raw->timeout);
-	free(raw->owner);
-	free(raw->id);
-	free(raw->mode);
-	free(raw->uid);
-	free(raw->gid);
-	free(raw->password_file);
-	free(raw->user_memory);
-	free(raw->user_waiters);
-	free(raw->user_streams);
-	free(raw->cacert);
-	free(raw->cert);
-	free(raw->key);
+	for (const struct fuse_opt *option = option_table; option->templ; option++)
+		if (strstr(option->templ, "=%s"))
+			free(*(char **)((char *)raw + option->offset));
 }
 
 enum options_verdict options_parse(int argc, char **argv, struct options *options)
