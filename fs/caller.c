@@ -140,7 +140,10 @@ void callers_free(struct callers *callers)
 	sessions_free(&callers->sessions);
 }
 
-/* Identities. Each returns 0; -ENOENT or -ESRCH where the caller cannot be told apart that way; or another errno. */
+/*
+ * Identities. Each returns 0; -ENOENT or -ESRCH where the caller cannot be told apart that
+ * way; or another errno. Those that go by the process have it in `caller`.
+ */
 
 typedef int identify_fn(struct callers *callers, pid_t thread, uid_t uid, struct caller *caller);
 
@@ -160,18 +163,14 @@ static int identify_session(struct callers *callers, pid_t thread, uid_t uid, st
 static int identify_process(struct callers *callers, pid_t thread, uid_t uid, struct caller *caller)
 {
 	uint64_t start;
-	pid_t process;
-	int err = process_of_thread(thread, &process);
+	int err = process_start(caller->process, &start);
 
+	(void)thread;
 	(void)uid;
-	if (err < 0)
-		return err;
-	err = process_start(process, &start);
-	if (err < 0)
-		return err;
-	snprintf(caller->identity, sizeof(caller->identity), "process:%d.%" PRIu64 "@%s", (int)process, start,
-		callers->boot_place);
-	return 0;
+	if (err == 0)
+		snprintf(caller->identity, sizeof(caller->identity), "process:%d.%" PRIu64 "@%s", (int)caller->process,
+			start, callers->boot_place);
+	return err;
 }
 
 static int identify_user(struct callers *callers, pid_t thread, uid_t uid, struct caller *caller)
