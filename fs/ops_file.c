@@ -70,11 +70,8 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 		return;
 	}
 	if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC)) {
-		status = request_identify(request);
-		if (status < 0) {
-			request_reply(request, status);
+		if (!request_identify_or_reply(request))
 			return;
-		}
 		is_holder = lock_claim_proves(&request->claim, &entry->lock.holder.claim);
 	}
 	if (!is_holder && !opens_handle(flags)) {

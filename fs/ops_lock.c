@@ -186,17 +186,13 @@ void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct request *request = request_on_name(req, parent, name, NULL);
 	const struct lock_claim *claim = NULL;
-	int err = 0;
 
 	if (!request)
 		return;
 	if (!node_view(request->node)->force) {
-		err = request_identify(request);
+		if (!request_identify_or_reply(request))
+			return;
 		claim = &request->claim;
-	}
-	if (err < 0) {
-		request_reply(request, err);
-		return;
 	}
 	backend_release(request->fs->backend, request->key, claim, 0, on_unlinked, request);
 }
@@ -249,7 +245,6 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 	struct backend *backend = request->fs->backend;
 	uint64_t token = request_token(request);
 	const struct lock_claim *claim = &request->claim;
-	int err;
 
 	if (which & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) {
 		request_reply(request, -EPERM);
@@ -259,11 +254,8 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 		request_reply(request, -ESTALE);
 		return;
 	}
-	err = request_identify(request);
-	if (err < 0) {
-		request_reply(request, err);
+	if (!request_identify_or_reply(request))
 		return;
-	}
 	/* Whoever has the file that it is bound to. */
 	if (request->info.fh && file_of(&request->info)->keep)
 		claim = keep_claim(file_of(&request->info)->keep);

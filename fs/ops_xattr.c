@@ -330,7 +330,6 @@ static void on_getting(void *ctx, int status, const struct entry *entry)
 static struct request *request_on_attribute(fuse_req_t req, fuse_ino_t ino, const char *name, int unknown)
 {
 	struct request *request;
-	int err;
 
 	if (strncmp(name, USER_PREFIX, strlen(USER_PREFIX)) != 0) {
 		fuse_reply_err(req, unknown);
@@ -344,12 +343,7 @@ static struct request *request_on_attribute(fuse_req_t req, fuse_ino_t ino, cons
 		return NULL;
 	}
 	snprintf(request->xattr.name, sizeof(request->xattr.name), "%s", name);
-	err = request_identify(request);
-	if (err < 0) {
-		request_reply(request, err);
-		return NULL;
-	}
-	return request;
+	return request_identify_or_reply(request) ? request : NULL;
 }
 
 void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
@@ -390,7 +384,6 @@ static void on_listing(void *ctx, int status, const struct entry *entry)
 void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
 	struct request *request = request_on_node(req, ino, NULL);
-	int err;
 
 	if (!request)
 		return;
@@ -399,10 +392,7 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 		reply_value(request, "", 0, size);
 		return;
 	}
-	err = request_identify(request);
-	if (err < 0)
-		request_reply(request, err);
-	else
+	if (request_identify_or_reply(request))
 		backend_read(request->fs->backend, request->key, on_listing, request);
 }
 

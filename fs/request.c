@@ -78,6 +78,15 @@ int request_identify(struct request *request)
 	return id ? 0 : err;
 }
 
+bool request_identify_or_reply(struct request *request)
+{
+	int err = request_identify(request);
+
+	if (err < 0)
+		request_reply(request, err);
+	return err == 0;
+}
+
 bool request_recall(struct request *request, struct lock *ret)
 {
 	request->recalled = boot_ns() >= request->fs->recalls_ns &&

@@ -61,6 +61,9 @@ struct request *request_on_name(fuse_req_t fuse, fuse_ino_t parent, const char *
 /* Finds out who asks: sets `caller` and `claim`. Returns 0, or a negative errno where that cannot be told. */
 int request_identify(struct request *request);
 
+/* The same; false where it cannot be told, and then the request was replied to. */
+bool request_identify_or_reply(struct request *request);
+
 /* Reply and end. `status` is 0 or a negative errno. */
 void request_reply(struct request *request, int status);
 void request_reply_entry(struct request *request, const struct entry *entry);
