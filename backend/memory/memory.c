@@ -201,7 +201,6 @@ static void pass_on(struct memory_backend *memory, struct mem_queue *queue, stru
 		struct acquisition *acquisition = first->acquisition;
 		bool last = !first->next;
 		int64_t now_ns = boot_ns();
-
 		int status = grant(memory, parent, acquisition, now_ns, &lock);
 
 		if (status == 0)

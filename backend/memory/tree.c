@@ -44,18 +44,38 @@ static uid_t holder_uid(const struct mem_lock *lock)
 	return lock->holder->holder.uid;
 }
 
+/* Memory for an entry, in the quota of whom it counts for. Returns 0, -ENOMEM, or what the quota says. */
+static int allocate(struct mem_tree *tree, uid_t uid, size_t size, void **ret)
+{
+	int err = quota_take(&tree->quota, uid, size);
+
+	if (err < 0)
+		return err;
+	*ret = calloc(1, size);
+	if (*ret)
+		return 0;
+	quota_give(&tree->quota, uid, size);
+	return -ENOMEM;
+}
+
+static void discard(struct mem_tree *tree, uid_t uid, size_t size, void *entry)
+{
+	quota_give(&tree->quota, uid, size);
+	free(entry);
+}
+
 static void free_lock(struct mem_tree *tree, struct mem_lock *lock)
 {
-	quota_give(&tree->quota, holder_uid(lock), lock_size(lock->entry.path, lock->text) + lock->content_size);
+	uid_t uid = holder_uid(lock);
+
 	holder_put(&tree->holders, lock->holder);
 	free(lock->content);
-	free(lock);
+	discard(tree, uid, lock_size(lock->entry.path, lock->text) + lock->content_size, lock);
 }
 
 static void free_dir(struct mem_tree *tree, struct mem_dir *dir)
 {
-	quota_give(&tree->quota, dir->maker, dir_size(dir->entry.path));
-	free(dir);
+	discard(tree, dir->maker, dir_size(dir->entry.path), dir);
 }
 
 static void entry_free(struct mem_tree *tree, struct mem_entry *entry)
@@ -111,59 +131,51 @@ int tree_add_lock(struct mem_tree *tree, struct mem_dir *parent, const char *pat
                   struct mem_lock **ret)
 {
 	size_t size = lock_size(path, holder->claim.id);
-	int err = quota_take(&tree->quota, holder->uid, size);
 	struct mem_lock *lock;
+	void *memory;
 	char *cursor;
+	int err = allocate(tree, holder->uid, size, &memory);
 
 	if (err < 0)
 		return err;
-	lock = calloc(1, size);
-	if (!lock)
-		goto fail;
+	lock = memory;
 	cursor = lock->text;
 	lock->entry.kind = ENTRY_LOCK;
 	copy_text(&cursor, holder->claim.id);
 	lock->entry.path = copy_text(&cursor, path);
 	lock->holder = holder_get(&tree->holders, holder);
 	if (!lock->holder)
-		goto fail_lock;
+		goto fail;
 	if (!link_entry(tree, parent, &lock->entry))
 		goto fail_holder;
 	*ret = lock;
 	return 0;
 fail_holder:
 	holder_put(&tree->holders, lock->holder);
-fail_lock:
-	free(lock);
 fail:
-	quota_give(&tree->quota, holder->uid, size);
+	discard(tree, holder->uid, size, lock);
 	return -ENOMEM;
 }
 
 int tree_add_dir(struct mem_tree *tree, struct mem_dir *parent, const char *path, const struct dir_info *info)
 {
 	size_t size = dir_size(path);
-	int err = quota_take(&tree->quota, info->uid, size);
 	struct mem_dir *dir;
+	void *memory;
 	char *cursor;
+	int err = allocate(tree, info->uid, size, &memory);
 
 	if (err < 0)
 		return err;
-	dir = calloc(1, size);
-	if (!dir)
-		goto fail;
+	dir = memory;
 	cursor = dir->text;
 	dir->entry.kind = ENTRY_DIR;
 	dir->entry.path = copy_text(&cursor, path);
 	dir->info = *info;
 	dir->maker = info->uid;
-	if (!link_entry(tree, parent, &dir->entry))
-		goto fail_dir;
-	return 0;
-fail_dir:
-	free(dir);
-fail:
-	quota_give(&tree->quota, info->uid, size);
+	if (link_entry(tree, parent, &dir->entry))
+		return 0;
+	discard(tree, info->uid, size, dir);
 	return -ENOMEM;
 }
 
