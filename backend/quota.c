@@ -75,9 +75,12 @@ int quota_take(struct quota *quota, uid_t uid, size_t amount)
 
 void quota_give(struct quota *quota, uid_t uid, size_t amount)
 {
-	struct quota_user *user = find(quota, uid);
+	struct quota_user *user;
 
-	if (is_free(quota, uid) || !user)
+	if (is_free(quota, uid))
+		return;
+	user = find(quota, uid);
+	if (!user)
 		return;
 	user->has -= amount;
 	if (user->has <= quota->most / 2)

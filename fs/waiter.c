@@ -65,7 +65,7 @@ static void finish(struct waiter *waiter, int status, const struct lock *lock)
 	if (waiter->told)
 		DL_DELETE2(waiters->to_end, waiter, told_prev, told_next);
 	DL_DELETE(waiters->all, waiter);
-	if (waiter->counted)
+	if (patience_any(&waiter->patience))
 		quota_give(&waiters->quota, waiter->acquisition.holder.uid, 1);
 	/* From here on libfuse does not call back, so that the memory may go. */
 	if (waiter->interruptible)
@@ -222,23 +222,22 @@ static void plan_wait(struct waiter *waiter)
 
 void waiter_start(struct waiters *waiters, struct waiter *waiter, fuse_req_t fuse)
 {
-	int err;
+	bool is_patient = patience_any(&waiter->patience);
+	int err = is_patient ? quota_take(&waiters->quota, waiter->acquisition.holder.uid, 1) : 0;
 
+	if (err < 0) {
+		waiter->done(waiter->ctx, err, NULL);
+		return;
+	}
 	waiter->waiters = waiters;
 	waiter->fuse = fuse;
 	waiter->acquisition.done = on_acquired;
 	waiter->acquisition.ctx = waiter;
 	DL_APPEND(waiters->all, waiter);
-	if (!patience_any(&waiter->patience)) {
+	if (!is_patient) {
 		try_once(waiter);
 		return;
 	}
-	err = quota_take(&waiters->quota, waiter->acquisition.holder.uid, 1);
-	if (err < 0) {
-		finish(waiter, err, NULL);
-		return;
-	}
-	waiter->counted = true;
 	plan_wait(waiter);
 	/* Before anybody else can find and end it; it may say at once that it is interrupted. */
 	waiter->interruptible = true;

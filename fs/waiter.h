@@ -54,7 +54,6 @@ struct waiter {
 	struct waiters *waiters;
 	fuse_req_t fuse;
 	bool asking;          /* the backend has it */
-	bool counted;         /* in the quota */
 	bool interruptible;
 	bool told;            /* it is in `to_end` */
 	bool ends;            /* with this status, unless the lock was had before: */
