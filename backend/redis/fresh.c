@@ -90,24 +90,31 @@ void fresh_keep(struct fresh_locks *fresh, const struct lock *lock, int64_t sent
 		free(kept);
 }
 
-bool fresh_find(const struct fresh_locks *fresh, const char *key, struct lock *ret)
+/* Describes it as it is now; false where its lease is over. */
+static bool tell(const struct fresh_lock *kept, struct lock *ret)
 {
-	const struct fresh_lock *kept = find(fresh, key);
-
-	/* Who waited for it when it was acquired may have gone since: who asks how many are is told by the server. */
-	return kept && boot_ns() <= kept->fresh_until_ns && kept->lock.waiters == 0 && fresh_recall(fresh, key, ret);
-}
-
-bool fresh_recall(const struct fresh_locks *fresh, const char *key, struct lock *ret)
-{
-	const struct fresh_lock *kept = find(fresh, key);
-	int64_t left = kept ? left_ms(kept) : 0;
+	int64_t left = left_ms(kept);
 
 	if (left != LEASE_NEVER && left <= 0)
 		return false;
 	*ret = kept->lock;
 	ret->remaining_ms = left;
 	return true;
+}
+
+bool fresh_find(const struct fresh_locks *fresh, const char *key, struct lock *ret)
+{
+	const struct fresh_lock *kept = find(fresh, key);
+
+	/* Who waited for it when it was acquired may have gone since: who asks how many are is told by the server. */
+	return kept && boot_ns() <= kept->fresh_until_ns && kept->lock.waiters == 0 && tell(kept, ret);
+}
+
+bool fresh_recall(const struct fresh_locks *fresh, const char *key, struct lock *ret)
+{
+	const struct fresh_lock *kept = find(fresh, key);
+
+	return kept && tell(kept, ret);
 }
 
 void fresh_drop(struct fresh_locks *fresh, const char *key)
