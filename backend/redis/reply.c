@@ -17,8 +17,9 @@
 
 #define HELD_WORD "HELD"
 
-/* What PTTL says of a key without an expiry; of one that is gone it says less. */
+/* What PTTL says of a key without an expiry, and of one that is gone. */
 #define PTTL_NEVER (-1)
+#define PTTL_GONE (-2)
 
 /* No server's clock is beyond this: the year 5138. */
 #define NOW_MAX_MS INT64_C(100000000000000)
@@ -250,7 +251,7 @@ static bool read_look(const redisReply *reply, size_t index, struct queue_look *
 	const redisReply *rank = element(reply, index + RANK, REDIS_REPLY_INTEGER);
 	const redisReply *foreign = element(reply, index + FOREIGN, REDIS_REPLY_INTEGER);
 
-	if (!left || left->integer < -2 || !rank || rank->integer < -1 || !foreign)
+	if (!left || left->integer < PTTL_GONE || !rank || rank->integer < -1 || !foreign)
 		return false;
 	*ret = (struct queue_look){
 		.left_ms = at_most(left->integer, LEASE_MAX_MS),
