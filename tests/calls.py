@@ -157,6 +157,17 @@ def check(what, got, want):
         sys.exit("%s: %r, expected %r" % (what, got, want))
 
 
+def as_nobody(function):
+    """Calls it in a child that is nobody; what fails there fails here."""
+    child = os.fork()
+    if child == 0:
+        os.setgid(65534)
+        os.setuid(65534)
+        function()
+        os._exit(0)
+    check("nobody", os.waitpid(child, 0)[1], 0)
+
+
 class Inotify:
     """inotify(7), of which Python's library knows nothing."""
 

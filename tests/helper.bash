@@ -319,11 +319,16 @@ session() {
   setsid -w "$@"
 }
 
+become=(setpriv --regid=nogroup --clear-groups)  # and --reuid=USER
+
 # as_user USER CMD...: as somebody else, in a session of their own
 as_user() {
-  local user=$1
-  shift
-  setsid -w setpriv --reuid="$user" --regid=nogroup --clear-groups "$@"
+  setsid -w "${become[@]}" --reuid="$1" "${@:2}"
+}
+
+# in_background_as USER CMD...: likewise; see in_background
+in_background_as() {
+  in_background "${become[@]}" --reuid="$1" "${@:2}"
 }
 
 # py [ARGUMENT...] <<EOF: a Python script with calls.py and M at hand

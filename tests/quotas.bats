@@ -29,7 +29,7 @@ told() {
 }
 
 waits_for() {
-  in_background setpriv --reuid="$1" --regid=nogroup --clear-groups sh -c ': >"$0"' "$2"
+  in_background_as "$1" sh -c ': >"$0"' "$2"
 }
 
 @test "a user has so many calls that wait, and no more" {
@@ -62,15 +62,11 @@ refuses() {
   take "$S/other"
   waits_for nobody "$S/.with/wait=60s/other"
   wait_until refuses ENOLCK "$S/.with/wait=60s/other"
-  py <<'PY'
-holder = os.open(M.replace("mnt", "shared") + "/job", os.O_CREAT | os.O_RDWR, 0o666)
+  py "$S" <<'PY'
+job = sys.argv[1] + "/job"
+holder = os.open(job, os.O_CREAT | os.O_RDWR, 0o666)
 fcntl.flock(holder, fcntl.LOCK_EX)
-child = os.fork()
-if child == 0:
-    os.setgid(65534); os.setuid(65534)
-    fd = os.open(M.replace("mnt", "shared") + "/job", os.O_RDONLY)
-    os._exit(0 if outcome(fcntl.flock, fd, fcntl.LOCK_EX) == "ENOLCK" else 1)
-check("flock", os.waitpid(child, 0)[1], 0)
+as_nobody(lambda: check("flock", outcome(fcntl.flock, os.open(job, os.O_RDONLY), fcntl.LOCK_EX), "ENOLCK"))
 PY
   told nobody "1 calls that wait" "No locks available"
 }
@@ -80,9 +76,7 @@ PY
   py "$S" <<'PY'
 shared = sys.argv[1]
 
-def as_nobody():
-    os.setgid(65534)
-    os.setuid(65534)
+def use_up():
     streams = [os.open(shared + name, os.O_RDONLY) for name in ("", "/.events", "/.stats")]
     for name in ("", "/.events", "/.events.json", "/.stats"):
         check(name, outcome(os.open, shared + name, os.O_RDONLY), "EMFILE")
@@ -92,11 +86,7 @@ def as_nobody():
         for name in ("/.events", "/.stats", ""):
             os.close(os.open(shared + name, os.O_RDONLY))
 
-child = os.fork()
-if child == 0:
-    as_nobody()
-    os._exit(0)
-check("nobody", os.waitpid(child, 0)[1], 0)
+as_nobody(use_up)
 many = [os.open(shared + "/.events", os.O_RDONLY) for _ in range(10)]
 PY
   told nobody "3 open directories and streams" "Too many open files"
@@ -129,10 +119,7 @@ fills_up() {
   mount_shared user_memory=6000
   py "$S" <<'PY'
 shared = sys.argv[1]
-child = os.fork()
-if child == 0:
-    os.setgid(65534)
-    os.setuid(65534)
+def use_up():
     one, other = (os.open(shared + name, os.O_CREAT | os.O_EXCL | os.O_RDWR) for name in ("/one", "/other"))
     check("one", os.write(one, b"x" * 4000), 4000)
     check("other", outcome(os.write, other, b"x" * 4000), "ENOSPC")
@@ -150,8 +137,8 @@ if child == 0:
     os.unlink(shared + "/one")
     one = os.open(shared + "/one", os.O_CREAT | os.O_EXCL | os.O_RDWR)
     check("all of it", os.write(one, b"x" * 4096), 4096)
-    os._exit(0)
-check("nobody", os.waitpid(child, 0)[1], 0)
+
+as_nobody(use_up)
 PY
   # More than once, as it had less than half of it between.
   sort -u "$S.stderr" -o "$S.stderr"
@@ -161,8 +148,7 @@ PY
 @test "who waits, and has no room when it is their turn, is told so, and the next has the lock" {
   mount_shared user_memory=2000
   take "$S/job"
-  in_background setpriv --reuid=nobody --regid=nogroup --clear-groups python3 -IS "$BATS_RUN_TMPDIR/calls.py" \
-    open "$S/.with/wait=60s/job" CREAT,WRONLY >"$T/first"
+  in_background_as nobody python3 -IS "$BATS_RUN_TMPDIR/calls.py" open "$S/.with/wait=60s/job" CREAT,WRONLY >"$T/first"
   wait_until waits 1 "$S/job"
   waits_for daemon "$S/.with/wait=60s/job"
   wait_until waits 2 "$S/job"
