@@ -55,8 +55,7 @@ measure_command() {
   out=$("$programs/commands" "$COMMAND_ROUNDS" "${arguments[@]}")
   for i in "${!names[@]}"; do
     read -ra fields <<<"$(sed -n $((i + 1))p <<<"$out")"
-    row "${names[i]}" "$(calc "${fields[0]} / 1000" %.2f)" "$(calc "${fields[1]} / 1000" %.2f)" \
-      "$(calc "${fields[2]} / 1000" %.2f)"
+    row_in_ms "${names[i]}" "${fields[@]}"
     remember "command_${short[i]}" "${fields[0]}"
   done
   for i in "${absent[@]}"; do

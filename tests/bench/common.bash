@@ -190,6 +190,16 @@ row() {
   echo
 }
 
+# row_in_ms NAME US...
+row_in_ms() {
+  local name=$1 ms=() us
+  shift
+  for us; do
+    ms+=("$(calc "$us / 1000" %.2f)")
+  done
+  row "$name" "${ms[@]}"
+}
+
 # line NAME FIGURE UNIT
 line() {
   printf '  %-46s %12s %s\n' "$@"

@@ -54,7 +54,7 @@ measure_look() {
   for name in 'true, which looks at nothing' memory Redis; do
     read -ra fields <<<"${out%%$'\n'*}"
     out=${out#*$'\n'}
-    row "$name" "$(calc "${fields[0]} / 1000" %.2f)" "$(calc "${fields[1]} / 1000" %.2f)" "$(calc "${fields[2]} / 1000" %.2f)"
+    row_in_ms "$name" "${fields[@]}"
   done
 
   title 'events a second: made, and arrived at all listeners together'
