@@ -195,6 +195,23 @@ noted_ended() {
   kill -KILL "$daemon" 2>/dev/null || true
 }
 
+# Bash loses the status of a child that ends as a signal interrupts its `wait`.
+@test "a signal at the instant at which the command ends is neither a hang nor its status" {
+  local n got
+  for n in {1..60}; do
+    rm -f "$T/pids"
+    start "$M/job" -- bash -c "$note"'exit 7' "$T"
+    wait_until [ -s "$T/pids" ]
+    kill -TERM "$supervisor"
+    wait_until ended "$supervisor"
+    got=0
+    wait "$supervisor" || got=$?
+    # 143: the command was there still, and ended by it.
+    [[ $got == 7 || $got == 143 ]] || fail "round $n ended with $got" "$(cat "$T/err")"
+    gone "$M/job"
+  done
+}
+
 # Terminals: typed at a shell that has one
 
 # on_terminal WAIT TYPE [WAIT TYPE...]: types each when what it waits for was printed
@@ -209,7 +226,7 @@ on_terminal() {
 }
 
 @test "on a terminal the interrupt key reaches the command" {
-  on_terminal '# ' '$LOCKCTL run $M/job -- sh -c "echo ready; sleep 1000"; echo status=$?' $'ready\r\n' ^C status=130 ''
+  on_terminal '# ' '$LOCKCTL run $M/job -- sh -c "echo ready; exec sleep 1000"; echo status=$?' $'ready\r\n' ^C status=130 ''
   gone "$M/job"
 }
 
@@ -250,8 +267,13 @@ on_terminal() {
 @test "the loss is told by a signal of the daemon, before anybody looks" {
   start "$M/job" -- sh -c "$note"'echo ready; exec sleep 1000' "$T"
   says ready
-  read -r command <"$T/pids"
-  the_watch() { watch=$(pgrep -P "$supervisor" | grep -vx "$command"); }
+  # The child that has the lock's descriptor too.
+  the_watch() {
+    for watch in $(pgrep -P "$supervisor"); do
+      [ ! -e "/proc/$watch/fd/9" ] || return 0
+    done
+    return 1
+  }
   wait_until the_watch
   kill -STOP "$watch"
   rm "$M/.with/force/job"
