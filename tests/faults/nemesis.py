@@ -194,11 +194,10 @@ class DiskFull(Fault):
     def inject(self):
         # With `always` the server would rather end than go on without its disk.
         self.redis.ask("CONFIG", "SET", "appendfsync", "everysec")
-        with open(self.redis.data + "/filler", "wb") as filler:
+        with open(self.redis.data + "/filler", "wb", buffering=0) as filler:
             try:
                 while True:
                     filler.write(bytes(65536))
-                    filler.flush()
             except OSError:
                 pass
 
