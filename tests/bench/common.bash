@@ -152,7 +152,7 @@ wakeups() {
 
 # calc EXPRESSION [FORMAT]
 calc() {
-  awk "BEGIN { printf \"${2-%.1f}\", $1 }"
+  awk "BEGIN { printf \"${2-%.1f}\", ($1) }"
 }
 
 median() {
