@@ -24,11 +24,17 @@ start() {
   supervisors+=("$supervisor")
 }
 
-# ends WANTED: the exit status of the one in the background
-ends() {
-  local got=0
+# await_end: sets `got` to the exit status of the one in the background
+await_end() {
+  got=0
   wait_until 20 ended "$supervisor"
   wait "$supervisor" || got=$?
+}
+
+# ends WANTED: the exit status of the one in the background
+ends() {
+  local got
+  await_end
   [[ $got == "$1" ]] || fail "ended with $got, expected $1" "$(cat "$T/err")"
 }
 
@@ -203,9 +209,7 @@ noted_ended() {
     start "$M/job" -- bash -c "$note"'exit 7' "$T"
     wait_until [ -s "$T/pids" ]
     kill -TERM "$supervisor"
-    wait_until ended "$supervisor"
-    got=0
-    wait "$supervisor" || got=$?
+    await_end
     # 143: the command was there still, and ended by it.
     [[ $got == 7 || $got == 143 ]] || fail "round $n ended with $got" "$(cat "$T/err")"
     gone "$M/job"

@@ -1,8 +1,8 @@
 -- ARGV: 4 cursor. One step over the locks of the directory `path`: those whose lease
 -- will end are told to the mount that asks, by its channel, so that they are in order
 -- with all that happens to them afterwards. Steps are short: locks are taken between
--- them. Answers: 'OK', the next cursor, and with
--- the first step the directories in it. Where a right is missing, nothing is told.
+-- them. Answers: 'OK', the next cursor, and with the first step the directories in it.
+-- Where a right is missing, nothing is told.
 local prefix = path == '' and '' or path .. '/'
 local step = redis.pcall('ZSCAN', index_key(path), ARGV[4], 'COUNT', 50)
 if step.err then return { 'OK', '0', {} } end
