@@ -632,6 +632,17 @@ never_lost() {
   end_hearers
 }
 
+@test "events that are first wanted while the mount begins to listen are heard" {
+  proxy_start
+  trap_at SUBSCRIBE late '"ms": 800'
+  redis_cli CLIENT KILL TYPE pubsub >/dev/null
+  wait_until sprung
+  hear "$T/heard" "$M"
+  take "$N/job"
+  wait_until grep -q "ACQUIRED.job" "$T/heard"
+  end_hearers
+}
+
 # Refusals that begin while it runs. Each kind is told, once in a while.
 
 may_refuse() {

@@ -55,12 +55,15 @@ static void tell_started(struct listener *listener, int status, const char *prob
 
 static void on_message(redisAsyncContext *context, void *data, void *ctx);
 
-static int subscribe(struct listener *listener, const char *verb, const char *channel)
+/* Where there is no connection, the next one begins with what is wanted then. */
+static void ask(struct listener *listener, const char *verb, const char *channel)
 {
 	const char *argv[] = { verb, channel };
 	const size_t lengths[] = { strlen(verb), strlen(channel) };
+	int err = connection_send(listener->connection, on_message, listener, 2, argv, lengths);
 
-	return connection_send(listener->connection, on_message, listener, 2, argv, lengths);
+	if (err < 0 && err != -EHOSTDOWN)
+		connection_drop(listener->connection, err, strerror(-err));
 }
 
 static void tell_gap(const struct listener *listener)
@@ -72,6 +75,8 @@ static void tell_gap(const struct listener *listener)
 static void on_subscribed(struct listener *listener, const char *channel)
 {
 	if (strcmp(channel, listener->event_channel) == 0) {
+		if (listener->wanted == LISTEN_NOT)
+			return; /* no longer, and the server was told so */
 		listener->has_events = true;
 		tell_gap(listener);
 		if (listener->wanted == LISTEN_ALL)
@@ -133,12 +138,10 @@ static void on_message(redisAsyncContext *context, void *data, void *ctx)
 static void on_connected(void *ctx)
 {
 	struct listener *listener = ctx;
-	int err = subscribe(listener, "SUBSCRIBE", listener->mount_channel);
 
-	if (err == 0 && listener->wanted)
-		err = subscribe(listener, "SUBSCRIBE", listener->event_channel);
-	if (err < 0)
-		connection_drop(listener->connection, err, strerror(-err));
+	ask(listener, "SUBSCRIBE", listener->mount_channel);
+	if (listener->wanted != LISTEN_NOT)
+		ask(listener, "SUBSCRIBE", listener->event_channel);
 }
 
 static void stop_events(struct listener *listener)
@@ -168,8 +171,7 @@ static void on_linger(uv_timer_t *timer)
 
 	listener->wanted = LISTEN_NOT;
 	stop_events(listener);
-	if (connection_is_up(listener->connection))
-		subscribe(listener, "UNSUBSCRIBE", listener->event_channel);
+	ask(listener, "UNSUBSCRIBE", listener->event_channel);
 }
 
 bool listener_want(struct listener *listener, enum listen_extent extent)
@@ -183,8 +185,8 @@ bool listener_want(struct listener *listener, enum listen_extent extent)
 		return false;
 	}
 	uv_timer_stop(&listener->linger);
-	if (listener->wanted == LISTEN_NOT && connection_is_up(listener->connection))
-		subscribe(listener, "SUBSCRIBE", listener->event_channel);
+	if (listener->wanted == LISTEN_NOT)
+		ask(listener, "SUBSCRIBE", listener->event_channel);
 	listener->wanted = extent;
 	if (listener->has_events && more)
 		listener->owner.hears(listener->owner.ctx);
