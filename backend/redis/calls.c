@@ -10,13 +10,12 @@
 #include "backend/clock.h"
 #include "backend/redis/errors.h"
 #include "backend/redis/reply.h"
+#include "backend/redis/setup.h"
 
 #define KEEPALIVE_MS 30000
 
 /* A refusal of the same kind is told once in this time. */
 #define NOTICE_PAUSE_NS (10 * NS_PER_S)
-
-#define CLIENT_ADDRESS_MAX 160
 
 /* What is to be answered by this mount waits for so long, and for so many round trips. */
 #define GRACE_MIN_MS 500
@@ -37,6 +36,7 @@ struct calls {
 	const struct redis_source *source;
 	const char *mount;
 	struct connection *connection;
+	struct setup *setup;
 	struct call *under_way; /* in the order of their deadlines */
 	struct undo *undos;
 	uv_timer_t deadline;  /* of the first call */
@@ -56,14 +56,6 @@ struct calls {
 
 	backend_started *started; /* NULL once it was told */
 	void *started_ctx;
-
-	/* Setting a connection up */
-	unsigned int setup_replies; /* still wanted */
-	char eviction[32];          /* the policy, where keys may be thrown away */
-	bool scripts_tried;         /* by name, after they were loaded */
-	char client_id[CALL_NUMBER_MAX]; /* ours on the present or last connection; "" before the first */
-	char client_address[CLIENT_ADDRESS_MAX];
-	char shas[SCRIPT_COUNT][SCRIPT_SHA_SIZE + 1];
 
 	const struct server_error *last_refusal;
 	int64_t last_refusal_ns;
@@ -198,7 +190,7 @@ static int send_script(struct call *call, bool with_text)
 	if (with_text && !text)
 		return -ENOMEM;
 	argv[argc++] = with_text ? "EVAL" : "EVALSHA";
-	argv[argc++] = with_text ? text : calls->shas[call->script];
+	argv[argc++] = with_text ? text : setup_sha(calls->setup, call->script);
 	argv[argc++] = "1";
 	argv[argc++] = call->lock_key;
 	for (int i = 0; i < argc; i++)
@@ -384,7 +376,7 @@ void calls_undo(struct calls *calls, const char *key, const char *nonce)
 		send_undos(calls);
 }
 
-/* Setting a connection up */
+/* The connection comes and goes */
 
 /* Tells how the first attempt at connecting went, once. */
 static void tell_started(struct calls *calls, int status, const char *problem)
@@ -396,18 +388,17 @@ static void tell_started(struct calls *calls, int status, const char *problem)
 		started(calls->started_ctx, status, problem);
 }
 
-static void warn_of_eviction(const struct calls *calls)
+static void on_connected(void *ctx)
 {
-	char line[BACKEND_PROBLEM_MAX];
+	struct calls *calls = ctx;
 
-	snprintf(line, sizeof(line),
-		"%s may throw locks away when its memory is full (maxmemory-policy %s): set it to noeviction",
-		calls->source->name, calls->eviction);
-	notice(calls, line);
+	calls->ping_unanswered = false;
+	setup_begin(calls->setup, calls->connection);
 }
 
-static void become_useful(struct calls *calls)
+static void on_set_up(void *ctx)
 {
+	struct calls *calls = ctx;
 	struct call *call, *next;
 
 	connection_settled(calls->connection);
@@ -417,8 +408,6 @@ static void become_useful(struct calls *calls)
 		snprintf(line, sizeof(line), "%s is reached again", calls->source->name);
 		notice(calls, line);
 	}
-	if (!calls->was_up && *calls->eviction)
-		warn_of_eviction(calls);
 	calls->outage_told = false;
 	calls->was_up = true;
 	calls->connections++;
@@ -429,215 +418,6 @@ static void become_useful(struct calls *calls)
 	if (!calls->closing)
 		calls->owner.reached(calls->owner.ctx);
 	tell_started(calls, 0, NULL);
-}
-
-/* Reads ` name=value` of CLIENT INFO; false where it is not there or does not fit. */
-static bool read_client_field(const char *info, const char *name, char *value, size_t size)
-{
-	const char *at = info;
-	size_t length;
-
-	while ((at = strstr(at, name)) && at != info && at[-1] != ' ')
-		at++;
-	if (!at)
-		return false;
-	at += strlen(name);
-	length = strcspn(at, " \n");
-	if (length >= size)
-		return false;
-	memcpy(value, at, length);
-	value[length] = '\0';
-	return true;
-}
-
-static void on_plain_setup(redisAsyncContext *context, void *reply, void *ctx);
-
-static int setup_send(struct calls *calls, redisCallbackFn *callback, int argc, const char **argv)
-{
-	size_t lengths[8];
-
-	for (int i = 0; i < argc; i++)
-		lengths[i] = strlen(argv[i]);
-	calls->setup_replies++;
-	return connection_send(calls->connection, callback, calls, argc, argv, lengths);
-}
-
-/* Some rights are needed only for calling a script by its name, and for going through all keys. */
-static void try_scripts(struct calls *calls)
-{
-	const char *namespace_ = calls->config.namespace_;
-	char *key = NULL;
-	int err = -ENOMEM;
-
-	calls->scripts_tried = true;
-	if (asprintf(&key, "%s:", namespace_) >= 0) {
-		const char *read[] = { "EVALSHA", calls->shas[SCRIPT_READ], "1", key, namespace_, "", calls->mount };
-		const char *scan[] = { "EVALSHA", calls->shas[SCRIPT_SCAN], "1", key, namespace_, "", calls->mount,
-			"0" };
-
-		err = setup_send(calls, on_plain_setup, 7, read);
-		if (err == 0 && calls->config.scan)
-			err = setup_send(calls, on_plain_setup, 8, scan);
-	}
-	free(key);
-	if (err < 0)
-		connection_drop(calls->connection, err, strerror(-err));
-}
-
-static void on_setup_reply(struct calls *calls, const redisReply *reply)
-{
-	char problem[BACKEND_PROBLEM_MAX];
-
-	/* A loss is told elsewhere, and one refusal is enough. */
-	if (!reply || connection_is_up(calls->connection) || calls->setup_replies == 0)
-		return;
-	if (reply->type == REDIS_REPLY_ERROR) {
-		server_error_print(calls->source->name, reply->str, problem, sizeof(problem));
-		calls->setup_replies = 0;
-		connection_drop(calls->connection, server_error_find(reply->str)->status, problem);
-		return;
-	}
-	if (--calls->setup_replies > 0)
-		return;
-	if (calls->scripts_tried)
-		become_useful(calls);
-	else
-		try_scripts(calls);
-}
-
-/* A server that throws keys away when its memory is full throws locks away. */
-static void look_for_eviction(struct calls *calls, const char *info)
-{
-	static const char limit_field[] = "\nmaxmemory:";
-	static const char policy_field[] = "\nmaxmemory_policy:";
-	const char *limit = strstr(info, limit_field);
-	const char *policy = strstr(info, policy_field);
-
-	if (!limit || !policy || limit[strlen(limit_field)] == '0')
-		return;
-	policy += strlen(policy_field);
-	if (strncmp(policy, "noeviction", strlen("noeviction")) == 0)
-		return;
-	snprintf(calls->eviction, sizeof(calls->eviction), "%.*s", (int)strcspn(policy, "\r\n"), policy);
-}
-
-static void on_memory_info(redisAsyncContext *context, void *data, void *ctx)
-{
-	struct calls *calls = ctx;
-	const redisReply *reply = data;
-
-	(void)context;
-	if (reply && reply->type != REDIS_REPLY_ERROR && reply->str && !calls->was_up)
-		look_for_eviction(calls, reply->str);
-	on_setup_reply(calls, reply);
-}
-
-static void on_plain_setup(redisAsyncContext *context, void *reply, void *ctx)
-{
-	(void)context;
-	on_setup_reply(ctx, reply);
-}
-
-static void on_client_info(redisAsyncContext *context, void *data, void *ctx)
-{
-	struct calls *calls = ctx;
-	const redisReply *reply = data;
-
-	(void)context;
-	if (reply && reply->type != REDIS_REPLY_ERROR && reply->str &&
-		(!read_client_field(reply->str, "id=", calls->client_id, sizeof(calls->client_id)) ||
-			!read_client_field(reply->str, "addr=", calls->client_address,
-				sizeof(calls->client_address))))
-		*calls->client_id = '\0';
-	on_setup_reply(calls, reply);
-}
-
-static void on_loaded(redisAsyncContext *context, void *data, void *ctx)
-{
-	struct calls *calls = ctx;
-	const redisReply *reply = data;
-
-	(void)context;
-	/* The replies come in the order of the scripts, and they are the last of the setting up. */
-	if (reply && reply->type == REDIS_REPLY_STRING && reply->len == SCRIPT_SHA_SIZE && calls->setup_replies > 0 &&
-		calls->setup_replies <= SCRIPT_COUNT && !calls->scripts_tried)
-		stpcpy(calls->shas[SCRIPT_COUNT - calls->setup_replies], reply->str);
-	on_setup_reply(calls, reply);
-}
-
-/*
- * What is left of the connection before must not act any more, as its calls
- * were answered: the server is asked to end it. The address stands beside the
- * number because a server that was restarted counts anew. Before the first
- * connection, nobody is meant.
- */
-static int send_kill(struct calls *calls)
-{
-	const char *argv[] = { "CLIENT", "KILL", "ID", "9223372036854775807", "ADDR", "0.0.0.0:0" };
-
-	if (*calls->client_id) {
-		argv[3] = calls->client_id;
-		argv[5] = calls->client_address;
-	}
-	return setup_send(calls, on_plain_setup, 6, argv);
-}
-
-static int send_hello(struct calls *calls)
-{
-	const char *namespace_ = calls->config.namespace_;
-	char *text = script_text(SCRIPT_HELLO);
-	char *key = NULL;
-	int err = -ENOMEM;
-
-	if (text && asprintf(&key, "%s#hello", namespace_) >= 0) {
-		const char *argv[] = { "EVAL", text, "1", key, namespace_, "", calls->mount };
-
-		err = setup_send(calls, on_plain_setup, 7, argv);
-	}
-	free(text);
-	free(key);
-	return err;
-}
-
-static int send_script_load(struct calls *calls, enum script script)
-{
-	char *text = script_text(script);
-	int err;
-
-	if (!text)
-		return -ENOMEM;
-
-	const char *argv[] = { "SCRIPT", "LOAD", text };
-	err = setup_send(calls, on_loaded, 3, argv);
-	free(text);
-	return err;
-}
-
-static void on_connected(void *ctx)
-{
-	static const char *client_info[] = { "CLIENT", "INFO" };
-	static const char *memory_info[] = { "INFO", "memory" };
-	static const char *ping[] = { "PING" };
-	struct calls *calls = ctx;
-	int err;
-
-	calls->setup_replies = 0;
-	calls->scripts_tried = false;
-	calls->ping_unanswered = false;
-	err = send_kill(calls);
-	if (err == 0)
-		err = setup_send(calls, on_client_info, 2, client_info);
-	if (err == 0)
-		err = setup_send(calls, on_memory_info, 2, memory_info);
-	if (err == 0)
-		err = setup_send(calls, on_plain_setup, 1, ping);
-	/* A mount that only looks can do so on a replica, and without the right to write. */
-	if (err == 0 && !calls->config.look_only)
-		err = send_hello(calls);
-	for (enum script script = 0; err == 0 && script < SCRIPT_COUNT; script++)
-		err = send_script_load(calls, script);
-	if (err < 0)
-		connection_drop(calls->connection, err, strerror(-err));
 }
 
 static void on_lost(void *ctx, int status, const char *problem)
@@ -708,6 +488,7 @@ static void drop_user(struct calls *calls)
 	DL_FOREACH_SAFE(calls->undos, undo, next)
 		free(undo);
 	calls->owner.freed(calls->owner.ctx);
+	setup_free(calls->setup);
 	free(calls);
 }
 
@@ -734,15 +515,18 @@ struct calls *calls_new(const struct backend_config *config, const struct redis_
 
 	if (!calls)
 		return NULL;
-	calls->connection = connection_new(config, source, tls, &connection_owner);
-	if (!calls->connection) {
-		free(calls);
-		return NULL;
-	}
 	calls->config = *config;
 	calls->source = source;
 	calls->mount = mount;
 	calls->owner = *owner;
+	calls->setup = setup_new(&calls->config, source, mount, on_set_up, calls);
+	if (calls->setup)
+		calls->connection = connection_new(config, source, tls, &connection_owner);
+	if (!calls->connection) {
+		setup_free(calls->setup);
+		free(calls);
+		return NULL;
+	}
 	calls->users = 3;
 	uv_timer_init(config->loop, &calls->deadline);
 	uv_timer_init(config->loop, &calls->keepalive);

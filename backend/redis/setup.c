@@ -1,0 +1,281 @@
+#include "backend/redis/setup.h"
+
+#include <errno.h>
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/redis/errors.h"
+
+#define CLIENT_ID_MAX 24 /* digits and NUL */
+#define CLIENT_ADDRESS_MAX 160
+
+struct setup {
+	const struct backend_config *config;
+	const struct redis_source *source;
+	const char *mount;
+	struct connection *connection; /* the present or last one */
+	setup_finished *finished;
+	void *ctx;
+	unsigned int replies_wanted; /* still */
+	char eviction[32];           /* the policy, where keys may be thrown away */
+	bool scripts_tried;          /* by name, after they were loaded */
+	bool finished_before;        /* on whichever connection */
+	char client_id[CLIENT_ID_MAX]; /* ours on the present or last connection; "" before the first */
+	char client_address[CLIENT_ADDRESS_MAX];
+	char shas[SCRIPT_COUNT][SCRIPT_SHA_SIZE + 1];
+};
+
+static void on_plain(redisAsyncContext *context, void *reply, void *ctx);
+
+static int ask(struct setup *setup, redisCallbackFn *callback, int argc, const char **argv)
+{
+	size_t lengths[8];
+
+	for (int i = 0; i < argc; i++)
+		lengths[i] = strlen(argv[i]);
+	setup->replies_wanted++;
+	return connection_send(setup->connection, callback, setup, argc, argv, lengths);
+}
+
+/* Some rights are needed only for calling a script by its name, and for going through all keys. */
+static void try_scripts(struct setup *setup)
+{
+	const char *namespace_ = setup->config->namespace_;
+	char *key = NULL;
+	int err = -ENOMEM;
+
+	setup->scripts_tried = true;
+	if (asprintf(&key, "%s:", namespace_) >= 0) {
+		const char *read[] = { "EVALSHA", setup->shas[SCRIPT_READ], "1", key, namespace_, "", setup->mount };
+		const char *scan[] = { "EVALSHA", setup->shas[SCRIPT_SCAN], "1", key, namespace_, "", setup->mount,
+			"0" };
+
+		err = ask(setup, on_plain, 7, read);
+		if (err == 0 && setup->config->scan)
+			err = ask(setup, on_plain, 8, scan);
+	}
+	free(key);
+	if (err < 0)
+		connection_drop(setup->connection, err, strerror(-err));
+}
+
+static void warn_of_eviction(const struct setup *setup)
+{
+	char line[BACKEND_PROBLEM_MAX];
+
+	snprintf(line, sizeof(line),
+		"%s may throw locks away when its memory is full (maxmemory-policy %s): set it to noeviction",
+		setup->source->name, setup->eviction);
+	if (setup->config->on_notice)
+		setup->config->on_notice(setup->config->ctx, line);
+}
+
+static void finish(struct setup *setup)
+{
+	if (!setup->finished_before && *setup->eviction)
+		warn_of_eviction(setup);
+	setup->finished_before = true;
+	setup->finished(setup->ctx);
+}
+
+static void on_reply(struct setup *setup, const redisReply *reply)
+{
+	char problem[BACKEND_PROBLEM_MAX];
+
+	/* A loss is told elsewhere, and one refusal is enough. */
+	if (!reply || connection_is_up(setup->connection) || setup->replies_wanted == 0)
+		return;
+	if (reply->type == REDIS_REPLY_ERROR) {
+		server_error_print(setup->source->name, reply->str, problem, sizeof(problem));
+		setup->replies_wanted = 0;
+		connection_drop(setup->connection, server_error_find(reply->str)->status, problem);
+		return;
+	}
+	if (--setup->replies_wanted > 0)
+		return;
+	if (setup->scripts_tried)
+		finish(setup);
+	else
+		try_scripts(setup);
+}
+
+/* A server that throws keys away when its memory is full throws locks away. */
+static void look_for_eviction(struct setup *setup, const char *info)
+{
+	static const char limit_field[] = "\nmaxmemory:";
+	static const char policy_field[] = "\nmaxmemory_policy:";
+	const char *limit = strstr(info, limit_field);
+	const char *policy = strstr(info, policy_field);
+
+	if (!limit || !policy || limit[strlen(limit_field)] == '0')
+		return;
+	policy += strlen(policy_field);
+	if (strncmp(policy, "noeviction", strlen("noeviction")) == 0)
+		return;
+	snprintf(setup->eviction, sizeof(setup->eviction), "%.*s", (int)strcspn(policy, "\r\n"), policy);
+}
+
+static void on_memory_info(redisAsyncContext *context, void *data, void *ctx)
+{
+	struct setup *setup = ctx;
+	const redisReply *reply = data;
+
+	(void)context;
+	if (reply && reply->type != REDIS_REPLY_ERROR && reply->str)
+		look_for_eviction(setup, reply->str);
+	on_reply(setup, reply);
+}
+
+static void on_plain(redisAsyncContext *context, void *reply, void *ctx)
+{
+	(void)context;
+	on_reply(ctx, reply);
+}
+
+/* Reads ` name=value` of CLIENT INFO; false where it is not there or does not fit. */
+static bool read_client_field(const char *info, const char *name, char *value, size_t size)
+{
+	const char *at = info;
+	size_t length;
+
+	while ((at = strstr(at, name)) && at != info && at[-1] != ' ')
+		at++;
+	if (!at)
+		return false;
+	at += strlen(name);
+	length = strcspn(at, " \n");
+	if (length >= size)
+		return false;
+	memcpy(value, at, length);
+	value[length] = '\0';
+	return true;
+}
+
+static void on_client_info(redisAsyncContext *context, void *data, void *ctx)
+{
+	struct setup *setup = ctx;
+	const redisReply *reply = data;
+
+	(void)context;
+	if (reply && reply->type != REDIS_REPLY_ERROR && reply->str &&
+		(!read_client_field(reply->str, "id=", setup->client_id, sizeof(setup->client_id)) ||
+			!read_client_field(reply->str, "addr=", setup->client_address,
+				sizeof(setup->client_address))))
+		*setup->client_id = '\0';
+	on_reply(setup, reply);
+}
+
+static void on_loaded(redisAsyncContext *context, void *data, void *ctx)
+{
+	struct setup *setup = ctx;
+	const redisReply *reply = data;
+
+	(void)context;
+	/* The replies come in the order of the scripts, and they are the last of the setting up. */
+	if (reply && reply->type == REDIS_REPLY_STRING && reply->len == SCRIPT_SHA_SIZE && setup->replies_wanted > 0 &&
+		setup->replies_wanted <= SCRIPT_COUNT && !setup->scripts_tried)
+		stpcpy(setup->shas[SCRIPT_COUNT - setup->replies_wanted], reply->str);
+	on_reply(setup, reply);
+}
+
+/*
+ * What is left of the connection before must not act any more, as its calls
+ * were answered: the server is asked to end it. The address stands beside the
+ * number because a server that was restarted counts anew. Before the first
+ * connection, nobody is meant.
+ */
+static int send_kill(struct setup *setup)
+{
+	const char *argv[] = { "CLIENT", "KILL", "ID", "9223372036854775807", "ADDR", "0.0.0.0:0" };
+
+	if (*setup->client_id) {
+		argv[3] = setup->client_id;
+		argv[5] = setup->client_address;
+	}
+	return ask(setup, on_plain, 6, argv);
+}
+
+static int send_hello(struct setup *setup)
+{
+	const char *namespace_ = setup->config->namespace_;
+	char *text = script_text(SCRIPT_HELLO);
+	char *key = NULL;
+	int err = -ENOMEM;
+
+	if (text && asprintf(&key, "%s#hello", namespace_) >= 0) {
+		const char *argv[] = { "EVAL", text, "1", key, namespace_, "", setup->mount };
+
+		err = ask(setup, on_plain, 7, argv);
+	}
+	free(text);
+	free(key);
+	return err;
+}
+
+static int send_script_load(struct setup *setup, enum script script)
+{
+	char *text = script_text(script);
+	int err;
+
+	if (!text)
+		return -ENOMEM;
+
+	const char *argv[] = { "SCRIPT", "LOAD", text };
+	err = ask(setup, on_loaded, 3, argv);
+	free(text);
+	return err;
+}
+
+void setup_begin(struct setup *setup, struct connection *connection)
+{
+	static const char *client_info[] = { "CLIENT", "INFO" };
+	static const char *memory_info[] = { "INFO", "memory" };
+	static const char *ping[] = { "PING" };
+	int err;
+
+	setup->connection = connection;
+	setup->replies_wanted = 0;
+	*setup->eviction = '\0';
+	setup->scripts_tried = false;
+	err = send_kill(setup);
+	if (err == 0)
+		err = ask(setup, on_client_info, 2, client_info);
+	if (err == 0)
+		err = ask(setup, on_memory_info, 2, memory_info);
+	if (err == 0)
+		err = ask(setup, on_plain, 1, ping);
+	/* A mount that only looks can do so on a replica, and without the right to write. */
+	if (err == 0 && !setup->config->look_only)
+		err = send_hello(setup);
+	for (enum script script = 0; err == 0 && script < SCRIPT_COUNT; script++)
+		err = send_script_load(setup, script);
+	if (err < 0)
+		connection_drop(setup->connection, err, strerror(-err));
+}
+
+const char *setup_sha(const struct setup *setup, enum script script)
+{
+	return setup->shas[script];
+}
+
+struct setup *setup_new(const struct backend_config *config, const struct redis_source *source, const char *mount,
+                        setup_finished *finished, void *ctx)
+{
+	struct setup *setup = calloc(1, sizeof(*setup));
+
+	if (!setup)
+		return NULL;
+	setup->config = config;
+	setup->source = source;
+	setup->mount = mount;
+	setup->finished = finished;
+	setup->ctx = ctx;
+	return setup;
+}
+
+void setup_free(struct setup *setup)
+{
+	free(setup);
+}
