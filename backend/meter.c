@@ -28,8 +28,7 @@ struct meter {
 	struct backend base;
 	struct backend_ops ops; /* with what the inner one has */
 	struct backend *inner;
-	meter_failed *failed;
-	void *ctx;
+	struct meter_owner owner;
 	struct measure *spare;
 	struct meter_counts counts[CALL_KIND_COUNT];
 };
@@ -137,8 +136,9 @@ static struct measure end(struct measure *measure, int status)
 
 	LL_PREPEND(meter->spare, measure);
 	count(&meter->counts[ended.kind], status, boot_ns() - ended.begin_ns);
+	meter->owner.answered(meter->owner.ctx);
 	if (is_failure(status))
-		meter->failed(meter->ctx, ended.kind, ended.key, status);
+		meter->owner.failed(meter->owner.ctx, ended.kind, ended.key, status);
 	return ended;
 }
 
@@ -405,7 +405,7 @@ static const struct backend_ops meter_ops = {
 	.configure_dir = meter_configure_dir,
 };
 
-struct backend *meter_wrap(struct backend *inner, meter_failed *failed, void *ctx)
+struct backend *meter_wrap(struct backend *inner, const struct meter_owner *owner)
 {
 	struct meter *meter = calloc(1, sizeof(*meter));
 
@@ -416,7 +416,6 @@ struct backend *meter_wrap(struct backend *inner, meter_failed *failed, void *ct
 		meter->ops.watch = NULL;
 	meter->base.ops = &meter->ops;
 	meter->inner = inner;
-	meter->failed = failed;
-	meter->ctx = ctx;
+	meter->owner = *owner;
 	return &meter->base;
 }

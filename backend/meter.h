@@ -25,14 +25,18 @@ enum call_kind {
 	CALL_KIND_COUNT,
 };
 
-/* Whoever is told of failures: the backend could not do `kind` about `key`. */
-typedef void meter_failed(void *ctx, enum call_kind kind, const char *key, int status);
+/* Whoever is told how calls end, before their callers are. */
+struct meter_owner {
+	void (*answered)(void *ctx); /* one, in whatever way */
+	void (*failed)(void *ctx, enum call_kind kind, const char *key, int status); /* and the backend could not do it */
+	void *ctx;
+};
 
 /*
  * Wraps a backend, which is closed with it. NULL where there is no memory: then it
  * stays the caller's.
  */
-struct backend *meter_wrap(struct backend *inner, meter_failed *failed, void *ctx);
+struct backend *meter_wrap(struct backend *inner, const struct meter_owner *owner);
 
 /* A word for people and programs: `acquire`. */
 const char *call_kind_name(enum call_kind kind);

@@ -64,6 +64,7 @@ int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
 	if (err < 0)
 		goto fail_waiters;
 	parking_init(&fs->parking, loop);
+	spin_init(&fs->spin, loop, options->spin_us);
 	event_streams_init(&fs->streams, loop, &fs->listening, &fs->parking, &fs->streams_quota, options->timeout_ms);
 	return 0;
 fail_waiters:
@@ -77,6 +78,13 @@ fail_watches:
 fail:
 	node_table_free(&fs->nodes);
 	return err;
+}
+
+static void on_answered(void *ctx)
+{
+	struct fs *fs = ctx;
+
+	spin_worked(&fs->spin);
 }
 
 static void on_failed(void *ctx, enum call_kind kind, const char *key, int status)
@@ -95,7 +103,12 @@ static void on_failed(void *ctx, enum call_kind kind, const char *key, int statu
 
 int fs_attach(struct fs *fs, struct backend *backend)
 {
-	struct backend *metered = meter_wrap(backend, on_failed, fs);
+	const struct meter_owner meter_owner = {
+		.answered = on_answered,
+		.failed = on_failed,
+		.ctx = fs,
+	};
+	struct backend *metered = meter_wrap(backend, &meter_owner);
 
 	if (!metered) {
 		backend_close(backend);
@@ -115,6 +128,7 @@ void fs_stop(struct fs *fs)
 	callers_stop(&fs->callers);
 	event_streams_stop(&fs->streams);
 	parking_stop(&fs->parking);
+	spin_stop(&fs->spin);
 	watches_stop(&fs->watches);
 	waiters_stop(&fs->waiters);
 	keeper_stop(&fs->keeper);

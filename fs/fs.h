@@ -19,6 +19,7 @@
 #include "fs/notifier.h"
 #include "fs/options.h"
 #include "fs/parked.h"
+#include "fs/spin.h"
 #include "fs/waiter.h"
 #include "fs/watches.h"
 #include "lockfs/backend.h"
@@ -35,6 +36,7 @@ struct fs {
 	struct keeper keeper;
 	struct waiters waiters;
 	struct parking parking;
+	struct spin spin;
 	struct listening listening;
 	struct event_streams streams;
 	struct dir_stream *dir_streams; /* all that are open */

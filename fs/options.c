@@ -16,6 +16,8 @@
 #define DEFAULT_TIMEOUT_MS 2000
 #define MAX_TIMEOUT_MS (60 * 60 * 1000)
 #define NAMESPACE_MAX 255
+#define DEFAULT_SPIN_US 200
+#define MAX_SPIN_US 10000
 #define DEFAULT_USER_MEMORY (64UL << 20)
 #define DEFAULT_USER_WAITERS 4096
 #define DEFAULT_USER_STREAMS 1024
@@ -24,7 +26,7 @@
 struct raw_options {
 	struct options *options;
 	char *cacert, *cert, *key;
-	char *namespace_, *ttl, *timeout, *owner, *id, *mode, *uid, *gid, *password_file;
+	char *namespace_, *ttl, *timeout, *spin, *owner, *id, *mode, *uid, *gid, *password_file;
 	char *user_memory, *user_waiters, *user_streams;
 	bool help, version, refused;
 };
@@ -37,6 +39,7 @@ static const struct fuse_opt option_table[] = {
 	RAW("namespace=%s", namespace_),
 	RAW("ttl=%s", ttl),
 	RAW("timeout=%s", timeout),
+	RAW("spin=%s", spin),
 	RAW("owner=%s", owner),
 	RAW("id=%s", id),
 	RAW("mode=%s", mode),
@@ -112,6 +115,7 @@ static const char usage_text[] =
 	"  -o owner=KIND         who counts as one holder: session, process, user, mount (session)\n"
 	"  -o id=ID              every caller of this mount is the holder ID\n"
 	"  -o timeout=DURATION   how long the backend may take to answer (2s)\n"
+	"  -o spin=MICROSECONDS  how long a busy daemon looks for more to do before it sleeps (200)\n"
 	"  -o mode= uid= gid=    of the root directory\n"
 	"  -o password_file=FILE the backend's password; or LOCKFS_REDIS_PASSWORD in the environment\n"
 	"  -o cacert= cert= key= files for TLS: who signs the server, our certificate and its key\n"
@@ -314,6 +318,12 @@ static unsigned long check_number(struct raw_options *raw, const char *text, int
 	return number;
 }
 
+static void check_spin(struct raw_options *raw)
+{
+	raw->options->spin_us = check_number(raw, raw->spin, 10, MAX_SPIN_US, DEFAULT_SPIN_US,
+		"spin=%s: it is a number of microseconds up to 10000, or 0 to sleep at once");
+}
+
 static void check_root(struct raw_options *raw)
 {
 	struct options *options = raw->options;
@@ -341,7 +351,8 @@ static void check_user(struct raw_options *raw)
 
 /* Values that libfuse takes need no check here; the rest is looked at in this order. */
 static void (*const checks[])(struct raw_options *) = {
-	check_namespace, check_ttl, check_timeout, check_owner, check_id, check_root, check_user, check_files, check_password,
+	check_namespace, check_ttl, check_timeout, check_spin, check_owner, check_id, check_root, check_user, check_files,
+	check_password,
 };
 
 static void check_all(struct raw_options *raw)

@@ -130,7 +130,8 @@ static void on_requests(uv_poll_t *poll, int status, int events)
 	(void)events;
 	for (int i = 0; i < REQUESTS_A_TURN; i++)
 		if (!serve_one(session))
-			return;
+			break;
+	spin_worked(&session->fs->spin);
 }
 
 static void on_end_signal(uv_signal_t *handle, int signal)

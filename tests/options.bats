@@ -58,6 +58,12 @@ refused() {
   done
 }
 
+@test "bad times to spin are refused" {
+  for spin in '' -1 long 1ms 10001; do
+    refused spin memory: "$M" -o "spin=$spin"
+  done
+}
+
 @test "bad owners are refused" {
   for owner in '' nobody Session sessions; do
     refused owner memory: "$M" -o "owner=$owner"
@@ -99,6 +105,27 @@ refused() {
 @test "timeout= and ttl= take every unit" {
   mount_lockfs -o ttl=1500ms,timeout=250ms
   is 1.500 "$(lock "$M" default_ttl)"
+}
+
+# Uses no time of a processor: not one of its ticks, of 10 ms, in a fifth of a second.
+is_asleep() {
+  local before
+  before=$(cut -d ' ' -f 14,15 "/proc/$1/stat")
+  sleep 0.2
+  [ "$before" = "$(cut -d ' ' -f 14,15 "/proc/$1/stat")" ]
+}
+
+@test "a daemon that has worked sleeps again, however long it looks for more" {
+  local spin
+  for spin in 0 200 10000; do
+    mount_lockfs -o "spin=$spin"
+    for ((i = 0; i < 50; i++)); do
+      take "$M/job"
+      rm "$M/job"
+    done
+    wait_until is_asleep "${daemon_of[$M]}"
+    unmount_lockfs
+  done
 }
 
 @test "the root directory: mode, uid, gid" {

@@ -1,0 +1,30 @@
+/*
+ * Looks for more to do for a moment before the loop sleeps. Waking a process on
+ * another CPU takes several times as long as a request does, and who takes a lock
+ * asks several times in a row. A loop whose next work comes later than that sleeps
+ * at once, but for a trial now and then.
+ */
+#ifndef FS_SPIN_H
+#define FS_SPIN_H
+
+#include <stdint.h>
+#include <uv.h>
+
+struct spin {
+	uv_idle_t idle; /* active while it looks */
+	uint64_t most_ns;
+	uint64_t worked_ns;  /* when there was work last */
+	unsigned int credit; /* grows with work that came soon, and is used up by what did not */
+	unsigned int slept;  /* times that there was none */
+};
+
+/* `most_us`: how long it looks, in microseconds; 0: not at all. */
+void spin_init(struct spin *spin, uv_loop_t *loop, unsigned long most_us);
+
+/* There was work: a request, or an answer of the backend. */
+void spin_worked(struct spin *spin);
+
+/* The handle is closed by the loop. */
+void spin_stop(struct spin *spin);
+
+#endif
