@@ -112,6 +112,7 @@ static bool serve_one(struct session *session)
 		return false;
 	}
 	fuse_session_process_buf(session->fuse, &session->buffer);
+	waiters_end_told(&session->fs->waiters);
 	/* The first request is to come to terms, and what libfuse could not answer it does not tell us. */
 	if (fuse_session_exited(session->fuse) || !session->fs->answers) {
 		complain("serve", session->fs->options->mountpoint);

@@ -100,11 +100,8 @@ static void on_interrupt(fuse_req_t fuse, void *data)
 	waiter_end_later(data, -EINTR);
 }
 
-/* Before the loop sleeps again, whatever it was that told them: a request, the backend, a timer. */
-static void on_turn(uv_prepare_t *turn)
+void waiters_end_told(struct waiters *waiters)
 {
-	struct waiters *waiters = turn->data;
-
 	while (waiters->to_end) {
 		struct waiter *waiter = waiters->to_end;
 
@@ -112,6 +109,12 @@ static void on_turn(uv_prepare_t *turn)
 		waiter->told = false;
 		end(waiter, waiter->end_status);
 	}
+}
+
+/* Before the loop sleeps again, whatever it was that told them: the backend, a timer. */
+static void on_turn(uv_prepare_t *turn)
+{
+	waiters_end_told(turn->data);
 }
 
 /* Trying */
@@ -206,6 +209,15 @@ static void limit_wait(struct waiter *waiter, int64_t ms, int status)
 	waiter->late_status = status;
 }
 
+/* How long all attempts that are left take. */
+static int64_t attempts_ms(const struct patience *patience)
+{
+	int64_t pauses = patience->attempts - 1;
+	int64_t ms = interval_ms(patience);
+
+	return pauses > LEASE_MAX_MS / ms ? LEASE_MAX_MS : pauses * ms;
+}
+
 static void plan_wait(struct waiter *waiter)
 {
 	const struct patience *patience = &waiter->patience;
@@ -215,7 +227,7 @@ static void plan_wait(struct waiter *waiter)
 	if (patience->waits && patience->wait_ms != WAIT_FOREVER)
 		limit_wait(waiter, patience->wait_ms, -ETIMEDOUT);
 	if (patience->waits && patience->attempts)
-		limit_wait(waiter, (patience->attempts - 1) * interval_ms(patience), -EEXIST);
+		limit_wait(waiter, attempts_ms(patience), -EEXIST);
 	if (waiter->waiters->limit_ms)
 		limit_wait(waiter, waiter->waiters->limit_ms - LIMIT_MARGIN_MS, -ETIMEDOUT);
 }
