@@ -1,6 +1,7 @@
 /*
  * Requests that wait for something else than a lock: kept unanswered until it
- * happens, or until whoever asked is interrupted. (Those for a lock: waiter.h.)
+ * happens, or until whoever asked is interrupted, as also where the kernel would wait
+ * no longer (limit.h); programs ask again then. (Those for a lock: waiter.h.)
  */
 #ifndef FS_PARKED_H
 #define FS_PARKED_H
@@ -12,7 +13,10 @@
 /* All at one mount. */
 struct parking {
 	struct parked *told; /* those that were interrupted, until the loop's turn is over */
+	struct parked *all;  /* the others, the longest first */
 	uv_prepare_t turn;
+	uv_timer_t limit;
+	int64_t limit_ms; /* of each of them; 0: none */
 };
 
 /* Embedded by what waits. */
@@ -23,6 +27,7 @@ struct parked {
 	fuse_req_t fuse;
 	struct parking *parking;
 	bool is_told;
+	uint64_t limit_ms; /* on the loop's clock, until when it is answered */
 	struct parked *prev, *next;
 };
 

@@ -1,41 +1,13 @@
 #include "fs/waiter.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <utlist.h>
 
 #include "backend/clock.h"
-
-/* So much before the kernel's limit a request is answered, as passing it would end the mount. */
-#define LIMIT_MARGIN_MS 1000
+#include "fs/limit.h"
 
 static void try_once(struct waiter *waiter);
-
-/* Seconds; 0 where the kernel has no such limit. */
-static int64_t read_limit(const char *path)
-{
-	FILE *file = fopen(path, "re");
-	char text[32];
-	int64_t seconds = 0;
-
-	if (!file)
-		return 0;
-	if (fgets(text, sizeof(text), file))
-		seconds = strtol(text, NULL, 10);
-	fclose(file);
-	return seconds;
-}
-
-/* What the kernel allows a request to take; it counts from when the mount was made. */
-static int64_t request_limit_ms(void)
-{
-	int64_t most = read_limit("/proc/sys/fs/fuse/max_request_timeout");
-	int64_t usual = read_limit("/proc/sys/fs/fuse/default_request_timeout");
-	int64_t seconds = usual && (!most || usual < most) ? usual : most;
-
-	return seconds * 1000;
-}
 
 /* The alarm: of the deadline, or of the next attempt */
 
@@ -229,7 +201,7 @@ static void plan_wait(struct waiter *waiter)
 	if (patience->waits && patience->attempts)
 		limit_wait(waiter, attempts_ms(patience), -EEXIST);
 	if (waiter->waiters->limit_ms)
-		limit_wait(waiter, waiter->waiters->limit_ms - LIMIT_MARGIN_MS, -ETIMEDOUT);
+		limit_wait(waiter, waiter->waiters->limit_ms, -ETIMEDOUT);
 }
 
 void waiter_start(struct waiters *waiters, struct waiter *waiter, fuse_req_t fuse)

@@ -36,7 +36,7 @@ struct waiters {
 	struct waiter *to_end; /* those that were told to end, until the loop's next turn */
 	uv_prepare_t turn;
 	struct quota quota;    /* of each user; set by the caller */
-	int64_t limit_ms;      /* the kernel's, for a request; 0: none */
+	int64_t limit_ms;      /* of a request, see limit.h; 0: none */
 };
 
 struct waiter {

@@ -1,0 +1,30 @@
+#include "fs/limit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MARGIN_MS 1000
+
+/* Seconds; 0 where the kernel has no such limit. */
+static int64_t read_limit(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char text[32];
+	int64_t seconds = 0;
+
+	if (!file)
+		return 0;
+	if (fgets(text, sizeof(text), file))
+		seconds = strtol(text, NULL, 10);
+	fclose(file);
+	return seconds;
+}
+
+int64_t request_limit_ms(void)
+{
+	int64_t most = read_limit("/proc/sys/fs/fuse/max_request_timeout");
+	int64_t usual = read_limit("/proc/sys/fs/fuse/default_request_timeout");
+	int64_t seconds = usual && (!most || usual < most) ? usual : most;
+
+	return seconds ? seconds * 1000 - MARGIN_MS : 0;
+}
