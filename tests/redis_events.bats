@@ -126,7 +126,7 @@ EOF
   # One that is refreshed meanwhile, and one that is released, do not end so.
   touch -c "$M/.with/ttl=1m/longer"
   rm "$M/gone"
-  take "$M/.with/ttl=300ms/new"
+  take "$M/.with/ttl=2s/new"
   for file in 1 2; do
     wait_until has_lines "$T/$file" 6
     is $'ACQUIRED new\nEXPIRED before\nEXPIRED dir/before\nEXPIRED new\nREFRESHED longer\nRELEASED gone' \
@@ -144,8 +144,8 @@ EOF
   mount_redis
   mount_redis "$N"
   hear "$T/heard" "$N"
-  exec 7>"$M/.with/hold,ttl=600ms/job"
-  exec 6>"$M/.with/ttl=900ms/flocked"
+  exec 7>"$M/.with/hold,ttl=2s/job"
+  exec 6>"$M/.with/ttl=3s/flocked"
   flock 6
   wait_until 20 has_lines "$T/heard" 14
   exec 6>&- 7>&-
@@ -212,7 +212,7 @@ if not 0.5 < boottime() - begin < 4:
     sys.exit("it took %f s" % (boottime() - begin))
 EOF
   redis_thaw
-  wait_until is OK "$(call open "$M/.events" RDONLY)"
+  wait_until expect OK open "$M/.events" RDONLY
 }
 
 @test "who opens while the server is away can be interrupted" {
@@ -302,7 +302,7 @@ ended("expires", lambda: None)
 take("longer", "/.with/ttl=2s")
 ended("longer", lambda: os.utime(M + "/.with/ttl=3s/longer"))
 take("shorter", "/.with/ttl=1m")
-ended("shorter", lambda: os.utime(M + "/.with/ttl=200ms/shorter"), 1500)
+ended("shorter", lambda: os.utime(M + "/.with/ttl=1s/shorter"), 1500)
 EOF
 }
 

@@ -8,7 +8,7 @@ load redis
 words='(cannot reach )?redis(\+unix)?://[^ ]*(: .*| does not answer| is reached again)'
 
 timeout=1000
-limit=1500  # no operation takes longer
+limit=3000  # no operation takes longer, also where the machine stands still for a moment
 
 setup() {
   setup_dirs
@@ -22,8 +22,8 @@ ops() {
 }
 
 prepare() {
-  mount_redis -o timeout=${timeout}ms "$M" "${1-}"
-  mount_redis -o timeout=${timeout}ms "$N" "${1-}"
+  mount_redis -o "timeout=${timeout}ms" "$M" "${1-}"
+  mount_redis -o "timeout=${timeout}ms" "$N" "${1-}"
   ops prepare "$M"
 }
 
@@ -46,11 +46,11 @@ forget_and_unmount() {
   unmount_lockfs "$1"
 }
 
-# mended [FROM_MS]: works again within 2 s (of that moment)
+# mended [FROM_MS]: works again within 3 s (of that moment)
 mended() {
   local took late=0
   [ $# = 0 ] || late=$(($(now_ms) - $1))
-  took=$(ops heals "$M" $((2000 - late)))
+  took=$(ops heals "$M" $((3000 - late)))
   figure "$BATS_TEST_DESCRIPTION: healed after $((took + late)) ms"
 }
 
@@ -105,17 +105,24 @@ never_held() {
 }
 
 @test "frozen, with the default timeout" {
-  mount_redis
+  mount_background "$(redis_source)" "$M"  # with no timeout=, as the other ways have
+  took=$(at_best 2500 first_answer)
+  ((took >= 1900 && took <= 2500)) || fail "$took ms"
+}
+
+# In how many ms the first to ask a frozen server is told.
+first_answer() {
+  local answer took
   redis_freeze
   read -r answer took <<<"$(call timed stat "$M/job")"
-  is ETIMEDOUT "$answer"
-  ((took >= 1900 && took <= 2500)) || fail "$took ms"
+  is ETIMEDOUT "$answer" || return
   redis_thaw
-  mended
+  mended || return
+  echo "$took"
 }
 
 @test "frozen for less than the timeout: nobody notices" {
-  prepare
+  timeout=10000 prepare
   redis_freeze
   (sleep 0.4; redis_thaw) 3>&- &
   expect OK open "$M/job" CREAT,EXCL,WRONLY
@@ -254,7 +261,7 @@ past() {
 }
 
 @test "scripts flushed all the time: nobody notices" {
-  prepare
+  timeout=10000 prepare
   ops churn "$M" 2 >"$T/churn" 3>&- &
   churner=$!
   until ended "$churner"; do
@@ -317,7 +324,7 @@ proxy_start() {
   orders '{}'
   start_helper "$T/proxy" redis_proxy.py "${redis_socket[redis]}" "$T/orders"
   read -r _ proxy_port <"$T/proxy"
-  mount_redis -o timeout=${timeout}ms "$M" "redis://127.0.0.1:$proxy_port"
+  mount_redis -o "timeout=${timeout}ms" "$M" "redis://127.0.0.1:$proxy_port"
   mount_redis "$N"
 }
 
@@ -335,7 +342,7 @@ delivered() {
 }
 
 @test "answers that are slow, and in time" {
-  proxy_start
+  timeout=5000 proxy_start
   ops prepare "$M"
   orders '{"there": 150, "back": 150}'
   read -r answer took <<<"$(call timed open "$M/job" CREAT,EXCL,WRONLY)"
@@ -348,12 +355,13 @@ delivered() {
   touch "$M/job"
   rm "$M/job"
   gone "$M/job"
+  orders '{"there": 500, "back": 500}'
   ops local "$M"
   is "" "$(cat "$M.stderr")"
 }
 
 @test "many under way on a slow connection are answered together" {
-  proxy_start
+  timeout=5000 proxy_start
   # Each in a directory of its own: in one, older libfuse looks up one name after another.
   mkdir "$N"/{1..30}
   py <<'PY'
@@ -372,7 +380,7 @@ for thread in threads:
     thread.join()
 took = time.monotonic() - began
 check("answers", answers, ["ENOENT"] * 30)
-if not 0.3 <= took < 1:  # one after another would take 9 s
+if not 0.3 <= took < 4:  # one after another would take 9 s
     sys.exit("it took %.3f s" % took)
 PY
 }
@@ -412,10 +420,18 @@ trap_at() {
 
 # lost_acquisition PATH TEXT TRAP [MORE]: the creation of PATH is answered ETIMEDOUT in time
 lost_acquisition() {
-  local path=$1 answer took
-  shift
-  trap_at "$@"
-  read -r answer took <<<"$(call timed open "$path" CREAT,EXCL,WRONLY)"
+  local path=$1 text=$2 answer took
+  shift 2
+  for _ in 1 2 3; do
+    trap_at "$text" "$@"
+    read -r answer took <<<"$(call timed open "$path" CREAT,EXCL,WRONLY)"
+    # A daemon that the machine kept from giving up until a held request was answered
+    # has lost nothing. A trap is sprung again only by another text.
+    [[ $answer == OK && $took -ge $timeout ]] || break
+    rm "$path"
+    : >"$T/proxy"
+    text=${text#?}
+  done
   is ETIMEDOUT "$answer"
   sprung || fail "the trap was not sprung"
   ((took <= limit)) || fail "it took $took ms"
@@ -498,14 +514,18 @@ lost_by_everybody() {
   py "$N" <<'PY'
 import subprocess, sys
 N, = sys.argv[1:]
-freed = subprocess.Popen(["sh", "-c", 'until [ -e "$0/job" ]; do :; done; exec rm "$0/.with/force/job"', N])
+freed = subprocess.Popen(["sh", "-c", 'until [ -e "$0/job" ]; do :; done; rm "$0/.with/force/job" && cat /proc/uptime', N],
+                         stdout=subprocess.PIPE)
+began = boottime()
 fd = os.open(M + "/.with/hold,id=alice,ttl=1h/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
-check("not free before its holder can know", freed.poll(), None)
 poll = select.poll()
 poll.register(fd, 0)
 check("poll", poll.poll(5000), [(fd, select.POLLERR | select.POLLHUP)])
 check("write", outcome(os.pwrite, fd, b"x", 0), "ESTALE")
-check("release", freed.wait(), 0)
+uptime, _ = freed.communicate()
+check("release", freed.returncode, 0)
+# It has steps of 10 ms.
+check("not free before its holder can know", float(uptime.split()[0]) >= began + 0.39, True)
 check("path", outcome(os.stat, N + "/job"), "ENOENT")
 PY
 }
@@ -621,8 +641,7 @@ never_lost() {
     '*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n' '*3\r\n$7\r\nmessage\r\n$1\r\nx\r\n*0\r\n'; do
     : >"$T/proxy"
     trap_at "$part" add "\"text\": \"$text\""
-    redis_cli CLIENT KILL TYPE pubsub >/dev/null
-    wait_until sprung
+    wait_until sprung_by_kill
     part=${part#?}
   done
   orders '{}'
@@ -632,9 +651,16 @@ never_lost() {
   end_hearers
 }
 
+# The server spares who subscribes just now, as it does not know of it yet.
+sprung_by_kill() {
+  sprung && return
+  redis_cli CLIENT KILL TYPE pubsub >/dev/null
+  sprung
+}
+
 @test "events that are first wanted while the mount begins to listen are heard" {
   proxy_start
-  trap_at SUBSCRIBE late '"ms": 800'
+  trap_at SUBSCRIBE late '"ms": 400'
   redis_cli CLIENT KILL TYPE pubsub >/dev/null
   wait_until sprung
   hear "$T/heard" "$M"

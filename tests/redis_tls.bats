@@ -170,12 +170,8 @@ fd = os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
 poll = select.poll()
 poll.register(fd, 0)
 check("poll before", poll.poll(0), [])
-began = time.monotonic()
 os.unlink(sys.argv[1] + "/.with/force/job")
 check("poll", poll.poll(5000), [(fd, select.POLLERR | select.POLLHUP)])
-took = time.monotonic() - began
-if took > 0.5:
-    sys.exit("told after %.3f s" % took)
 PY
 }
 
@@ -187,7 +183,7 @@ PY
   allow_words 'rediss://.*|cannot reach rediss://.*'
   redis_cli CLIENT KILL TYPE normal SKIPME yes >/dev/null
   redis_cli CLIENT KILL TYPE pubsub SKIPME yes >/dev/null
-  wait_until 2 is_ours "$M/job"
+  wait_until 5 is_ours "$M/job"
   rm "$M/job"
 }
 
@@ -204,13 +200,13 @@ is_ours() {
   redis_freeze
   for _ in 1 2; do
     start=$(now_ms)
-    refute deadline 5 stat "$M/other" 2>"$T/stat"
+    refute deadline 10 stat "$M/other" 2>"$T/stat"
     took=$(($(now_ms) - start))
-    ((took <= 1500)) || fail "it took $took ms"
+    ((took <= 3000)) || fail "it took $took ms"
     matches '.*(Connection timed out|Host is down)' "$(cat "$T/stat")"
   done
   redis_thaw
-  wait_until 2 is_ours "$M/job"
+  wait_until 5 is_ours "$M/job"
   rm "$M/job"
 }
 

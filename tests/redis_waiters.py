@@ -323,9 +323,9 @@ def end_by_unlock(redis, crowd, mounts, wait):
 
 def end_by_expiry(redis, crowd, mounts, wait):
     began = now()
-    os.close(os.open(mounts[0] + "/.with/ttl=600ms/job", EXCLUSIVE))
+    os.close(os.open(mounts[0] + "/.with/ttl=1s/job", EXCLUSIVE))
     wait()
-    return began + 0.6
+    return began + 1
 
 
 def end_by_force(redis, crowd, mounts, wait):
@@ -410,6 +410,8 @@ def ends(redis, how, kind, rounds, *mounts, view=None):
         ended = ENDS[how](redis, crowd, mounts, wait)
         took.append(ms(crowd.hear_that("has")["at"] - ended))
         crowd.hear_that("gave")
+        # By close(2), maybe, which the daemon is told of later.
+        until("it is free", lambda: redis("EXISTS", "lockfs:job") == 0)
         crowd.end()
     # Nobody may have it before its end, but for what two clocks differ by.
     if min(took) < -2:
@@ -470,23 +472,29 @@ def holder_killed(redis, rounds, *mounts):
     print("%.1f %.1f" % (median(took), max(took)))
 
 
-def waiter_killed(redis, *mounts):
-    """kill -9 of the first that waits: prints after how many ms it is gone, and the next has what is released."""
-    crowd = Crowd()
-    hold_by_session(mounts)
-    queue_up(redis, crowd, 3, mounts)
-    began = now()
-    crowd.kill(0)
-    os.waitpid(crowd.pids[0], 0)
-    died = ms(now() - began)
-    until("it leaves the queue", lambda: redis.waiting() == 2)
-    began = now()
-    os.unlink(mounts[0] + "/job")
-    heard = crowd.hear_that("has")
-    if heard["name"] != 1:
-        sys.exit("the next was %s" % heard)
-    print("%.1f %.1f" % (died, ms(heard["at"] - began)))
-    crowd.end()
+def waiter_killed(redis, rounds, *mounts):
+    """kill -9 of the first that waits: prints after how many ms it is gone, and the next has what is released (medians)."""
+    died, took = [], []
+    for _ in range(int(rounds)):
+        crowd = Crowd()
+        hold_by_session(mounts)
+        queue_up(redis, crowd, 3, mounts)
+        began = now()
+        crowd.kill(0)
+        os.waitpid(crowd.pids[0], 0)
+        died.append(ms(now() - began))
+        until("it leaves the queue", lambda: redis.waiting() == 2)
+        began = now()
+        os.unlink(mounts[0] + "/job")
+        heard = crowd.hear_that("has")
+        if heard["name"] != 1:
+            sys.exit("the next was %s" % heard)
+        took.append(ms(heard["at"] - began))
+        # It gives it to the next, who gives it back.
+        if not all([crowd.hear(10) for _ in range(3)]):
+            sys.exit("the last did not have it")
+        crowd.end()
+    print("%.1f %.1f" % (median(died), median(took)))
 
 
 def daemon_gone(redis, how, pid, count, dying, *mounts):
@@ -583,9 +591,10 @@ def stops(redis, rounds, pid, stopped, other):
         if told["other"]["answer"] != "OK":
             sys.exit("round %d: the next: %s" % (turn, told["other"]))
         last, first = told["stopped"]["last"], told["other"]["first"]
-        if last[0] >= first[0]:
-            sys.exit("round %d: wrote %.1f ms after the next had begun to" % (turn, ms(last[0] - first[0])))
-        under_way += last[1] >= first[0]
+        if last and first:  # on a slow machine, one may have come to write nothing
+            if last[0] >= first[0]:
+                sys.exit("round %d: wrote %.1f ms after the next had begun to" % (turn, ms(last[0] - first[0])))
+            under_way += last[1] >= first[0]
         crowd.end()
     print("%d %d %.1f" % (int(rounds), under_way, median(late)))
 
@@ -593,10 +602,13 @@ def stops(redis, rounds, pid, stopped, other):
 # Losses
 
 def watch_loss(fd, is_free, pause=0):
-    """Waits until the key is free, and then looks what its holder had been told: how much earlier, in ms, or exits."""
+    """Waits until the key is free, and then looks what its holder had been told: problems, how much earlier it was told,
+    and the longest time between two looks, both in ms."""
     told = None
+    longest, at = 0, now()
     while True:
-        at, free = now(), is_free()
+        before, at, free = at, now(), is_free()
+        longest = max(longest, ms(at - before))
         if told is None and signal.SIGUSR1 in signal.sigpending():
             told = at
         if free:
@@ -612,7 +624,13 @@ def watch_loss(fd, is_free, pause=0):
     if answers != ("ESTALE", [(fd, select.POLLERR | select.POLLHUP)], b"EXPIRED"):
         problems.append(str(answers))
     signal.sigtimedwait([signal.SIGUSR1], 1)
-    return problems, (ms(at - told) if told else None)
+    return problems, (ms(at - told) if told else None), longest
+
+
+def kept_waiting(pid):
+    """For how many ms a process was ready to run, and other programs ran."""
+    with open("/proc/%s/schedstat" % pid) as stream:
+        return int(stream.read().split()[1]) / 1e6
 
 
 def report_losses(leads, failures):
@@ -634,7 +652,7 @@ def losses_by_force(redis, count, mine, other, deaf=None):
             if deaf:
                 Redis(redis.path)("CLIENT", "KILL", "TYPE", "pubsub")
             os._exit(0 if outcome(os.unlink, other + "/.with/force/job") == "OK" else 1)
-        problems, lead = watch_loss(fd, lambda: redis("GET", "lockfs:job") != token)
+        problems, lead, _ = watch_loss(fd, lambda: redis("GET", "lockfs:job") != token)
         if os.waitpid(thief, 0)[1]:
             sys.exit("the forced release failed")
         failures.append(problems) if problems else leads.append(lead)
@@ -642,8 +660,9 @@ def losses_by_force(redis, count, mine, other, deaf=None):
     report_losses(leads, failures)
 
 
-def losses_of_server(redis, count, ttl, cut, heal, mount):
-    """As above, where the shell command CUT keeps the daemon from renewing until HEAL."""
+def losses_of_server(redis, count, ttl, cut, heal, pid, mount):
+    """As above, where the shell command CUT keeps the daemon from renewing until HEAL. It tells 100 ms before the end, so
+    that a round with problems counts only where the machine did not keep the daemon, or us, from running for half of that."""
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
     leads, failures = [], []
     turn = 0
@@ -656,15 +675,20 @@ def losses_of_server(redis, count, ttl, cut, heal, mount):
         until("it is renewed", lambda: redis("PEXPIRETIME", "lockfs:job-%d" % turn) != first)
         end_ms = redis("PEXPIRETIME", "lockfs:job-%d" % turn)
         do(redis, cut)
+        waited = kept_waiting(pid)
         if end_ms - time.time() * 1000 < int(ttl) * 0.75:
             # Too late for that on this machine: there may have been one more.
             do(redis, heal)
             os.close(fd)
             continue
-        problems, lead = watch_loss(fd, lambda: time.time() * 1000 >= end_ms, 0.0002)
+        problems, lead, gap = watch_loss(fd, lambda: time.time() * 1000 >= end_ms, 0.0002)
+        stood_still = max(gap, kept_waiting(pid) - waited) > 50
         do(redis, heal)
-        failures.append(problems) if problems else leads.append(lead)
         os.close(fd)
+        if not problems:
+            leads.append(lead)
+        elif not stood_still:
+            failures.append(problems)
     report_losses(leads, failures)
 
 
@@ -722,6 +746,20 @@ def cuts(redis, kinds, rounds, *mounts):
     print("%.1f %.1f" % (median(took), max(took)))
 
 
+def all_are_back(redis, mounts, count):
+    """So many wait, and each of the mounts has said just now that it lives, and hears."""
+    try:
+        alive = redis("KEYS", "lockfs#m:*")
+        return (redis.waiting() == count and len(alive) == len(mounts) and
+                len(redis("PUBSUB", "CHANNELS", "lockfs#m:*")) == len(mounts) and
+                # One that was saved and loaded again has less left of its 1200 ms.
+                all(redis("PTTL", key) > 700 for key in alive))
+    except OSError:
+        # A mount that comes back over a socket may have a new server end another's connection.
+        redis.connect()
+        return False
+
+
 def outage(redis, commands, expected, *mounts):
     """Six wait while the server is away: then all are served in order (`order`), in any (`all`), or told an errno."""
     crowd = Crowd()
@@ -733,8 +771,7 @@ def outage(redis, commands, expected, *mounts):
         redis.connect()
         until("the mount works", lambda: outcome(os.stat, mounts[0] + "/other") == "ENOENT")
         if expected == "order":
-            # The other mounts need as long to come back.
-            time.sleep(1)
+            until("all mounts are back", lambda: all_are_back(redis, mounts, 6))
         outcome(os.unlink, mounts[0] + "/job")
         released = now()
         names, _ = served(crowd, 6)
@@ -822,17 +859,19 @@ class Threads:
 
 
 def idle(redis, count, seconds, *mounts):
-    """COUNT wait for one key whose holder is renewed: prints what the server was asked in SECONDS, then in how many
-    seconds all have had it, and how many round trips and commands a hand-over took."""
+    """COUNT wait for one key whose holder is renewed: prints what the server was asked in SECONDS, and how many ms that
+    were; then in how many seconds all have had it, and how many round trips and commands a hand-over took."""
     holder = lock_by_flock(mounts[0], "job")
     threads = Threads(redis, int(count), mounts)
     waiters = int(os.getxattr(mounts[0] + "/job", "user.lock.waiters"))
     if waiters != threads.count:
         sys.exit("user.lock.waiters: %d" % waiters)
     time.sleep(0.5)
+    began = now()
     redis("CONFIG", "RESETSTAT")
     time.sleep(float(seconds))
     asked = redis.asked()
+    watched = ms(now() - began)
     redis("CONFIG", "RESETSTAT")
     began = now()
     holder()
@@ -840,7 +879,8 @@ def idle(redis, count, seconds, *mounts):
     took = now() - began
     commands = redis.commands()
     del commands["config|resetstat"]
-    print("%d %.1f %.2f %.1f" % (asked, took, redis.asked() / threads.count, sum(commands.values()) / threads.count))
+    print("%d %d %.1f %.2f %.1f" % (asked, watched, took, redis.asked() / threads.count,
+                                    sum(commands.values()) / threads.count))
 
 
 def one_expiry(redis, count, *mounts):
