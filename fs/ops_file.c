@@ -72,7 +72,7 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 	if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC)) {
 		if (!request_identify_or_reply(request))
 			return;
-		is_holder = lock_claim_proves(&request->claim, &entry->lock.holder.claim);
+		is_holder = lock_is_held_by(&entry->lock, &request->claim);
 	}
 	if (!is_holder && !opens_handle(flags)) {
 		tell_attempt(request, EVENT_UNAVAILABLE);

@@ -45,7 +45,7 @@ static bool is_hidden(struct request *request, const struct entry *entry)
 {
 	if (entry->kind != ENTRY_LOCK || !view_hides(request->node->name.view))
 		return false;
-	return request_identify(request) < 0 || !lock_claim_proves(&request->claim, &entry->lock.holder.claim);
+	return request_identify(request) < 0 || !lock_is_held_by(&entry->lock, &request->claim);
 }
 
 static void on_looked_up(void *ctx, int status, const struct entry *entry)

@@ -249,7 +249,7 @@ static bool is_meant(const struct request *request, int status, const struct ent
 	if (!entry_is_holding(status, entry, node_token(node)))
 		return false;
 	return node_kind(node) == NODE_HANDLE || node_token(node) == node->name.token ||
-		lock_claim_proves(&request->claim, &entry->lock.holder.claim);
+		lock_is_held_by(&entry->lock, &request->claim);
 }
 
 /* Fills in the subject of a request from what the backend found; 0, or the errno to reply. */
@@ -270,7 +270,7 @@ static int subject_of(struct request *request, int status, const struct entry *e
 		return status;
 	if (is_meant(request, status, entry)) {
 		ret->lock = &entry->lock;
-		ret->held_by_asker = lock_claim_proves(&request->claim, &entry->lock.holder.claim);
+		ret->held_by_asker = lock_is_held_by(&entry->lock, &request->claim);
 		ret->may_see_id = may_see_id(request, &entry->lock, ret->held_by_asker);
 		return 0;
 	}

@@ -250,3 +250,32 @@ skipped() {
   sleep 3
   is UNAVAILABLE "$(state "$M/job")"
 }
+
+@test "a lock that was handed over and not taken is not taken for its session's" {
+  mount_redis
+  take "$M/job"
+  redis_cli HSET lockfs#d:job granted 1 >/dev/null
+  is UNAVAILABLE "$(state "$M/job")"
+  expect EBUSY open "$M/job" CREAT,WRONLY
+  expect EBUSY open "$M/job" WRONLY
+  expect EPERM unlink "$M/job"
+  redis_cli HDEL lockfs#d:job granted >/dev/null
+  is ACQUIRED "$(state "$M/job")"
+  expect OK unlink "$M/job"
+}
+
+@test "who finds in the queue that its own side has the lock leaves no ticket behind" {
+  allow_words "$away"
+  mount_redis
+  mount_redis "$N"
+  take "$N/job"
+  in_background sh -c 'cd "$0"; for name in one two; do
+    sh -c ": >.with/wait=1m/job; echo has >>$1" & done; wait' "$M" "$T/has"
+  wait_until waits 2 "$N/job"
+  rm "$N/job"
+  wait_until has_lines "$T/has" 1
+  # Who waits asks again on a new connection.
+  redis_cli CLIENT KILL TYPE normal >/dev/null
+  wait_until has_lines "$T/has" 2
+  is 0 "$(lock "$N/job" waiters)"
+}

@@ -24,7 +24,10 @@ if held then
     end
     return describe_again(path, held)
   end
-  if not anew and proves(wants.id, wants.identity, held) then return describe('EEXIST', path, held) end
+  if not anew and proves(wants.id, wants.identity, held) then
+    if waits then leave(path, wants.nonce) end
+    return describe('EEXIST', path, held)
+  end
   if waits then
     local was_alive, at = say_alive(), join(path, wants, order)
     return { 'QUEUED', at, call('PTTL', KEYS[1]), call('ZRANK', tickets_key(path), wants.nonce),

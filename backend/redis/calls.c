@@ -14,6 +14,9 @@
 
 #define KEEPALIVE_MS 30000
 
+/* A server that refuses to undo something, as it takes no writes now, is asked again after this. */
+#define UNDO_PAUSE_MS 200
+
 /* A refusal of the same kind is told once in this time. */
 #define NOTICE_PAUSE_NS (10 * NS_PER_S)
 
@@ -41,6 +44,7 @@ struct calls {
 	struct undo *undos;
 	uv_timer_t deadline;  /* of the first call */
 	uv_timer_t keepalive;
+	uv_timer_t undo_again;
 	bool ping_unanswered;
 	int64_t last_sent_ns;
 	int64_t round_trip_ms; /* the longest of late */
@@ -51,7 +55,7 @@ struct calls {
 	uint64_t connections; /* made so far, */
 	uint64_t answers;     /* that came over them, */
 	int64_t answers_ns;   /* and how long all of them took */
-	unsigned int users; /* of this memory: two timers and the connection */
+	unsigned int users; /* of this memory: three timers and the connection */
 	struct calls_owner owner;
 
 	backend_started *started; /* NULL once it was told */
@@ -336,6 +340,11 @@ void call_start(struct call *call)
 
 /* Undoing */
 
+static void on_undo_again(uv_timer_t *timer)
+{
+	calls_undo_again(timer->data);
+}
+
 static void on_undone(struct call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct undo *undo = call->ctx;
@@ -344,8 +353,11 @@ static void on_undone(struct call *call, int status, const redisReply *reply, in
 	(void)status;
 	(void)age_ms;
 	undo->under_way = false;
-	if (!reply)
-		return; /* it is tried again on the next connection */
+	if (!reply) { /* it is tried again, if not on the next connection */
+		if (!calls->closed)
+			uv_timer_start(&calls->undo_again, on_undo_again, UNDO_PAUSE_MS, 0);
+		return;
+	}
 	DL_DELETE(calls->undos, undo);
 	free(undo);
 	if (calls->closing && !calls->undos)
@@ -369,11 +381,16 @@ static void send_undos(struct calls *calls)
 	}
 }
 
+void calls_undo_again(struct calls *calls)
+{
+	if (connection_is_up(calls->connection))
+		send_undos(calls);
+}
+
 void calls_undo(struct calls *calls, const char *key, const char *nonce)
 {
 	undo_later(calls, key, nonce);
-	if (connection_is_up(calls->connection))
-		send_undos(calls);
+	calls_undo_again(calls);
 }
 
 /* The connection comes and goes */
@@ -527,11 +544,13 @@ struct calls *calls_new(const struct backend_config *config, const struct redis_
 		free(calls);
 		return NULL;
 	}
-	calls->users = 3;
+	calls->users = 4;
 	uv_timer_init(config->loop, &calls->deadline);
 	uv_timer_init(config->loop, &calls->keepalive);
+	uv_timer_init(config->loop, &calls->undo_again);
 	calls->deadline.data = calls;
 	calls->keepalive.data = calls;
+	calls->undo_again.data = calls;
 	return calls;
 }
 
@@ -543,11 +562,16 @@ void calls_start(struct calls *calls, backend_started *started, void *ctx)
 	connection_start(calls->connection);
 }
 
+bool calls_are_up(const struct calls *calls)
+{
+	return connection_is_up(calls->connection);
+}
+
 void calls_stats(const struct calls *calls, struct backend_stats *ret)
 {
 	const struct call *call;
 
-	ret->up = connection_is_up(calls->connection);
+	ret->up = calls_are_up(calls);
 	ret->reconnects = calls->connections > 0 ? calls->connections - 1 : 0;
 	ret->round_trips = calls->answers;
 	ret->round_trip_ns = calls->answers_ns;
@@ -563,6 +587,7 @@ static void close_all(struct calls *calls)
 	connection_close(calls->connection);
 	uv_close((uv_handle_t *)&calls->deadline, on_handle_closed);
 	uv_close((uv_handle_t *)&calls->keepalive, on_handle_closed);
+	uv_close((uv_handle_t *)&calls->undo_again, on_handle_closed);
 }
 
 static void on_last_chance(uv_timer_t *timer)

@@ -91,6 +91,12 @@ void call_add_number(struct call *call, int64_t number);
  */
 void calls_undo(struct calls *calls, const char *key, const char *nonce);
 
+/* Asks at once for what was refused or lost, where the server can be asked. */
+void calls_undo_again(struct calls *calls);
+
+/* Can the server be asked, as far as is known? */
+bool calls_are_up(const struct calls *calls);
+
 /* Is the answer to an acquisition of this key under way? */
 bool calls_acquiring(const struct calls *calls, const char *key);
 

@@ -100,7 +100,9 @@ local function holding(key)
   return held
 end
 
+-- What was handed over and not confirmed is the ticket's alone: it may never be.
 local function proves(id, identity, held)
+  if held.granted then return false end
   if identity ~= '' then return held.identity == identity end
   return held.id == id
 end

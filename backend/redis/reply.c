@@ -177,6 +177,7 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
 	*ret = (struct lock){
 		.key = key,
 		.holder = holder_of(details, id),
+		.granted = detail(details, "granted") != NULL,
 		.foreign = details->elements == 0,
 		.acquired_ms = time_of(detail_text(details, "acquired", NULL)),
 		.refreshed_ms = time_of(detail_text(details, "refreshed", NULL)),

@@ -401,6 +401,8 @@ void tickets_granted(struct tickets *tickets, const char *nonce)
 	struct ticket *ticket;
 
 	HASH_FIND_STR(tickets->by_nonce, nonce, ticket);
+	if (!ticket)
+		calls_undo_again(tickets->calls); /* it is to be undone, and the server would not yet */
 	if (!ticket || !ticket->acquisition)
 		return;
 	if (ticket->state == QUEUED)
@@ -427,12 +429,17 @@ void tickets_lost(struct tickets *tickets)
 	lose_all_but(tickets, NULL);
 }
 
-static void ask_again_but(struct tickets *tickets, const struct ticket *but)
+static void ask_lost(struct tickets *tickets)
 {
-	lose_all_but(tickets, but);
 	/* Who cannot be asked for is lost again at once, behind the others. */
 	for (size_t count = tickets->lost_count; count > 0 && tickets->lost; count--)
 		ask(tickets->lost);
+}
+
+static void ask_again_but(struct tickets *tickets, const struct ticket *but)
+{
+	lose_all_but(tickets, but);
+	ask_lost(tickets);
 }
 
 void tickets_ask_again(struct tickets *tickets)
@@ -608,6 +615,9 @@ static void on_beat(uv_timer_t *timer)
 	struct look *look;
 
 	give_up_late(tickets);
+	/* What the server refused for a moment, over a connection that lasts. */
+	if (calls_are_up(tickets->calls))
+		ask_lost(tickets);
 	if (!tickets->by_nonce) {
 		uv_timer_stop(timer);
 		tickets->beats = false;

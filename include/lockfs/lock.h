@@ -65,10 +65,17 @@ struct lock {
 	int64_t refreshed_ms; /* likewise; acquired_ms where never refreshed */
 	int64_t expires_ms;   /* likewise, or LEASE_NEVER */
 	uint64_t token;       /* the fencing token, never 0; it names this holding */
+	bool granted;         /* handed to one who waited, and not taken yet: nobody's until then */
 	bool foreign;         /* taken past lockfs: key, id and lease are all that is known, the token is made up */
 	uint64_t waiters;     /* on all mounts */
 	const char *content;  /* not NUL-terminated */
 	size_t content_size;
 };
+
+/* Does `asking` prove that it holds this lock? */
+static inline bool lock_is_held_by(const struct lock *lock, const struct lock_claim *asking)
+{
+	return !lock->granted && lock_claim_proves(asking, &lock->holder.claim);
+}
 
 #endif
