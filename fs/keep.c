@@ -156,11 +156,16 @@ static void answer_release(struct keep *keep, int status)
 		done(keep->ctx, status);
 }
 
+/* Does it say that the holding is not ours any more? Anything else may be better next time. */
+static bool is_loss(int status)
+{
+	return status == -ENOENT || status == -EPERM || status == -EISDIR || status == -ENOTSUP;
+}
+
 /* May the backend still have it, though it was to be released? */
 static bool is_left(const struct keep *keep, int status)
 {
-	return (status == -EHOSTDOWN || status == -ETIMEDOUT || status == -EIO) && keep->keeper->backend &&
-		boot_ns() < keep->deadline_ns;
+	return status < 0 && !is_loss(status) && keep->keeper->backend && boot_ns() < keep->deadline_ns;
 }
 
 /* Nobody waits for the answer any more, but others wait for the lock. */
@@ -222,12 +227,6 @@ static int64_t retry_ms(int64_t ttl_ms)
 	if (ms < RETRY_MIN_MS)
 		return RETRY_MIN_MS;
 	return ms > RETRY_MAX_MS ? RETRY_MAX_MS : ms;
-}
-
-/* Does it say that the holding is not ours any more? Anything else may be better next time. */
-static bool is_loss(int status)
-{
-	return status == -ENOENT || status == -EPERM || status == -EISDIR || status == -ENOTSUP;
 }
 
 static void on_renewed(void *ctx, int status, const struct lock *lock)

@@ -669,6 +669,54 @@ sprung_by_kill() {
   end_hearers
 }
 
+@test "what is heard of while listening ends says nothing of an end" {
+  proxy_start
+  hear "$T/heard" "$M"
+  trap_at UNSUBSCRIBE hold '"ms": 900'
+  end_hearers
+  wait_until sprung
+  exec 7<>"$M/.with/hold,ttl=3s/job"
+  sleep 4
+  is ACQUIRED "$(state /dev/fd/7)"
+  exec 7>&-
+}
+
+@test "a lock whose file is closed while a renewal is lost with its connection is released" {
+  proxy_start
+  exec 7<>"$M/.with/hold,ttl=6s,id=keeper/job"
+  trap_at keeper mute
+  wait_until sprung
+  exec 7>&-
+  redis_cli CLIENT KILL TYPE normal >/dev/null
+  wait_until 3 nobody_holds lockfs:job
+}
+
+@test "ends of leases are told though the server was heard again before it could be asked" {
+  proxy_start
+  hear "$T/heard" "$M"
+  take "$N/.with/ttl=5s/job"
+  wait_until grep -q "ACQUIRED.job" "$T/heard"
+  trap_at "INFO" mute
+  redis_cli CLIENT KILL TYPE normal >/dev/null
+  redis_cli CLIENT KILL TYPE pubsub >/dev/null
+  wait_until sprung
+  wait_until grep -q "EXPIRED.job" "$T/heard"
+  end_hearers
+}
+
+@test "ends of leases that began before are told to who listens again at once" {
+  proxy_start
+  mkdir -p "$N/a/b/c"
+  take "$N/.with/ttl=6s/a/b/c/job"
+  orders '{"back": 200}'
+  hear "$T/first" "$M"
+  end_hearers
+  hear "$T/heard" "$M"
+  orders '{}'
+  wait_until grep -q "EXPIRED.a/b/c/job" "$T/heard"
+  end_hearers
+}
+
 # Refusals that begin while it runs. Each kind is told, once in a while.
 
 may_refuse() {
@@ -727,6 +775,25 @@ PY
   redis_cli CONFIG SET min-replicas-to-write 0 >/dev/null
   still_writable
   exec 7<&-
+}
+
+nobody_queues() {
+  [ -z "$(redis_cli KEYS 'lockfs#w:*')" ]
+}
+
+@test "a server that refuses writes: who was interrupted in the queue leaves it as soon as it can" {
+  local waiter
+  prepare
+  may_refuse NOREPLICAS
+  take_as_other "$M/job"
+  in_background sh -c 'exec touch "$0"' "$M/.with/wait=1m/job"
+  waiter=$pid
+  wait_until waits 1 "$M/job"
+  redis_cli CONFIG SET min-replicas-to-write 1 >/dev/null
+  kill -KILL "$waiter"
+  wait_until ended "$waiter"
+  redis_cli CONFIG SET min-replicas-to-write 0 >/dev/null
+  wait_until 5 nobody_queues
 }
 
 @test "a primary that became a replica: EROFS, and it heals" {

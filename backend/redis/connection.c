@@ -447,9 +447,15 @@ void connection_close(struct connection *connection)
 	uv_close((uv_handle_t *)&connection->timer, on_timer_closed);
 }
 
+/* hiredis answers what is under way before it says that a connection has broken. */
+static bool is_breaking(const struct connection *connection)
+{
+	return !connection->context || (connection->context->c.flags & (REDIS_DISCONNECTING | REDIS_FREEING));
+}
+
 bool connection_is_up(const struct connection *connection)
 {
-	return connection->state == SETTLED;
+	return connection->state == SETTLED && !is_breaking(connection);
 }
 
 bool connection_has_hope(const struct connection *connection)
@@ -482,7 +488,7 @@ static bool is_subscription(const char *verb)
 int connection_send(struct connection *connection, redisCallbackFn *callback, void *ctx, int argc,
                     const char **argv, const size_t *lengths)
 {
-	if (!connection->context || connection->state < CONNECTED)
+	if (connection->state < CONNECTED || is_breaking(connection))
 		return -EHOSTDOWN;
 	if (is_subscription(argv[0]) && !guard_expect(&connection->guard, argv[0], argv[1]))
 		return -ENOMEM;

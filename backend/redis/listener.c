@@ -95,7 +95,8 @@ static void on_payload(struct listener *listener, const char *channel, const red
 	int64_t left_ms;
 
 	if (strcmp(channel, listener->event_channel) == 0) {
-		if (reply_event(payload->str, payload->len, &event) == 0)
+		/* What comes after the last listener has gone: nothing would tell of its end. */
+		if (listener->has_events && reply_event(payload->str, payload->len, &event) == 0)
 			leases_tell(&listener->leases, &event);
 	} else if (reply_held(payload->str, payload->len, &left_ms, &event) == 0) {
 		if (listener->has_events)

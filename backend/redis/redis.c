@@ -296,7 +296,8 @@ static bool redis_listen(struct backend *backend, enum listen_extent extent)
 {
 	struct redis_backend *redis = redis_of(backend);
 
-	if (extent != LISTEN_ALL)
+	/* Where nobody listens for a moment only, the next one is told of what it goes on to find. */
+	if (extent == LISTEN_EVENTS)
 		survey_stop(redis->survey);
 	return listener_want(redis->listener, extent);
 }
@@ -602,6 +603,7 @@ static void on_reached_again(void *ctx)
 	struct redis_backend *redis = ctx;
 
 	tickets_ask_again(redis->tickets);
+	survey_start_again(redis->survey);
 }
 
 static void tell_early(void *ctx, const struct message *message)

@@ -18,6 +18,7 @@ struct survey {
 	struct place *places;  /* that follow */
 	bool asking;           /* a call about the current one is under way, */
 	bool stale;            /* whose answer is not wanted any more */
+	bool broken;           /* it failed, and begins anew when the server is back */
 	char cursor[CALL_NUMBER_MAX];
 };
 
@@ -61,9 +62,10 @@ static void on_step(struct call *call, int status, const redisReply *reply, int6
 	free(items);
 	if (stale || status < 0 || strcmp(survey->cursor, "0") == 0)
 		leave_current(survey);
-	/* All begins anew when the server is back. */
-	if (status < 0 && !stale)
+	if (status < 0 && !stale) {
 		survey_stop(survey);
+		survey->broken = true;
+	}
 	step(survey);
 }
 
@@ -109,8 +111,15 @@ void survey_start(struct survey *survey)
 	step(survey);
 }
 
+void survey_start_again(struct survey *survey)
+{
+	if (survey->broken)
+		survey_start(survey);
+}
+
 void survey_stop(struct survey *survey)
 {
+	survey->broken = false;
 	while (survey->places) {
 		struct place *place = survey->places;
 

@@ -16,6 +16,9 @@ struct survey *survey_new(struct calls *calls);
 /* Begins at the root, also where it is not through yet. */
 void survey_start(struct survey *survey);
 
+/* Begins anew where it failed, as the server could not be asked. */
+void survey_start_again(struct survey *survey);
+
 /* After the call under way, no other follows. */
 void survey_stop(struct survey *survey);
 
