@@ -149,3 +149,14 @@ breaks() {
   figure "half-open for 600 ms: 6 waiters served in $took ms"
   leaves_nothing
 }
+
+@test "ls does not keep a holder from hearing that its lock was deleted past lockfs" {
+  mount_redis
+  mount_redis "$N"
+  in_background bash -c 'trap "echo told >>\"\$1\"; exit" USR1; exec 9<>"$0"; echo has >>"$1"
+    while :; do sleep 0.1; done' "$M/.with/hold,ttl=1h,signal=USR1/job" "$T/said"
+  wait_until has_lines "$T/said" 1
+  redis_cli DEL lockfs:job >/dev/null
+  is "" "$(ls "$N")"
+  wait_until has_lines "$T/said" 2
+}

@@ -3,11 +3,19 @@ local chunk = 1000
 
 if path ~= '' and call('EXISTS', KEYS[1]) == 1 then return { 'ENOTDIR' } end
 if not dir_exists(path) then return { 'ENOENT' } end
+
+-- What another client has deleted by force is still in the index, but not held: it goes
+-- now, where whoever asks may write, and its holder is told, as hold() would.
+local function forget(key)
+  local before = call('HMGET', details_key(key), 'mount', 'token')
+  if type(redis.pcall('DEL', details_key(key))) ~= 'number' then return end
+  index_remove(key)
+  if before[1] then tell(before[1], 'GONE', before[2], key) end
+end
+
 local names = call('ZRANGEBYSCORE', index_key(path), integer(now_ms), 'inf')
 local prefix = path == '' and '' or path .. '/'
 local locks = {}
--- What another client has deleted by force is still in the index, but not held:
--- it goes now, where whoever asks may write.
 for first = 1, #names, chunk do
   local keys = {}
   for i = first, math.min(first + chunk - 1, #names) do keys[#keys + 1] = lock_key(prefix .. names[i]) end
@@ -15,8 +23,8 @@ for first = 1, #names, chunk do
     local found = names[first + i - 1]
     if id then
       locks[#locks + 1] = found
-    elseif type(redis.pcall('DEL', details_key(prefix .. found))) == 'number' then
-      index_remove(prefix .. found)
+    else
+      forget(prefix .. found)
     end
   end
 end
