@@ -35,7 +35,7 @@ load helper
 
 @test "a directory is empty once its last lock expired" {
   mkdir "$M/team"
-  : >"$M/.with/ttl=50ms/team/job"
+  take_brief "$M/.with/ttl=50ms/team/job"
   wait_until gone "$M/team/job"
   rmdir "$M/team"
 }

@@ -12,7 +12,7 @@ bats_require_minimum_version 1.5.0
 
 export LC_ALL=C
 : "${LOCKFS:=$BATS_TEST_DIRNAME/../build/lockfs}"
-: "${LOCKFS_TEST_SOURCE:=memory:}"
+export LOCKFS_TEST_SOURCE=${LOCKFS_TEST_SOURCE:-memory:}
 
 fusectl=/sys/fs/fuse/connections
 
@@ -179,12 +179,13 @@ not_mounted() {
 }
 
 # The options for a mount of a backend that outlives the daemon: each test has a
-# namespace of its own there.
+# namespace of its own there, and patience with a server that waits for a CPU.
 own_options() {
   local options=$1
   if [[ ,$options != *,namespace=* ]]; then
     options+=${options:+,}namespace=test-${BATS_RUN_TMPDIR##*-}-$BATS_SUITE_TEST_NUMBER
   fi
+  [[ ,$options == *,timeout=* ]] || options+=,timeout=10s
   echo "$options"
 }
 
@@ -372,6 +373,32 @@ take_as_other() {
   session bash -c 'set -C; for file; do : >"$file"; done' bash "$@"
 }
 
+# is_late ANSWER ERRNO: is this a server's answer, with that errno, which came when
+# the short lease it is about was over?
+is_late() {
+  [[ $1 == "$2" && $LOCKFS_TEST_SOURCE != memory: ]]
+}
+
+# take_brief FILE: takes a lock for a short lease. Where that was over when the answer
+# came, it is no acquisition: then once more.
+take_brief() {
+  local answer
+  wait_until taken_in_time "$1"
+  is OK "$answer"
+}
+
+taken_in_time() {
+  answer=$(call open "$1" CREAT,WRONLY)
+  ! is_late "$answer" ETIMEDOUT
+}
+
+# shorten FILE TTL: a short lease, from now
+shorten() {
+  local answer
+  answer=$(call setxattr "$1" user.lock.ttl "$2")
+  is_late "$answer" ENOENT || is OK "$answer"
+}
+
 # lock FILE NAME: the attribute user.lock.NAME
 lock() {
   getfattr --absolute-names --only-values -n "user.lock.$2" "$1"
@@ -393,6 +420,11 @@ unchanged() {
 # waits COUNT FILE: so many wait for it
 waits() {
   [[ $(lock "$2" waiters 2>/dev/null) == "$1" ]]
+}
+
+# requests_wait COUNT DIR: so many calls wait on this mount, also those that only try again
+requests_wait() {
+  grep -qx "lockfs_waiting_requests $1" "$2/.stats"
 }
 
 # gone FILE: there is nothing, and not some other error either

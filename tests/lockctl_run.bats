@@ -111,8 +111,8 @@ noted_ended() {
 }
 
 @test "two of one session exclude each other, and the second waits" {
-  start "$M/job" -- sh -c "$note"'echo first; exec cat "$0/go"' "$T"
   mkfifo "$T/go"
+  start "$M/job" -- sh -c "$note"'echo first; exec cat "$0/go"' "$T"
   says first
   run "$lockctl" run "$M/job" -- true
   is 1 "$status"
@@ -183,7 +183,10 @@ noted_ended() {
 }
 
 @test "what the command leaves in its group is stopped before the lock is given back" {
-  start -k 300ms "$M/job" -- bash -c '(trap "" TERM; echo $BASHPID >>"$0/pids"; while :; do sleep 0.1; done) & exit 5' "$T"
+  start -k 300ms "$M/job" -- bash -c '
+    (trap "" TERM; echo $BASHPID >>"$0/pids"; while :; do sleep 0.1; done) &
+    until [ -s "$0/pids" ]; do sleep 0.01; done
+    exit 5' "$T"
   ends 5
   noted_ended
   gone "$M/job"
@@ -195,7 +198,7 @@ noted_ended() {
   supervisors+=("$supervisor")
   wait_until [ -s "$T/pids" ]
   read -r daemon <"$T/pids"
-  kill -TERM "$supervisor"
+  kill -TERM "$supervisor" 2>/dev/null || ended "$supervisor"
   wait_until ended "$supervisor"
   wait_until gone "$M/job"
   kill -KILL "$daemon" 2>/dev/null || true
@@ -208,7 +211,7 @@ noted_ended() {
     rm -f "$T/pids"
     start "$M/job" -- bash -c "$note"'exit 7' "$T"
     wait_until [ -s "$T/pids" ]
-    kill -TERM "$supervisor"
+    kill -TERM "$supervisor" 2>/dev/null || ended "$supervisor"
     await_end
     # 143: the command was there still, and ended by it.
     [[ $got == 7 || $got == 143 ]] || fail "round $n ended with $got" "$(cat "$T/err")"
@@ -239,8 +242,9 @@ on_terminal() {
     $'ready\r\n' ^Z 'Stopped' '$LOCKCTL state $M/job; fg; echo status=$?' \
     $'ACQUIRED\r\n' '' $'read x; echo got' hello $'got hello\r\nstatus=0' ''
   gone "$M/job"
-  on_terminal '# ' '$LOCKCTL run $M/job -- sh -c "echo ready; exec sleep 0.5"' \
-    $'ready\r\n' ^Z 'Stopped' 'bg' '&' 'wait %%; echo status=$?' 'status=0' ''
+  mkfifo "$T/go"
+  on_terminal '# ' '$LOCKCTL run $M/job -- sh -c "echo ready; exec cat ${M%/*}/go"' \
+    $'ready\r\n' ^Z 'Stopped' 'bg' '&' ': >${M%/*}/go; wait %%; echo status=$?' 'status=0' ''
   wait_until gone "$M/job"
 }
 
@@ -267,18 +271,20 @@ on_terminal() {
   contains "job is lost" "$(cat "$T/err")"
 }
 
+# has_watch: beside lockctl, that child has the lock's descriptor; its process is $watch.
+# It starts after the command, and before it there is one that writes into a pipe.
+has_watch() {
+  for watch in $(pgrep -P "$supervisor"); do
+    [[ ! -e /proc/$watch/fd/9 || $(readlink "/proc/$watch/fd/1") != /dev/null ]] || return 0
+  done
+  return 1
+}
+
 # What looks for itself, once a second, stands still here.
 @test "the loss is told by a signal of the daemon, before anybody looks" {
   start "$M/job" -- sh -c "$note"'echo ready; exec sleep 1000' "$T"
   says ready
-  # The child that has the lock's descriptor too.
-  the_watch() {
-    for watch in $(pgrep -P "$supervisor"); do
-      [ ! -e "/proc/$watch/fd/9" ] || return 0
-    done
-    return 1
-  }
-  wait_until the_watch
+  wait_until has_watch
   kill -STOP "$watch"
   rm "$M/.with/force/job"
   ends 75
@@ -302,6 +308,7 @@ on_terminal() {
 @test "lockctl killed: its command is stopped first, and the lock ends after it" {
   start "$M/job" -- sh -c "$note"'echo ready; exec sleep 1000' "$T"
   says ready
+  wait_until has_watch
   kill -KILL "$supervisor"
   ends 137
   # As long as the command runs, nobody else has the lock.
@@ -312,11 +319,11 @@ on_terminal() {
 }
 
 @test "a lease is renewed for as long as the command runs" {
-  start -t 300ms "$M/job" -- sh -c "$note"'echo ready; exec cat "$0/go"' "$T"
   mkfifo "$T/go"
+  start -t 3s "$M/job" -- sh -c "$note"'echo ready; exec cat "$0/go"' "$T"
   says ready
   token=$(lock "$M/job" token)
-  end=$(($(now_ms) + 1500))
+  end=$(($(now_ms) + 5000))
   while (($(now_ms) < end)); do
     is "$token" "$(lock "$M/job" token)"
   done

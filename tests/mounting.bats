@@ -367,6 +367,10 @@ installed() {
     PATH=/usr/local/sbin:$PATH T=$1 M=$1/mnt S=$2
     as_nobody() { setsid -w setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"; }
     value() { getfattr --absolute-names --only-values -n "user.lock.$2" "$1"; echo; }
+    crash() {
+      pkill -KILL -x lockfs
+      while as_nobody stat -f "$1" >/dev/null 2>&1; do sleep 0.01; done
+    }
     eval "$3"' bash "$T" "$LOCKFS_TEST_SOURCE" "$1"
 }
 
@@ -423,7 +427,7 @@ nothing" "$output"
   run installed '
     chown nobody "$M"
     as_nobody lockfs "$S" "$M"
-    pkill -KILL -x lockfs
+    crash "$M"
     as_nobody lockfs "$S" "$M"
     as_nobody touch "$M/job"
     as_nobody fusermount3 -u "$M"
@@ -519,9 +523,7 @@ lockdir_run() {
     chown nobody "$T/home"
     for _ in 1 2; do
       as_nobody sh -c "cd \$0 && run \$1 locks /usr/local/sbin/lockfs | head -n 1" "$T/home" "$S"
-      pkill -KILL -x lockfs
-      wait_for_it() { while as_nobody stat -f "$T/home/locks" >/dev/null 2>&1; do sleep 0.01; done; }
-      wait_for_it
+      crash "$T/home/locks"
     done'
   is "locks is a lock directory now.
 locks was the mount of a dead daemon; it is a new lock directory now." "$output"

@@ -38,8 +38,10 @@ waits_for() {
   waits_for nobody "$S/.with/wait=60s/job"
   first=$pid
   waits_for nobody "$S/.with/interval=1h/job"
+  # What is tried before both wait would take the place of the second.
+  wait_until requests_wait 2 "$S"
   wait_until waits 1 "$S/job"
-  wait_until refuses ENOLCK "$S/.with/wait=60s/job"
+  expect ENOLCK @nobody open "$S/.with/wait=10ms/job" CREAT,WRONLY
   expect ENOLCK @nobody open "$S/.with/attempts=2/job" CREAT,WRONLY
   # Who does not wait is not meant, nor are others.
   expect EEXIST @nobody open "$S/job" CREAT,EXCL,WRONLY
@@ -52,16 +54,12 @@ waits_for() {
   expect ETIMEDOUT @nobody open "$S/.with/wait=10ms/job" CREAT,WRONLY
 }
 
-# Both that wait are there when a third is refused.
-refuses() {
-  [[ $(call @nobody open "${2/60s/10ms}" CREAT,WRONLY) == "$1" ]]
-}
-
 @test "flock counts among them" {
   mount_shared user_waiters=1
   take "$S/other"
   waits_for nobody "$S/.with/wait=60s/other"
-  wait_until refuses ENOLCK "$S/.with/wait=60s/other"
+  wait_until waits 1 "$S/other"
+  expect ENOLCK @nobody open "$S/.with/wait=10ms/other" CREAT,WRONLY
   py "$S" <<'PY'
 job = sys.argv[1] + "/job"
 holder = os.open(job, os.O_CREAT | os.O_RDWR, 0o666)

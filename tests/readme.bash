@@ -75,8 +75,10 @@ setup_programs() {
   redis_port[readme]=$port
   program lockfs "exec '$LOCKFS' \"\${@/#redis:\/\/localhost/redis://127.0.0.1:$port}\""
   program redis-cli "exec $cli -p $port \"\$@\""
-  program redis-server "exec $server --port $port --bind 127.0.0.1 --dir '$T/server' \
-    --pidfile '$T/server/pid' --logfile '$T/server/log' \"\$@\""
+  # In the background it listens only after the command has returned, and code is faster than fingers.
+  program redis-server "$server --port $port --bind 127.0.0.1 --dir '$T/server' \
+    --pidfile '$T/server/pid' --logfile '$T/server/log' \"\$@\" &&
+    timeout 20 bash -c 'until $cli -p $port PING; do sleep 0.01; done' >/dev/null 2>&1"
   PATH=$T/bin:$PATH
 }
 

@@ -82,18 +82,25 @@ accepted() {
   take "$M/one" "$M/two"
   exec 7>"$M/.with/hold/kept"
   is "3 1 1" "$(value locks) $(value kept_locks) $(value open_locks)"
-  is "0 0 0" "$(value waiting_requests) $(value waited_for_locks) $(value event_readers)"
+  is "0 0 0" "$(who_waits)"
   exec 6<>"$M/handle"
   setsid -w flock "$M/one" true 3>&- 6>&- 7>&- &
   hearers+=($!)
   hear "$T/heard" "$M"
-  wait_until is "1 1 1" "$(value waiting_requests) $(value waited_for_locks) $(value event_readers)" ||
-    is "1 1 1" "$(value waiting_requests) $(value waited_for_locks) $(value event_readers)"
+  wait_until who_waits_is "1 1 1" || is "1 1 1" "$(who_waits)"
   rm "$M/one"
   exec 6>&- 7>&-
   wait_until kept_is 0
   end_hearers
   wait_until readers_are 0
+}
+
+who_waits() {
+  echo "$(value waiting_requests) $(value waited_for_locks) $(value event_readers)"
+}
+
+who_waits_is() {
+  [ "$(who_waits)" = "$1" ]
 }
 
 kept_is() {
