@@ -18,6 +18,7 @@
 #include "fs/keep.h"
 #include "fs/listening.h"
 #include "fs/opened.h"
+#include "fs/process.h"
 #include "lockfs/backend.h"
 
 struct holding;
@@ -31,7 +32,7 @@ struct file {
 	struct request *lockers;      /* who waits to lock it */
 	char *id;                     /* of the holding that was acquired by creating it, or NULL */
 	pid_t acquirer;               /* the process that acquired with it, or 0 */
-	pid_t opener;                 /* the process that opened it, where a signal is to be sent to it, or 0 */
+	struct process opener;        /* that a signal is to be sent to, if any */
 	bool may_write;               /* it was opened by the holder */
 	bool may_lock;                /* it was made by creating, so the kernel has checked that its opener may */
 	struct file *prev, *next;     /* of the same holding */

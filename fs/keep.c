@@ -9,6 +9,7 @@
 
 #include "backend/clock.h"
 #include "fs/log.h"
+#include "fs/process.h"
 
 /* A lease is renewed when this part of it has passed. */
 #define RENEW_PART 3
@@ -43,7 +44,9 @@ struct keep {
 	unsigned int calls;  /* under way, that one among them */
 	bool released;       /* the file has gone: it is released when none is */
 	int signal;          /* 0: none */
-	int process_fd;      /* a pidfd, or -1 */
+	struct process process; /* that it is sent to, */
+	int process_fd;      /* as a pidfd, or -1 */
+	uid_t uid;           /* of who asked for it, and has no more rights by it */
 	int64_t pause_ms;    /* before the next release, where one failed; 0: none did */
 	backend_done *done;  /* of keep_release() */
 	void *ctx;
@@ -129,14 +132,26 @@ void keep_stop(struct keep *keep)
 	clear_timer(keep);
 }
 
+/* Returns 0 or a negative errno. A number that is another's by now takes no signal through the descriptor. */
+static int send_signal(const struct keep *keep)
+{
+	int err = process_takes_signals(keep->process.pid, keep->uid);
+
+	if (syscall(SYS_pidfd_send_signal, keep->process_fd, err < 0 ? 0 : keep->signal, NULL, 0) < 0)
+		return errno == ESRCH ? 0 : -errno;
+	return err;
+}
+
 void keep_lose(struct keep *keep)
 {
+	int err;
+
 	if (keep->ended)
 		return;
 	keep_stop(keep);
-	if (keep->signal && keep->process_fd >= 0 &&
-		syscall(SYS_pidfd_send_signal, keep->process_fd, keep->signal, NULL, 0) < 0 && errno != ESRCH)
-		log_line(LOG_WARNING, "cannot tell a process that it lost %s: %s", keep->key, strerror(errno));
+	err = keep->process_fd >= 0 ? send_signal(keep) : 0;
+	if (err < 0)
+		log_line(LOG_WARNING, "cannot tell a process that it lost %s: %s", keep->key, strerror(-err));
 }
 
 /* Between releases that failed: twice as long each time, within the same bounds. */
@@ -245,6 +260,7 @@ static void on_renewed(void *ctx, int status, const struct lock *lock)
 		keep_adopt(keep, lock);
 	} else if (is_loss(status)) {
 		keeper->lost(keeper->ctx, keep->token);
+		keep_lose(keep);
 	} else {
 		keep->renew_ns = boot_ns() + retry_ms(keep->ttl_ms) * NS_PER_MS;
 		set_timer(keep);
@@ -288,6 +304,19 @@ static void on_due(struct deadlines *due)
 
 /* Beginning and end */
 
+static void open_process(struct keep *keep, pid_t pid)
+{
+	keep->process = process_now(pid);
+	if (keep->process.pid == 0)
+		return;
+	keep->process_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	/* It may have ended between the two. */
+	if (keep->process_fd >= 0 && !process_lives(&keep->process)) {
+		close(keep->process_fd);
+		keep->process_fd = -1;
+	}
+}
+
 struct keep *keep_new(struct keeper *keeper, const struct lock *lock, const char *id, int signal, pid_t process)
 {
 	size_t id_size = strlen(id) + 1;
@@ -299,8 +328,9 @@ struct keep *keep_new(struct keeper *keeper, const struct lock *lock, const char
 	keep->token = lock->token;
 	keep->signal = signal;
 	keep->process_fd = -1;
-	if (signal && process > 0)
-		keep->process_fd = (int)syscall(SYS_pidfd_open, process, 0);
+	keep->uid = lock->holder.uid;
+	if (signal)
+		open_process(keep, process);
 	stpcpy(keep->id, id);
 	keep->claim = (struct lock_claim){ .id = keep->id };
 	keep->key = keep->id + id_size;

@@ -17,6 +17,12 @@
 
 #define OUR_TYPE "fuse.lockfs"
 
+/* What a mount answers whose daemon has died: the second to who had asked before that. */
+static bool says_dead(int error)
+{
+	return error == ENOTCONN || error == ECONNABORTED;
+}
+
 /*
  * The absolute path, also of a dead mount: there realpath(3) fails on the last
  * component, so it resolves the parent and the name is put behind it.
@@ -29,7 +35,7 @@ static char *resolve(const char *path)
 	const char *name;
 	size_t length = strlen(path);
 
-	if (whole || errno != ENOTCONN)
+	if (whole || !says_dead(errno))
 		return whole;
 	while (length > 1 && path[length - 1] == '/')
 		length--;
@@ -89,7 +95,7 @@ static bool is_dead(const char *path)
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
-		return errno == ENOTCONN;
+		return says_dead(errno);
 	close(fd);
 	return false;
 }

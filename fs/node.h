@@ -38,7 +38,7 @@ struct node {
 	size_t files;     /* of it that are open */
 	bool named;       /* found by its name; not so once it was removed */
 	bool recalled;    /* a lock that was looked up last without asking whether it is there */
-	uid_t uid;            /* of a lock: its owner, as the kernel was told when it looked it up */
+	uid_t uid;            /* of a lock: its owner, as the kernel was told */
 	gid_t gid;
 	union {
 		struct special *special; /* of what has a reserved name: special.h */
@@ -124,6 +124,13 @@ static inline uint64_t dir_token(struct node_table *table, const struct view *vi
 static inline const struct view_options *node_view(const struct node *node)
 {
 	return view_options_of(node->name.view);
+}
+
+/* Whom the kernel is told that it belongs to. */
+static inline void node_belongs_to(struct node *node, uid_t uid, gid_t gid)
+{
+	node->uid = uid;
+	node->gid = gid;
 }
 
 #endif

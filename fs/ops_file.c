@@ -31,7 +31,7 @@ static void open_file(struct request *request, bool may_write)
 	}
 	file->may_write = may_write;
 	if (node_view(request->node)->signal && request_identify(request) == 0)
-		file->opener = request->caller.process;
+		file->opener = process_now(request->caller.process);
 	request_reply_open(request, file);
 }
 

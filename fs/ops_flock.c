@@ -47,7 +47,20 @@ static void reply_locked(struct request *request, struct file *file)
 /* Who is told of a loss: who opened the file, as a flock(1) in a script is gone long before. */
 static pid_t process_to_tell(const struct request *request, const struct file *file)
 {
-	return file->opener ? file->opener : request->caller.process;
+	return process_lives(&file->opener) ? file->opener.pid : request->caller.process;
+}
+
+static bool is_locked(const struct file *file)
+{
+	return file->keep && !file_has_ended(file);
+}
+
+/* What was lost. Its node says so until it is locked again. */
+static void drop_lost(struct file *file)
+{
+	if (file->keep)
+		keep_release(file->keep, NULL, NULL);
+	file->keep = NULL;
 }
 
 /* Binds a holding to the file. Returns 0 or -ENOMEM. */
@@ -59,6 +72,7 @@ static int keep_file(struct request *request, struct file *file, const struct lo
 
 	if (!keep)
 		return -ENOMEM;
+	drop_lost(file);
 	if (file_bind(&fs->holdings, file, request->key, lock->token, keep) < 0) {
 		keep_release(keep, NULL, NULL);
 		return -ENOMEM;
@@ -160,6 +174,10 @@ static void on_bound(void *ctx, int status, const struct lock *lock)
 		lock_name(request); /* what it acquired has ended */
 		return;
 	}
+	if (status == 0 && is_locked(file)) {
+		request_reply(request, 0); /* by another thread or process that has it */
+		return;
+	}
 	if (status == 0)
 		status = keep_file(request, file, lock, file->id);
 	if (status < 0)
@@ -172,16 +190,13 @@ static void lock_file(struct request *request)
 {
 	struct file *file = request->acquire.file;
 
-	if (file->keep && !file_has_ended(file)) {
+	if (is_locked(file)) {
 		request_reply(request, 0);
 		return;
 	}
-	if (file->keep) {
-		/* It was lost. Its node says so until it is locked again. */
-		keep_release(file->keep, NULL, NULL);
-		file->keep = NULL;
-	}
-	if (!file->id || file_has_ended(file)) {
+	drop_lost(file);
+	/* What it acquired may have ended, or been unlocked. */
+	if (!file->id || !file_token(file) || file_has_ended(file)) {
 		lock_name(request);
 		return;
 	}

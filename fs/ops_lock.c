@@ -68,6 +68,8 @@ static void reply_acquired(struct request *request, const struct lock *lock)
 		node_look_up(&fs->nodes, NODE_LOCK, request->node->name.view, lock->token, request->key);
 
 	attr.st_ino = path_inode(request->key);
+	if (node)
+		node_belongs_to(node, attr.st_uid, attr.st_gid);
 	if (reply_created(request, file, node, &attr)) {
 		watches_add(&fs->watches, node, lock, true);
 		request_end(request);
@@ -94,12 +96,16 @@ static void reply_handle(struct request *request)
 	struct node *node = node_look_up(&fs->nodes, NODE_HANDLE, request->node->name.view,
 		node_unique(&fs->nodes), request->key);
 
-	if (node)
+	if (node) {
+		const struct fuse_ctx *asker = fuse_req_ctx(request->fuse);
+
+		node_belongs_to(node, asker->uid, asker->gid);
 		attr = attr_of_ended(node);
+	}
 	if (file)
 		file->may_lock = true;
 	if (file && node_view(request->node)->signal && request_identify(request) == 0)
-		file->opener = request->caller.process;
+		file->opener = process_now(request->caller.process);
 	if (!reply_created(request, file, node, &attr)) {
 		if (node)
 			node_forget(&fs->nodes, node, 1);
@@ -250,15 +256,18 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 		request_reply(request, -EPERM);
 		return;
 	}
-	if (token == 0) { /* a handle has nothing to set */
+	/* A handle has nothing to set. */
+	if (token == 0 || (request->info.fh && file_has_ended(file_of(&request->info)))) {
 		request_reply(request, -ESTALE);
 		return;
 	}
 	if (!request_identify_or_reply(request))
 		return;
-	/* Whoever has the file that it is bound to. */
-	if (request->info.fh && file_of(&request->info)->keep)
-		claim = keep_claim(file_of(&request->info)->keep);
+	/* Whoever has the file that it is bound to. It may be unlocked before the backend is asked. */
+	if (request->info.fh && file_of(&request->info)->keep) {
+		stpcpy(request->acquire.id, keep_claim(file_of(&request->info)->keep)->id);
+		request->claim = (struct lock_claim){ .id = request->acquire.id };
+	}
 	if (which & FUSE_SET_ATTR_SIZE)
 		backend_truncate(backend, request->key, claim, token, attr->st_size, on_truncated, request);
 	else

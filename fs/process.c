@@ -38,7 +38,8 @@ static int read_proc(pid_t pid, const char *file, char *text, size_t size)
 	return 0;
 }
 
-int process_start(pid_t pid, uint64_t *ret_ticks)
+/* Its state, as a letter, and when it started. */
+static int read_stat(pid_t pid, char *ret_state, uint64_t *ret_ticks)
 {
 	enum { START_FIELD = 22, FIELD_AFTER_COMMAND = 3 };
 	char text[1024];
@@ -49,12 +50,56 @@ int process_start(pid_t pid, uint64_t *ret_ticks)
 		return err;
 	/* The command may hold spaces and parentheses; what follows the last one does not. */
 	at = strrchr(text, ')');
+	if (!at || strlen(at) < sizeof(") S"))
+		return -ENOENT;
+	*ret_state = at[sizeof(") ") - 1];
 	for (int field = FIELD_AFTER_COMMAND; at && field <= START_FIELD; field++)
 		at = strchr(at + 1, ' ');
 	if (!at)
 		return -ENOENT;
 	*ret_ticks = strtoull(at, &end, 10);
 	return end > at ? 0 : -ENOENT;
+}
+
+int process_start(pid_t pid, uint64_t *ret_ticks)
+{
+	char state;
+
+	return read_stat(pid, &state, ret_ticks);
+}
+
+struct process process_now(pid_t pid)
+{
+	struct process process = { .pid = pid };
+
+	if (pid > 0 && process_start(pid, &process.start_ticks) == 0)
+		return process;
+	return (struct process){ 0 };
+}
+
+bool process_lives(const struct process *process)
+{
+	uint64_t start_ticks;
+	char state;
+
+	return process->pid > 0 && read_stat(process->pid, &state, &start_ticks) == 0 &&
+		start_ticks == process->start_ticks && state != 'Z' && state != 'X';
+}
+
+int process_takes_signals(pid_t pid, uid_t uid)
+{
+	char text[1024];
+	const char *at;
+	unsigned int real, effective, saved;
+	int err = uid == 0 ? 0 : read_proc(pid, "status", text, sizeof(text));
+
+	if (uid == 0 || err < 0)
+		return err;
+	/* The command stands first, with its newlines escaped. */
+	at = strstr(text, "\nUid:");
+	if (!at || sscanf(at, "\nUid: %u %u %u", &real, &effective, &saved) != 3)
+		return -ENOENT;
+	return uid == real || uid == saved ? 0 : -EPERM;
 }
 
 int process_of_thread(pid_t thread, pid_t *ret)

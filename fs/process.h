@@ -5,12 +5,28 @@
 #ifndef FS_PROCESS_H
 #define FS_PROCESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 /* When it started, in clock ticks since boot: with its number it names a process for good. */
 int process_start(pid_t pid, uint64_t *ret_ticks);
+
+/* A process, told from those that have its number later. */
+struct process {
+	pid_t pid; /* 0: none */
+	uint64_t start_ticks;
+};
+
+/* Takes down which process has this number now; none where that cannot be seen. */
+struct process process_now(pid_t pid);
+
+/* Does it live still? */
+bool process_lives(const struct process *process);
+
+/* Could `uid` send signals to whoever has this number now, as kill(2) has it? 0, or -EPERM where not. */
+int process_takes_signals(pid_t pid, uid_t uid);
 
 /* The process that a thread is of. */
 int process_of_thread(pid_t thread, pid_t *ret);

@@ -138,8 +138,7 @@ void request_reply_entry(struct request *request, const struct entry *entry)
 		.attr_timeout = attr_keep(node),
 	};
 	node->recalled = request->recalled;
-	node->uid = reply.attr.st_uid;
-	node->gid = reply.attr.st_gid;
+	node_belongs_to(node, reply.attr.st_uid, reply.attr.st_gid);
 	/* A reply that nobody took did not count as a lookup either. */
 	if (fuse_reply_entry(request->fuse, &reply) < 0)
 		node_forget(&fs->nodes, node, 1);

@@ -34,6 +34,7 @@ installed() {
   mkdir "$T/upper"
   # shellcheck disable=SC2016  # the other shell expands it
   deadline 60 unshare -m -p -f --mount-proc --kill-child bash -euc '
+    umount -l -a -t fuse.lockfs  # of other tests, whose daemons would not end
     T=$1 M=$1/mnt sources=$2
     mount -t tmpfs tmpfs "$T/upper"
     mkdir "$T/upper/sbin" "$T/upper/work"

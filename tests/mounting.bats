@@ -362,6 +362,7 @@ installed() {
   mknod -m 666 "$T/fuse" c "${device[@]}"
   # shellcheck disable=SC2016  # the other shell expands it
   deadline 30 unshare -m -p -f --mount-proc --kill-child bash -euc '
+    umount -l -a -t fuse.lockfs  # of other tests, whose daemons would not end
     mount --bind "$1/bin" /usr/local/sbin
     mount --bind "$1/fuse" /dev/fuse
     PATH=/usr/local/sbin:$PATH T=$1 M=$1/mnt S=$2

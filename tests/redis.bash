@@ -33,8 +33,9 @@ redis_run() {
   [[ -z $network ]] || addresses=(--bind '*' --protected-mode no)
   for _ in 1 2 3 4 5 6 7 8 9; do
     : "${redis_port[$name]:=$((20000 + RANDOM % 12000))}"
+    # Only its network: a namespace of mounts would keep those of other tests from ending.
     # shellcheck disable=SC2086,SC2094  # options have no spaces, and there may be no network
-    ${network:+ip netns exec "$network"} "$LOCKFS_TEST_REDIS_SERVER" --port "${redis_port[$name]}" "${addresses[@]}" \
+    ${network:+nsenter --net="/run/netns/$network"} "$LOCKFS_TEST_REDIS_SERVER" --port "${redis_port[$name]}" "${addresses[@]}" \
       --unixsocket "${redis_socket[$name]}" --dir "$T" --dbfilename "$name.rdb" --save '' --logfile "$T/$name.log" \
       ${redis_options[$name]} >>"$T/$name.log" 2>&1 3>&- 5>&- 6>&- 7>&- &
     redis_pid[$name]=$!

@@ -717,6 +717,38 @@ sprung_by_kill() {
   end_hearers
 }
 
+@test "locking by two processes at once keeps one lock" {
+  proxy_start
+  hear "$T/heard" "$N"
+  exec 7>"$M/.with/ttl=900ms/job"
+  orders '{"back": 200}'
+  flock 7 3>&- &
+  local other=$!
+  flock 7
+  wait "$other"
+  orders '{}'
+  exec 7>&-
+  wait_until gone "$N/job"
+  sleep 2
+  refute grep FAILED "$T/heard"
+  end_hearers
+}
+
+@test "a descriptor whose lock was lost says so without the server" {
+  prepare
+  exec 7<>"$M/.with/hold/lost"
+  rm "$N/.with/force/lost"
+  redis_freeze
+  py <<'PY'
+begin = boottime()
+check("truncate", outcome(os.ftruncate, 7, 0), "ESTALE")
+if boottime() - begin > 0.9:
+    sys.exit("it asked the server")
+PY
+  redis_thaw
+  exec 7>&-
+}
+
 # Refusals that begin while it runs. Each kind is told, once in a while.
 
 may_refuse() {

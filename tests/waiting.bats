@@ -31,11 +31,6 @@ no_process_in() {
   ! pgrep -g "$1" >/dev/null
 }
 
-# It waits for a daemon to answer.
-is_parked() {
-  grep -qs request_wait_answer "/proc/$1/wchan"
-}
-
 is_anothers() {
   [[ $(state "$1" 2>/dev/null) == UNAVAILABLE ]]
 }
@@ -144,11 +139,12 @@ PY
 }
 
 @test "who waits is handed the lock when its lease ends, and when it is taken by force" {
-  (set -C; : >"$M/.with/ttl=1s/job")
-  waiter "$M/.with/wait=60s,ttl=1s/job"
+  (set -C; : >"$M/.with/ttl=60s/job")
+  waiter "$M/.with/wait=60s,ttl=2s/job"
   wait_until waits 1 "$M/job"
   waiter "$M/.with/wait=60s/job"
   wait_until waits 2 "$M/job"
+  shorten "$M/job" 100ms
   wait_until got 1
   wait_until got 2
   waiter "$M/.with/wait=60s/job"
@@ -284,14 +280,12 @@ PY
   for view in wait=60s interval=60s; do
     for signal in KILL TERM INT; do
       in_background env --default-signal=INT,QUIT python3 -IS "$BATS_RUN_TMPDIR/calls.py" open "$M/.with/$view/job" CREAT,WRONLY
-      if [[ $view == wait* ]]; then
-        wait_until waits 1 "$M/job"
-      else
-        wait_until is_parked "$pid"
-      fi
+      wait_until requests_wait 1 "$M"
+      [[ $view != wait* ]] || wait_until waits 1 "$M/job"
       kill -"$signal" "$pid"
       wait_until ended "$pid"
       wait_until waits 0 "$M/job"
+      wait_until requests_wait 0 "$M"
     done
   done
   rm "$M/job"
@@ -319,6 +313,53 @@ PY
   is "job other" "$(call list "$M")"
 }
 
+@test "a wait too long to count does not keep others from ending in time" {
+  take_as_other "$M/job"
+  in_background touch "$M/.with/attempts=1000000000,wait=forever,interval=3650d/job"
+  wait_until waits 1 "$M/job"
+  expect ETIMEDOUT open "$M/.with/wait=200ms/job" CREAT,EXCL,WRONLY
+  end_background
+}
+
+# A process that was killed, while its daemon has its request.
+is_killed() {
+  [[ $(<"/proc/$1/stat") == *") D "* ]]
+}
+
+@test "who was killed is not given what was released before the daemon saw either" {
+  local holder waiter
+  in_background sh -c 'exec 9>"$0" && echo got >"$1" && exec sleep 60' "$M/.with/hold/job" "$T/got"
+  holder=$!
+  wait_until got 1
+  in_background sh -c 'exec touch "$0"' "$M/.with/wait=forever/job"
+  waiter=$!
+  wait_until waits 1 "$M/job"
+  kill -STOP "${daemon_of[$M]}"
+  kill -KILL "$holder" "$waiter"
+  wait_until ended "$holder"
+  wait_until is_killed "$waiter"
+  kill -CONT "${daemon_of[$M]}"
+  wait_until ended "$waiter"
+  wait_until gone "$M/job"
+}
+
+# The daemon alone sees such a limit, of 3 seconds, at a mount of its own.
+@test "requests are answered before the kernel ends the mount over one" {
+  need_root
+  local limit=/proc/sys/fs/fuse/max_request_timeout inner
+  [ -e $limit ] || return 0  # this kernel has none
+  echo 3 >"$T/limit"
+  mkdir "$T/other"
+  in_background unshare -m sh -c 'umount -l -a -t fuse.lockfs; mount --bind "$0" "$1" && shift && exec "$@"' \
+    "$T/limit" $limit "$LOCKFS" -f memory: "$T/other"
+  inner=/proc/$pid/root$T/other
+  wait_until test -e "$inner/.events"
+  take_as_other "$inner/job"
+  expect ETIMEDOUT open "$inner/.with/wait=forever/job" CREAT,EXCL,WRONLY
+  is "Interrupted system call" \
+    "$(perl -e 'open my $events, "<", $ARGV[0] or die; sysread($events, my $line, 100); print $!' "$inner/.events")"
+}
+
 # The end of the mount
 
 @test "a mount that ends tells who waits, and exits with 0" {
@@ -328,7 +369,7 @@ PY
   done
   in_background flock "$M/job" true
   wait_until waits 2 "$M/job"
-  wait_until is_parked "${background[1]}"
+  wait_until requests_wait 3 "$M"
   kill -TERM "${daemon_of[$M]}"
   daemon_ended "$M"
   is 0 "$daemon_status"
@@ -379,9 +420,9 @@ PY
 }
 
 @test "hold: renewed past its lease for as long as it is open" {
-  exec 9>"$M/.with/hold,ttl=2s/job"
+  exec 9>"$M/.with/hold,ttl=4s/job"
   token=$(lock "$M/job" token)
-  end=$(($(now_ms) + 5000))
+  end=$(($(now_ms) + 6000))
   while (($(now_ms) < end)); do
     is "$token" "$(lock "$M/job" token)"
     sleep 0.05
@@ -457,10 +498,10 @@ PY
 }
 
 @test "loss because the daemon stood still for longer than the lease" {
-  holder_of_loss hold,signal=SIGUSR1,ttl=1s
+  holder_of_loss hold,signal=SIGUSR1,ttl=2s
   # For less than the timeout of a server, which would be told of too.
   kill -STOP "${daemon_of[$M]}"
-  sleep 1.5
+  sleep 2.5
   kill -CONT "${daemon_of[$M]}"
   wait_until ended "${background[0]}"
   is "ESTALE ESTALE ESTALE EXPIRED HUP 1" "$(tail -n 1 "$T/said")"
@@ -472,4 +513,58 @@ PY
     "$M/.with/hold,signal=USR1/job" "$M/job" >"$T/said"
   ends_with 0 "$pid"
   is removed "$(<"$T/said")"
+}
+
+@test "signal= tells who locked, where who opened has ended" {
+  cat >"$T/holder.py" <<'PY'
+from calls import *
+view, said = sys.argv[1:]
+fd = os.open(view, os.O_RDONLY | os.O_CREAT)
+opener = os.getpid()
+if os.fork() > 0:
+    os._exit(0)
+while os.getppid() == opener:
+    time.sleep(0.005)
+told = []
+signal.signal(signal.SIGUSR1, lambda *_: told.append("told"))
+fcntl.flock(fd, fcntl.LOCK_EX)
+with open(said, "w") as file:
+    file.write("holds\n")
+until = boottime() + 10
+while not told and boottime() < until:
+    time.sleep(0.005)
+with open(said, "a") as file:
+    file.write("".join(told))
+PY
+  PYTHONPATH=$BATS_RUN_TMPDIR PYTHONDONTWRITEBYTECODE=1 \
+    in_background python3 -S "$T/holder.py" "$M/.with/hold,signal=USR1/job" "$T/said"
+  wait_until says holds "$T/said"
+  rm "$M/.with/force/job"
+  wait_until says $'holds\ntold' "$T/said"
+}
+
+@test "signal= gives no right to signal who could not be signalled" {
+  need_root
+  unmount_lockfs
+  mount_lockfs -o allow_other
+  cat >"$T/holder.py" <<'PY'
+from calls import *
+view, said = sys.argv[1:]
+os.setresgid(NOBODY_GID, NOBODY_GID, 0)
+os.setresuid(NOBODY, NOBODY, 0)
+fd = os.open(view, os.O_CREAT | os.O_EXCL | os.O_RDWR)
+# As a program that is root's by its mode comes to be.
+os.setresuid(0, 0, 0)
+with open(said, "w") as file:
+    file.write("holds\n")
+time.sleep(60)
+PY
+  sed -i "s/NOBODY_GID/$(id -g nobody)/g; s/NOBODY/$(id -u nobody)/g" "$T/holder.py"
+  PYTHONPATH=$BATS_RUN_TMPDIR PYTHONDONTWRITEBYTECODE=1 \
+    in_background python3 -S "$T/holder.py" "$M/.with/hold,signal=KILL/job" "$T/said"
+  wait_until says holds "$T/said"
+  rm "$M/.with/force/job"
+  wait_until grep -q "cannot tell a process that it lost job: Operation not permitted" "$M.stderr"
+  kill -0 "$pid"
+  : >"$M.stderr"
 }

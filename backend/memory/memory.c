@@ -393,7 +393,7 @@ static void memory_bind(struct backend *backend, const char *key, const struct l
 	struct memory_backend *memory = memory_of(backend);
 	int64_t now_ns = expire_due(memory);
 	struct mem_lock *lock = NULL;
-	int status = find_lock(memory, key, token, &lock);
+	int status = token ? find_lock(memory, key, token, &lock) : -ENOENT;
 
 	if (status == 0 && !is_held_by(lock, claim))
 		status = -EPERM;

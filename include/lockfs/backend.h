@@ -221,9 +221,9 @@ struct backend_ops {
 	                uint64_t token, int64_t ttl_ms, backend_lock_done *done, void *ctx);
 
 	/*
-	 * Binds a holding to an open file of this mount, and starts its lease anew,
-	 * if it has one: 0 and the lock. -ENOENT: that holding has ended. -EPERM:
-	 * another's.
+	 * Binds the holding `token` to an open file of this mount, and starts its lease
+	 * anew, if it has one: 0 and the lock. -ENOENT: that holding has ended, or 0 is
+	 * none. -EPERM: another's.
 	 */
 	void (*bind)(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
 	             backend_lock_done *done, void *ctx);
