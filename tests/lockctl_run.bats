@@ -318,6 +318,18 @@ has_watch() {
   wait_until gone "$M/job"
 }
 
+@test "lockctl killed, and what watches for that: the lock lasts as long as its command" {
+  start "$M/job" -- sh -c "$note"'echo ready; exec sleep 1000' "$T"
+  says ready
+  wait_until has_watch
+  kill -KILL "$watch" "$supervisor"
+  ends 137
+  sleep 0.5
+  is ACQUIRED "$(state "$M/job")"
+  kill "$(<"$T/pids")"
+  wait_until gone "$M/job"
+}
+
 @test "a lease is renewed for as long as the command runs" {
   mkfifo "$T/go"
   start -t 3s "$M/job" -- sh -c "$note"'echo ready; exec cat "$0/go"' "$T"
