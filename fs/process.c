@@ -88,18 +88,22 @@ bool process_lives(const struct process *process)
 
 int process_takes_signals(pid_t pid, uid_t uid)
 {
+	enum { REAL, EFFECTIVE, SAVED, UID_COUNT };
+	unsigned long uids[UID_COUNT] = { 0 };
 	char text[1024];
-	const char *at;
-	unsigned int real, effective, saved;
+	char *at;
 	int err = uid == 0 ? 0 : read_proc(pid, "status", text, sizeof(text));
 
 	if (uid == 0 || err < 0)
 		return err;
 	/* The command stands first, with its newlines escaped. */
 	at = strstr(text, "\nUid:");
-	if (!at || sscanf(at, "\nUid: %u %u %u", &real, &effective, &saved) != 3)
+	if (!at)
 		return -ENOENT;
-	return uid == real || uid == saved ? 0 : -EPERM;
+	at += strlen("\nUid:");
+	for (int i = 0; i < UID_COUNT; i++)
+		uids[i] = strtoul(at, &at, 10);
+	return uid == uids[REAL] || uid == uids[SAVED] ? 0 : -EPERM;
 }
 
 int process_of_thread(pid_t thread, pid_t *ret)
