@@ -42,7 +42,7 @@
 #define ROUNDING_MS 2 /* two clocks, each cut to milliseconds */
 
 /* So long may the answer of a backend on this machine take while it is busy. */
-#define ANSWER_MS 20
+#define ANSWER_MS 60
 
 #define NOT_ANSWERED INT_MIN
 

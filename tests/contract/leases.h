@@ -6,7 +6,7 @@
 
 #define EARLY_MS 1    /* how early a lease may end, and how late it may be seen and told */
 #define LATE_MS 25
-#define TOLD_LATE_MS 100
+#define TOLD_LATE_MS 300
 
 
 static void test_refresh_to_shorter(void **state)

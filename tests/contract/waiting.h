@@ -6,7 +6,7 @@
 
 #define MANY_WAIT 1000
 
-#define HANDED_LATE_MS 100 /* how late a key may be handed on when a lease has passed */
+#define HANDED_LATE_MS 300 /* how late a key may be handed on when a lease has passed */
 
 static struct answer *start(struct mount *mount, struct answer *answer)
 {
