@@ -341,6 +341,19 @@ delivered() {
   grep -q '^delivered' "$T/proxy"
 }
 
+# Looking it up takes most of the lease, and the answer comes when that is over.
+seen_late() {
+  take "$N/.with/ttl=2050ms/$1"
+  [ UNAVAILABLE = "$(call getxattr "$M/$1" user.lock.state)" ]
+}
+
+@test "an answer that comes after the end of the lease tells what was so when the server looked" {
+  proxy_start
+  orders '{"back": 700}'
+  # A machine that stands still meanwhile may be too late.
+  seen_late one || seen_late two || seen_late three || fail "it was not there"
+}
+
 @test "answers that are slow, and in time" {
   timeout=5000 proxy_start
   ops prepare "$M"

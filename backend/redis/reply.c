@@ -201,6 +201,18 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
 	return 0;
 }
 
+/* A lock that was there when the server looked, though nobody may rely on it by now. */
+static int reply_lock_seen(const redisReply *reply, const char *key, int64_t age_ms, struct lock *ret)
+{
+	int err = reply_lock(reply, key, age_ms, ret);
+
+	if (err != -ENOENT)
+		return err;
+	err = reply_lock(reply, key, 0, ret);
+	ret->remaining_ms = LEASE_MIN_MS;
+	return err;
+}
+
 int reply_entry(const redisReply *reply, const char *key, int64_t age_ms, struct entry *ret)
 {
 	enum { WORD, MODE, UID, GID, CHANGED, TTL };
@@ -208,7 +220,7 @@ int reply_entry(const redisReply *reply, const char *key, int64_t age_ms, struct
 
 	if (strcmp(text_at(reply, WORD), "DIR") != 0) {
 		ret->kind = ENTRY_LOCK;
-		return reply_lock(reply, key, age_ms, &ret->lock);
+		return reply_lock_seen(reply, key, age_ms, &ret->lock);
 	}
 	if (reply->elements <= TTL)
 		return -EPROTO;

@@ -19,7 +19,10 @@ int reply_status(const redisReply *reply);
  */
 int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct lock *ret);
 
-/* Reads a lock or a directory; as reply_lock(). */
+/*
+ * Reads a lock or a directory, as the server saw it: of a lease that may be over
+ * since, LEASE_MIN_MS is left. Returns as reply_lock().
+ */
 int reply_entry(const redisReply *reply, const char *key, int64_t age_ms, struct entry *ret);
 
 /*
