@@ -84,7 +84,7 @@ static void on_answered(void *ctx)
 {
 	struct fs *fs = ctx;
 
-	spin_worked(&fs->spin);
+	spin_worked(&fs->spin, SPIN_ANSWER);
 }
 
 static void on_failed(void *ctx, enum call_kind kind, const char *key, int status)

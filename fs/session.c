@@ -132,7 +132,7 @@ static void on_requests(uv_poll_t *poll, int status, int events)
 	for (int i = 0; i < REQUESTS_A_TURN; i++)
 		if (!serve_one(session))
 			break;
-	spin_worked(&session->fs->spin);
+	spin_worked(&session->fs->spin, SPIN_REQUEST);
 }
 
 static void on_end_signal(uv_signal_t *handle, int signal)

@@ -34,25 +34,33 @@ static void on_idle(uv_idle_t *idle)
 		sched_yield();
 }
 
-static bool is_worth_it(struct spin *spin, uint64_t waited_ns)
+static void learn(struct spin_habit *habit, bool was_soon)
 {
-	if (waited_ns <= spin->most_ns)
-		spin->credit += spin->credit < CREDIT_MAX;
+	if (was_soon)
+		habit->credit += habit->credit < CREDIT_MAX;
 	else
-		spin->credit -= spin->credit > 0;
-	return spin->credit > 0 || ++spin->slept % TRIAL_EVERY == 0;
+		habit->credit -= habit->credit > 0;
 }
 
-void spin_worked(struct spin *spin)
+static bool is_worth_it(struct spin_habit *habit)
+{
+	return habit->credit > 0 || ++habit->slept % TRIAL_EVERY == 0;
+}
+
+void spin_worked(struct spin *spin, enum spin_work work)
 {
 	uint64_t now_ns;
 
 	if (spin->most_ns == 0 || uv_is_closing((uv_handle_t *)&spin->idle))
 		return;
 	now_ns = uv_hrtime();
-	if (is_worth_it(spin, now_ns - spin->worked_ns))
+	learn(&spin->habits[spin->work], now_ns - spin->worked_ns <= spin->most_ns);
+	if (is_worth_it(&spin->habits[work]))
 		uv_idle_start(&spin->idle, on_idle);
+	else
+		uv_idle_stop(&spin->idle);
 	spin->worked_ns = now_ns;
+	spin->work = work;
 }
 
 void spin_stop(struct spin *spin)
