@@ -18,9 +18,9 @@ struct setup {
 	struct connection *connection; /* the present or last one */
 	setup_finished *finished;
 	void *ctx;
-	unsigned int replies_wanted; /* still */
+	size_t step;                 /* the next of `steps` */
+	unsigned int replies_wanted; /* still, of the one before */
 	char eviction[32];           /* the policy, where keys may be thrown away */
-	bool scripts_tried;          /* by name, after they were loaded */
 	bool finished_before;        /* on whichever connection */
 	char client_id[CLIENT_ID_MAX]; /* ours on the present or last connection; "" before the first */
 	char client_address[CLIENT_ADDRESS_MAX];
@@ -40,13 +40,12 @@ static int ask(struct setup *setup, redisCallbackFn *callback, int argc, const c
 }
 
 /* Some rights are needed only for calling a script by its name, and for going through all keys. */
-static void try_scripts(struct setup *setup)
+static int try_scripts(struct setup *setup)
 {
 	const char *namespace_ = setup->config->namespace_;
 	char *key = NULL;
 	int err = -ENOMEM;
 
-	setup->scripts_tried = true;
 	if (asprintf(&key, "%s:", namespace_) >= 0) {
 		const char *read[] = { "EVALSHA", setup->shas[SCRIPT_READ], "1", key, namespace_, "", setup->mount };
 		const char *scan[] = { "EVALSHA", setup->shas[SCRIPT_SCAN], "1", key, namespace_, "", setup->mount,
@@ -57,8 +56,7 @@ static void try_scripts(struct setup *setup)
 			err = ask(setup, on_plain, 8, scan);
 	}
 	free(key);
-	if (err < 0)
-		connection_drop(setup->connection, err, strerror(-err));
+	return err;
 }
 
 static void warn_of_eviction(const struct setup *setup)
@@ -80,6 +78,8 @@ static void finish(struct setup *setup)
 	setup->finished(setup->ctx);
 }
 
+static void go_on(struct setup *setup);
+
 static void on_reply(struct setup *setup, const redisReply *reply)
 {
 	char problem[BACKEND_PROBLEM_MAX];
@@ -93,12 +93,8 @@ static void on_reply(struct setup *setup, const redisReply *reply)
 		connection_drop(setup->connection, server_error_find(reply->str)->status, problem);
 		return;
 	}
-	if (--setup->replies_wanted > 0)
-		return;
-	if (setup->scripts_tried)
-		finish(setup);
-	else
-		try_scripts(setup);
+	if (--setup->replies_wanted == 0)
+		go_on(setup);
 }
 
 /* A server that throws keys away when its memory is full throws locks away. */
@@ -173,9 +169,9 @@ static void on_loaded(redisAsyncContext *context, void *data, void *ctx)
 	const redisReply *reply = data;
 
 	(void)context;
-	/* The replies come in the order of the scripts, and they are the last of the setting up. */
+	/* The replies come in the order of the scripts, and they are the last of their step. */
 	if (reply && reply->type == REDIS_REPLY_STRING && reply->len == SCRIPT_SHA_SIZE && setup->replies_wanted > 0 &&
-		setup->replies_wanted <= SCRIPT_COUNT && !setup->scripts_tried)
+		setup->replies_wanted <= SCRIPT_COUNT)
 		stpcpy(setup->shas[SCRIPT_COUNT - setup->replies_wanted], reply->str);
 	on_reply(setup, reply);
 }
@@ -228,31 +224,57 @@ static int send_script_load(struct setup *setup, enum script script)
 	return err;
 }
 
-void setup_begin(struct setup *setup, struct connection *connection)
+/* What is small, and answered by a server that wants to be asked otherwise, or not at all, with the reason. */
+static int send_questions(struct setup *setup)
 {
 	static const char *client_info[] = { "CLIENT", "INFO" };
 	static const char *memory_info[] = { "INFO", "memory" };
 	static const char *ping[] = { "PING" };
-	int err;
+	int err = send_kill(setup);
 
-	setup->connection = connection;
-	setup->replies_wanted = 0;
-	*setup->eviction = '\0';
-	setup->scripts_tried = false;
-	err = send_kill(setup);
 	if (err == 0)
 		err = ask(setup, on_client_info, 2, client_info);
 	if (err == 0)
 		err = ask(setup, on_memory_info, 2, memory_info);
 	if (err == 0)
 		err = ask(setup, on_plain, 1, ping);
+	return err;
+}
+
+/* A server that wants a password hangs up on texts as long as these. */
+static int load_scripts(struct setup *setup)
+{
 	/* A mount that only looks can do so on a replica, and without the right to write. */
-	if (err == 0 && !setup->config->look_only)
-		err = send_hello(setup);
+	int err = setup->config->look_only ? 0 : send_hello(setup);
+
 	for (enum script script = 0; err == 0 && script < SCRIPT_COUNT; script++)
 		err = send_script_load(setup, script);
+	return err;
+}
+
+/* Each begins when the one before is answered. */
+static int (*const steps[])(struct setup *setup) = { send_questions, load_scripts, try_scripts };
+
+static void go_on(struct setup *setup)
+{
+	int err;
+
+	if (setup->step == sizeof(steps) / sizeof(steps[0])) {
+		finish(setup);
+		return;
+	}
+	err = steps[setup->step++](setup);
 	if (err < 0)
 		connection_drop(setup->connection, err, strerror(-err));
+}
+
+void setup_begin(struct setup *setup, struct connection *connection)
+{
+	setup->connection = connection;
+	setup->step = 0;
+	setup->replies_wanted = 0;
+	*setup->eviction = '\0';
+	go_on(setup);
 }
 
 const char *setup_sha(const struct setup *setup, enum script script)
