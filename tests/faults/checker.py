@@ -12,7 +12,8 @@ check says is wrong, is wrong in every order that the history allows.
   told        who holds by an open file is not told that the lock is there (poll, signal, state,
               read, write) once the next acquisition has returned
   unchanged   a holding does not end before its lease without a reason: so what was refused changed nothing
-  lease       what was not released is over when its lease is; what was released is over at once
+  lease       what was not released is over when its lease is; what was released is over at once, but for what
+              its holder let go of when it knew that it was taken by force, and the mount has to say so yet
   nobody      what is refused or seen was acquired by somebody; what was never reported, is held by nobody
   content     what is read by a holder is what it wrote
   ended       every operation has an end, and in time
@@ -333,7 +334,8 @@ class Checker:
     def over(self, holding):
         """When it is over for sure, in whatever way."""
         mount = self.mounts[holding.p]
-        ends = [op.ret for op in self.releases(holding) if op.ok]
+        # What was taken by force ends by that: letting go of it after that was told does nothing more.
+        ends = [op.ret for op in self.releases(holding) if op.ok and not self.was_told(holding, op.inv)]
         if holding.bound:
             closed = [op.inv for op in holding.named("release") if op.how == "close"] + \
                 [op.inv for op in holding.named("close")]
@@ -443,6 +445,16 @@ class Checker:
                                      holding.acquire, op)
                         break
 
+    @staticmethod
+    def says_over(op):
+        return op.r == "ESTALE" or (op.ok and op.op == "state" and op.returned["state"] != "ACQUIRED") or (
+            op.ok and op.op in ("poll", "signal") and op.returned["told"]) or (
+            op.op == "refresh" and op.r in ("ENOENT", "EPERM"))
+
+    def was_told(self, holding, until):
+        """Did its holder know by then that it was taken from it?"""
+        return any(self.says_over(op) for op in holding.ops if op.ret <= until) and bool(self.forced(holding, until))
+
     def evidence_of_end(self, holding):
         """(op, time): the first that says that the holding is over."""
         mount = self.mounts[holding.p]
@@ -452,9 +464,7 @@ class Checker:
         for op in holding.ops:
             if op.ret > dead:
                 break
-            if op.r == "ESTALE" or (op.ok and op.op == "state" and op.returned["state"] != "ACQUIRED") or (
-                    op.ok and op.op in ("poll", "signal") and op.returned["told"]) or (
-                    op.op == "refresh" and op.r in ("ENOENT", "EPERM")):
+            if self.says_over(op):
                 found.append(op)
                 break
         later = self.next_of.get(holding)

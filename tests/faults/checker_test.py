@@ -134,6 +134,29 @@ def one_after_the_other():
 
 
 @accepts
+def taken_and_let_go():
+    """a bound lock that is taken by force, and seen until its mount has said that its holder knows"""
+    history, one, other = two()
+    handle = one.acquire(0, 5, 10, bound=True, ttl=2000)
+    other.do(10, 100, "force", key="k")
+    one.state(20, handle, "EXPIRED")
+    one.release(30, 31, handle, how="unlock")
+    other.look(50, 10, one.pid)
+    return history
+
+
+@rejects("lease")
+def seen_after_release():
+    """a bound lock that is unlocked, and seen after that"""
+    history, one, other = two()
+    handle = one.acquire(0, 5, 10, bound=True, ttl=2000)
+    other.do(10, 100, "force", key="k")
+    one.release(30, 31, handle, how="unlock")
+    other.look(50, 10, one.pid)
+    return history
+
+
+@accepts
 def overlapping_calls():
     """a write under way while the next acquisition returns"""
     history, one, other = two()
