@@ -256,9 +256,8 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 		request_reply(request, -EPERM);
 		return;
 	}
-	/* A handle has nothing to set; nor has what was told to have ended, though the backend may have it for an instant. */
-	if (token == 0 || (request->info.fh && file_has_ended(file_of(&request->info))) ||
-		holdings_has_ended(&request->fs->holdings, token)) {
+	/* A handle has nothing to set. */
+	if (token == 0 || (request->info.fh && file_has_ended(file_of(&request->info)))) {
 		request_reply(request, -ESTALE);
 		return;
 	}
