@@ -119,6 +119,7 @@ class RedisEmptied(RedisKilled):
 
     def heal(self):
         self.redis.forget()
+        self.nemesis.forgot_us = self.nemesis.clock_us()
         self.redis.start()
 
 
@@ -226,10 +227,16 @@ class ClockBack(Fault):
     name = "server's clock set back"
     concerns = "redis"
     lasts = (0.0, 1.0)
+    steps = (0.3, 1, 2)
+
+    @classmethod
+    def possible(cls, nemesis):
+        # Nor may it go below what it showed when the data was lost: the tokens since then may be none.
+        return nemesis.clock_us() - max(cls.steps) * 1000000 > nemesis.forgot_us
 
     def inject(self):
         # Leases end later by as much, and a run waits for them in the end.
-        seconds = self.random.choice((0.3, 1, 2))
+        seconds = self.random.choice(self.steps)
         self.details = {"by": -int(seconds * 1000)}
         self.nemesis.shift_clock(-seconds)
 
@@ -245,6 +252,7 @@ class Nemesis:
         self.bag = []
         self.writer = None
         self.highest_clock_us = 0
+        self.forgot_us = 0
         self.counts = {kind.name: 0 for kind in self.kinds}
 
     # The server's clock
