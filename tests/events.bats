@@ -225,7 +225,7 @@ readers_are() {
 
 @test "an interrupted reader ends at once, and the others go on" {
   hear "$T/first" "$M"
-  first=$!
+  first=${hearers[-1]}
   hear "$T/second" "$M"
   for signal in INT TERM KILL; do
     py "$signal" <<'EOF'
@@ -349,7 +349,7 @@ EOF
 
 @test "a reader holds up nobody, and unmounting ends it" {
   hear "$T/heard" "$M"
-  reader=$!
+  reader=${hearers[-1]}
   take "$M/job"
   rm "$M/job"
   heard "$T/heard" 'ACQUIRED job' 'RELEASED job'
