@@ -96,12 +96,12 @@ $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# Each script as a C string, for scripts.c to include.
-LUA_STRINGS := $(patsubst %.lua,$(BUILD)/%.lua.h,$(wildcard backend/redis/*.lua))
+# Each script, and each part of scripts, as a C string of its name, for scripts.c to include.
+LUA_STRINGS := $(patsubst %.lua,$(BUILD)/%.lua.h,$(wildcard backend/redis/*.lua backend/redis/parts/*.lua))
 
-$(BUILD)/%.lua.h: %.lua
+$(BUILD)/%.lua.h: %.lua Makefile
 	@mkdir -p $(@D)
-	sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< > $@
+	{ echo 'static const char $(notdir $*)_lua[] ='; sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $<; echo ';'; } > $@
 
 $(BUILD)/backend/redis/scripts.o: $(LUA_STRINGS)
 

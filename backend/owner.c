@@ -2,7 +2,7 @@
 
 #include "lockfs/lock.h"
 
-/* The scripts of Redis make the same text (owner_of() in common.lua). */
+/* The scripts of Redis make the same text (owner_of() in event.lua). */
 int lock_owner_print(const struct lock_holder *holder, char *text, size_t size)
 {
 	if (!holder->claim.identity)

@@ -670,6 +670,54 @@ told_at_mount() {
   is "" "$(redis_cli KEYS 'lockfs#d:*')"
 }
 
+# Details of two holders would be one that nobody is.
+@test "nothing of a lock that another client deleted is in the next one" {
+  mount_redis
+  for index in kept deleted; do
+    echo words >"$M/.with/ttl=never/job"
+    redis_cli DEL lockfs:job
+    [ "$index" = kept ] || redis_cli DEL lockfs#i:
+    take "$M/.with/id=alice,ttl=30s/job"
+    is "" "$(cat "$M/job")"
+    is alice "$(lock "$M/job" owner)"
+    is "" "$(redis_cli HGET lockfs#d:job identity)"
+    expect EPERM unlink "$M/job"
+    rm "$M/.with/id=alice/job"
+    is "" "$(redis_cli KEYS 'lockfs*job')"
+  done
+}
+
+# index_lasts SECONDS: that long, less what the test took until now
+index_lasts() {
+  local left
+  left=$(redis_cli PTTL lockfs#i:)
+  ((left <= $1 * 1000 && left > ($1 - 20) * 1000)) || fail "got:      $left ms" "expected: $1 s"
+}
+
+@test "the index of a directory has an end where all of its locks have one" {
+  mount_redis
+  : >"$M/.with/ttl=1h/hour"
+  : >"$M/.with/ttl=30s/seconds"
+  index_lasts 3600
+  : >"$M/.with/ttl=never/ever"
+  is -1 "$(redis_cli PTTL lockfs#i:)"
+  : >"$M/.with/ttl=2h/hours"
+  is -1 "$(redis_cli PTTL lockfs#i:)"
+  rm "$M/ever"
+  index_lasts 7200
+  touch "$M/.with/ttl=10s/hours"
+  index_lasts 3600
+  : >"$M/.with/ttl=3599500ms/less"
+  is 1 "$(redis_cli EVAL "return redis.call('PTTL', 'lockfs#i:') >= redis.call('PTTL', 'lockfs:hour') and 1 or 0" 0)"
+  rm "$M/less"
+  # What is in it is over long since, but not itself.
+  rm "$M/hour" "$M/seconds" "$M/hours"
+  redis_cli ZADD lockfs#i: 1000 over >/dev/null
+  redis_cli PEXPIRE lockfs#i: 7200000 >/dev/null
+  : >"$M/.with/ttl=1h/hour"
+  index_lasts 3600
+}
+
 # What this mount acquired it finds by its name without asking.
 @test "a lock that another client deleted is gone for every call on its path" {
   mount_redis

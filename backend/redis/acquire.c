@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "backend/redis/reply.h"
+
 int make_nonce(char nonce[NONCE_SIZE])
 {
 	uint64_t bits[2];
@@ -28,6 +30,7 @@ struct call *acquire_call(struct calls *calls, const struct acquisition *acquisi
 
 	if (!call)
 		return NULL;
+	call->holder = holder;
 	call_add_text(call, holder->claim.id);
 	call_add_text(call, holder->claim.identity);
 	stpcpy(call->nonce, nonce);
@@ -47,4 +50,14 @@ struct call *acquire_call(struct calls *calls, const struct acquisition *acquisi
 	call_add_text(call, order);
 	call_add_number(call, calls_grace_ms(calls));
 	return call;
+}
+
+int acquire_reply(const struct call *call, int status, const redisReply *reply, int64_t age_ms, struct lock *ret)
+{
+	int err = reply_lock(reply, call->key, age_ms, ret);
+
+	/* The answer leaves out what was asked with. */
+	if (err != -EPROTO && status == 0)
+		ret->holder = *call->holder;
+	return err;
 }

@@ -18,4 +18,7 @@ int make_nonce(char nonce[NONCE_SIZE]);
 struct call *acquire_call(struct calls *calls, const struct acquisition *acquisition, const char *nonce,
                           const char *order);
 
+/* The lock that was acquired, or that is in its way; as reply_lock(). */
+int acquire_reply(const struct call *call, int status, const redisReply *reply, int64_t age_ms, struct lock *ret);
+
 #endif

@@ -39,6 +39,7 @@ struct call {
 		backend_list_done *list;
 	} answer;
 	char nonce[NONCE_SIZE]; /* of an acquisition; "" otherwise */
+	const struct lock_holder *holder; /* who acquires; NULL otherwise. It stays the caller's until the call is done. */
 	bool undone_if_lost;    /* where no answer comes, the server is asked to take it back */
 	uint64_t mark;
 	int64_t sent_ns;   /* CLOCK_BOOTTIME, once it is done */
@@ -65,7 +66,7 @@ struct calls_owner {
 	void *ctx;
 };
 
-/* `mount` names this daemon among all (see common.lua). NULL where there is no memory. `started` is told once how the first attempt at connecting ended. */
+/* `mount` names this daemon among all (see parts/names.lua). NULL where there is no memory. `started` is told once how the first attempt at connecting ended. */
 struct calls *calls_new(const struct backend_config *config, const struct redis_source *source,
                         struct tls_context *tls, const char *mount, const struct calls_owner *owner);
 void calls_start(struct calls *calls, backend_started *started, void *ctx);

@@ -3,6 +3,7 @@
 -- name of no lock.
 for _, scratch in ipairs({ lock_key('.stats'), ns .. '#hello' }) do
   call('SET', scratch, '1', 'PXAT', integer(now_ms + 1000))
+  call('SET', scratch, '1', 'PXAT', integer(now_ms + 1000), 'GET')
   call('GET', scratch)
   call('EXISTS', scratch)
   call('MGET', scratch)

@@ -129,7 +129,7 @@ static void done_acquire(struct call *call, int status, const redisReply *reply,
 	struct redis_backend *redis = call->owner;
 	struct lock lock;
 	bool described = status == 0 || status == -EEXIST || status == -EBUSY;
-	int err = described ? reply_lock(reply, call->key, age_ms, &lock) : 0;
+	int err = described ? acquire_reply(call, status, reply, age_ms, &lock) : 0;
 
 	if (err == -ENOENT && status < 0) {
 		/* It was held when the server looked, and that is what the answer is about. */

@@ -23,6 +23,6 @@ else
   set_end(path, now_ms + ttl)
 end
 tell_holder('TOUCH', path, held)
-if held.watchers and ttl < left then tell_watchers('TOUCH', path, held) end
+if ttl < left then tell_watchers('TOUCH', path, held) end
 publish('REFRESHED', path, held, integer(ttl))
 return describe_again(path, held)

@@ -27,12 +27,9 @@ if force ~= '' then
     if not held then publish('FORCE_RELEASED', path) end
     return { 'ENOENT' }
   end
-  free(path, held, 'FORCE_RELEASED')
-  return { 'OK', held.token }
-end
-if not meant or not proves(id, identity, held) then
+elseif not meant or not proves(id, identity, held) then
   publish('FAILED_RELEASE', path, held)
   return { meant and 'EPERM' or 'ENOENT' }
 end
-free(path, held, 'RELEASED')
-return { 'OK', held.token }
+local before = free(path, held, force ~= '' and 'FORCE_RELEASED' or 'RELEASED')
+if not before then return { 'OK', held.token } end

@@ -12,7 +12,7 @@
 /* No holder is given longer to stop. */
 #define REVOKE_MAX_MS 60000
 
-/* Tokens that foreign_token() in common.lua makes up: those that are counted get there in the year 2112. */
+/* Tokens that foreign_token() in holding.lua makes up: those that are counted get there in the year 2112. */
 #define FOREIGN_TOKEN_MIN (UINT64_C(1) << 52)
 
 #define HELD_WORD "HELD"

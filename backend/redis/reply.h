@@ -13,7 +13,7 @@
 int reply_status(const redisReply *reply);
 
 /*
- * Reads a lock (describe() in common.lua). Its texts are the reply's own.
+ * Reads a lock (describe() in holding.lua). Its texts are the reply's own.
  * `age_ms` is how old the answer may be: it is taken off the lease. Returns 0;
  * -ENOENT where nothing is left of the lease, with the rest read; or -EPROTO.
  */
@@ -63,7 +63,7 @@ int reply_queued(const redisReply *reply, char order[REPLY_ORDER_MAX], struct qu
  */
 int reply_looks(const redisReply *reply, bool *ret_was_alive, struct queue_look *looks, size_t count);
 
-/* What is published to the daemon of one mount, but for HELD; see common.lua. */
+/* What is published to the daemon of one mount, but for HELD; see names.lua. */
 enum message_kind {
 	MESSAGE_GRANT,
 	MESSAGE_TOUCH,
@@ -87,7 +87,7 @@ int reply_message(const char *text, struct message *ret);
 const char *reply_event_word(enum lock_event_kind kind);
 
 /*
- * Reads an event as common.lua publishes it; `text` ends with a NUL behind `size`
+ * Reads an event as event.lua makes it; `text` ends with a NUL behind `size`
  * bytes, and the event's texts are within it. Returns 0 or -EPROTO.
  */
 int reply_event(const char *text, size_t size, struct lock_event *ret);

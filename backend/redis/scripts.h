@@ -1,6 +1,6 @@
 /*
- * The steps that the server takes as one: the .lua files beside this one, each
- * with common.lua in front of it.
+ * The steps that the server takes as one: the .lua files beside this one, with what
+ * they share, which is in parts/.
  */
 #ifndef BACKEND_REDIS_SCRIPTS_H
 #define BACKEND_REDIS_SCRIPTS_H

@@ -345,7 +345,7 @@ static void on_asked(struct call *call, int status, const redisReply *reply, int
 	} else if (status == -EHOSTDOWN || status == -ETIMEDOUT) {
 		lose(ticket, status);
 	} else if (status == 0 || status == -EEXIST) {
-		int err = reply_lock(reply, call->key, age_ms, &lock);
+		int err = acquire_reply(call, status, reply, age_ms, &lock);
 
 		/* An answer that comes after the end of its own lease is no acquisition. */
 		if (err < 0)

@@ -1,0 +1,19 @@
+-- What is told to all who listen.
+
+-- Who that is, for people: as lock_owner_print(). A value of another client may be anything.
+local function owner_of(held)
+  if held.identity and held.identity ~= '' then
+    return held.user .. '@' .. held.host .. ':' .. held.pid .. ' ' .. held.command
+  end
+  return (string.gsub(string.sub(held.id, 1, 511), '%z', '?'))
+end
+
+-- What is told of a holding (nil: of none); `ttl` where it is another than before.
+local function event_text(kind, key, held, ttl)
+  local about = held and held.token .. ' ' .. (ttl or held.ttl or 0) .. ' ' .. owner_of(held) or '0 0 '
+  return kind .. ' ' .. integer(now_us) .. ' ' .. about .. '\0' .. key
+end
+
+local function publish(kind, key, held, ttl)
+  call('PUBLISH', ns .. '#ev', event_text(kind, key, held, ttl))
+end

@@ -1,0 +1,42 @@
+-- Who holds a lock, and what is told of it.
+
+-- A lock that another client took by plain SET has no details of its own: its
+-- token is made from its id, above all that are counted.
+local function foreign_token(id)
+  return string.format('%.0f', 2 ^ 52 + tonumber(string.sub(redis.sha1hex(id), 1, 12), 16))
+end
+
+-- Who holds `key`: a table with `id` and the details, or nil where it is free.
+local function holding(key)
+  local id = call('GET', lock_key(key))
+  if not id then return nil end
+  local flat = call('HGETALL', details_key(key))
+  local held = {}
+  for i = 1, #flat, 2 do held[flat[i]] = flat[i + 1] end
+  if held.id ~= id then
+    flat = {}
+    held = { id = id, token = foreign_token(id), foreign = true }
+  end
+  held.flat = flat
+  return held
+end
+
+-- What was handed over and not confirmed is the ticket's alone: it may never be.
+local function proves(id, identity, held)
+  if held.granted then return false end
+  if identity ~= '' then return held.identity == identity end
+  return held.id == id
+end
+
+-- An answer with a lock: word, id, what is left of the lease (-1: never, -2: it is over
+-- by now), now, token, the details as fields and values, and how many wait.
+local function describe(word, key, held)
+  return { word, held.id, call('PTTL', lock_key(key)), now_ms, held.token, held.flat,
+    call('ZCARD', tickets_key(key)) }
+end
+
+-- The same of a lock that was changed. A short lease may be over by then: a server may
+-- take a while from step to step, as where it was stopped.
+local function describe_again(key, held)
+  return describe('OK', key, holding(key) or held)
+end

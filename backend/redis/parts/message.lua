@@ -1,0 +1,17 @@
+-- What is told to the daemon of one mount.
+
+-- Answers how many heard it.
+local function tell(to, word, about, key)
+  return call('PUBLISH', mount_key(to), word .. ' ' .. about .. ' ' .. key)
+end
+
+-- A daemon knows its own locks for a moment without asking; this tells it better.
+local function tell_holder(word, key, held)
+  if held.mount and held.mount ~= mount then tell(held.mount, word, held.token, key) end
+end
+
+-- Tells the daemons that watch a holding of another mount.
+local function tell_watchers(word, key, held)
+  if not held.watchers then return end
+  for to in string.gmatch(held.watchers, '%S+') do tell(to, word, held.token, key) end
+end

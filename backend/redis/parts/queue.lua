@@ -1,0 +1,42 @@
+-- Who waits for a lock.
+
+-- So long a mount that waits is taken for alive after its last word, in ms. How long a lock
+-- that is handed over waits for its mount, and one that is taken by force for its holder to
+-- stop, is that mount's `grace`, as far away as it is.
+local ALIVE = 1200
+
+-- Answers 1 where the mount was taken for alive before, else 0: then it lost tickets.
+local function say_alive()
+  local was_alive = call('EXISTS', mount_key(mount))
+  call('SET', mount_key(mount), '1', 'PX', ALIVE)
+  return was_alive
+end
+
+-- Puts a ticket where its order says (0: behind all others). Returns its order.
+local function join(key, wants, order)
+  local known = call('ZSCORE', tickets_key(key), wants.nonce)
+  if known then
+    order = tonumber(known)
+  else
+    if order == 0 then
+      local last = call('ZREVRANGE', tickets_key(key), 0, 0, 'WITHSCORES')
+      order = math.max(now_us, last[2] and tonumber(last[2]) + 1 or 0)
+    end
+    call('ZADD', tickets_key(key), integer(order), wants.nonce)
+    call('HSET', wants_key(key), wants.nonce, cmsgpack.pack(wants))
+  end
+  local left = call('PTTL', lock_key(key))
+  keep_tickets(key, left >= 0 and now_ms + left or nil)
+  return integer(order)
+end
+
+local function leave(key, nonce)
+  call('HDEL', wants_key(key), nonce)
+  return call('ZREM', tickets_key(key), nonce) == 1
+end
+
+-- Does nobody wait in front of this place in the queue? 0 is behind all.
+local function is_first(key, order)
+  local first = call('ZRANGEBYSCORE', tickets_key(key), '-inf', 'inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  return #first == 0 or (order > 0 and order <= tonumber(first[2]))
+end
