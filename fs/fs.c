@@ -5,6 +5,7 @@
 
 #include "backend/clock.h"
 #include "backend/meter.h"
+#include "fs/limit.h"
 #include "fs/log.h"
 #include "fs/stats.h"
 
@@ -37,6 +38,7 @@ static void set_quotas(struct fs *fs)
 
 int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
 {
+	int64_t limit_ms = request_limit_ms();
 	int err;
 
 	*fs = (struct fs){ .options = options, .mounted_ms = epoch_ns() / NS_PER_MS };
@@ -56,14 +58,14 @@ int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
 	fs->holdings.listening = &fs->listening;
 	fs->keeper.lost = on_lost;
 	fs->keeper.ctx = fs;
-	err = waiters_init(&fs->waiters, loop);
+	err = waiters_init(&fs->waiters, loop, limit_ms);
 	if (err < 0)
 		goto fail_keeper;
 	set_quotas(fs);
 	err = callers_init(&fs->callers, loop, options->owner, options->mountpoint);
 	if (err < 0)
 		goto fail_waiters;
-	parking_init(&fs->parking, loop);
+	parking_init(&fs->parking, loop, limit_ms);
 	spin_init(&fs->spin, loop, options->spin_us);
 	event_streams_init(&fs->streams, loop, &fs->listening, &fs->parking, &fs->streams_quota, options->timeout_ms);
 	return 0;

@@ -44,7 +44,7 @@ struct keep {
 	unsigned int calls;  /* under way, that one among them */
 	bool released;       /* the file has gone: it is released when none is */
 	int signal;          /* 0: none */
-	struct process process; /* that it is sent to, */
+	pid_t pid;           /* that it is sent to, */
 	int process_fd;      /* as a pidfd, or -1 */
 	uid_t uid;           /* of who asked for it, and has no more rights by it */
 	int64_t pause_ms;    /* before the next release, where one failed; 0: none did */
@@ -135,7 +135,7 @@ void keep_stop(struct keep *keep)
 /* Returns 0 or a negative errno. A number that is another's by now takes no signal through the descriptor. */
 static int send_signal(const struct keep *keep)
 {
-	int err = process_takes_signals(keep->process.pid, keep->uid);
+	int err = process_takes_signals(keep->pid, keep->uid);
 
 	if (syscall(SYS_pidfd_send_signal, keep->process_fd, err < 0 ? 0 : keep->signal, NULL, 0) < 0)
 		return errno == ESRCH ? 0 : -errno;
@@ -306,12 +306,14 @@ static void on_due(struct deadlines *due)
 
 static void open_process(struct keep *keep, pid_t pid)
 {
-	keep->process = process_now(pid);
-	if (keep->process.pid == 0)
+	struct process process = process_now(pid);
+
+	if (process.pid == 0)
 		return;
+	keep->pid = pid;
 	keep->process_fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	/* It may have ended between the two. */
-	if (keep->process_fd >= 0 && !process_lives(&keep->process)) {
+	if (keep->process_fd >= 0 && !process_lives(&process)) {
 		close(keep->process_fd);
 		keep->process_fd = -1;
 	}

@@ -3,7 +3,6 @@
 #include <stddef.h>
 #include <utlist.h>
 
-#include "fs/limit.h"
 
 static void tell(struct parked *parked)
 {
@@ -77,9 +76,9 @@ static void on_turn(uv_prepare_t *turn)
 		parking->told->interrupted(parking->told);
 }
 
-void parking_init(struct parking *parking, uv_loop_t *loop)
+void parking_init(struct parking *parking, uv_loop_t *loop, int64_t limit_ms)
 {
-	*parking = (struct parking){ .limit_ms = request_limit_ms() };
+	*parking = (struct parking){ .limit_ms = limit_ms };
 	uv_prepare_init(loop, &parking->turn);
 	parking->turn.data = parking;
 	uv_prepare_start(&parking->turn, on_turn);

@@ -31,7 +31,8 @@ struct parked {
 	struct parked *prev, *next;
 };
 
-void parking_init(struct parking *parking, uv_loop_t *loop);
+/* `limit_ms` as request_limit_ms() has it. */
+void parking_init(struct parking *parking, uv_loop_t *loop, int64_t limit_ms);
 
 /* When nothing is parked any more. */
 void parking_stop(struct parking *parking);

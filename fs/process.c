@@ -92,9 +92,12 @@ int process_takes_signals(pid_t pid, uid_t uid)
 	unsigned long uids[UID_COUNT] = { 0 };
 	char text[1024];
 	char *at;
-	int err = uid == 0 ? 0 : read_proc(pid, "status", text, sizeof(text));
+	int err;
 
-	if (uid == 0 || err < 0)
+	if (uid == 0)
+		return 0;
+	err = read_proc(pid, "status", text, sizeof(text));
+	if (err < 0)
 		return err;
 	/* The command stands first, with its newlines escaped. */
 	at = strstr(text, "\nUid:");

@@ -5,7 +5,6 @@
 #include <utlist.h>
 
 #include "backend/clock.h"
-#include "fs/limit.h"
 
 static void try_once(struct waiter *waiter);
 
@@ -232,11 +231,11 @@ void waiter_start(struct waiters *waiters, struct waiter *waiter, fuse_req_t fus
 		try_once(waiter);
 }
 
-int waiters_init(struct waiters *waiters, uv_loop_t *loop)
+int waiters_init(struct waiters *waiters, uv_loop_t *loop, int64_t limit_ms)
 {
 	int err;
 
-	*waiters = (struct waiters){ .limit_ms = request_limit_ms() };
+	*waiters = (struct waiters){ .limit_ms = limit_ms };
 	err = deadlines_init(&waiters->due, loop, on_due);
 	if (err < 0)
 		return err;

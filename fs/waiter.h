@@ -67,8 +67,8 @@ struct waiter {
 	struct waiter *told_prev, *told_next;
 };
 
-/* Returns 0 or a negative errno. The backend is set by the caller. */
-int waiters_init(struct waiters *waiters, uv_loop_t *loop);
+/* `limit_ms` as request_limit_ms() has it. Returns 0 or a negative errno. The backend is set by the caller. */
+int waiters_init(struct waiters *waiters, uv_loop_t *loop, int64_t limit_ms);
 
 /* Answers those that pause with -ESHUTDOWN; the others when the backend is closed. */
 void waiters_stop(struct waiters *waiters);

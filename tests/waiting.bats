@@ -453,11 +453,18 @@ is_killed() {
 
 # Loss
 
+# start_holder ARGUMENT... <<PY: a script in Python, with calls.py and `said` at hand. It writes
+# into the file of that name (T/said) that it holds, and what it is told then.
+start_holder() {
+  { echo "from calls import *; said = '$T/said'"; cat; } >"$T/holder.py"
+  PYTHONPATH=$BATS_RUN_TMPDIR PYTHONDONTWRITEBYTECODE=1 in_background python3 -S "$T/holder.py" "$@"
+  wait_until says holds "$T/said"
+}
+
 # Holds M/job in a view of $1, says when it is told of the loss, and what its descriptor says then.
 holder_of_loss() {
-  cat >"$T/holder.py" <<'PY'
-from calls import *
-M, view, said = sys.argv[1:4]
+  start_holder "$M" "$1" <<'PY'
+M, view = sys.argv[1:]
 told = []
 signal.signal(signal.SIGUSR1, lambda *_: told.append(boottime()))
 fd = os.open("%s/.with/%s/job" % (M, view), os.O_CREAT | os.O_EXCL | os.O_RDWR)
@@ -475,8 +482,6 @@ while "signal" in view and not told and boottime() < until:
 with open(said, "a") as file:
     file.write(" ".join(map(str, answers + [len(told)])) + "\n")
 PY
-  PYTHONPATH=$BATS_RUN_TMPDIR PYTHONDONTWRITEBYTECODE=1 in_background python3 -S "$T/holder.py" "$M" "$1" "$T/said"
-  wait_until says holds "$T/said"
 }
 
 @test "loss by force: ESTALE, EXPIRED, POLLERR|POLLHUP, and the signal" {
@@ -516,10 +521,8 @@ PY
 }
 
 @test "signal= tells who locked, where who opened has ended" {
-  cat >"$T/holder.py" <<'PY'
-from calls import *
-view, said = sys.argv[1:]
-fd = os.open(view, os.O_RDONLY | os.O_CREAT)
+  start_holder "$M/.with/hold,signal=USR1/job" <<'PY'
+fd = os.open(sys.argv[1], os.O_RDONLY | os.O_CREAT)
 opener = os.getpid()
 if os.fork() > 0:
     os._exit(0)
@@ -536,9 +539,6 @@ while not told and boottime() < until:
 with open(said, "a") as file:
     file.write("".join(told))
 PY
-  PYTHONPATH=$BATS_RUN_TMPDIR PYTHONDONTWRITEBYTECODE=1 \
-    in_background python3 -S "$T/holder.py" "$M/.with/hold,signal=USR1/job" "$T/said"
-  wait_until says holds "$T/said"
   rm "$M/.with/force/job"
   wait_until says $'holds\ntold' "$T/said"
 }
@@ -547,11 +547,10 @@ PY
   need_root
   unmount_lockfs
   mount_lockfs -o allow_other
-  cat >"$T/holder.py" <<'PY'
-from calls import *
-view, said = sys.argv[1:]
-os.setresgid(NOBODY_GID, NOBODY_GID, 0)
-os.setresuid(NOBODY, NOBODY, 0)
+  start_holder "$M/.with/hold,signal=KILL/job" "$(id -u nobody)" "$(id -g nobody)" <<'PY'
+view, uid, gid = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+os.setresgid(gid, gid, 0)
+os.setresuid(uid, uid, 0)
 fd = os.open(view, os.O_CREAT | os.O_EXCL | os.O_RDWR)
 # As a program that is root's by its mode comes to be.
 os.setresuid(0, 0, 0)
@@ -559,10 +558,6 @@ with open(said, "w") as file:
     file.write("holds\n")
 time.sleep(60)
 PY
-  sed -i "s/NOBODY_GID/$(id -g nobody)/g; s/NOBODY/$(id -u nobody)/g" "$T/holder.py"
-  PYTHONPATH=$BATS_RUN_TMPDIR PYTHONDONTWRITEBYTECODE=1 \
-    in_background python3 -S "$T/holder.py" "$M/.with/hold,signal=KILL/job" "$T/said"
-  wait_until says holds "$T/said"
   rm "$M/.with/force/job"
   wait_until grep -q "cannot tell a process that it lost job: Operation not permitted" "$M.stderr"
   kill -0 "$pid"
