@@ -154,6 +154,31 @@ EOF
   is "" "$(grep EXPIRED "$T/heard")"
 }
 
+@test "no lease seems to be over to a mount that stood still while it was renewed" {
+  mount_redis
+  mount_redis "$N"
+  hear "$T/heard" "$N"
+  exec 7>"$M/.with/hold,ttl=2s/job"
+  heard "$T/heard" 'ACQUIRED job'
+  kill -STOP "${daemon_of[$N]}"
+  # More than is read at once stands before each renewal.
+  take "$M/busy"
+  py <<'EOF'
+busy = M + "/busy"
+end = boottime() + 3
+while boottime() < end:
+    for _ in range(300):
+        os.utime(busy)
+    time.sleep(0.1)
+EOF
+  kill -CONT "${daemon_of[$N]}"
+  take "$M/last"
+  wait_until grep -q $'ACQUIRED\tlast' "$T/heard"
+  grep -q $'REFRESHED\tjob' "$T/heard"
+  is "" "$(grep EXPIRED "$T/heard")"
+  exec 7>&-
+}
+
 @test "a mount subscribes only while somebody listens" {
   mount_redis
   mount_redis "$N"

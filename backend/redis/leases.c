@@ -123,21 +123,31 @@ void leases_adopt(struct leases *leases, const struct lock_event *held, int64_t 
 		keep(leases, held, left_ms);
 }
 
-static void on_due(struct deadlines *ends)
+/* The timer is set again by leases_end(). */
+static void on_first_due(struct deadlines *ends)
 {
 	struct leases *leases = (struct leases *)((char *)ends - offsetof(struct leases, ends));
-	int64_t now_ns = boot_ns();
-	struct heap_item *first;
+	const struct heap_item *first = heap_first(&ends->heap);
 
-	while ((first = heap_first(&ends->heap)) && first->due <= now_ns)
-		expire(leases, (struct lease *)((char *)first - offsetof(struct lease, end)));
-	deadlines_arm(ends);
+	if (first && first->due <= boot_ns())
+		leases->on_due(leases);
+	else
+		deadlines_arm(ends);
 }
 
-int leases_init(struct leases *leases, const struct backend_config *config)
+void leases_end(struct leases *leases, int64_t until_ns)
 {
-	*leases = (struct leases){ .on_event = config->on_event, .ctx = config->ctx };
-	return deadlines_init(&leases->ends, config->loop, on_due);
+	struct heap_item *first;
+
+	while ((first = heap_first(&leases->ends.heap)) && first->due <= until_ns)
+		expire(leases, (struct lease *)((char *)first - offsetof(struct lease, end)));
+	deadlines_arm(&leases->ends);
+}
+
+int leases_init(struct leases *leases, const struct backend_config *config, void (*on_due)(struct leases *leases))
+{
+	*leases = (struct leases){ .on_event = config->on_event, .ctx = config->ctx, .on_due = on_due };
+	return deadlines_init(&leases->ends, config->loop, on_first_due);
 }
 
 void leases_forget(struct leases *leases)

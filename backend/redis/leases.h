@@ -15,10 +15,18 @@ struct leases {
 	struct deadlines ends;
 	void (*on_event)(void *ctx, const struct lock_event *event);
 	void *ctx;
+	void (*on_due)(struct leases *leases);
 };
 
-/* Events go on to the config's on_event. Returns 0 or a negative errno; then there is nothing to close. */
-int leases_init(struct leases *leases, const struct backend_config *config);
+/*
+ * Events go on to the config's on_event. `on_due` is called when a lease seems to be over, to
+ * have leases_end() called when all has been told here that the server told until then: it may
+ * have been renewed. Returns 0 or a negative errno; then there is nothing to close.
+ */
+int leases_init(struct leases *leases, const struct backend_config *config, void (*on_due)(struct leases *leases));
+
+/* Tells of the ends until this time, on CLOCK_BOOTTIME in ns. */
+void leases_end(struct leases *leases, int64_t until_ns);
 
 /* Tells an event, in front of it the end of a lease that it shows to be over, and keeps what it says. */
 void leases_tell(struct leases *leases, const struct lock_event *event);

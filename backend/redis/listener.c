@@ -1,10 +1,12 @@
 #include "backend/redis/listener.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/clock.h"
 #include "backend/redis/errors.h"
 #include "backend/redis/leases.h"
 #include "backend/redis/reply.h"
@@ -21,6 +23,7 @@ struct listener {
 	bool closing;
 	enum listen_extent wanted; /* events, or they linger */
 	bool has_events; /* the server has said that it tells of them */
+	int64_t asked_ns; /* when it was asked for all that it told, on CLOCK_BOOTTIME; 0: it has answered */
 	unsigned int users; /* of this memory: the timer, the leases, the connection */
 	struct listener_owner owner;
 	backend_started *started; /* NULL once it was told */
@@ -83,6 +86,13 @@ static void on_subscribed(struct listener *listener, const char *channel)
 			listener->owner.hears(listener->owner.ctx);
 		return;
 	}
+	if (listener->asked_ns) {
+		int64_t asked_ns = listener->asked_ns;
+
+		listener->asked_ns = 0;
+		leases_end(&listener->leases, asked_ns);
+		return;
+	}
 	connection_settled(listener->connection);
 	listener->owner.listening(listener->owner.ctx);
 	tell_started(listener, 0, NULL);
@@ -140,6 +150,7 @@ static void on_connected(void *ctx)
 {
 	struct listener *listener = ctx;
 
+	listener->asked_ns = 0;
 	ask(listener, "SUBSCRIBE", listener->mount_channel);
 	if (listener->wanted != LISTEN_NOT)
 		ask(listener, "SUBSCRIBE", listener->event_channel);
@@ -164,6 +175,20 @@ static void on_lost(void *ctx, int status, const char *problem)
 static void on_connection_freed(void *ctx)
 {
 	drop_user(ctx);
+}
+
+/*
+ * What the server told before it answers is here then, as it is all on one connection: also
+ * that a lease was renewed, which this mount may have been too slow to hear of.
+ */
+static void on_lease_due(struct leases *leases)
+{
+	struct listener *listener = (struct listener *)((char *)leases - offsetof(struct listener, leases));
+
+	if (listener->asked_ns)
+		return;
+	listener->asked_ns = boot_ns();
+	ask(listener, "SUBSCRIBE", listener->mount_channel);
 }
 
 static void on_linger(uv_timer_t *timer)
@@ -223,7 +248,7 @@ struct listener *listener_new(const struct backend_config *config, const struct 
 		listener->mount_channel = NULL;
 	if (asprintf(&listener->event_channel, "%s#ev", config->namespace_) < 0)
 		listener->event_channel = NULL;
-	if (!listener->mount_channel || !listener->event_channel || leases_init(&listener->leases, config) < 0) {
+	if (!listener->mount_channel || !listener->event_channel || leases_init(&listener->leases, config, on_lease_due) < 0) {
 		free_listener(listener);
 		return NULL;
 	}
