@@ -11,12 +11,14 @@
  * tests/contract.h.
  */
 #include "tests/contract.h"
+#include "tests/contract/binding.h"
 #include "tests/contract/claims.h"
 #include "tests/contract/content.h"
 #include "tests/contract/directories.h"
 #include "tests/contract/leases.h"
 #include "tests/contract/mounts.h"
 #include "tests/contract/places.h"
+#include "tests/contract/sharing.h"
 #include "tests/contract/states.h"
 #include "tests/contract/texts.h"
 #include "tests/contract/waiting.h"
@@ -43,6 +45,8 @@ int main(int argc, char **argv)
 	add_all(text_tests, COUNT(text_tests));
 	add_all(mount_tests, COUNT(mount_tests));
 	add_waiting();
+	add_all(binding_tests, COUNT(binding_tests));
+	add_sharing();
 	/* The macro of this name wants to know the size of an array. */
 	return _cmocka_run_group_tests("contract", tests, test_count, try_source, NULL);
 }

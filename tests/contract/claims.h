@@ -2,7 +2,7 @@
 #ifndef TESTS_CONTRACT_CLAIMS_H
 #define TESTS_CONTRACT_CLAIMS_H
 
-#include "tests/contract.h"
+#include "tests/contract/judging.h"
 
 static const struct proof {
 	const char *name;

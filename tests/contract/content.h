@@ -2,7 +2,7 @@
 #ifndef TESTS_CONTRACT_CONTENT_H
 #define TESTS_CONTRACT_CONTENT_H
 
-#include "tests/contract.h"
+#include "tests/contract/judging.h"
 
 static const struct writing {
 	const char *name;

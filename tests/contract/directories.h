@@ -2,7 +2,7 @@
 #ifndef TESTS_CONTRACT_DIRECTORIES_H
 #define TESTS_CONTRACT_DIRECTORIES_H
 
-#include "tests/contract.h"
+#include "tests/contract/judging.h"
 
 static void test_make_dir_takes_settings(void **state)
 {

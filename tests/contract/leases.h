@@ -2,7 +2,7 @@
 #ifndef TESTS_CONTRACT_LEASES_H
 #define TESTS_CONTRACT_LEASES_H
 
-#include "tests/contract.h"
+#include "tests/contract/judging.h"
 
 #define EARLY_MS 1    /* how early a lease may end, and how late it may be seen and told */
 #define LATE_MS 25

@@ -2,7 +2,7 @@
 #ifndef TESTS_CONTRACT_MOUNTS_H
 #define TESTS_CONTRACT_MOUNTS_H
 
-#include "tests/contract.h"
+#include "tests/contract/judging.h"
 
 static void test_namespaces_are_apart(void **state)
 {

@@ -2,7 +2,7 @@
 #ifndef TESTS_CONTRACT_PLACES_H
 #define TESTS_CONTRACT_PLACES_H
 
-#include "tests/contract.h"
+#include "tests/contract/judging.h"
 
 static struct answer *ask_acquire_at(struct mount *mount, const char *path)
 {

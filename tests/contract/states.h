@@ -2,7 +2,7 @@
 #ifndef TESTS_CONTRACT_STATES_H
 #define TESTS_CONTRACT_STATES_H
 
-#include "tests/contract.h"
+#include "tests/contract/judging.h"
 
 /* By what the one who asks is told apart. */
 static const struct kind {

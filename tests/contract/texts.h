@@ -2,7 +2,7 @@
 #ifndef TESTS_CONTRACT_TEXTS_H
 #define TESTS_CONTRACT_TEXTS_H
 
-#include "tests/contract.h"
+#include "tests/contract/judging.h"
 
 /* Names that mean something elsewhere: to a shell, a pattern, a format, a protocol. */
 static const char *const odd_names[] = {

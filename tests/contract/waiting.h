@@ -1,8 +1,8 @@
-/* Waiting: queues, how a key passes from holder to holder, cancelling, and binding to an open file. */
+/* Waiting: queues, how a key passes from holder to holder, and cancelling. */
 #ifndef TESTS_CONTRACT_WAITING_H
 #define TESTS_CONTRACT_WAITING_H
 
-#include "tests/contract.h"
+#include "tests/contract/judging.h"
 
 #define MANY_WAIT 1000
 
@@ -650,95 +650,6 @@ static void test_many_waiters(void **state)
 	expect(-ENOENT, look(mount, KEY));
 }
 
-/* Binding */
-
-static struct answer *bind_to_file(struct mount *mount, const char *key, const struct lock_claim *claim, uint64_t token)
-{
-	struct answer *answer = answer_new(mount, key);
-
-	backend_bind(mount->backend, answer->key, claim, token, on_lock_done, answer);
-	return wait_for(mount, answer);
-}
-
-static void test_bind_starts_the_lease_anew(void **state)
-{
-	struct mount *mount = *state;
-	const struct lock *held = expect(0, acquire(mount, KEY, &me, LONG_MS))->lock;
-	const struct lock *bound;
-
-	expect(0, store(mount, KEY, held->token, 0, "kept", 4));
-	while (see(mount, KEY)->remaining_ms > LONG_MS - SHORT_MS)
-		sleep_until(boot_ns() + NS_PER_MS);
-	bound = expect(0, bind_to_file(mount, KEY, &me, held->token))->lock;
-	assert_same_holding(held, bound);
-	assert_sound(bound);
-	assert_int_equal(bound->ttl_ms, LONG_MS);
-	assert_true(bound->remaining_ms > LONG_MS - SHORT_MS);
-	assert_content(bound, "kept", 4);
-	assert_same_lock(bound, see(mount, KEY));
-	expect(0, refresh(mount, KEY, &me, held->token, LEASE_UNSET));
-	expect(0, release(mount, KEY, &me, held->token));
-}
-
-static void test_bind_what_never_expires(void **state)
-{
-	struct mount *mount = *state;
-	const struct lock *held = expect(0, acquire(mount, KEY, &me, LEASE_NEVER))->lock;
-
-	assert_same_holding(held, expect(0, bind_to_file(mount, KEY, &me, held->token))->lock);
-	assert_int_equal(see(mount, KEY)->remaining_ms, LEASE_NEVER);
-}
-
-static void test_bind_refused(void **state)
-{
-	struct mount *mount = *state;
-	const struct lock *held = expect(0, acquire(mount, KEY, &me, LONG_MS))->lock;
-
-	expect(-EPERM, bind_to_file(mount, KEY, &they, held->token));
-	expect(-EPERM, bind_to_file(mount, KEY, &(struct lock_claim){ they.id, NULL }, held->token));
-	expect(-ENOENT, bind_to_file(mount, KEY, &me, held->token + 1));
-	expect(-ENOENT, bind_to_file(mount, "free", &me, held->token));
-	assert_same_lock(held, see(mount, KEY));
-	expect(0, bind_to_file(mount, KEY, &(struct lock_claim){ me.id, NULL }, held->token));
-	expect(0, release(mount, KEY, &me, 0));
-	expect(-ENOENT, bind_to_file(mount, KEY, &me, held->token));
-	acquire_expired(mount, KEY, &me);
-	expect(-ENOENT, bind_to_file(mount, KEY, &me, held->token));
-}
-
-static void test_bound_passes_on_too(void **state)
-{
-	struct mount *mount = *state;
-	const struct lock *held = expect(0, acquire_how(mount, KEY, &me, LONG_MS, BOUND))->lock;
-	struct answer *waiters[3];
-
-	start_waits(mount, KEY, waiters, COUNT(waiters));
-	expect(0, release(mount, KEY, &me, held->token));
-	expect_handed(mount, waiters[0]);
-	held = expect(0, bind_to_file(mount, KEY, &waiters[0]->acquisition.holder.claim, waiters[0]->lock->token))->lock;
-	expect(0, force(mount, KEY));
-	expect_handed(mount, waiters[1]);
-	give_on(mount, waiters[1]);
-	expect_handed_on(mount, waiters + 2, 1);
-}
-
-/* Its mount hears of the end of a holding before the next one has the key. */
-static void test_ends_are_told(void **state)
-{
-	struct mount *mount = *state;
-	const struct lock *held = expect(0, acquire_how(mount, KEY, &me, LONG_MS, BOUND))->lock;
-	struct answer *waiter = start_wait(mount, KEY, 1);
-
-	expect_waiters(mount, KEY, 1);
-	expect(0, force(mount, KEY));
-	assert_int_equal(mount->ended.token, held->token);
-	assert_true(mount->ended.taken);
-	expect_handed(mount, waiter);
-	give_on(mount, waiter);
-	assert_int_equal(mount->ended.token, waiter->lock->token);
-	assert_false(mount->ended.taken);
-}
-
 static const struct CMUnitTest waiting_tests[] = {
 	TEST(order_of_arrival),
 	TEST(queue_outlives_holders),
@@ -760,179 +671,6 @@ static const struct CMUnitTest waiting_tests[] = {
 	TEST(each_queues_again_at_once),
 	TEST(first_cancels_all_others),
 	TEST(many_waiters),
-	TEST(bind_starts_the_lease_anew),
-	TEST(bind_what_never_expires),
-	TEST(bind_refused),
-	TEST(bound_passes_on_too),
-	TEST(ends_are_told),
-};
-
-/* Two mounts of one namespace, where the backend has that */
-
-/* Opens a second mount of the namespace of the first, with a loop of its own. */
-static struct mount *mount_beside(const struct mount *mount)
-{
-	struct mount *other = mount_new();
-
-	memcpy(other->namespace_, mount->namespace_, sizeof(other->namespace_));
-	mount_open(other);
-	expect(0, wait_for(other, mount_start(other)));
-	mount_listen(other);
-	return other;
-}
-
-static void mount_leave(struct mount *mount)
-{
-	mount_close(mount);
-	mount_free(mount);
-}
-
-/* Runs both loops until it holds. */
-static void await_both(struct mount *mount, struct mount *other, condition *holds, const void *ctx, const char *what)
-{
-	int64_t until_ns = boot_ns() + DEADLINE_NS;
-
-	while (!holds(ctx)) {
-		if (boot_ns() > until_ns) {
-			print_error("waited too long for: %s\n", what);
-			fail();
-		}
-		uv_run(&mount->loop, UV_RUN_NOWAIT);
-		uv_run(&other->loop, UV_RUN_NOWAIT);
-		sleep_until(boot_ns() + NS_PER_MS / 10);
-	}
-}
-
-static void test_order_over_two_mounts(void **state)
-{
-	struct mount *mount = *state;
-	struct mount *other = mount_beside(mount);
-	struct mount *const mounts[] = { mount, other };
-	struct answer *waiters[20];
-
-	expect(0, acquire(mount, KEY, &me, LONG_MS));
-	for (size_t i = 0; i < COUNT(waiters); i++) {
-		waiters[i] = start_wait(mounts[i * 7 % 3 % 2], KEY, i);
-		expect_waiters(mounts[i * 7 % 3 % 2], KEY, i + 1); /* so that it came before the next */
-	}
-	expect(0, release(mount, KEY, &me, 0));
-	for (size_t i = 0; i < COUNT(waiters); i++) {
-		await_both(mount, other, is_answered, waiters[i], "the next");
-		expect_handed(mounts[i * 7 % 3 % 2], waiters[i]);
-		expect_waiting(waiters + i + 1, COUNT(waiters) - i - 1);
-		give_on(mounts[i * 7 % 3 % 2], waiters[i]);
-	}
-	expect(-ENOENT, look(mount, KEY));
-	mount_leave(other);
-}
-
-/* A lease made shorter by one mount, waited for at another; and one of a mount that stands still. */
-static void test_shorter_lease_at_another_mount(void **state)
-{
-	static const struct lock_claim brief = { "brief", NULL };
-	struct mount *mount = *state;
-	struct mount *other = mount_beside(mount);
-	struct answer *first, *second, *held;
-
-	held = expect(0, acquire(other, KEY, &me, LONG_MS));
-	first = start_acquire_how(other, KEY, &brief, WORK_MS, WAITS);
-	expect_waiters(other, KEY, 1);
-	second = start_wait(mount, KEY, 2);
-	expect_waiters(mount, KEY, 2);
-	held = expect(0, refresh(other, KEY, &me, 0, WORK_MS));
-	await_both(mount, other, is_answered, first, "the first");
-	expect(0, first);
-	assert_true(first->at_ns <= held->at_ns + (WORK_MS + HANDED_LATE_MS) * NS_PER_MS);
-	expect_handed(mount, second);
-	assert_true(second->at_ns <= first->at_ns + (WORK_MS + HANDED_LATE_MS) * NS_PER_MS);
-	mount_leave(other);
-}
-
-/* Who waited there is skipped, and what was held there stays. */
-static void test_mount_leaves_its_place(void **state)
-{
-	struct mount *mount = *state;
-	struct mount *other = mount_beside(mount);
-	struct answer *waiter;
-	int64_t from_ns;
-
-	expect(0, acquire(mount, KEY, &me, LONG_MS));
-	for (size_t i = 0; i < 10; i++)
-		start_wait(other, KEY, i);
-	expect_waiters(other, KEY, 10);
-	waiter = start_wait(mount, KEY, 10);
-	expect_waiters(mount, KEY, 11);
-	mount_leave(other);
-	from_ns = boot_ns();
-	expect(0, release(mount, KEY, &me, 0));
-	expect_handed(mount, waiter);
-	assert_true(waiter->at_ns < from_ns + NS_PER_S);
-	give_on(mount, waiter);
-	expect(-ENOENT, look(mount, KEY));
-}
-
-/* A mount that stands still after it was handed the lock does not keep it from the others. */
-static void test_mount_that_stands_still(void **state)
-{
-	struct mount *mount = *state;
-	struct mount *other = mount_beside(mount);
-	struct answer *still, *waiter;
-	int64_t from_ns;
-
-	expect(0, acquire(mount, KEY, &me, LONG_MS));
-	still = start_wait(other, KEY, 1);
-	expect_waiters(other, KEY, 1);
-	waiter = start_wait(mount, KEY, 2);
-	expect_waiters(mount, KEY, 2);
-	from_ns = boot_ns();
-	expect(0, release(mount, KEY, &me, 0));
-	expect_handed(mount, waiter);
-	assert_true(waiter->at_ns < from_ns + 2 * NS_PER_S);
-	assert_int_equal(still->calls, 0);
-	/* It waits on when it moves again, and has its turn. */
-	give_on(mount, waiter);
-	await_both(mount, other, is_answered, still, "the one that stood still");
-	expect_handed(other, still);
-	give_on(other, still);
-	expect(-ENOENT, look(mount, KEY));
-	mount_leave(other);
-}
-
-/* The holder's mount is told before the lock is free for anybody else. */
-static void test_bound_holder_is_told_first(void **state)
-{
-	struct mount *mount = *state;
-	struct mount *other = mount_beside(mount);
-	const struct lock *held = expect(0, acquire_how(other, KEY, &they, LONG_MS, BOUND))->lock;
-	struct answer *waiter = start_wait(mount, KEY, 1);
-	struct answer *forced = answer_new(mount, KEY);
-
-	other->ended = (struct ended){ 0 };
-	expect_waiters(mount, KEY, 1);
-	backend_release(mount->backend, forced->key, NULL, 0, on_done, forced);
-	/* Only this mount's loop turns for a while: the holder's has not been told yet. */
-	for (int i = 0; i < 10; i++) {
-		look(mount, KEY);
-		sleep_until(boot_ns() + NS_PER_MS);
-	}
-	expect_waiting(&waiter, 1);
-	expect_waiting(&forced, 1);
-	await_both(mount, other, is_answered, waiter, "the next holder");
-	await_both(mount, other, is_answered, forced, "the forced release");
-	expect(0, forced);
-	expect_handed(mount, waiter);
-	assert_int_equal(other->ended.token, held->token);
-	assert_true(other->ended.taken);
-	give_on(mount, waiter);
-	mount_leave(other);
-}
-
-static const struct CMUnitTest shared_waiting_tests[] = {
-	TEST(order_over_two_mounts),
-	TEST(shorter_lease_at_another_mount),
-	TEST(mount_leaves_its_place),
-	TEST(mount_that_stands_still),
-	TEST(bound_holder_is_told_first),
 };
 
 static void add_waiting(void)
@@ -942,9 +680,6 @@ static void add_waiting(void)
 	for (size_t i = 0; i < COUNT(cancel_cases); i++)
 		add(test_cancel_of_waiters, &cancel_cases[i], "cancelled while waiting: %s", cancel_cases[i].name);
 	add_all(waiting_tests, COUNT(waiting_tests));
-	/* Two mounts of `memory:` share nothing. */
-	if (strcmp(contract_source, "memory:") != 0)
-		add_all(shared_waiting_tests, COUNT(shared_waiting_tests));
 }
 
 #endif
