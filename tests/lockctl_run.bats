@@ -248,6 +248,12 @@ on_terminal() {
   wait_until gone "$M/job"
 }
 
+@test "on a terminal the suspend key stops a script that lockctl is in as well" {
+  on_terminal '# ' 'sh -c '\''$LOCKCTL run $M/job -- sh -c "echo ready; read x; echo got \$x"; echo script=$?'\' \
+    $'ready\r\n' ^Z 'Stopped' '$LOCKCTL state $M/job; fg' $'ACQUIRED\r\n' '' script hello $'got hello\r\nscript=0' ''
+  gone "$M/job"
+}
+
 @test "the command ignores no signal that lockctl does not" {
   ignored=(grep SigIgn /proc/self/status)
   is "$("${ignored[@]}")" "$("$lockctl" run "$M/job" -- "${ignored[@]}")"
