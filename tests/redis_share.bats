@@ -716,6 +716,11 @@ index_lasts() {
   redis_cli PEXPIRE lockfs#i: 7200000 >/dev/null
   : >"$M/.with/ttl=1h/hour"
   index_lasts 3600
+  # Another client has deleted what had none.
+  : >"$M/.with/ttl=never/ever"
+  redis_cli DEL lockfs:ever >/dev/null
+  : >"$M/.with/ttl=2h/ever"
+  index_lasts 7200
 }
 
 # What this mount acquired it finds by its name without asking.

@@ -11,8 +11,9 @@ local wants = {
 
 -- The answer to whom it is now.
 local function mine(held, left, waiters)
-  return { 'OK', held.id, left, now_ms, held.token,
-    { 'ttl', held.ttl, 'acquired', held.acquired, 'refreshed', held.refreshed }, waiters }
+  local details = { 'ttl', held.ttl, 'acquired', held.acquired, 'refreshed', held.refreshed }
+  if held.content then details[7], details[8] = 'content', held.content end
+  return { 'OK', held.id, left, now_ms, held.token, details, waiters }
 end
 
 if path ~= '' and call('EXISTS', KEYS[1], dir_key(path), tickets_key(path)) == 0 then

@@ -12,7 +12,7 @@
 #include "backend/redis/reply.h"
 #include "backend/table.h"
 
-/* The server takes a mount for dead after three beats that it did not hear (ALIVE in common.lua). */
+/* The server takes a mount for dead after three beats that it did not hear (ALIVE in queue.lua). */
 #define BEAT_MS 400
 
 /* The server counts in whole milliseconds. */

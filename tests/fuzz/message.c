@@ -11,7 +11,7 @@
 /* The latest time that a server is believed, in us: the year 5138. */
 #define TIME_MAX_US INT64_C(100000000000000000)
 
-/* The event as common.lua publishes it, with a NUL behind it. The caller frees it. */
+/* The event as event.lua makes it, with a NUL behind it. The caller frees it. */
 static char *publish(const struct lock_event *event, size_t *ret_size)
 {
 	char *text = NULL;

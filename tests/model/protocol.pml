@@ -6,12 +6,12 @@
  *
  * Where the model's steps are in the program:
  *
- *   acquire           acquire.lua, for the first request, for joining the queue
+ *   acquire           acquire.lua and acquire_contended.lua, for the first request, for joining the queue
  *                     again and for confirming a grant: it is the same one
  *   undo_script       undo.lua          release_script    release.lua
  *   refresh_script    refresh.lua       force             release.lua, forced
  *   look              look.lua: the heartbeat and the timers of a mount with tickets
- *   pass_on, set_lock, clear_lock, free_lock              common.lua
+ *   pass_on           pass.lua          set_lock, clear_lock, free_lock  hold.lua, free.lua
  *   Connection        the server's side of a mount's two connections
  *   Mount             the Redis backend of one daemon; got_*: what it does with each
  *                     answer and message; finish: its caller is told, by an answer,

@@ -8,7 +8,7 @@ local function free(key, held, kind)
   publish(kind, key, held)
   tell_holder('ENDED', key, held)
   tell_watchers('ENDED', key, held)
-  index_remove(key, held.ttl == '-1')
+  index_remove(key)
   if held.granted then call('ZREM', ns .. '#g', key) end
   if held.revoked then tell(held.revoked, 'FREED', held.token, key) end
   return before

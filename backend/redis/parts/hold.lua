@@ -33,8 +33,6 @@ local function hold(key, wants, granted)
     call('SET', lock_key(key), wants.id)
   end
   local details = details_key(key)
-  -- Whoever deleted it past lockfs told nobody, and left what stands beside it.
-  local before = index_add(key, expires) and call('HMGET', details, 'mount', 'token')
   local flat = {
     'id', wants.id, 'nonce', wants.nonce, 'token', token, 'ttl', ttl_text, 'acquired', now, 'refreshed', now,
     'user', wants.user, 'host', wants.host, 'mount', wants.mount, 'place', wants.place, 'command', wants.command,
@@ -46,12 +44,13 @@ local function hold(key, wants, granted)
   if wants.identity ~= '' then add('identity', wants.identity) end
   if wants.bound ~= '' then add('bound', '1') end
   if granted then add('granted', '1') end
-  if call('HSET', details, unpack(flat)) < #flat / 2 then
-    call('DEL', details)
-    call('HSET', details, unpack(flat))
-  end
+  local before = call('HMGET', details, 'mount', 'token')
+  if before[1] then call('DEL', details) end
+  call('HSET', details, unpack(flat))
   if expires then call('PEXPIREAT', details, integer(expires)) end
-  if before and before[1] then tell(before[1], 'GONE', before[2], key) end
+  index_add(key, expires)
+  -- Whoever deleted it past lockfs told nobody, and left what stands beside it.
+  if before[1] then tell(before[1], 'GONE', before[2], key) end
   wants.token = token
   if not granted then publish('ACQUIRED', key, wants, ttl_text) end
   return { id = wants.id, token = token, ttl = ttl_text, acquired = now, refreshed = now, lease = lease, expires = expires }

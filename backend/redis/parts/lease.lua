@@ -39,7 +39,6 @@ local function set_end(key, expires_ms, early)
     if expires_ms then call('PEXPIREAT', part, integer(expires_ms)) else call('PERSIST', part) end
   end
   index_add(key, expires_ms)
-  if early then keep_index(parent(key)) end
   if call('EXISTS', tickets_key(key)) == 1 then
     keep_tickets(key, expires_ms)
     if early then hasten(key) end
