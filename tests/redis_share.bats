@@ -761,17 +761,21 @@ PY
 import subprocess, sys
 N, client, socket = sys.argv[1:]
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
-fd = os.open(M + "/.with/hold,signal=USR1,ttl=1h/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
-subprocess.run([client, "-s", socket, "DEL", "lockfs:job"], check=True, stdout=subprocess.DEVNULL)
-do_open(N + "/job", "CREAT,EXCL,WRONLY")
-check("signal", bool(signal.sigtimedwait([signal.SIGUSR1], 5)), True)
-poll = select.poll()
-poll.register(fd, 0)
-check("poll", poll.poll(0), [(fd, select.POLLERR | select.POLLHUP)])
-check("write", outcome(os.pwrite, fd, b"x", 0), "ESTALE")
-check("lock", outcome(do_open, M + "/job", "CREAT,EXCL,WRONLY"), "EEXIST")
-os.unlink(N + "/job")
-check("lock", outcome(do_open, M + "/job", "CREAT,EXCL,WRONLY"), "OK")
+# Also where its name was lost from the directory, as by an eviction.
+for deleted in ["lockfs:job"], ["lockfs:job", "lockfs#i:"]:
+    fd = os.open(M + "/.with/hold,signal=USR1,ttl=1h/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+    subprocess.run([client, "-s", socket, "DEL"] + deleted, check=True, stdout=subprocess.DEVNULL)
+    do_open(N + "/job", "CREAT,EXCL,WRONLY")
+    check("signal", bool(signal.sigtimedwait([signal.SIGUSR1], 5)), True)
+    poll = select.poll()
+    poll.register(fd, 0)
+    check("poll", poll.poll(0), [(fd, select.POLLERR | select.POLLHUP)])
+    check("write", outcome(os.pwrite, fd, b"x", 0), "ESTALE")
+    check("lock", outcome(do_open, M + "/job", "CREAT,EXCL,WRONLY"), "EEXIST")
+    os.unlink(N + "/job")
+    check("lock", outcome(do_open, M + "/job", "CREAT,EXCL,WRONLY"), "OK")
+    os.unlink(M + "/job")
+    os.close(fd)
 PY
 }
 
