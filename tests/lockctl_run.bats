@@ -254,6 +254,12 @@ on_terminal() {
   gone "$M/job"
 }
 
+@test "on a terminal without a shell that could let it go on, the suspend key does nothing" {
+  on_terminal '# ' 'exec $LOCKCTL run $M/job -- sh -c "echo ready; read x; echo got \$x; read x"' \
+    $'ready\r\n' ^Z '^Z' hello $'got hello\r\n' ''
+  wait_until gone "$M/job"
+}
+
 @test "the command ignores no signal that lockctl does not" {
   ignored=(grep SigIgn /proc/self/status)
   is "$("${ignored[@]}")" "$("$lockctl" run "$M/job" -- "${ignored[@]}")"
