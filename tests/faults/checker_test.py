@@ -731,6 +731,31 @@ def daemon_died():
     return history
 
 
+@accepts
+def handed_and_taken():
+    """a lock that is taken by force from who waited, before they hear of it, goes to the next"""
+    history, one, other = two()
+    holder, fourth = history.process("m3"), history.process("m3")
+    handle = holder.acquire(0, 1, 9, ttl=5000)
+    one.acquire(100, 1800, 11, wait=3000)
+    other.acquire(600, 1404, 10, wait=3000, ttl=200)
+    holder.release(1400, 1402, handle)
+    fourth.force(1401)
+    return history
+
+
+@rejects("order")
+def forced_out_of_order():
+    """who came later is served first, of a lock that is taken by force from its holder"""
+    history, one, other = two()
+    holder, fourth = history.process("m3"), history.process("m3")
+    holder.acquire(0, 1, 9, ttl=5000)
+    one.acquire(100, 1800, 11, wait=3000)
+    other.acquire(600, 1404, 10, wait=3000, ttl=200)
+    fourth.force(1401)
+    return history
+
+
 @rejects("order")
 def served_out_of_order():
     """who came later is served first"""
