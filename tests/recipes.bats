@@ -21,7 +21,7 @@ teardown() {
   kill_all "${started[@]}"
   end_redis_mounts || problems=1
   end_programs
-  redis_end_all
+  redis_end_all || problems=1
   return "$problems"
 }
 

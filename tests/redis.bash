@@ -9,6 +9,8 @@
 
 : "${LOCKFS_TEST_REDIS_SERVER:=redis-server}"
 redis_cli_command=${LOCKFS_TEST_REDIS_SERVER/server/cli}
+# And not what a test puts in front of it: what is started is what has to be ended.
+LOCKFS_TEST_REDIS_SERVER=$(type -P "$LOCKFS_TEST_REDIS_SERVER" || echo "$LOCKFS_TEST_REDIS_SERVER")
 
 declare -gA redis_pid     # name → process id
 declare -gA redis_port    # name → port, on 127.0.0.1 and ::1
@@ -114,7 +116,11 @@ kill_all() {
 }
 
 redis_end_all() {
+  local name
   kill_all "${redis_pid[@]}"
+  for name in "${!redis_pid[@]}"; do
+    ! redis_answers "$name" || fail "the server $name did not end with its test"
+  done
 }
 
 # Mounts of one server
@@ -194,7 +200,7 @@ teardown() {
   local problems=0
   end_redis_mounts || problems=1
   end_helpers
-  redis_end_all
+  redis_end_all || problems=1
   network_end
   return "$problems"
 }

@@ -17,7 +17,7 @@ teardown() {
   local problems=0
   end_hearers
   end_redis_mounts || problems=1
-  redis_end_all
+  redis_end_all || problems=1
   return "$problems"
 }
 

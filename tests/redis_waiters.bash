@@ -17,8 +17,8 @@ teardown() {
   [ ! -w "$request_limit" ] || echo 0 >"$request_limit"
   end_redis_mounts || problems=1
   end_helpers
-  redis_end_all
   end_again
+  redis_end_all || problems=1
   network_end
   return "$problems"
 }
