@@ -495,8 +495,7 @@ PY
 
 @test "a signal handler ends a wait with EINTR, or does not if it restarts" {
   hold_as_other "$M/job"
-  cat >"$T/interrupted.py" <<'PY'
-from calls import *
+  write_script "$T/interrupted.py" <<'PY'
 import ctypes
 libc = ctypes.CDLL(None, use_errno=True)
 signal.signal(signal.SIGUSR1, lambda *_: None)
@@ -505,15 +504,14 @@ fd = os.open(sys.argv[1], os.O_RDONLY)
 result = libc.flock(fd, fcntl.LOCK_EX)
 print(result, ERRNO_NAMES.get(ctypes.get_errno(), ctypes.get_errno()) if result else "OK", flush=True)
 PY
-  export PYTHONPATH=$BATS_RUN_TMPDIR PYTHONDONTWRITEBYTECODE=1
-  in_background python3 -S "$T/interrupted.py" "$M/job" interrupts >"$T/said"
+  in_background "${python[@]}" "$T/interrupted.py" "$M/job" interrupts >"$T/said"
   wait_until waits 1 "$M/job"
   kill -USR1 "$pid"
   ends_with 0 "$pid"
   is "-1 EINTR" "$(<"$T/said")"
   wait_until waits 0 "$M/job"
 
-  in_background python3 -S "$T/interrupted.py" "$M/job" restarts >"$T/said"
+  in_background "${python[@]}" "$T/interrupted.py" "$M/job" restarts >"$T/said"
   wait_until waits 1 "$M/job"
   for _ in {1..20}; do
     kill -USR1 "$pid"

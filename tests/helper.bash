@@ -332,10 +332,17 @@ in_background_as() {
   in_background "${become[@]}" --reuid="$1" "${@:2}"
 }
 
-# py [ARGUMENT...] <<EOF: a Python script with calls.py and M at hand
+python=(env "PYTHONPATH=$BATS_RUN_TMPDIR" PYTHONDONTWRITEBYTECODE=1 python3 -S)
+
+# write_script FILE <<EOF: for $python, with calls.py, M and T at hand
+write_script() {
+  { echo "from calls import *; M = '$M'; T = '$T'"; cat; } >"$1"
+}
+
+# py [ARGUMENT...] <<EOF: runs such a script
 py() {
-  { echo "from calls import *; M = '$M'; T = '$T'"; cat; } >"$T/script.py"
-  PYTHONPATH=$BATS_RUN_TMPDIR PYTHONDONTWRITEBYTECODE=1 python3 -S "$T/script.py" "$@"
+  write_script "$T/script.py"
+  "${python[@]}" "$T/script.py" "$@"
 }
 
 # call [@session|@USER] CALL ARGUMENT...: one system call; see calls.py

@@ -64,9 +64,7 @@ commands() {
 # Programs, found before others: lockfs as it was built, and a Redis on a port of
 # our own, so that code can name the usual one.
 setup_programs() {
-  local port server cli
-  server=$(command -v "$LOCKFS_TEST_REDIS_SERVER")
-  cli=$(command -v "$redis_cli_command")
+  local port server=$LOCKFS_TEST_REDIS_SERVER cli=$redis_cli_command
   mkdir "$T/bin" "$T/server"
   port=$((20000 + RANDOM % 12000))
   while (: <>/dev/tcp/127.0.0.1/$port) 2>/dev/null; do

@@ -9,8 +9,9 @@
 
 : "${LOCKFS_TEST_REDIS_SERVER:=redis-server}"
 redis_cli_command=${LOCKFS_TEST_REDIS_SERVER/server/cli}
-# And not what a test puts in front of it: what is started is what has to be ended.
+# And not what a test puts in front of them: what is started is what has to be ended.
 LOCKFS_TEST_REDIS_SERVER=$(type -P "$LOCKFS_TEST_REDIS_SERVER" || echo "$LOCKFS_TEST_REDIS_SERVER")
+redis_cli_command=$(type -P "$redis_cli_command" || echo "$redis_cli_command")
 
 declare -gA redis_pid     # name → process id
 declare -gA redis_port    # name → port, on 127.0.0.1 and ::1

@@ -453,18 +453,18 @@ is_killed() {
 
 # Loss
 
-# start_holder ARGUMENT... <<PY: a script in Python, with calls.py and `said` at hand. It writes
-# into the file of that name (T/said) that it holds, and what it is told then.
+# start_holder ARGUMENT... <<PY: a script for write_script. It writes into the file T/said that
+# it holds, and what it is told then.
 start_holder() {
-  { echo "from calls import *; said = '$T/said'"; cat; } >"$T/holder.py"
-  PYTHONPATH=$BATS_RUN_TMPDIR PYTHONDONTWRITEBYTECODE=1 in_background python3 -S "$T/holder.py" "$@"
+  write_script "$T/holder.py"
+  in_background "${python[@]}" "$T/holder.py" "$@"
   wait_until says holds "$T/said"
 }
 
 # Holds M/job in a view of $1, says when it is told of the loss, and what its descriptor says then.
 holder_of_loss() {
-  start_holder "$M" "$1" <<'PY'
-M, view = sys.argv[1:]
+  start_holder "$1" <<'PY'
+view, said = sys.argv[1], T + "/said"
 told = []
 signal.signal(signal.SIGUSR1, lambda *_: told.append(boottime()))
 fd = os.open("%s/.with/%s/job" % (M, view), os.O_CREAT | os.O_EXCL | os.O_RDWR)
@@ -521,8 +521,9 @@ PY
 }
 
 @test "signal= tells who locked, where who opened has ended" {
-  start_holder "$M/.with/hold,signal=USR1/job" <<'PY'
-fd = os.open(sys.argv[1], os.O_RDONLY | os.O_CREAT)
+  start_holder <<'PY'
+said = T + "/said"
+fd = os.open(M + "/.with/hold,signal=USR1/job", os.O_RDONLY | os.O_CREAT)
 opener = os.getpid()
 if os.fork() > 0:
     os._exit(0)
@@ -547,14 +548,14 @@ PY
   need_root
   unmount_lockfs
   mount_lockfs -o allow_other
-  start_holder "$M/.with/hold,signal=KILL/job" "$(id -u nobody)" "$(id -g nobody)" <<'PY'
-view, uid, gid = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+  start_holder "$(id -u nobody)" "$(id -g nobody)" <<'PY'
+uid, gid = map(int, sys.argv[1:])
 os.setresgid(gid, gid, 0)
 os.setresuid(uid, uid, 0)
-fd = os.open(view, os.O_CREAT | os.O_EXCL | os.O_RDWR)
+fd = os.open(M + "/.with/hold,signal=KILL/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
 # As a program that is root's by its mode comes to be.
 os.setresuid(0, 0, 0)
-with open(said, "w") as file:
+with open(T + "/said", "w") as file:
     file.write("holds\n")
 time.sleep(60)
 PY

@@ -248,7 +248,8 @@ struct listener *listener_new(const struct backend_config *config, const struct 
 		listener->mount_channel = NULL;
 	if (asprintf(&listener->event_channel, "%s#ev", config->namespace_) < 0)
 		listener->event_channel = NULL;
-	if (!listener->mount_channel || !listener->event_channel || leases_init(&listener->leases, config, on_lease_due) < 0) {
+	if (!listener->mount_channel || !listener->event_channel ||
+		leases_init(&listener->leases, config, on_lease_due) < 0) {
 		free_listener(listener);
 		return NULL;
 	}

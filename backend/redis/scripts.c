@@ -45,7 +45,7 @@
  * own file. A part costs time whenever a script comes to it; so where a script has an answer
  * early mostly, what only the others need stands behind that.
  */
-static const char *const pieces[SCRIPT_COUNT][PIECES_MAX] = {
+static const char *const pieces[][PIECES_MAX] = {
 	[SCRIPT_HELLO] = { names_lua, clock_lua, hello_lua },
 	[SCRIPT_ACQUIRE] = { names_lua, clock_lua, directory_lua, index_lua, event_lua, message_lua, hold_lua,
 		acquire_lua, holding_lua, lease_lua, queue_lua, pass_lua, acquire_contended_lua },
@@ -72,6 +72,8 @@ static const char *const pieces[SCRIPT_COUNT][PIECES_MAX] = {
 	[SCRIPT_REMOVE_DIR] = { names_lua, clock_lua, directory_lua, remove_dir_lua },
 	[SCRIPT_CONFIGURE_DIR] = { names_lua, clock_lua, directory_lua, configure_dir_lua },
 };
+
+_Static_assert(sizeof(pieces) / sizeof(pieces[0]) == SCRIPT_COUNT, "a text for every script");
 
 char *script_text(enum script script)
 {

@@ -638,10 +638,8 @@ class Checker:
                     if second.inv < first.inv + IN_LINE or self.faults_near(
                             first.inv - HEALTHY, max(first.ret, second.ret), on=touching):
                         continue
-                    if self.passed_by_force(ops, second):
-                        continue
                     self.result.summary.counts["pairs"] += 1
-                    if tokens[second.h] < tokens[first.h]:
+                    if tokens[second.h] < tokens[first.h] and not self.passed_by_force(ops, second):
                         self.violate("order", "who came later was served first", first, second)
 
     def check_left(self):

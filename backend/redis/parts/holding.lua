@@ -3,7 +3,7 @@
 -- A lock that another client took by plain SET has no details of its own: its
 -- token is made from its id, above all that are counted.
 local function foreign_token(id)
-  return string.format('%.0f', 2 ^ 52 + tonumber(string.sub(redis.sha1hex(id), 1, 12), 16))
+  return integer(2 ^ 52 + tonumber(string.sub(redis.sha1hex(id), 1, 12), 16))
 end
 
 -- Who holds `key`: a table with `id` and the details, or nil where it is free.
