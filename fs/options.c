@@ -71,15 +71,21 @@ static const struct fuse_opt option_table[] = {
 	FUSE_OPT_KEY("user", KEY_IGNORE),
 	FUSE_OPT_KEY("users", KEY_IGNORE),
 	FUSE_OPT_KEY("nouser", KEY_IGNORE),
+	FUSE_OPT_KEY("owner", KEY_IGNORE),
+	FUSE_OPT_KEY("group", KEY_IGNORE),
+	/* A live mount is refused as always, and a dead one is replaced. */
+	FUSE_OPT_KEY("remount", KEY_IGNORE),
 	FUSE_OPT_KEY("nofail", KEY_IGNORE),
 	FUSE_OPT_KEY("_netdev", KEY_IGNORE),
 	FUSE_OPT_KEY("diratime", KEY_IGNORE),
 	FUSE_OPT_KEY("nodiratime", KEY_IGNORE),
 	FUSE_OPT_KEY("relatime", KEY_IGNORE),
 	FUSE_OPT_KEY("norelatime", KEY_IGNORE),
-	FUSE_OPT_KEY("x-", KEY_IGNORE),
 	FUSE_OPT_END,
 };
+
+/* Notes of mount(8), fstab(5) and systemd that begin like this say nothing to the daemon. */
+static const char *const ignored_prefixes[] = { "x-", "X-", "comment=", "user=" };
 
 /* FUSE's own, which are handed on; a trailing `=` takes a value. */
 static const char *const fuse_options[] = {
@@ -148,16 +154,43 @@ static bool is_fuse_option(const char *argument)
 	return false;
 }
 
+static bool is_ignored(const char *argument)
+{
+	for (size_t i = 0; i < sizeof(ignored_prefixes) / sizeof(ignored_prefixes[0]); i++)
+		if (strncmp(argument, ignored_prefixes[i], strlen(ignored_prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
+static char *public_name(const char *source);
+
 static int take_argument(struct raw_options *raw, const char *argument)
 {
 	char **slot = !raw->options->source ? &raw->options->source : &raw->options->mountpoint;
 
 	if (raw->options->mountpoint) {
-		refuse(raw, "one SOURCE and one MOUNTPOINT are wanted, and '%s' is one too many", argument);
+		char *name = public_name(argument); /* it may be a SOURCE in the wrong place */
+
+		if (!name)
+			return -1;
+		refuse(raw, "one SOURCE and one MOUNTPOINT are wanted, and '%s' is one too many", name);
+		free(name);
 		return 0;
 	}
 	*slot = strdup(argument);
 	return *slot ? 0 : -1;
+}
+
+/* Names the option without its value, which may be a password behind a misspelt name. */
+static int refuse_option(struct raw_options *raw, const char *argument)
+{
+	char *name = strndup(argument, strcspn(argument, "="));
+
+	if (!name)
+		return -1;
+	refuse(raw, "unknown option '%s'; `lockfs --help` lists them", name);
+	free(name);
+	return 0;
 }
 
 static int take_option(void *data, const char *argument, int key, struct fuse_args *left)
@@ -171,8 +204,7 @@ static int take_option(void *data, const char *argument, int key, struct fuse_ar
 	case FUSE_OPT_KEY_OPT:
 		if (is_fuse_option(argument))
 			return 1;
-		refuse(raw, "unknown option '%s'; `lockfs --help` lists them", argument);
-		return 0;
+		return is_ignored(argument) ? 0 : refuse_option(raw, argument);
 	case KEY_HELP:
 		raw->help = true;
 		return 0;
@@ -256,7 +288,7 @@ static void take_text(char **from, char **to)
 static void check_id(struct raw_options *raw)
 {
 	if (raw->id && (!*raw->id || strlen(raw->id) > LOCK_ID_MAX || strpbrk(raw->id, "/,")))
-		refuse(raw, "id=%s: an id has 1 to 128 bytes and neither '/' nor ','", raw->id);
+		refuse(raw, "%s", "id=: an id has 1 to 128 bytes and neither '/' nor ','");
 	take_text(&raw->id, &raw->options->id);
 }
 

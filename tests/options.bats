@@ -28,6 +28,33 @@ refused() {
   refused hold memory: "$M" -o hold
 }
 
+@test "the line about an unknown option names it, and not its value" {
+  refused "'pasword'" memory: "$M" -o pasword=very-secret
+  [[ $output != *very-secret* ]] || fail "it tells the value: $output"
+  refused "'nonsense'" memory: "$M" -o ttl=30s,nonsense=very-secret
+  [[ $output != *very-secret* ]] || fail "it tells the value: $output"
+}
+
+@test "the line about an argument too many or a bad id tells neither a password nor the id" {
+  refused "redis://me@host" "$M" "$T" redis://me:very-secret@host
+  [[ $output != *very-secret* ]] || fail "it tells the password: $output"
+  refused id memory: "$M" -o id=very/secret
+  [[ $output != *very* ]] || fail "it tells the id: $output"
+}
+
+@test "options that speak to mount(8), fstab(5) and systemd alone are accepted and do nothing" {
+  mount_lockfs -o x-systemd.automount,x-systemd.device-timeout=5s,X-mount.mkdir=0755,x-gvfs-hide,owner,group,comment=a,user=root,remount,user,users,nouser,defaults,auto,noauto,nofail,_netdev
+  is "755 300.000" "$(stat -c %a "$M") $(lock "$M" default_ttl)"
+}
+
+@test "remount of a live mount says that it is one already, and what to do" {
+  mount_lockfs
+  run deadline 10 "$LOCKFS" "$LOCKFS_TEST_SOURCE" "$M" -o remount,ttl=30s
+  [ "$status" != 0 ] || fail "accepted"
+  contains "is a lockfs mount already" "$output"
+  is 300.000 "$(lock "$M" default_ttl)"
+}
+
 @test "without source or mount point a line says what to give" {
   refused lockfs
   refused lockfs memory:
