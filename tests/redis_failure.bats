@@ -82,6 +82,53 @@ never_held() {
   done
 }
 
+# What people are told
+
+# told COUNT PART: so many lines of the daemon have it
+told() {
+  [ "$(tr -d '\0' <"$M.stderr" | grep -cF -- "$2")" = "$1" ]
+}
+
+@test "each new cause for which the server stays away is said once, and then that it is back" {
+  allow_words "$words|redis.* refuses: (NOAUTH|MASTERDOWN) .*"
+  mount_redis -o "timeout=${timeout}ms"
+  redis_kill
+  wait_until told 1 "Connection refused"
+  redis_options[redis]='--requirepass secret'
+  redis_again
+  wait_until told 1 NOAUTH
+  redis_kill
+  redis_options[redis]='--replicaof 127.0.0.1 1 --replica-serve-stale-data no'
+  redis_again
+  wait_until told 1 MASTERDOWN
+  # Some attempts more, which say nothing new.
+  sleep 2
+  is "1 1 1" "$(for part in "Connection refused" NOAUTH MASTERDOWN; do told 1 "$part" && echo 1; done | xargs)"
+  told 0 "is reached again"
+  redis_kill
+  redis_options[redis]=''
+  redis_again
+  wait_until told 1 "is reached again"
+  # The next outage is told anew.
+  redis_kill
+  wait_until told 2 "Connection refused"
+  redis_again
+  wait_until told 2 "is reached again"
+}
+
+@test "a server that answers, but tells this mount nothing any more, is said to do so" {
+  allow_words "$words|redis.* refuses: NOPERM .*"
+  # shellcheck disable=SC2046  # one word a right
+  set_rights $(rights lockfs)
+  mount_redis -o "timeout=${timeout}ms" "$M" "$(weak_source)"
+  redis_cli ACL SETUSER weak -subscribe >/dev/null
+  redis_cli CLIENT KILL TYPE pubsub >/dev/null
+  wait_until told 1 "NOPERM"
+  told 0 "is reached again"
+  redis_cli ACL SETUSER weak +subscribe >/dev/null
+  wait_until told 1 "is reached again"
+}
+
 # Away
 
 @test "frozen" {

@@ -50,8 +50,6 @@ struct calls {
 	int64_t round_trip_ms; /* the longest of late */
 	bool closing; /* what is lost is still undone, until */
 	bool closed;
-	bool was_up;
-	bool outage_told;
 	uint64_t connections; /* made so far, */
 	uint64_t answers;     /* that came over them, */
 	int64_t answers_ns;   /* and how long all of them took */
@@ -419,14 +417,6 @@ static void on_set_up(void *ctx)
 	struct call *call, *next;
 
 	connection_settled(calls->connection);
-	if (calls->outage_told && !calls->closing) {
-		char line[BACKEND_PROBLEM_MAX];
-
-		snprintf(line, sizeof(line), "%s is reached again", calls->source->name);
-		notice(calls, line);
-	}
-	calls->outage_told = false;
-	calls->was_up = true;
 	calls->connections++;
 	send_undos(calls);
 	DL_FOREACH_SAFE(calls->under_way, call, next)
@@ -441,12 +431,8 @@ static void on_lost(void *ctx, int status, const char *problem)
 {
 	struct calls *calls = ctx;
 
-	if (calls->was_up && !calls->outage_told && !calls->closing) {
-		calls->outage_told = true;
-		notice(calls, problem);
-	}
 	if (!calls->closing)
-		calls->owner.lost(calls->owner.ctx);
+		calls->owner.lost(calls->owner.ctx, problem);
 	if (!connection_has_hope(calls->connection))
 		finish_waiting(calls, -EHOSTDOWN);
 	tell_started(calls, status, problem);

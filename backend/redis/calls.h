@@ -60,7 +60,7 @@ struct call {
 /* What the owner of the calls is told. */
 struct calls_owner {
 	void (*reached)(void *ctx); /* the server can be asked, for the first time or again */
-	void (*lost)(void *ctx);    /* it cannot, for now */
+	void (*lost)(void *ctx, const char *problem); /* it cannot, for now; also told of each attempt that fails */
 	void (*acquired)(void *ctx, const char *key); /* an acquisition was answered, in whatever way */
 	void (*freed)(void *ctx);   /* the last call, after calls_close() */
 	void *ctx;

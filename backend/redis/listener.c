@@ -162,13 +162,13 @@ static void stop_events(struct listener *listener)
 	leases_forget(&listener->leases);
 }
 
-/* It comes back by itself, and tells of the gap then; people hear of it from the other connection. */
+/* It comes back by itself, and tells of the gap then. */
 static void on_lost(void *ctx, int status, const char *problem)
 {
 	struct listener *listener = ctx;
 
 	stop_events(listener);
-	listener->owner.deaf(listener->owner.ctx);
+	listener->owner.deaf(listener->owner.ctx, problem);
 	tell_started(listener, status, problem);
 }
 
@@ -217,6 +217,11 @@ bool listener_want(struct listener *listener, enum listen_extent extent)
 	if (listener->has_events && more)
 		listener->owner.hears(listener->owner.ctx);
 	return listener->has_events;
+}
+
+bool listener_is_up(const struct listener *listener)
+{
+	return connection_is_up(listener->connection);
 }
 
 void listener_renew(struct listener *listener)

@@ -14,7 +14,7 @@ struct listener;
 struct listener_owner {
 	void (*told)(void *ctx, const struct message *message);
 	void (*listening)(void *ctx); /* from now on; what came before may have been missed */
-	void (*deaf)(void *ctx);      /* it is not listening any more */
+	void (*deaf)(void *ctx, const char *problem); /* it is not listening any more; also told of each attempt that fails */
 	void (*hears)(void *ctx);     /* all events from now on, to the extent LISTEN_ALL: what began before is to be asked for */
 	void (*freed)(void *ctx);     /* the last call, after listener_close() */
 	void *ctx;
@@ -29,6 +29,9 @@ void listener_start(struct listener *listener, backend_started *started, void *c
 
 /* See listen() in backend.h. */
 bool listener_want(struct listener *listener, enum listen_extent extent);
+
+/* Is it connected, as far as is known? */
+bool listener_is_up(const struct listener *listener);
 
 /* Listens on a new connection: the present one may be dead without a sign. */
 void listener_renew(struct listener *listener);

@@ -13,6 +13,7 @@
 #include "backend/redis/evictions.h"
 #include "backend/redis/fresh.h"
 #include "backend/redis/listener.h"
+#include "backend/redis/outage.h"
 #include "backend/redis/reply.h"
 #include "backend/redis/scan.h"
 #include "backend/redis/survey.h"
@@ -33,7 +34,11 @@ struct redis_backend {
 	struct early_words early;
 	void (*on_ended)(void *ctx, uint64_t token, bool taken);
 	void (*on_touched)(void *ctx, uint64_t token);
+	void (*on_notice)(void *ctx, const char *line);
 	void *ctx;
+	struct outage outage; /* of either connection */
+	bool is_started;
+	bool closing;
 	bool scan;
 	int64_t timeout_ms;
 	backend_started *started; /* while it starts */
@@ -580,28 +585,56 @@ static void on_told(void *ctx, const struct message *message)
 	}
 }
 
+static void notice(const struct redis_backend *redis, const char *line)
+{
+	if (redis->on_notice)
+		redis->on_notice(redis->ctx, line);
+}
+
+/* An attempt at connecting that fails at the start is told by `started`. */
+static void tell_outage(struct redis_backend *redis, const char *problem)
+{
+	if (redis->is_started && !redis->closing && *problem && outage_add(&redis->outage, problem))
+		notice(redis, problem);
+}
+
+/* The server is back when both connections are. */
+static void tell_recovery(struct redis_backend *redis)
+{
+	char line[BACKEND_PROBLEM_MAX];
+
+	if (redis->closing || !calls_are_up(redis->calls) || !listener_is_up(redis->listener) ||
+		!outage_end(&redis->outage))
+		return;
+	snprintf(line, sizeof(line), "%s is reached again", redis->source.name);
+	notice(redis, line);
+}
+
 /* What was told before, nobody heard. */
 static void on_listening(void *ctx)
 {
 	struct redis_backend *redis = ctx;
 
+	tell_recovery(redis);
 	fresh_drop_all(&redis->fresh);
 	tickets_ask_again(redis->tickets);
 	if (redis->on_touched)
 		redis->on_touched(redis->ctx, 0);
 }
 
-static void on_deaf(void *ctx)
+static void on_deaf(void *ctx, const char *problem)
 {
 	struct redis_backend *redis = ctx;
 
 	fresh_drop_all(&redis->fresh);
+	tell_outage(redis, problem);
 }
 
 static void on_reached_again(void *ctx)
 {
 	struct redis_backend *redis = ctx;
 
+	tell_recovery(redis);
 	tickets_ask_again(redis->tickets);
 	survey_start_again(redis->survey);
 }
@@ -622,10 +655,11 @@ static void on_acquired(void *ctx, const char *key)
 		early_tell(&redis->early, key, tell_early, redis);
 }
 
-static void on_lost(void *ctx)
+static void on_lost(void *ctx, const char *problem)
 {
 	struct redis_backend *redis = ctx;
 
+	tell_outage(redis, problem);
 	tickets_lost(redis->tickets);
 	/* Where this one is silent, the other may only seem to be alive. */
 	listener_renew(redis->listener);
@@ -679,6 +713,7 @@ static int make_parts(struct redis_backend *redis, const struct backend_config *
 /* Ends those that were made. Each frees itself, and this struct with the last. */
 static void close_parts(struct redis_backend *redis)
 {
+	redis->closing = true;
 	if (redis->listener)
 		listener_close(redis->listener);
 	/* The tickets tell the calls what to take back, and what is still under way is answered by these. */
@@ -703,6 +738,7 @@ static int redis_open(const struct backend_config *config, struct backend **ret,
 	redis->timeout_ms = config->timeout_ms;
 	redis->on_ended = config->on_ended;
 	redis->on_touched = config->on_touched;
+	redis->on_notice = config->on_notice;
 	redis->ctx = config->ctx;
 	stpcpy(redis->namespace_, config->namespace_);
 	err = redis_source_parse(config->source, config->password, &redis->source, problem);
@@ -730,6 +766,7 @@ static void on_first_listening(void *ctx, int status, const char *problem)
 {
 	struct redis_backend *redis = ctx;
 
+	redis->is_started = status == 0;
 	redis->started(redis->started_ctx, status, problem);
 }
 
