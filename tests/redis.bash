@@ -297,6 +297,7 @@ helpers=()  # process ids
 start_helper() {
   local out=$1 program=$2
   shift 2
+  : >"$out"  # not the line of one before
   python3 -S "$BATS_TEST_DIRNAME/$program" "$@" >"$out" 2>"$out.stderr" 3>&- 5>&- 6>&- 7>&- &
   helpers+=($!)
   disown

@@ -166,7 +166,7 @@ busy() {
 
 @test "a node of a cluster without slots" {
   redis_start --cluster-enabled yes --cluster-config-file "$T/nodes.conf"
-  refuses 1000 "$(redis_source)" "" CLUSTERDOWN cluster
+  refuses 1000 "$(redis_source)" "namespace={locks}" CLUSTERDOWN cluster
 }
 
 @test "something else under our keys" {
@@ -213,6 +213,75 @@ busy() {
 
 @test "an old or foreign server that does not know our commands" {
   fake_refuses "ERR unknown command 'EVAL'" "unknown command" 6.2
+}
+
+# sentinel_start: a Sentinel, whose only door is the socket $T/sentinel.sock
+sentinel_start() {
+  printf '%s\n' 'port 0' "unixsocket $T/sentinel.sock" "dir $T" "sentinel monitor some 127.0.0.1 1 1" >"$T/sentinel.conf"
+  "$LOCKFS_TEST_REDIS_SERVER" "$T/sentinel.conf" --sentinel >"$T/sentinel.log" 2>&1 3>&- 5>&- 6>&- 7>&- &
+  helpers+=($!)
+  disown
+  wait_until sentinel_answers
+}
+
+sentinel_answers() {
+  "$redis_cli_command" -s "$T/sentinel.sock" PING 2>/dev/null | grep -q PONG
+}
+
+@test "a Sentinel is named as one, with what to name instead" {
+  sentinel_start
+  refuses 1000 "redis+unix://$T/sentinel.sock" "" Sentinel "name the primary"
+  # A database is selected first, which a Sentinel does not know.
+  refuses 1000 "redis+unix://$T/sentinel.sock?db=3" "" SELECT Sentinel "name the primary"
+}
+
+@test "a node of a cluster refuses a namespace without a hash tag at the mount, with an example of one" {
+  redis_start --cluster-enabled yes --cluster-config-file "$T/nodes.conf"
+  redis_cli CLUSTER ADDSLOTSRANGE 0 16383 >/dev/null
+  wait_until cluster_is_up
+  for namespace in locks '{' '}{' '{}' '{}{a}' 'a{b'; do
+    refuses 1000 "$(redis_source)" "namespace=$namespace" "one of a cluster" "namespace= a hash tag, {locks}"
+  done
+  refuses 1000 "$(redis_source)?db=1" "namespace={locks}" "no other database than 0"
+  for namespace in '{locks}' 'a{b}c'; do
+    mount_redis -o "namespace=$namespace"
+    take "$M/job"
+    is ACQUIRED "$(state "$M/job")"
+    unmount_lockfs
+  done
+}
+
+cluster_is_up() {
+  redis_cli CLUSTER INFO | grep -q cluster_state:ok
+}
+
+# says ANSWER PART...: the line about a server that answers like this has these
+# parts, and nothing of a script in it
+says() {
+  fake_refuses "$@"
+  [[ $stderr != *"local x"* && $stderr != *f_abc* && $stderr != *"-- In front"* ]] || fail "$stderr"
+}
+
+@test "each answer of a server is called what it is, without the text of a script" {
+  local ran='ERR Error running script (call to f_abc): @user_script:30: '
+  says "ASK 12 127.0.0.1:7001" ASK "moving the namespace's slot"
+  says "TRYAGAIN Multiple keys request during rehashing of slot" TRYAGAIN "moving the namespace's slot"
+  says "ERR Script attempted to access a non local key in a cluster node script: abc, on @user_script:3." "hash tag"
+  says "$ran@user_script: 30: Lua script attempted to access a non local key in a cluster node" "hash tag"
+  says "ERR user_script:30: attempt to index a nil value script: abc, on @user_script:30." "attempt to index" \
+    "a script of lockfs failed"
+  says "${ran}user_script:30: attempt to index a nil value" "attempt to index" "a script of lockfs failed"
+  says "${ran}WRONGTYPE Operation against a key" WRONGTYPE "another program"
+  says "${ran}READONLY You can't write against a read only replica." READONLY primary
+  says "ERR Error compiling script (new function): user_script:12: '=' expected near 'local x'" "does not take the scripts"
+  says "ERR unknown command 'EVAL', with args beginning with: '-- In front of every script'" "unknown command 'EVAL'" Sentinel
+  says "ERR something new" "something new" "does not know this answer"
+  [[ $stderr != *6.2* ]] || fail "it blames the version: $stderr"
+}
+
+@test "an old server is named with its version" {
+  fake info '# Server\r\nredis_version:6.0.16\r\nredis_mode:standalone\r\n'
+  refuses 1000 "redis://127.0.0.1:$fake_port" "" "Redis 6.0.16" "6.2 or newer"
 }
 
 @test "in the foreground the same line is said" {

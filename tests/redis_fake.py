@@ -5,6 +5,7 @@ redis_fake.py closing         takes connections and closes them
 redis_fake.py http            answers as a web server does
 redis_fake.py garbage         answers with bytes of no protocol
 redis_fake.py refuse LINE     answers every command with the error LINE
+redis_fake.py info TEXT       answers every command with TEXT, in which escapes such as \\n are read
 
 Prints `ready PORT`.
 """
@@ -24,6 +25,9 @@ def answer_to(kind, line, data):
         return b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     if kind == "garbage":
         return bytes(range(1, 200)) * 5
+    if kind == "info":
+        text = line.encode().decode("unicode_escape").encode()
+        return b"$%d\r\n%s\r\n" % (len(text), text) * count_commands(data)
     return b"-%s\r\n" % line.encode() * count_commands(data)
 
 

@@ -9,6 +9,10 @@
 
 #define NO_RIGHT "the user lacks a right (NOPERM): see REDIS in lockfs(1) for the ACL rule"
 
+#define NO_TAG "it is one of a cluster, and the keys of a namespace must be on one node: give namespace= a hash tag, {locks}"
+#define SLOT_MOVES "the cluster is moving the namespace's slot to another node: try again when that is done"
+#define DAMAGED "a script of lockfs failed there: another program may have changed a key of this namespace"
+
 /* The first that fits counts; the last fits all. */
 static const struct server_error errors[] = {
 	{ "NOAUTH", -EACCES, false, "it wants a password: give password_file= or LOCKFS_REDIS_PASSWORD" },
@@ -24,7 +28,13 @@ static const struct server_error errors[] = {
 	{ "LOADING", -EHOSTDOWN, true, "it is loading its data: try again soon" },
 	{ "CLUSTERDOWN", -EHOSTDOWN, true, "its cluster is down" },
 	{ "MOVED", -EIO, false, "it is one of a cluster: give namespace= a hash tag, {locks}, and name the server of that slot in SOURCE" },
-	{ "CROSSSLOT", -EIO, false, "in a cluster the namespace needs a hash tag: namespace={locks}" },
+	{ "ASK", -EHOSTDOWN, false, SLOT_MOVES },
+	{ "TRYAGAIN", -EHOSTDOWN, false, SLOT_MOVES },
+	{ "CROSSSLOT", -EIO, false, NO_TAG },
+	/* Said by a script: Redis 7 and Valkey, Redis 6.2. */
+	{ "ERR Script attempted to access", -EIO, false, NO_TAG },
+	{ "Lua script attempted to access", -EIO, false, NO_TAG },
+	{ "ERR SELECT is not allowed in cluster mode", -EINVAL, false, "a cluster has no other database than 0: leave the number out of SOURCE" },
 	{ "MISCONF", -EIO, false, "it cannot save its data and refuses to write: look at its log" },
 	{ "OOM", -ENOSPC, false, "it is at its maxmemory: raise it or free memory" },
 	{ "NOREPLICAS", -EIO, false, "too few of its replicas are there (min-replicas-to-write)" },
@@ -33,26 +43,64 @@ static const struct server_error errors[] = {
 	{ "ERR DB index", -EINVAL, false, "it has no database of that number" },
 	{ "ERR max number of clients", -EHOSTDOWN, true, "it has too many clients: raise its maxclients" },
 	{ "WRONGTYPE", -EIO, false, "another program keeps something else under a key of this namespace" },
-	{ "", -EIO, false, "is it Redis 6.2 or newer, or Valkey?" },
+	{ "ERR unknown command", -EIO, false, "it is not Redis 6.2 or newer, nor Valkey; if it is a Sentinel, name the primary that it watches in SOURCE" },
+	{ "ERR Error compiling script", -EIO, false, "it does not take the scripts of lockfs: it is not Redis 6.2 or newer, nor Valkey" },
+	/* An error of Lua itself: Redis 7 and Valkey, Redis 6.2. */
+	{ "ERR user_script:", -EIO, false, DAMAGED },
+	{ "user_script:", -EIO, false, DAMAGED },
+	{ "", -EIO, false, "lockfs does not know this answer; the server's log or documentation may" },
 };
+
+/* What the server puts before the reason for which a script failed: Redis 6.2. */
+static const char script_failed[] = "ERR Error running script";
+static const char script_place[] = "@user_script:";
+
+/* What follows the reason and tells nobody anything, such as the text of a script of ours. */
+static const char *const noise[] = { " script: ", ", with args beginning with", ": user_script:" };
+
+/* The reason itself, behind `ERR Error running script (call to f_…): @user_script:12: `. */
+static const char *find_reason(const char *text)
+{
+	const char *place;
+
+	if (strncmp(text, script_failed, strlen(script_failed)) != 0 || !(place = strstr(text, script_place)))
+		return text;
+	while (strncmp(place, script_place, strlen(script_place)) == 0) {
+		place += strlen(script_place);
+		place += strspn(place, " 0123456789:");
+	}
+	return place;
+}
+
+static size_t reason_length(const char *reason)
+{
+	size_t length = strnlen(reason, TEXT_MAX - 1);
+
+	for (size_t i = 0; i < sizeof(noise) / sizeof(noise[0]); i++) {
+		const char *end = strstr(reason, noise[i]);
+
+		if (end && (size_t)(end - reason) < length)
+			length = (size_t)(end - reason);
+	}
+	while (length > 0 && strchr(". ", reason[length - 1]))
+		length--;
+	return length;
+}
 
 const struct server_error *server_error_find(const char *text)
 {
 	const struct server_error *error = errors;
+	const char *reason = find_reason(text);
 
-	while (strncmp(text, error->prefix, strlen(error->prefix)) != 0)
+	while (strncmp(reason, error->prefix, strlen(error->prefix)) != 0)
 		error++;
 	return error;
 }
 
 void server_error_print(const char *server, const char *text, char *line, size_t size)
 {
-	/* Behind this Redis 7 names the script and line, which tell nobody anything. */
-	const char *end = strstr(text, " script: ");
-	int length = end ? (int)(end - text) : (int)strnlen(text, TEXT_MAX);
+	const char *reason = find_reason(text);
 
-	while (length > 0 && text[length - 1] == '.')
-		length--;
-	snprintf(line, size, "%s refuses: %.*s: %s", server, length < TEXT_MAX ? length : TEXT_MAX, text,
+	snprintf(line, size, "%s refuses: %.*s: %s", server, (int)reason_length(reason), reason,
 		server_error_find(text)->advice);
 }

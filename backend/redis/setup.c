@@ -124,6 +124,74 @@ static void on_memory_info(redisAsyncContext *context, void *data, void *ctx)
 	on_reply(setup, reply);
 }
 
+/* Is there `{tag}` in it, so that all its keys have one slot? A brace in a key must not complete it. */
+static bool has_hash_tag(const char *namespace_)
+{
+	const char *open = strchr(namespace_, '{');
+	const char *close = open ? strchr(open, '}') : NULL;
+
+	return close && close > open + 1;
+}
+
+/* The value of a field of INFO, cut off where it does not fit; "" if there is no such field. */
+static void read_info_field(const char *info, const char *name, char *value, size_t size)
+{
+	const char *at = strstr(info, name);
+
+	*value = '\0';
+	if (!at)
+		return;
+	at += strlen(name);
+	snprintf(value, size, "%.*s", (int)strcspn(at, "\r\n"), at);
+}
+
+/* Names a server that lockfs cannot use, before it is asked for more; returns 0 if it can be used. */
+static int judge_server(const struct setup *setup, const char *info, char problem[BACKEND_PROBLEM_MAX])
+{
+	const char *server = setup->source->name;
+	char mode[16], version[32];
+	int major, minor;
+
+	read_info_field(info, "\nredis_mode:", mode, sizeof(mode));
+	read_info_field(info, "\nredis_version:", version, sizeof(version));
+	if (strcmp(mode, "sentinel") == 0) {
+		snprintf(problem, BACKEND_PROBLEM_MAX,
+			"%s is a Sentinel, which keeps no data: name the primary that it watches in SOURCE", server);
+		return -EPROTONOSUPPORT;
+	}
+	if (strcmp(mode, "cluster") == 0 && !has_hash_tag(setup->config->namespace_)) {
+		snprintf(problem, BACKEND_PROBLEM_MAX,
+			"%s is one of a cluster, and the keys of a namespace must be on one node: give namespace= a hash tag, {locks}",
+			server);
+		return -EINVAL;
+	}
+	if (sscanf(version, "%d.%d", &major, &minor) == 2 && (major < 6 || (major == 6 && minor < 2))) {
+		snprintf(problem, BACKEND_PROBLEM_MAX, "%s is Redis %s, and lockfs needs 6.2 or newer, or Valkey",
+			server, version);
+		return -EPROTONOSUPPORT;
+	}
+	return 0;
+}
+
+static void on_server_info(redisAsyncContext *context, void *data, void *ctx)
+{
+	struct setup *setup = ctx;
+	const redisReply *reply = data;
+	char problem[BACKEND_PROBLEM_MAX];
+	int err = 0;
+
+	(void)context;
+	if (reply && reply->type != REDIS_REPLY_ERROR && reply->str && setup->replies_wanted > 0 &&
+		!connection_is_up(setup->connection))
+		err = judge_server(setup, reply->str, problem);
+	if (err == 0) {
+		on_reply(setup, reply);
+		return;
+	}
+	setup->replies_wanted = 0;
+	connection_drop(setup->connection, err, problem);
+}
+
 static void on_plain(redisAsyncContext *context, void *reply, void *ctx)
 {
 	(void)context;
@@ -228,12 +296,15 @@ static int send_script_load(struct setup *setup, enum script script)
 static int send_questions(struct setup *setup)
 {
 	static const char *client_info[] = { "CLIENT", "INFO" };
+	static const char *server_info[] = { "INFO", "server" };
 	static const char *memory_info[] = { "INFO", "memory" };
 	static const char *ping[] = { "PING" };
 	int err = send_kill(setup);
 
 	if (err == 0)
 		err = ask(setup, on_client_info, 2, client_info);
+	if (err == 0)
+		err = ask(setup, on_server_info, 2, server_info);
 	if (err == 0)
 		err = ask(setup, on_memory_info, 2, memory_info);
 	if (err == 0)
