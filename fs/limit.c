@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* So long before the kernel's limit a request is answered; half of a limit that is not longer than this. */
 #define MARGIN_MS 1000
 
 /* Seconds; 0 where the kernel has no such limit. */
@@ -26,5 +27,5 @@ int64_t request_limit_ms(void)
 	int64_t usual = read_limit("/proc/sys/fs/fuse/default_request_timeout");
 	int64_t seconds = usual && (!most || usual < most) ? usual : most;
 
-	return seconds ? seconds * 1000 - MARGIN_MS : 0;
+	return seconds * 1000 > MARGIN_MS ? seconds * 1000 - MARGIN_MS : seconds * 1000 / 2;
 }

@@ -343,21 +343,23 @@ is_killed() {
   wait_until gone "$M/job"
 }
 
-# The daemon alone sees such a limit, of 3 seconds, at a mount of its own.
-@test "requests are answered before the kernel ends the mount over one" {
+# The daemon alone sees such a limit, of 3 seconds and of 1, at mounts of its own.
+@test "requests are answered before the kernel ends the mount over one, also with the shortest limit that it has" {
   need_root
-  local limit=/proc/sys/fs/fuse/max_request_timeout inner
+  local limit=/proc/sys/fs/fuse/max_request_timeout inner seconds
   [ -e $limit ] || return 0  # this kernel has none
-  echo 3 >"$T/limit"
-  mkdir "$T/other"
-  in_background unshare -m sh -c 'umount -l -a -t fuse.lockfs; mount --bind "$0" "$1" && shift && exec "$@"' \
-    "$T/limit" $limit "$LOCKFS" -f memory: "$T/other"
-  inner=/proc/$pid/root$T/other
-  wait_until test -e "$inner/.events"
-  take_as_other "$inner/job"
-  expect ETIMEDOUT open "$inner/.with/wait=forever/job" CREAT,EXCL,WRONLY
-  is "Interrupted system call" \
-    "$(perl -e 'open my $events, "<", $ARGV[0] or die; sysread($events, my $line, 100); print $!' "$inner/.events")"
+  for seconds in 3 1; do
+    echo $seconds >"$T/limit-$seconds"
+    mkdir "$T/other-$seconds"
+    in_background unshare -m sh -c 'umount -l -a -t fuse.lockfs; mount --bind "$0" "$1" && shift && exec "$@"' \
+      "$T/limit-$seconds" $limit "$LOCKFS" -f memory: "$T/other-$seconds"
+    inner=/proc/$pid/root$T/other-$seconds
+    wait_until test -e "$inner/.events"
+    take_as_other "$inner/job"
+    is ETIMEDOUT "$(timeout -s KILL 10 python3 -IS "$BATS_RUN_TMPDIR/calls.py" open "$inner/.with/wait=forever/job" CREAT,EXCL,WRONLY)"
+    is "Interrupted system call" \
+      "$(perl -e 'open my $events, "<", $ARGV[0] or die; sysread($events, my $line, 100); print $!' "$inner/.events")"
+  done
 }
 
 # The end of the mount
