@@ -149,27 +149,27 @@ typedef int identify_fn(struct callers *callers, pid_t thread, uid_t uid, struct
 
 static int identify_session(struct callers *callers, pid_t thread, uid_t uid, struct caller *caller)
 {
-	uint64_t start;
+	uint64_t birth;
 	pid_t number;
-	int err = session_of(&callers->sessions, thread, &number, &start);
+	int err = session_of(&callers->sessions, thread, &number, &birth);
 
 	(void)uid;
 	if (err == 0)
 		snprintf(caller->identity, sizeof(caller->identity), "session:%d.%" PRIu64 "@%s", (int)number,
-			start, callers->boot_place);
+			birth, callers->boot_place);
 	return err;
 }
 
 static int identify_process(struct callers *callers, pid_t thread, uid_t uid, struct caller *caller)
 {
-	uint64_t start;
-	int err = process_start(caller->process, &start);
+	uint64_t birth;
+	int err = process_birth(caller->process, &birth);
 
 	(void)thread;
 	(void)uid;
 	if (err == 0)
 		snprintf(caller->identity, sizeof(caller->identity), "process:%d.%" PRIu64 "@%s", (int)caller->process,
-			start, callers->boot_place);
+			birth, callers->boot_place);
 	return err;
 }
 

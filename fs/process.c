@@ -2,13 +2,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+/* The filesystem of pidfds (PID_FS_MAGIC of linux/magic.h), since Linux 6.9. */
+#define PIDFS_MAGIC 0x50494446
 
 /* What says that there is no such process, or that it is hidden from this one. */
 static bool is_unseen(int error)
@@ -68,22 +75,88 @@ int process_start(pid_t pid, uint64_t *ret_ticks)
 	return read_stat(pid, &state, ret_ticks);
 }
 
+/* A pidfd of the process, or -1 with errno set: EINVAL if the number is one of a thread or session alone. */
+static int open_process(pid_t pid)
+{
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+/* Has each process a pidfd with an inode number of its own? The kernel does not change while it runs. */
+static bool has_pidfs(void)
+{
+	static enum { UNKNOWN, NO, YES } known = UNKNOWN;
+	struct statfs filesystem;
+	int fd;
+
+	if (known != UNKNOWN)
+		return known == YES;
+	fd = open_process(getpid());
+	if (fd < 0) {
+		if (errno == ENOSYS)
+			known = NO;
+		return false;
+	}
+	if (fstatfs(fd, &filesystem) == 0)
+		known = filesystem.f_type == PIDFS_MAGIC ? YES : NO;
+	close(fd);
+	return known == YES;
+}
+
+/* Reads the birth from a pidfd, and whether the process has ended and only waits for its parent. */
+static int read_pidfd(pid_t pid, uint64_t *ret_birth, bool *ret_has_ended)
+{
+	struct pollfd end = { .fd = open_process(pid), .events = POLLIN };
+	struct stat status;
+	int err = 0;
+
+	if (end.fd < 0)
+		return is_unseen(errno) || errno == EINVAL ? -ENOENT : -errno;
+	if (fstat(end.fd, &status) < 0 || poll(&end, 1, 0) < 0)
+		err = -errno;
+	close(end.fd);
+	if (err < 0)
+		return err;
+	*ret_birth = status.st_ino;
+	*ret_has_ended = end.revents & POLLIN;
+	return 0;
+}
+
+static int read_birth(pid_t pid, uint64_t *ret_birth, bool *ret_has_ended)
+{
+	char state;
+	int err;
+
+	if (has_pidfs())
+		return read_pidfd(pid, ret_birth, ret_has_ended);
+	err = read_stat(pid, &state, ret_birth);
+	if (err == 0)
+		*ret_has_ended = state == 'Z' || state == 'X';
+	return err;
+}
+
+int process_birth(pid_t pid, uint64_t *ret_birth)
+{
+	bool has_ended;
+
+	return read_birth(pid, ret_birth, &has_ended);
+}
+
 struct process process_now(pid_t pid)
 {
 	struct process process = { .pid = pid };
 
-	if (pid > 0 && process_start(pid, &process.start_ticks) == 0)
+	if (pid > 0 && process_birth(pid, &process.birth) == 0)
 		return process;
 	return (struct process){ 0 };
 }
 
 bool process_lives(const struct process *process)
 {
-	uint64_t start_ticks;
-	char state;
+	uint64_t birth;
+	bool has_ended;
 
-	return process->pid > 0 && read_stat(process->pid, &state, &start_ticks) == 0 &&
-		start_ticks == process->start_ticks && state != 'Z' && state != 'X';
+	return process->pid > 0 && read_birth(process->pid, &birth, &has_ended) == 0 && birth == process->birth &&
+		!has_ended;
 }
 
 int process_takes_signals(pid_t pid, uid_t uid)

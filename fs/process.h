@@ -1,5 +1,5 @@
 /*
- * What /proc tells of a process. All return 0, -ENOENT where it cannot be seen, or
+ * What the kernel tells of a process. All return 0, -ENOENT where it cannot be seen, or
  * another negative errno where nothing can, such as -EMFILE.
  */
 #ifndef FS_PROCESS_H
@@ -10,13 +10,21 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* When it started, in clock ticks since boot: with its number it names a process for good. */
+/*
+ * What with its number names a process for good: the inode number of its pidfd,
+ * which no other process gets until the next boot (pidfs, Linux 6.9). On an older
+ * kernel it is the start in clock ticks, which two processes of one number share
+ * if the second starts within 10 ms of the first.
+ */
+int process_birth(pid_t pid, uint64_t *ret_birth);
+
+/* When it started, in clock ticks since boot. */
 int process_start(pid_t pid, uint64_t *ret_ticks);
 
 /* A process, told from those that have its number later. */
 struct process {
 	pid_t pid; /* 0: none */
-	uint64_t start_ticks;
+	uint64_t birth;
 };
 
 /* Takes down which process has this number now; none where that cannot be seen. */

@@ -20,9 +20,10 @@
 
 struct session_seen {
 	pid_t number;
-	uint64_t start;        /* the leader's, in ticks; see name_leaderless() */
+	uint64_t birth;        /* the leader's; see name_leaderless() */
 	int64_t known_till_ns; /* CLOCK_BOOTTIME: it was this very session till then at least */
 	int leader_fd;         /* a pidfd, while the leader lives and is watched; else -1 */
+	struct process member; /* one that was found in it after the leader had gone, if any */
 	UT_hash_handle hh;
 };
 
@@ -34,25 +35,37 @@ static bool started_before(pid_t pid, int64_t when_ns)
 	return process_start(pid, &ticks) == 0 && (int64_t)ticks * tick_ns <= when_ns;
 }
 
-/* Is a process in this session that was there at `when_ns`? Only asked where the leader is gone. */
-static bool has_member_since(pid_t number, pid_t caller, int64_t when_ns)
+/* Finds a process of this session that was there at `when_ns`; this takes a look at every process of the machine. */
+static struct process find_member_since(pid_t number, int64_t when_ns)
 {
 	const struct dirent *entry;
-	bool found = started_before(caller, when_ns);
-	DIR *proc;
+	struct process member = { 0 };
+	DIR *proc = opendir("/proc");
 
-	if (found)
-		return true;
-	proc = opendir("/proc");
 	if (!proc)
-		return false;
-	while (!found && (entry = readdir(proc))) {
+		return member;
+	while (member.pid == 0 && (entry = readdir(proc))) {
 		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
-		found = pid > 0 && getsid(pid) == number && started_before(pid, when_ns);
+		if (pid > 0 && getsid(pid) == number && started_before(pid, when_ns))
+			member = process_now(pid);
 	}
 	closedir(proc);
-	return found;
+	return member;
+}
+
+/*
+ * Is a process in this session that was there at `seen->known_till_ns`? Only asked if
+ * the leader is gone. The process that was found once answers as long as it lives, so
+ * that not each new process of the session costs a look at all processes.
+ */
+static bool is_still(struct session_seen *seen, pid_t caller)
+{
+	if (started_before(caller, seen->known_till_ns))
+		return true;
+	if (!process_lives(&seen->member) || getsid(seen->member.pid) != seen->number)
+		seen->member = find_member_since(seen->number, seen->known_till_ns);
+	return seen->member.pid != 0;
 }
 
 /* Watching leaders: their death is the last moment at which their session is surely theirs */
@@ -144,14 +157,16 @@ static void forget_oldest(struct sessions *sessions)
 }
 
 /* Puts the session behind all others, as the one seen last. */
-static struct session_seen *remember(struct sessions *sessions, pid_t number, uint64_t start)
+static struct session_seen *remember(struct sessions *sessions, pid_t number, uint64_t birth)
 {
 	struct session_seen *seen = find(sessions, number);
 
 	if (seen) {
 		HASH_DELETE(hh, sessions->by_number, seen);
-		if (seen->start != start)
+		if (seen->birth != birth) {
 			unwatch_leader(sessions, seen);
+			seen->member = (struct process){ 0 };
+		}
 	} else {
 		if (HASH_COUNT(sessions->by_number) >= SESSIONS_MAX)
 			forget_oldest(sessions);
@@ -161,7 +176,7 @@ static struct session_seen *remember(struct sessions *sessions, pid_t number, ui
 		seen->leader_fd = -1;
 	}
 	seen->number = number;
-	seen->start = start;
+	seen->birth = birth;
 	seen->known_till_ns = boot_ns();
 	HASH_ADD(hh, sessions->by_number, number, sizeof(seen->number), seen);
 	if (!seen->hh.tbl) {
@@ -174,7 +189,8 @@ static struct session_seen *remember(struct sessions *sessions, pid_t number, ui
 
 /*
  * A session whose leader was gone when it was first seen is named by that
- * moment in nanoseconds, which is larger than any leader's start in ticks.
+ * moment in nanoseconds, which is larger than any leader's birth: that counts
+ * the processes since boot, or their start in ticks.
  */
 static uint64_t name_leaderless(void)
 {
@@ -182,17 +198,17 @@ static uint64_t name_leaderless(void)
 }
 
 /* How the session is named whose leader is gone: as before, if it is surely the same. */
-static uint64_t start_of_leaderless(struct sessions *sessions, pid_t number, pid_t pid)
+static uint64_t birth_of_leaderless(struct sessions *sessions, pid_t number, pid_t pid)
 {
-	const struct session_seen *seen;
+	struct session_seen *seen;
 
 	collect_deaths(sessions);
 	seen = find(sessions, number);
-	return seen && has_member_since(number, pid, seen->known_till_ns) ? seen->start : name_leaderless();
+	return seen && is_still(seen, pid) ? seen->birth : name_leaderless();
 }
 
 /* Is the leader watched and alive? Then the number is that of the session that was seen. */
-static bool leader_lives(struct sessions *sessions, pid_t number, uint64_t *ret_start)
+static bool leader_lives(struct sessions *sessions, pid_t number, uint64_t *ret_birth)
 {
 	const struct session_seen *seen;
 
@@ -200,34 +216,34 @@ static bool leader_lives(struct sessions *sessions, pid_t number, uint64_t *ret_
 	seen = find(sessions, number);
 	if (!seen || seen->leader_fd < 0)
 		return false;
-	*ret_start = seen->start;
+	*ret_birth = seen->birth;
 	return true;
 }
 
-int session_of(struct sessions *sessions, pid_t pid, pid_t *ret_number, uint64_t *ret_start)
+int session_of(struct sessions *sessions, pid_t pid, pid_t *ret_number, uint64_t *ret_birth)
 {
 	pid_t number = getsid(pid);
 	struct session_seen *seen;
-	uint64_t start;
+	uint64_t birth;
 	int leader;
 
 	if (number <= 0)
 		return -ESRCH;
-	leader = leader_lives(sessions, number, &start) ? 0 : process_start(number, &start);
+	leader = leader_lives(sessions, number, &birth) ? 0 : process_birth(number, &birth);
 	if (leader < 0 && leader != -ENOENT)
 		return leader;
 	if (leader < 0) {
 		if (kill(number, 0) == 0 || errno == EPERM)
 			return -ESRCH; /* there, but hidden from the daemon */
-		start = start_of_leaderless(sessions, number, pid);
+		birth = birth_of_leaderless(sessions, number, pid);
 	}
-	seen = remember(sessions, number, start);
+	seen = remember(sessions, number, birth);
 	if (!seen)
 		return -ENOMEM;
 	if (leader == 0)
 		watch_leader(sessions, seen);
 	*ret_number = number;
-	*ret_start = start;
+	*ret_birth = birth;
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /*
  * POSIX sessions that were seen, told apart also where a number is used again.
  *
- * A session is named by its number and its leader's start. The number stays
+ * A session is named by its number and its leader's birth (process.h). The number stays
  * taken while any process of the session lives, but the leader may be gone: then
  * it is the same session as the one seen before only if one of its processes was
  * there already when the leader died, which is watched for.
@@ -34,7 +34,7 @@ void sessions_stop(struct sessions *sessions);
  * The session of the thread `pid`: its number, and what with it names it for
  * good. Returns 0, -ESRCH where the process or its session cannot be seen, or -ENOMEM.
  */
-int session_of(struct sessions *sessions, pid_t pid, pid_t *ret_number, uint64_t *ret_start);
+int session_of(struct sessions *sessions, pid_t pid, pid_t *ret_number, uint64_t *ret_birth);
 
 void sessions_free(struct sessions *sessions);
 

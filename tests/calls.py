@@ -185,16 +185,16 @@ def as_nobody(function):
 class Inotify:
     """inotify(7), of which Python's library knows nothing."""
 
-    WORDS = {0x4: "ATTRIB", 0x200: "DELETE", 0x400: "DELETE_SELF", 0x8000: "IGNORED"}
+    WORDS = {0x4: "ATTRIB", 0x20: "OPEN", 0x200: "DELETE", 0x400: "DELETE_SELF", 0x8000: "IGNORED"}
 
     def __init__(self):
         import ctypes
         self.libc = ctypes.CDLL(None, use_errno=True)
         self.fd = self.libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
 
-    def add(self, path):
+    def add(self, path, mask=0x400):
         import ctypes
-        if self.libc.inotify_add_watch(self.fd, os.fsencode(path), 0x400) < 0:
+        if self.libc.inotify_add_watch(self.fd, os.fsencode(path), mask) < 0:
             raise OSError(ctypes.get_errno(), path)
 
     def wait(self, ms):

@@ -212,6 +212,97 @@ check("the next of that number", run(try_all, number), (number, STRANGER))
 PY
 }
 
+# Has each process a number of its own that no other gets until the next boot?
+need_pidfs() {
+  py <<<'sys.exit(0 if os.fstat(os.pidfd_open(1)).st_ino != os.fstat(os.pidfd_open(os.getpid())).st_ino else 1)' ||
+    skip "needs Linux 6.9"
+}
+
+@test "a process is another holder also if it has the number of one that ended within the same clock tick" {
+  need_root
+  need_pidfs
+  mount_lockfs -o owner=process "$T/process"
+  { reuse_of_numbers; cat <<'PY'; } | py
+M = T + "/process"
+time.sleep = lambda seconds: None
+again = 0
+for _ in range(200):
+    number, answer = run(take)
+    check("first", answer, "taken")
+    try:
+        got = run(try_all, number)
+    except OSError as error:  # somebody else on this machine was given the number
+        check("fork", error.errno, errno.EEXIST)
+    else:
+        check("the next of that number", got, (number, STRANGER))
+        again += 1
+    os.unlink(M + "/.with/force/job")
+check("most numbers came again", again > 150, True)
+PY
+}
+
+@test "a session is another holder also if it has the number of one that ended within the same clock tick" {
+  need_root
+  need_pidfs
+  { reuse_of_numbers; cat <<'PY'; } | py
+time.sleep = lambda seconds: None
+again = 0
+for _ in range(200):
+    number, answer = run(take)
+    check("first", answer, "taken")
+    try:
+        got = run(try_all, number)
+    except OSError as error:  # somebody else on this machine was given the number
+        check("fork", error.errno, errno.EEXIST)
+    else:
+        check("the next of that number", got, (number, STRANGER))
+        again += 1
+    os.unlink(M + "/.with/force/job")
+check("most numbers came again", again > 150, True)
+PY
+}
+
+@test "each new process of a session without its leader costs no look at all processes" {
+  need_root
+  write_script "$T/script.py" <<'PY'
+# The daemon and this script have a /proc that nobody else opens.
+import subprocess
+place = T + "/apart"
+os.mkdir(place)
+daemon = subprocess.Popen([os.environ["LOCKFS"], os.environ["LOCKFS_TEST_SOURCE"], place, "-f", "-o", "namespace=" + str(os.getpid())])
+while not os.path.ismount(place):
+    time.sleep(0.01)
+reader, writer = os.pipe()
+leader = os.fork()
+if leader == 0:
+    os.setsid()
+    if os.fork() != 0:
+        os._exit(0)
+    while outcome(os.kill, os.getsid(0), 0) == "OK":
+        time.sleep(0.01)
+    first = attribute(place, "identity")
+    watch = Inotify()
+    watch.add("/proc", 0x20)
+    answers, looks = set(), 0
+    for _ in range(50):
+        time.sleep(0.02)  # starts of processes are known to 10 ms: each of these is later than all that was seen
+        answers.add(in_child(lambda: attribute(place, "identity")))
+        looks += "OPEN" in watch.wait(0)  # equal events that wait to be read are one
+    os.write(writer, repr((answers == {first}, looks)).encode())
+    os._exit(0)
+os.waitpid(leader, 0)
+os.close(writer)
+answer = os.read(reader, 1000).decode()
+subprocess.run(["umount", place], check=True)
+check("the daemon", daemon.wait(), 0)
+same, looks = eval(answer)
+check("all are one session", same, True)
+check("looks at all processes: %d" % looks, looks <= 2, True)
+PY
+  # shellcheck disable=SC2016  # the other shell expands it
+  unshare -m --propagation private sh -c 'mount -t proc proc /proc && exec "$@"' sh "${python[@]}" "$T/script.py"
+}
+
 @test "a session is told by its number and start, the same for all in it" {
   mine=$(identity)
   sid=$(ps -o sid= -p $$ | tr -d ' ')
