@@ -34,6 +34,7 @@ struct file {
 	pid_t acquirer;               /* the process that acquired with it, or 0 */
 	struct process opener;        /* that a signal is to be sent to, if any */
 	bool may_write;               /* it was opened by the holder */
+	bool foreign;                 /* its lock was taken by another client, and keeps no content */
 	bool may_lock;                /* it was made by creating, so the kernel has checked that its opener may */
 	struct file *prev, *next;     /* of the same holding */
 };

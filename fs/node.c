@@ -147,6 +147,17 @@ void node_unname(struct node_table *table, struct node *node)
 	node->named = false;
 }
 
+void node_end(struct node_table *table, struct node *node, uint64_t token)
+{
+	if (token == node->bound_token)
+		node->bound_ended = true;
+	if (token != node->name.token)
+		return;
+	node->ended = true;
+	/* The lock of a foreign client has the same token each time it comes with the same value. */
+	node_unname(table, node);
+}
+
 ino_t path_inode(const char *path)
 {
 	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */

@@ -45,6 +45,8 @@ struct node {
 		struct watch *watch;     /* of a lock, while its end is waited for: watches.h; else NULL */
 	};
 	uint64_t bound_token; /* of the holding that was locked last through a file of it; 0: none */
+	bool ended;           /* the holding that it is named by was said to have ended */
+	bool bound_ended;     /* the holding `bound_token` was said to have ended */
 	UT_hash_handle by_number;
 	UT_hash_handle by_name;
 	struct node_name name; /* last: it ends in the path */
@@ -86,6 +88,12 @@ void node_forget(struct node_table *table, struct node *node, uint64_t count);
 /* What it stood for was removed by the kernel: the next of this name is another node. */
 void node_unname(struct node_table *table, struct node *node);
 
+/*
+ * A holding of this lock's node was said to have ended. That stays so, whatever the backend
+ * says later; whoever looks the name up then finds another node.
+ */
+void node_end(struct node_table *table, struct node *node, uint64_t token);
+
 /* The inode number that stat shows: the same for a path in all views and mounts. */
 ino_t path_inode(const char *path);
 
@@ -110,6 +118,19 @@ static inline uint64_t node_token(const struct node *node)
 	if (node->bound_token)
 		return node->bound_token;
 	return node_kind(node) == NODE_LOCK ? node->name.token : 0;
+}
+
+/* Is the holding that a lock's node stands for known to have ended, though no file of it may be open any more? */
+static inline bool node_has_ended(const struct node *node)
+{
+	return node->bound_token ? node->bound_ended : node->ended;
+}
+
+/* A file of this node was locked, and has this holding. */
+static inline void node_bind(struct node *node, uint64_t token)
+{
+	node->bound_token = token;
+	node->bound_ended = false;
 }
 
 /*

@@ -7,12 +7,12 @@
 #include "fs/ops.h"
 #include "fs/request.h"
 
-/* Is the holding that the node stands for still there? 0, -ESTALE, or what the backend said. */
-static int check_holding(const struct request *request, int status, const struct entry *entry)
+/* Is the holding that the request is about still there? 0, -ESTALE, or what the backend said. */
+static int check_holding(struct request *request, int status, const struct entry *entry)
 {
 	if (status < 0 && status != -ENOENT)
 		return status;
-	return entry_is_holding(status, entry, request_token(request)) ? 0 : -ESTALE;
+	return request_finds_holding(request, status, entry) ? 0 : -ESTALE;
 }
 
 /* An attempt by creation that found the lock there is told of here: the kernel makes it an opening. */
@@ -21,7 +21,7 @@ static void tell_attempt(const struct request *request, enum lock_event_kind kin
 	backend_tell(request->fs->backend, kind, request->key, node_token(request->node));
 }
 
-static void open_file(struct request *request, bool may_write)
+static void open_file(struct request *request, bool may_write, bool foreign)
 {
 	struct file *file = file_open(&request->fs->holdings, request->key, node_token(request->node), 0);
 
@@ -30,6 +30,7 @@ static void open_file(struct request *request, bool may_write)
 		return;
 	}
 	file->may_write = may_write;
+	file->foreign = foreign;
 	if (node_view(request->node)->signal && request_identify(request) == 0)
 		file->opener = process_now(request->caller.process);
 	request_reply_open(request, file);
@@ -39,15 +40,16 @@ static void on_emptied(void *ctx, int status, const struct lock *lock)
 {
 	struct request *request = ctx;
 
-	(void)lock;
-	if (status == -ENOENT)
+	if (status == -ENOENT) {
+		request_end_holding(request);
 		status = -ESTALE;
+	}
 	if (status < 0) {
 		request_reply(request, status);
 		return;
 	}
 	tell_attempt(request, EVENT_ACQUIRED);
-	open_file(request, true);
+	open_file(request, true, lock->foreign);
 }
 
 static void on_opening(void *ctx, int status, const struct entry *entry)
@@ -62,7 +64,7 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 	 * lock, among others who do, may come too late each time, and can do without.
 	 */
 	if (status == -ESTALE && !(flags & O_TRUNC) && opens_handle(flags)) {
-		open_file(request, false);
+		open_file(request, false, false);
 		return;
 	}
 	if (status < 0) {
@@ -83,7 +85,7 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 	} else {
 		if (is_holder)
 			tell_attempt(request, EVENT_ACQUIRED);
-		open_file(request, is_holder);
+		open_file(request, is_holder, entry->lock.foreign);
 	}
 }
 
@@ -96,7 +98,7 @@ static void lock_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *inf
 	request->info.fh = 0;
 	/* A handle can be opened once more, by /proc/self/fd for instance. */
 	if (node_token(request->node) == 0 && opens_handle(info->flags))
-		open_file(request, false);
+		open_file(request, false, false);
 	else
 		backend_read(request->fs->backend, request->key, on_opening, request);
 }
@@ -115,10 +117,16 @@ static void lock_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *
 {
 	struct fs *fs = fs_of(req);
 	struct node *node = node_find(&fs->nodes, ino);
+	struct file *file = file_of(info);
+	uint64_t token = file_token(file);
+	bool has_ended = file_has_ended(file);
 
 	if (node)
 		node->files--;
-	file_close(&fs->holdings, file_of(info));
+	file_close(&fs->holdings, file);
+	/* The node remembers for itself what the open files of the holding knew. */
+	if (node && token && has_ended)
+		node_end(&fs->nodes, node, token);
 	fuse_reply_err(req, 0);
 }
 
@@ -159,7 +167,7 @@ static void lock_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 
 	if (!request)
 		return;
-	if (request_token(request) == 0) {
+	if (request->token == 0) {
 		request_reply_buf(request, NULL, 0);
 		return;
 	}
@@ -173,6 +181,8 @@ static void on_written(void *ctx, int status)
 	struct request *request = ctx;
 
 	free(request->write.data);
+	if (status == -ESTALE && !file_of(&request->info)->foreign)
+		request_end_holding(request);
 	if (status < 0) {
 		request_reply(request, status);
 		return;
@@ -190,7 +200,7 @@ static void lock_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t 
 	if (!request)
 		return;
 	if (!file_of(info)->may_write) {
-		request_reply(request, request_token(request) == 0 ? -ESTALE : -EBUSY);
+		request_reply(request, request->token == 0 ? -ESTALE : -EBUSY);
 		return;
 	}
 	/* The holder's right was checked when it was opened; the token says that nothing changed since. */
@@ -201,7 +211,7 @@ static void lock_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t 
 		return;
 	}
 	memcpy(request->write.data, data, size);
-	backend_write(request->fs->backend, request->key, request_token(request),
+	backend_write(request->fs->backend, request->key, request->token,
 		info->flags & O_APPEND ? AT_END : offset, request->write.data, size, on_written, request);
 }
 
@@ -219,7 +229,7 @@ static void lock_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fus
 	(void)only_data;
 	if (!request)
 		return;
-	if (request_token(request) == 0)
+	if (request->token == 0)
 		request_reply(request, 0);
 	else
 		backend_read(request->fs->backend, request->key, on_fsync, request);

@@ -72,12 +72,14 @@ static int keep_file(struct request *request, struct file *file, const struct lo
 
 	if (!keep)
 		return -ENOMEM;
+	if (file_token(file) && file_token(file) != lock->token)
+		node_end(&fs->nodes, request->node, file_token(file));
 	drop_lost(file);
 	if (file_bind(&fs->holdings, file, request->key, lock->token, keep) < 0) {
 		keep_release(keep, NULL, NULL);
 		return -ENOMEM;
 	}
-	request->node->bound_token = lock->token;
+	node_bind(request->node, lock->token);
 	/* The lock of a foreign client has the same token each time it comes with the same value. */
 	if (node_kind(request->node) == NODE_LOCK && request->node->name.token != lock->token)
 		node_unname(&fs->nodes, request->node);
@@ -171,7 +173,10 @@ static void on_bound(void *ctx, int status, const struct lock *lock)
 	struct file *file = request->acquire.file;
 
 	if (status == -ENOENT || status == -EPERM) {
-		lock_name(request); /* what it acquired has ended */
+		/* What it acquired has ended. */
+		if (request->token == file_token(file))
+			request_end_holding(request);
+		lock_name(request);
 		return;
 	}
 	if (status == 0 && is_locked(file)) {

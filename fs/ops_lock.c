@@ -209,8 +209,10 @@ static void reply_lock_attr(struct request *request, int status, const struct lo
 {
 	struct entry entry = { .kind = ENTRY_LOCK };
 
-	if (status == -ENOENT)
+	if (status == -ENOENT) {
+		request_end_holding(request);
 		status = ended_status(request);
+	}
 	if (status < 0) {
 		request_reply(request, status);
 		return;
@@ -229,7 +231,7 @@ static void on_never_read(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
 
-	if (status == 0 && !entry_is_holding(status, entry, request_token(request)))
+	if (!request_finds_holding(request, status, entry) && status == 0)
 		status = -ENOENT;
 	reply_lock_attr(request, status, status < 0 ? NULL : &entry->lock);
 }
@@ -240,16 +242,24 @@ static void on_refreshed(void *ctx, int status, const struct lock *lock)
 
 	/* touch(1) sets times right after it has created: that is no refresh of a lock that never expires. */
 	if (status == -ENOTSUP &&
-		holdings_acquired_by(&request->fs->holdings, request_token(request), request->caller.process))
+		holdings_acquired_by(&request->fs->holdings, request->token, request->caller.process))
 		backend_read(request->fs->backend, request->key, on_never_read, request);
 	else
 		reply_lock_attr(request, status, lock);
 }
 
+/* What changes a holding whose end was told is refused without asking: the backend might still have it. */
+static void refuse_ended(struct request *request, int which)
+{
+	if (which & FUSE_SET_ATTR_SIZE)
+		request_reply(request, -ESTALE);
+	else
+		request_refuse_refresh(request);
+}
+
 static void set_lock_attr(struct request *request, const struct stat *attr, int which)
 {
 	struct backend *backend = request->fs->backend;
-	uint64_t token = request_token(request);
 	const struct lock_claim *claim = &request->claim;
 
 	if (which & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) {
@@ -257,8 +267,12 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 		return;
 	}
 	/* A handle has nothing to set. */
-	if (token == 0 || (request->info.fh && file_has_ended(file_of(&request->info)))) {
+	if (request->token == 0) {
 		request_reply(request, -ESTALE);
+		return;
+	}
+	if (request_has_ended(request)) {
+		refuse_ended(request, which);
 		return;
 	}
 	if (!request_identify_or_reply(request))
@@ -269,10 +283,10 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 		request->claim = (struct lock_claim){ .id = request->acquire.id };
 	}
 	if (which & FUSE_SET_ATTR_SIZE)
-		backend_truncate(backend, request->key, claim, token, attr->st_size, on_truncated, request);
+		backend_truncate(backend, request->key, claim, request->token, attr->st_size, on_truncated, request);
 	else
-		backend_refresh(backend, request->key, claim, token, node_view(request->node)->ttl_ms, on_refreshed,
-			request);
+		backend_refresh(backend, request->key, claim, request->token, node_view(request->node)->ttl_ms,
+			on_refreshed, request);
 }
 
 static void on_dir_read(void *ctx, int status, const struct entry *entry)

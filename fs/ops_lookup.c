@@ -127,19 +127,19 @@ static void reply_ended(struct request *request)
 	request_end(request);
 }
 
-/* Is what was found what the node stands for? */
-static bool is_same(const struct node *node, const struct entry *entry)
+/* Is what the backend answered that what the node stands for is there? */
+static bool is_there(struct request *request, int status, const struct entry *entry)
 {
-	if (node_kind(node) == NODE_DIR)
-		return entry->kind == ENTRY_DIR;
-	return entry_is_holding(0, entry, node_token(node));
+	if (node_kind(request->node) == NODE_DIR)
+		return status == 0 && entry->kind == ENTRY_DIR;
+	return request_finds_holding(request, status, entry);
 }
 
 static void on_attr(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
 
-	if (status == 0 && !is_same(request->node, entry))
+	if (!is_there(request, status, entry) && status == 0)
 		status = -ENOENT;
 	if (status == -ENOENT && request_recalled_wrongly(request))
 		request_reply(request, -ESTALE);
@@ -166,7 +166,7 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 		special_reply_attr(req, request->node);
 		request_end(request);
 	} else if ((node_kind(request->node) == NODE_HANDLE && !request->node->bound_token) ||
-		holdings_has_ended(&request->fs->holdings, node_token(request->node))) {
+		request_has_ended(request)) {
 		reply_ended(request);
 	} else {
 		backend_read(request->fs->backend, request->key, on_attr, request);

@@ -240,15 +240,15 @@ static bool may_see_id(const struct request *request, const struct lock *lock, b
  * with those whose lock had ended by then, and no attribute says through which
  * descriptor it is asked for: it is meant for its holder.
  */
-static bool is_meant(const struct request *request, int status, const struct entry *entry)
+static bool is_meant(struct request *request, int status, const struct entry *entry)
 {
 	const struct node *node = request->node;
 
-	if (!node_token(node))
+	if (!request->token)
 		return status == 0 && entry->kind == ENTRY_LOCK;
-	if (!entry_is_holding(status, entry, node_token(node)))
+	if (!request_finds_holding(request, status, entry))
 		return false;
-	return node_kind(node) == NODE_HANDLE || node_token(node) == node->name.token ||
+	return node_kind(node) == NODE_HANDLE || request->token == node->name.token ||
 		lock_is_held_by(&entry->lock, &request->claim);
 }
 
@@ -354,7 +354,7 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 		return;
 	request->xattr.size = size;
 	/* Of a holding that was lost this can be said also while the backend is away. */
-	if (node_is_lock(request->node) && holdings_has_ended(&request->fs->holdings, node_token(request->node)))
+	if (request_has_ended(request))
 		on_getting(request, -ENOENT, NULL);
 	else
 		backend_read(request->fs->backend, request->key, on_getting, request);
@@ -392,7 +392,11 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 		reply_value(request, "", 0, size);
 		return;
 	}
-	if (request_identify_or_reply(request))
+	if (!request_identify_or_reply(request))
+		return;
+	if (request_has_ended(request))
+		on_listing(request, -ENOENT, NULL);
+	else
 		backend_read(request->fs->backend, request->key, on_listing, request);
 }
 
@@ -404,7 +408,21 @@ static void on_lease_set(void *ctx, int status, const struct lock *lock)
 
 	if (status == 0)
 		holdings_adopt(&request->fs->holdings, lock);
-	request_reply(request, status == -ENOENT ? ended_status(request) : status);
+	if (status == -ENOENT) {
+		request_end_holding(request);
+		status = ended_status(request);
+	}
+	request_reply(request, status);
+}
+
+static void set_lease(struct request *request, int64_t ttl_ms)
+{
+	if (request_has_ended(request)) {
+		request_refuse_refresh(request);
+		return;
+	}
+	backend_refresh(request->fs->backend, request->key, &request->claim, request->token, ttl_ms, on_lease_set,
+		request);
 }
 
 static void set_default_ttl(struct request *request, int64_t ttl_ms)
@@ -434,8 +452,7 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 	else if (node_kind(request->node) == NODE_DIR)
 		set_default_ttl(request, ttl_ms);
 	else
-		backend_refresh(request->fs->backend, request->key, &request->claim, node_token(request->node),
-			ttl_ms, on_lease_set, request);
+		set_lease(request, ttl_ms);
 }
 
 void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)

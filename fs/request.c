@@ -37,8 +37,10 @@ struct request *request_on_node(fuse_req_t fuse, fuse_ino_t number, const struct
 		return NULL;
 	}
 	request = request_make(fuse, node, info);
-	if (request)
-		stpcpy(request->key, node->name.path);
+	if (!request)
+		return NULL;
+	stpcpy(request->key, node->name.path);
+	request->token = request_token(request);
 	return request;
 }
 
@@ -103,6 +105,30 @@ bool request_recalled_wrongly(struct request *request)
 	return true;
 }
 
+void request_end_holding(struct request *request)
+{
+	if (!request->token)
+		return;
+	node_end(&request->fs->nodes, request->node, request->token);
+	holdings_end(&request->fs->holdings, request->token, true);
+}
+
+bool request_finds_holding(struct request *request, int status, const struct entry *entry)
+{
+	if (entry_is_holding(status, entry, request->token))
+		return true;
+	if (status == 0 || status == -ENOENT)
+		request_end_holding(request);
+	return false;
+}
+
+bool request_has_ended(const struct request *request)
+{
+	bool told = request->info.fh ? file_has_ended(file_of(&request->info)) : node_has_ended(request->node);
+
+	return request->token && (told || holdings_has_ended(&request->fs->holdings, request->token));
+}
+
 void request_end(struct request *request)
 {
 	free(request);
@@ -112,6 +138,12 @@ void request_reply(struct request *request, int status)
 {
 	fuse_reply_err(request->fuse, -status);
 	request_end(request);
+}
+
+void request_refuse_refresh(struct request *request)
+{
+	backend_tell(request->fs->backend, EVENT_FAILED_REFRESH, request->key, 0);
+	request_reply(request, -ESTALE);
 }
 
 void request_done(void *ctx, int status)

@@ -20,6 +20,7 @@ struct request {
 	struct lock_claim claim; /* set by request_identify() */
 	struct caller caller;
 	struct fuse_file_info info; /* the kernel's, where it gave one */
+	uint64_t token; /* of the holding that it is about when it is made, see request_token(); 0: none */
 	bool recalled; /* what a name stands for was found without asking */
 
 	/* What the single operations keep until the backend has answered. */
@@ -71,8 +72,26 @@ void request_reply_attr(struct request *request, const struct entry *entry);
 void request_reply_open(struct request *request, struct file *file);
 void request_reply_buf(struct request *request, const void *data, size_t size);
 
+/*
+ * Is this what the backend answered about the holding of the request: that it is there?
+ * If the backend says that it is not, it is ended for good, as request_end_holding() does.
+ */
+bool request_finds_holding(struct request *request, int status, const struct entry *entry);
+
+/*
+ * The caller is going to be told that the holding of the request has ended. A server may
+ * show it once more, as after a return to older data; it stays ended here.
+ */
+void request_end_holding(struct request *request);
+
+/* Was the end of that holding told before? Then the backend is not asked any more. */
+bool request_has_ended(const struct request *request);
+
 /* Ends it without a reply, where one was given by hand. */
 void request_end(struct request *request);
+
+/* Refuses to refresh a holding whose end was told, with -ESTALE, and tells that event. */
+void request_refuse_refresh(struct request *request);
 
 /* A done function for steps whose status is the whole answer; `ctx` is the request. */
 void request_done(void *ctx, int status);
@@ -95,9 +114,11 @@ bool request_recall(struct request *request, struct lock *ret);
  */
 bool request_recalled_wrongly(struct request *request);
 
-/* The holding that a request is about: its open file's, else its node's. */
+/* The holding that a request is about now: its open file's, else its node's. */
 static inline uint64_t request_token(const struct request *request)
 {
+	if (!node_is_lock(request->node))
+		return 0;
 	return request->info.fh ? file_token(file_of(&request->info)) : node_token(request->node);
 }
 

@@ -160,3 +160,101 @@ breaks() {
   is "" "$(ls "$N")"
   wait_until has_lines "$T/said" 2
 }
+
+older_data() {
+  cat <<'PY'
+import subprocess
+
+def move(command, source, target):
+    """RENAME: the lock is gone, as on a server that lost it, or back, as on one with older data; COPY keeps such data."""
+    for part in (":", "#d:"):
+        subprocess.run([sys.argv[1], "-s", sys.argv[2], command, "%s%sjob" % (source, part), "%s%sjob" % (target, part)],
+                       check=True, stdout=subprocess.DEVNULL)
+
+def check_ended(what, fd):
+    check(what + ", then read", outcome(os.pread, fd, 1, 0), "ESTALE")
+    check(what + ", then write", outcome(os.pwrite, fd, b"x", 0), "ESTALE")
+    check(what + ", then fsync", outcome(os.fsync, fd), "ESTALE")
+    check(what + ", then futimens", outcome(os.utime, fd), "ESTALE")
+    check(what + ", then ttl", outcome(os.setxattr, fd, "user.lock.ttl", b"1h"), "ESTALE")
+    check(what + ", then ftruncate", outcome(os.ftruncate, fd, 0), "ESTALE")
+    check(what + ", then state", attribute(fd, "state"), "EXPIRED")
+    check(what + ", then links", os.fstat(fd).st_nlink, 0)
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    check(what + ", then poll", [event for _, event in poll.poll(5000)], [select.POLLERR | select.POLLHUP])
+PY
+}
+
+# ends_stay_told VIEW: whoever is told through a descriptor, in any of these ways, that its
+# lock has ended is told so for ever, also by a server that has the lock again
+ends_stay_told() {
+  { older_data; cat <<'PY'; } | py "$redis_cli_command" "${redis_socket[redis]}" "$1"
+view = sys.argv[3]
+told = []
+signal.signal(signal.SIGUSR1, lambda *_: told.append("told"))
+tellers = {
+    "read": lambda fd: outcome(os.pread, fd, 1, 0) == "ESTALE",
+    "write": lambda fd: outcome(os.pwrite, fd, b"x", 0) == "ESTALE",
+    "fsync": lambda fd: outcome(os.fsync, fd) == "ESTALE",
+    "futimens": lambda fd: outcome(os.utime, fd) == "ESTALE",
+    "ttl": lambda fd: outcome(os.setxattr, fd, "user.lock.ttl", b"1h") == "ESTALE",
+    "ftruncate": lambda fd: outcome(os.ftruncate, fd, 0) == "ESTALE",
+    "state": lambda fd: attribute(fd, "state") == "EXPIRED",
+    "list": lambda fd: "user.lock.owner" not in os.listxattr(fd),
+    "fstat": lambda fd: os.fstat(fd).st_nlink == 0,
+}
+for what, tell in tellers.items():
+    fd = os.open("%s/%s/job" % (M, view), os.O_CREAT | os.O_EXCL | os.O_RDWR)
+    same = os.open("/proc/self/fd/%d" % fd, os.O_RDONLY)
+    move("RENAME", "lockfs", "away")
+    # What was just acquired is known for a moment without asking.
+    until = boottime() + 10
+    while not tell(fd):
+        check(what, boottime() < until, True)
+    move("RENAME", "away", "lockfs")
+    check_ended(what, fd)
+    # It is a matter of the file, and not of what is open.
+    other = os.open("/proc/self/fd/%d" % fd, os.O_PATH)
+    os.close(fd)
+    os.close(same)
+    check(what + ", by O_PATH", outcome(os.setxattr, "/proc/self/fd/%d" % other, "user.lock.ttl", b"1h"), "ESTALE")
+    os.close(other)
+    os.unlink(M + "/.with/force/job")
+until = boottime() + 10
+while "signal" in view and len(told) < len(tellers) and boottime() < until:
+    time.sleep(0.005)
+check("signals", len(told), len(tellers) if "signal" in view else 0)
+PY
+}
+
+@test "an end that was told through a descriptor stays told, also where the server has the lock again" {
+  mount_redis
+  ends_stay_told .with/ttl=1h
+}
+
+@test "an end that was told through a descriptor of a bound lock stays told, and its process was signalled" {
+  mount_redis
+  ends_stay_told .with/hold,ttl=1h,signal=USR1
+}
+
+@test "an end that another mount told stays told: nothing refreshes the lock any more" {
+  mount_redis
+  mount_redis "$N"
+  { older_data; cat <<'PY'; } | py "$redis_cli_command" "${redis_socket[redis]}" "$N"
+fd = os.open(M + "/.with/ttl=1h/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+poll = select.poll()
+poll.register(fd, 0)
+check("holds", poll.poll(0), [])
+move("COPY", "lockfs", "away")
+os.unlink(sys.argv[3] + "/.with/force/job")
+check("told", len(poll.poll(10000)), 1)
+move("RENAME", "away", "lockfs")
+check("futimens", outcome(os.utime, fd), "ESTALE")
+check("by path", outcome(os.utime, M + "/.with/ttl=1h/job"), "ESTALE")
+check("by another path", outcome(os.utime, M + "/job"), "ESTALE")
+check_ended("told", fd)
+os.close(fd)
+os.unlink(M + "/job")
+PY
+}

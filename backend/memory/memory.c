@@ -434,10 +434,12 @@ static bool memory_listen(struct backend *backend, enum listen_extent extent)
 static void memory_tell(struct backend *backend, enum lock_event_kind kind, const char *key, uint64_t token)
 {
 	struct memory_backend *memory = memory_of(backend);
-	struct mem_lock *lock;
+	struct mem_lock *lock = NULL;
+	int err;
 
 	expire_due(memory);
-	if (find_lock(memory, key, token, &lock) == 0)
+	err = find_lock(memory, key, token, &lock);
+	if (err == 0 || (err == -ENOENT && kind == EVENT_FAILED_REFRESH))
 		tell(memory, kind, key, lock);
 }
 

@@ -237,10 +237,13 @@ struct backend_ops {
 	bool (*listen)(struct backend *backend, enum listen_extent extent);
 
 	/*
-	 * Tells all mounts, of the holding named by `token` (0: of any) and only
-	 * while it is there, what no other call has told: EVENT_ACQUIRED, its
-	 * holder has opened it again; EVENT_UNAVAILABLE, another was refused it. It
-	 * is not answered, and `key` is the caller's again when it returns.
+	 * Tells all mounts what no other call has told. EVENT_ACQUIRED: the holder of
+	 * `token` has opened it again. EVENT_UNAVAILABLE: another was refused the holding
+	 * `token` (0: of any). Both are told only while that holding is there.
+	 * EVENT_FAILED_REFRESH: a refresh was refused because the caller knows that its
+	 * holding has ended. That is told in any case, and of the holding that has the key
+	 * then, if any; `token` is 0. It is not answered, and `key` is the caller's again
+	 * when it returns.
 	 */
 	void (*tell)(struct backend *backend, enum lock_event_kind kind, const char *key, uint64_t token);
 

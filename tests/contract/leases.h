@@ -110,6 +110,22 @@ static void test_refused_calls_extend_nothing(void **state)
 	expect(-ENOENT, look(mount, KEY));
 }
 
+/* A mount that refuses a refresh by itself has that told, whoever holds the lock then. */
+static void test_events_of_told_refusals(void **state)
+{
+	struct mount *mount = *state;
+	const struct lock *held = expect(0, acquire(mount, KEY, &me, LONG_MS))->lock;
+
+	backend_tell(mount->backend, EVENT_FAILED_REFRESH, KEY, 0);
+	expect_event_of(mount, EVENT_ACQUIRED, held);
+	expect_event_of(mount, EVENT_FAILED_REFRESH, held);
+	expect(0, release(mount, KEY, &me, 0));
+	backend_tell(mount->backend, EVENT_UNAVAILABLE, KEY, 0);
+	backend_tell(mount->backend, EVENT_FAILED_REFRESH, KEY, 0);
+	expect_event_of(mount, EVENT_RELEASED, held);
+	expect_event(mount, EVENT_FAILED_REFRESH, KEY, 0, LEASE_UNSET);
+}
+
 static void test_longest_lease(void **state)
 {
 	struct mount *mount = *state;
@@ -288,6 +304,7 @@ static const struct CMUnitTest lease_tests[] = {
 	TEST(refresh_keeps_its_own_ttl),
 	TEST(never_expiring_gets_no_lease),
 	TEST(refused_calls_extend_nothing),
+	TEST(events_of_told_refusals),
 	TEST(longest_lease),
 	TEST(shortest_lease),
 	TEST(shortest_lease_again_and_again),
