@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "fs/printable.h"
 #include "lockfs/duration.h"
 #include "lockfs/lock.h"
 
@@ -78,12 +79,13 @@ static bool has_token(const struct lock_event *event)
 
 /* Text */
 
-static bool is_plain(unsigned char byte)
+/* The length of the character at `text` if it stands in a field as it is; else 0. */
+static size_t plain_length(const char *text, size_t left)
 {
-	return byte > ' ' && byte != '\\' && byte != 0x7f;
+	return *text == ' ' || *text == '\\' ? 0 : printable_length(text, left);
 }
 
-/* As in /proc/mounts; what would be taken for nothing is written so too. */
+/* A field that would be taken for nothing is escaped as well. */
 static char *print_field(char *at, const char *field, size_t most)
 {
 	size_t length = field ? strnlen(field, most) : 0;
@@ -92,13 +94,15 @@ static char *print_field(char *at, const char *field, size_t most)
 	*at++ = '\t';
 	if (length == 0)
 		return stpcpy(at, NOTHING);
-	for (size_t i = 0; i < length; i++) {
-		unsigned char byte = (unsigned char)field[i];
+	for (size_t i = 0; i < length;) {
+		size_t plain = is_dash ? 0 : plain_length(field + i, length - i);
 
-		if (is_plain(byte) && !is_dash)
-			*at++ = field[i];
-		else
-			at += snprintf(at, 5, "\\%03o", byte);
+		if (plain > 0) {
+			at = (char *)memcpy(at, field + i, plain) + plain;
+			i += plain;
+		} else {
+			at = escape_byte(at, (unsigned char)field[i++]);
+		}
 	}
 	return at;
 }
@@ -123,58 +127,39 @@ static char *print_text(char *at, const struct lock_event *event)
 
 /* JSON */
 
-/* The length of the character at `text`, at most `left` bytes; 0: that is no UTF-8. */
-static size_t utf8_length(const unsigned char *text, size_t left)
-{
-	static const struct {
-		unsigned char mask, lead, second_min, second_max;
-		size_t length;
-	} forms[] = {
-		{ 0x80, 0x00, 0, 0, 1 },
-		{ 0xff, 0xe0, 0xa0, 0xbf, 3 }, /* not in more bytes than are needed, */
-		{ 0xff, 0xed, 0x80, 0x9f, 3 }, /* no halves of UTF-16, */
-		{ 0xff, 0xf0, 0x90, 0xbf, 4 },
-		{ 0xff, 0xf4, 0x80, 0x8f, 4 }, /* and nothing beyond the last character */
-		{ 0xe0, 0xc0, 0x80, 0xbf, 2 },
-		{ 0xf0, 0xe0, 0x80, 0xbf, 3 },
-		{ 0xfc, 0xf0, 0x80, 0xbf, 4 },
-	};
-	size_t form = 0;
-
-	while (form < sizeof(forms) / sizeof(forms[0]) && (text[0] & forms[form].mask) != forms[form].lead)
-		form++;
-	if (form == sizeof(forms) / sizeof(forms[0]) || forms[form].length > left || text[0] == 0xc0 || text[0] == 0xc1)
-		return 0;
-	if (forms[form].length > 1 && (text[1] < forms[form].second_min || text[1] > forms[form].second_max))
-		return 0;
-	for (size_t i = 2; i < forms[form].length; i++)
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-	return forms[form].length;
-}
-
 /* A byte that is no UTF-8 becomes the half of a pair that Python reads it as. */
 #define LONE_BYTE 0xdc00
+
+/* A character that a terminal must not get, as JSON writes any: by its halves of UTF-16. */
+static char *print_code_units(char *at, const char *text, size_t size)
+{
+	unsigned int code = utf8_code_point(text, size);
+
+	if (code < 0x10000)
+		return at + snprintf(at, 7, "\\u%04x", code);
+	code -= 0x10000;
+	return at + snprintf(at, 13, "\\u%04x\\u%04x", 0xd800 + (code >> 10), 0xdc00 + (code & 0x3ff));
+}
 
 static char *print_string(char *at, const char *string, size_t most)
 {
 	size_t length = string ? strnlen(string, most) : 0;
-	const unsigned char *text = (const unsigned char *)string;
 
 	if (!string)
 		return stpcpy(at, "null");
 	*at++ = '"';
 	for (size_t i = 0; i < length;) {
-		size_t size = utf8_length(text + i, length - i);
+		size_t size = utf8_length(string + i, length - i);
 
 		if (size == 0) {
-			at += snprintf(at, 7, "\\u%04x", LONE_BYTE + text[i++]);
-		} else if (text[i] < ' ' || text[i] == 0x7f) {
-			at += snprintf(at, 7, "\\u%04x", text[i++]);
+			at += snprintf(at, 7, "\\u%04x", LONE_BYTE + (unsigned char)string[i++]);
+		} else if (printable_length(string + i, length - i) == 0) {
+			at = print_code_units(at, string + i, size);
+			i += size;
 		} else {
-			if (text[i] == '"' || text[i] == '\\')
+			if (string[i] == '"' || string[i] == '\\')
 				*at++ = '\\';
-			at = (char *)memcpy(at, text + i, size) + size;
+			at = (char *)memcpy(at, string + i, size) + size;
 			i += size;
 		}
 	}

@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "fs/printable.h"
+
 #define LINE_MAX_BYTES 1024
 
 static bool to_system;
@@ -50,10 +52,14 @@ static void write_to_stderr(const char *text)
 
 void log_line_v(int priority, const char *format, va_list arguments)
 {
-	char text[LINE_MAX_BYTES];
+	char raw[LINE_MAX_BYTES], text[LINE_MAX_BYTES];
+	size_t length;
 
-	vsnprintf(text, sizeof(text), format, arguments);
-	text[strcspn(text, "\n")] = '\0';
+	vsnprintf(raw, sizeof(raw), format, arguments);
+	length = strlen(raw);
+	if (length > 0 && raw[length - 1] == '\n')
+		length--; /* lines of libfuse have one */
+	print_escaped(raw, length, text, sizeof(text));
 	if (to_system)
 		send_to_system(priority, text);
 	else

@@ -9,6 +9,7 @@
 #include "fs/attr.h"
 #include "fs/names.h"
 #include "fs/ops.h"
+#include "fs/printable.h"
 #include "fs/request.h"
 
 /* Room for the longest value, a handle: `.with/`, an id, a lease, a key. */
@@ -64,9 +65,13 @@ static int print_key(const struct subject *subject, char *value, size_t size)
 	return snprintf(value, size, "%s", subject->request->key);
 }
 
+/* For people, who print it to a terminal: the command and a given id may have any bytes. */
 static int print_owner(const struct subject *subject, char *value, size_t size)
 {
-	return lock_owner_print(&subject->lock->holder, value, size);
+	char owner[EVENT_OWNER_MAX];
+
+	lock_owner_print(&subject->lock->holder, owner, sizeof(owner));
+	return (int)print_escaped(owner, strlen(owner), value, size);
 }
 
 static int print_ttl(const struct subject *subject, char *value, size_t size)

@@ -297,3 +297,10 @@ PY
   expect OK @nobody setxattr "$T/shared/theirs" user.lock.default_ttl 30s
   is 30.000 "$(lock "$T/shared/theirs" default_ttl)"
 }
+
+@test "the owner attribute does nothing to the terminal that it is shown on; the id is exact" {
+  local evil=$'a\e[31m\xc2\x9b31m\xe2\x80\xaeb'
+  take "$M/.with/id=$evil/job"
+  is 'a\033[31m\302\23331m\342\200\256b' "$(lock "$M/job" owner)"
+  is "$evil" "$(lock "$M/.with/id=$evil/job" id)"
+}

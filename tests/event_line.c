@@ -10,7 +10,9 @@
 #include <cmocka.h>
 
 #include "fs/event_line.h"
+#include "fs/printable.h"
 #include "lockfs/lock.h"
+#include "tests/json_string.h"
 
 #define ROUNDS 20000
 
@@ -26,7 +28,8 @@ static uint32_t number(uint32_t below)
 /* Bytes of all kinds, more often those that mean something. */
 static void fill(char *text, size_t most)
 {
-	static const char special[] = " \t\n\\\"-\x01\x7f\x80\xc2\xe2\x82\xac\xed\xa0\xf0\xf4\xff/u";
+	static const char special[] =
+		" \t\n\\\"-\x01\x7f\x80\xc2\xe2\x82\xac\xed\xa0\xf0\xf4\xff/u\xc2\x9b\xe2\x80\xae\xf3\xa0\x81\x81";
 	size_t length = number(4) ? number(12) + 1 : number((uint32_t)most) + 1;
 
 	for (size_t i = 0; i < length; i++)
@@ -86,13 +89,11 @@ static void read_string(const char **at, char *bytes)
 			*bytes++ = (*at)[1];
 			*at += 2;
 		} else {
-			char digits[5] = { (*at)[2], (*at)[3], (*at)[4], (*at)[5], '\0' };
-			unsigned long code = strtoul(digits, NULL, 16);
+			char *end = json_read_escape(at, bytes);
 
-			/* Either a control character, or a byte that is no UTF-8. */
-			assert_true(code < ' ' || code == 0x7f || (code >= 0xdc80 && code <= 0xdcff));
-			*bytes++ = (char)code;
-			*at += 6;
+			/* Nothing is escaped that need not be. */
+			assert_int_equal(printable_length(bytes, (size_t)(end - bytes)), 0);
+			bytes = end;
 		}
 	}
 	*bytes = '\0';
@@ -143,6 +144,53 @@ static void test_any_bytes(void **unused)
 		fill(owner, EVENT_OWNER_MAX - 1);
 		check_text(&event);
 		check_json(&event);
+	}
+}
+
+/* What a terminal must never get is escaped in both forms, and what it shows is not. */
+static void test_terminal(void **unused)
+{
+	static const struct {
+		const char *name, *text, *json;
+	} rows[] = {
+		{ "\x1b[31m", "\\033[31m", "\\u001b[31m" },
+		{ "a\nb\tc", "a\\012b\\011c", "a\\u000ab\\u0009c" },
+		{ "\xc2\x9b" "31m", "\\302\\23331m", "\\u009b31m" },
+		{ "\x9b" "31m", "\\23331m", "\\udc9b31m" },
+		{ "\xe2\x80\xae" "gpj.exe", "\\342\\200\\256gpj.exe", "\\u202egpj.exe" },
+		{ "\xe2\x81\xa6", "\\342\\201\\246", "\\u2066" },
+		{ "\xe2\x80\xa8", "\\342\\200\\250", "\\u2028" },
+		{ "\xf3\xa0\x81\x81", "\\363\\240\\201\\201", "\\udb40\\udc41" },
+		{ "j\xc3\xb6" "b-\xe2\x82\xac-\xf0\x9f\x94\x92", "j\xc3\xb6" "b-\xe2\x82\xac-\xf0\x9f\x94\x92",
+			"j\xc3\xb6" "b-\xe2\x82\xac-\xf0\x9f\x94\x92" },
+	};
+	char line[EVENT_LINE_MAX], wanted[EVENT_LINE_MAX];
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct lock_event event = { .kind = EVENT_EXPIRED, .key = rows[i].name, .owner = rows[i].name };
+
+		event_line_print(&event, EVENT_TEXT, line);
+		snprintf(wanted, sizeof(wanted), "\tEXPIRED\t%s\t%s\t", rows[i].text, rows[i].text);
+		assert_non_null(strstr(line, wanted));
+		event_line_print(&event, EVENT_JSON, line);
+		snprintf(wanted, sizeof(wanted), "\"key\":\"%s\",\"owner\":\"%s\"", rows[i].json, rows[i].json);
+		assert_non_null(strstr(line, wanted));
+	}
+}
+
+/* A text that does not fit is cut off between characters and escapes. */
+static void test_cut(void **unused)
+{
+	static const char text[] = "\xe2\x82\xac\x1b" "a";
+	static const char *const fits[] = { "", "", "", "", "\xe2\x82\xac", "\xe2\x82\xac", "\xe2\x82\xac", "\xe2\x82\xac",
+		"\xe2\x82\xac\\033", "\xe2\x82\xac\\033a" };
+	char to[16];
+
+	(void)unused;
+	for (size_t room = 1; room < sizeof(fits) / sizeof(fits[0]); room++) {
+		assert_int_equal(print_escaped(text, strlen(text), to, room), strlen(fits[room]));
+		assert_string_equal(to, fits[room]);
 	}
 }
 
@@ -210,6 +258,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_any_bytes),
+		cmocka_unit_test(test_terminal),
+		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_longest),
 		cmocka_unit_test(test_what_is_not_known),
 	};

@@ -2,6 +2,9 @@
 
 load helper
 
+# A name with control characters of both kinds and one that turns the order of others round.
+evil=$'a\e[31m\xc2\x9b31m\xe2\x80\xaeb'
+
 setup() {
   setup_dirs
   mount_lockfs
@@ -389,4 +392,16 @@ EOF
   mount_lockfs -o ro
   expect OK open "$M/.events" RDONLY
   expect EROFS open "$M/.events" WRONLY
+}
+
+@test "an event of a name that acts on terminals is told so that it does not, and can be read back" {
+  hear "$T/heard" "$M"
+  hear "$T/json" "$M" .events.json
+  take "$M/.with/id=$evil/$evil"
+  wait_until has_lines "$T/heard" 1
+  wait_until has_lines "$T/json" 1
+  is "" "$(LC_ALL=C grep -nP '[\x00-\x08\x0b-\x1f\x7f-\xff]' "$T/heard" "$T/json")"
+  is "$evil" "$(printf %b "$(cut -f 3 "$T/heard")")"
+  is "$evil" "$(printf %b "$(cut -f 4 "$T/heard")")"
+  is "$evil $evil" "$(python3 -c 'import json, sys; event = json.load(open(sys.argv[1])); print(event["key"], event["owner"])' "$T/json")"
 }

@@ -55,6 +55,12 @@ refused() {
   is 300.000 "$(lock "$M" default_ttl)"
 }
 
+@test "a name in a message is one line, and does nothing to the terminal" {
+  local name=$'no\nsuch\t\e[31m\xc2\x9b31m\xe2\x80\xaedir\xff-\xc3\xb6'
+  refused 'no\012such\011\033[31m\302\23331m\342\200\256dir\377-'$'\xc3\xb6' memory: "$T/$name"
+  refused 'unknown option '\''no\012such\011\033[31m' memory: "$M" -o "$name"
+}
+
 @test "without source or mount point a line says what to give" {
   refused lockfs
   refused lockfs memory:

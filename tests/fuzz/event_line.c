@@ -6,8 +6,10 @@
 #include <wchar.h>
 
 #include "fs/event_line.h"
+#include "fs/printable.h"
 #include "lockfs/lock.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/json_string.h"
 
 enum flag { HAS_KEY = 1, HAS_OWNER = 2, IS_FOREIGN = 4 };
 
@@ -48,6 +50,17 @@ static void check_field(const char **at, const char *text, size_t most)
 	require(is_nothing || is_told(field, text, most), "a field can be read back");
 }
 
+/* Nothing in a line acts on the terminal that it is shown on; a TAB stands between fields. */
+static void require_shown(const char *line, size_t length)
+{
+	size_t size;
+
+	for (size_t i = 0; i < length; i += size) {
+		size = line[i] == '\t' ? 1 : printable_length(line + i, length - i);
+		require(size > 0, "a terminal shows it as it is");
+	}
+}
+
 static void check_text(const struct lock_event *event)
 {
 	char line[EVENT_LINE_MAX], field[EVENT_LINE_MAX];
@@ -57,6 +70,7 @@ static void check_text(const struct lock_event *event)
 
 	require(length < sizeof(line) && length == strlen(line), "a line has its length");
 	require(strchr(line, '\n') == line + length - 1, "a line is one");
+	require_shown(line, length - 1);
 	read_field(&at, field); /* the time */
 	read_field(&at, field);
 	require(*field != '\0', "an event has a kind");
@@ -84,11 +98,8 @@ static void read_string(const char **at, char *bytes)
 			*bytes++ = (*at)[1];
 			*at += 2;
 		} else {
-			char digits[5] = { (*at)[2], (*at)[3], (*at)[4], (*at)[5], '\0' };
-
-			require(strspn(digits, "0123456789abcdef") == 4, "it is escaped by four digits");
-			*bytes++ = (char)strtoul(digits, NULL, 16);
-			*at += 6;
+			require(strspn(*at + 2, "0123456789abcdef") >= 4, "it is escaped by four digits");
+			bytes = json_read_escape(at, bytes);
 		}
 	}
 	*bytes = '\0';
@@ -118,6 +129,7 @@ static void check_json(const struct lock_event *event)
 	require(length < sizeof(line) && length == strlen(line), "a line has its length");
 	require(strchr(line, '\n') == line + length - 1, "a line is one");
 	require(mbstowcs(NULL, line, 0) != (size_t)-1, "JSON is UTF-8");
+	require_shown(line, length - 1);
 	check_member(line, "\"key\":", event->key && !*event->key ? "." : event->key, LOCK_KEY_MAX);
 	check_member(line, "\"owner\":", event->owner, EVENT_OWNER_MAX);
 	require(strcmp(line + length - 2, "}\n") == 0, "an object ends");
