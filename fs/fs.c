@@ -148,6 +148,7 @@ void fs_free(struct fs *fs)
 	dir_streams_free(&fs->dir_streams);
 	node_table_free(&fs->nodes);
 	callers_free(&fs->callers);
+	retries_free(&fs->retries);
 	quota_free(&fs->waiters.quota);
 	quota_free(&fs->streams_quota);
 }

@@ -19,6 +19,7 @@
 #include "fs/notifier.h"
 #include "fs/options.h"
 #include "fs/parked.h"
+#include "fs/retry.h"
 #include "fs/spin.h"
 #include "fs/waiter.h"
 #include "fs/watches.h"
@@ -43,6 +44,7 @@ struct fs {
 	struct stats_file *stats_files; /* likewise */
 	struct quota streams_quota; /* of each user, for these three */
 	struct callers callers;
+	struct retries retries;
 	int64_t mounted_ms; /* since the epoch */
 	bool answers;       /* the kernel has said hello */
 	int64_t recalls_ns; /* CLOCK_BOOTTIME, until which every name is asked for: request.h */

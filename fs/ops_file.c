@@ -36,13 +36,28 @@ static void open_file(struct request *request, bool may_write, bool foreign)
 	request_reply_open(request, file);
 }
 
+/*
+ * What was found has ended before it could be opened. The kernel looks the name up again,
+ * but once only. If that was too late as well, the lock was held meanwhile, and this is a no:
+ * whether the caller would create it, the kernel does not tell of an opening.
+ */
+static void reply_missed(struct request *request)
+{
+	int status = request_stale_or(request, -EBUSY);
+
+	if (status == -EBUSY)
+		backend_tell(request->fs->backend, EVENT_UNAVAILABLE, request->key, 0);
+	request_reply(request, status);
+}
+
 static void on_emptied(void *ctx, int status, const struct lock *lock)
 {
 	struct request *request = ctx;
 
 	if (status == -ENOENT) {
 		request_end_holding(request);
-		status = -ESTALE;
+		reply_missed(request);
+		return;
 	}
 	if (status < 0) {
 		request_reply(request, status);
@@ -65,6 +80,10 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 	 */
 	if (status == -ESTALE && !(flags & O_TRUNC) && opens_handle(flags)) {
 		open_file(request, false, false);
+		return;
+	}
+	if (status == -ESTALE) {
+		reply_missed(request);
 		return;
 	}
 	if (status < 0) {

@@ -115,6 +115,60 @@ static void reply_handle(struct request *request)
 	request_end(request);
 }
 
+/* The caller's own side has it already: opens it, as op_open() would where the kernel finds the name. */
+static void reply_existing(struct request *request, const struct lock *lock)
+{
+	struct fs *fs = request->fs;
+	struct entry entry = { .kind = ENTRY_LOCK, .lock = *lock };
+	struct stat attr = attr_of_entry(fs, request->node, &entry, fuse_req_ctx(request->fuse));
+	struct file *file = file_open(&fs->holdings, request->key, lock->token, 0);
+	struct node *node =
+		node_look_up(&fs->nodes, NODE_LOCK, request->node->name.view, lock->token, request->key);
+
+	attr.st_ino = path_inode(request->key);
+	if (node)
+		node_belongs_to(node, attr.st_uid, attr.st_gid);
+	if (file) {
+		file->may_write = true;
+		file->may_lock = true;
+		file->foreign = lock->foreign;
+		if (node_view(request->node)->signal)
+			file->opener = process_now(request->caller.process);
+	}
+	if (reply_created(request, file, node, &attr)) {
+		watches_add(&fs->watches, node, lock, false);
+		backend_tell(fs->backend, EVENT_ACQUIRED, request->key, lock->token);
+	} else {
+		if (node)
+			node_forget(&fs->nodes, node, 1);
+		if (file)
+			file_close(&fs->holdings, file);
+	}
+	request_end(request);
+}
+
+static void on_existing_emptied(void *ctx, int status, const struct lock *lock)
+{
+	struct request *request = ctx;
+	pid_t thread = fuse_req_ctx(request->fuse)->pid;
+
+	if (status == 0)
+		reply_existing(request, lock);
+	else if (status == -ENOENT)
+		request_reply(request, retry_or(&request->fs->retries, thread, request->key, 0, -EBUSY));
+	else
+		request_reply(request, status);
+}
+
+static void open_existing(struct request *request, const struct lock *lock)
+{
+	if (request->info.flags & O_TRUNC)
+		backend_truncate(request->fs->backend, request->key, &request->claim, lock->token, 0,
+			on_existing_emptied, request);
+	else
+		reply_existing(request, lock);
+}
+
 static void on_acquired(void *ctx, int status, const struct lock *lock)
 {
 	struct request *request = ctx;
@@ -129,11 +183,12 @@ static void on_acquired(void *ctx, int status, const struct lock *lock)
 		reply_handle(request);
 		return;
 	}
+	if (!(flags & O_EXCL) && status == -EEXIST && lock) {
+		open_existing(request, lock);
+		return;
+	}
 	if ((flags & O_EXCL) && (status == -EBUSY || status == -EISDIR))
 		status = -EEXIST;
-	/* Taken by the caller's own side: the kernel looks again, and opens what it finds. */
-	else if (!(flags & O_EXCL) && status == -EEXIST && lock)
-		status = -ESTALE;
 	request_reply(request, status);
 }
 
@@ -210,8 +265,8 @@ static void reply_lock_attr(struct request *request, int status, const struct lo
 	struct entry entry = { .kind = ENTRY_LOCK };
 
 	if (status == -ENOENT) {
-		request_end_holding(request);
-		status = ended_status(request);
+		request_reply_ended(request);
+		return;
 	}
 	if (status < 0) {
 		request_reply(request, status);
@@ -252,7 +307,7 @@ static void on_refreshed(void *ctx, int status, const struct lock *lock)
 static void refuse_ended(struct request *request, int which)
 {
 	if (which & FUSE_SET_ATTR_SIZE)
-		request_reply(request, -ESTALE);
+		request_reply_stale(request, -ENOENT);
 	else
 		request_refuse_refresh(request);
 }

@@ -142,8 +142,8 @@ static void on_attr(void *ctx, int status, const struct entry *entry)
 	if (!is_there(request, status, entry) && status == 0)
 		status = -ENOENT;
 	if (status == -ENOENT && request_recalled_wrongly(request))
-		request_reply(request, -ESTALE);
-	else if (status == -ENOENT && node_is_lock(request->node))
+		status = request_stale_or(request, -ENOENT);
+	if (status == -ENOENT && node_is_lock(request->node))
 		reply_ended(request);
 	else if (status < 0)
 		request_reply(request, status);

@@ -281,7 +281,7 @@ static int subject_of(struct request *request, int status, const struct entry *e
 	}
 	/* An open descriptor may ask, and the kernel would hand ESTALE on to that. */
 	if (!node->files && request_recalled_wrongly(request))
-		return -ESTALE;
+		return request_stale_or(request, -ENOENT);
 	return ended_status(request) == -ESTALE ? 0 : -ENOENT;
 }
 
@@ -413,11 +413,10 @@ static void on_lease_set(void *ctx, int status, const struct lock *lock)
 
 	if (status == 0)
 		holdings_adopt(&request->fs->holdings, lock);
-	if (status == -ENOENT) {
-		request_end_holding(request);
-		status = ended_status(request);
-	}
-	request_reply(request, status);
+	if (status == -ENOENT)
+		request_reply_ended(request);
+	else
+		request_reply(request, status);
 }
 
 static void set_lease(struct request *request, int64_t ttl_ms)

@@ -140,10 +140,31 @@ void request_reply(struct request *request, int status)
 	request_end(request);
 }
 
+int request_stale_or(struct request *request, int otherwise)
+{
+	pid_t thread = fuse_req_ctx(request->fuse)->pid;
+
+	return retry_or(&request->fs->retries, thread, request->key, request->node->number, otherwise);
+}
+
+void request_reply_stale(struct request *request, int otherwise)
+{
+	request_reply(request, request->info.fh ? -ESTALE : request_stale_or(request, otherwise));
+}
+
+void request_reply_ended(struct request *request)
+{
+	request_end_holding(request);
+	if (ended_status(request) == -ESTALE)
+		request_reply_stale(request, -ENOENT);
+	else
+		request_reply(request, -ENOENT);
+}
+
 void request_refuse_refresh(struct request *request)
 {
 	backend_tell(request->fs->backend, EVENT_FAILED_REFRESH, request->key, 0);
-	request_reply(request, -ESTALE);
+	request_reply_stale(request, -ENOENT);
 }
 
 void request_done(void *ctx, int status)
@@ -169,6 +190,7 @@ void request_reply_entry(struct request *request, const struct entry *entry)
 		.attr = attr_of_entry(fs, node, entry, fuse_req_ctx(request->fuse)),
 		.attr_timeout = attr_keep(node),
 	};
+	retries_looked_up(&fs->retries, fuse_req_ctx(request->fuse)->pid, request->key, node->number);
 	node->recalled = request->recalled;
 	node_belongs_to(node, reply.attr.st_uid, reply.attr.st_gid);
 	/* A reply that nobody took did not count as a lookup either. */

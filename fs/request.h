@@ -67,6 +67,14 @@ bool request_identify_or_reply(struct request *request);
 
 /* Reply and end. `status` is 0 or a negative errno. */
 void request_reply(struct request *request, int status);
+/*
+ * What is answered if what was asked for by a name has ended meanwhile: -ESTALE, upon which
+ * the kernel repeats the call, or `otherwise` if it has done so already. See retry.h.
+ */
+int request_stale_or(struct request *request, int otherwise);
+
+/* Replies that; on a file handle, for which no call is repeated, -ESTALE. */
+void request_reply_stale(struct request *request, int otherwise);
 void request_reply_entry(struct request *request, const struct entry *entry);
 void request_reply_attr(struct request *request, const struct entry *entry);
 void request_reply_open(struct request *request, struct file *file);
@@ -90,7 +98,10 @@ bool request_has_ended(const struct request *request);
 /* Ends it without a reply, where one was given by hand. */
 void request_end(struct request *request);
 
-/* Refuses to refresh a holding whose end was told, with -ESTALE, and tells that event. */
+/* Replies that the holding has ended, as the backend just said: ended_status(). */
+void request_reply_ended(struct request *request);
+
+/* Refuses to refresh a holding whose end was told, as stale, and tells that event. */
 void request_refuse_refresh(struct request *request);
 
 /* A done function for steps whose status is the whole answer; `ctx` is the request. */

@@ -229,3 +229,93 @@ for pid in children:
 check("oddities", os.read(reader, 1000), b"")
 PY
 }
+
+# opens_while_released SESSION: of processes that open and release one lock, in a SESSION
+# each or in one, none is told ESTALE, ENOENT or EEXIST, and who is told OK has it
+opens_while_released() {
+  py "$1" <<'PY'
+own_session = sys.argv[1] == "own"
+end = boottime() + 4
+reader, writer = os.pipe()
+ways = [os.O_CREAT | os.O_WRONLY, os.O_CREAT | os.O_WRONLY | os.O_APPEND, os.O_CREAT | os.O_WRONLY | os.O_TRUNC,
+        os.O_CREAT | os.O_RDWR | os.O_TRUNC]
+children = []
+for number in range(4):
+    pid = os.fork()
+    if pid == 0:
+        if own_session:
+            os.setsid()
+        answers = {}
+        turns = 0
+        # On a slow machine for longer.
+        while boottime() < end or turns < 500:
+            turns += 1
+            try:
+                fd = os.open(M + "/job", ways[turns % len(ways)])
+            except OSError as error:
+                answer = ERRNO_NAMES[error.errno]
+            else:
+                answer = "OK"
+                if own_session:
+                    # Inside: an ordinary file beside the lock says whether anybody else is.
+                    answer += " " + outcome(os.mkdir, T + "/inside")
+                    os.rmdir(T + "/inside")
+                os.close(fd)
+                outcome(os.unlink, M + "/job")
+            answers[answer] = answers.get(answer, 0) + 1
+        os.write(writer, ("%r\n" % answers).encode())
+        os._exit(0)
+    children.append(pid)
+os.close(writer)
+for pid in children:
+    os.waitpid(pid, 0)
+told = {}
+for line in os.fdopen(reader):
+    for answer, count in eval(line).items():
+        told[answer] = told.get(answer, 0) + count
+won = "OK OK" if own_session else "OK"
+if not set(told) <= {won, "EBUSY"} or told.get(won, 0) < 100:
+    sys.exit("%r" % told)
+PY
+}
+
+@test "opening for writing while other sessions release the lock gives the lock or a no" {
+  opens_while_released own
+}
+
+@test "opening for writing while others of the session release the lock gives the lock or a no" {
+  opens_while_released same
+}
+
+@test "setting times by path while others release the lock never answers ESTALE" {
+  py <<'PY'
+end = boottime() + 3
+reader, writer = os.pipe()
+def storm():
+    while boottime() < end:
+        # The next opens before this one closes, so that the file is open whenever its lock ends.
+        fd = os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+        os.unlink(M + "/job")
+        os.close(fd)
+def set_times():
+    while boottime() < end:
+        for call in (lambda: os.utime(M + "/job"), lambda: os.setxattr(M + "/job", "user.lock.ttl", b"1h"),
+                     lambda: os.truncate(M + "/job", 0), lambda: os.getxattr(M + "/job", "user.lock.owner"),
+                     lambda: os.listxattr(M + "/job"), lambda: os.stat(M + "/job"),
+                     lambda: os.access(M + "/job", os.W_OK)):
+            answer = outcome(call)
+            if answer in ("ESTALE", "EIO"):
+                os.write(writer, answer.encode())
+children = []
+for function in (storm, set_times, set_times, set_times):
+    pid = os.fork()
+    if pid == 0:
+        function()
+        os._exit(0)
+    children.append(pid)
+os.close(writer)
+for pid in children:
+    os.waitpid(pid, 0)
+check("told", os.read(reader, 1000), b"")
+PY
+}
