@@ -16,8 +16,15 @@ static void on_lost(void *ctx, uint64_t token)
 	holdings_end(&fs->holdings, token, true);
 }
 
+/* Names that the daemon remembers for the kernel, of all users: some 40 MB. */
+#define NAMES_MAX 65536
+
 static void set_quotas(struct fs *fs)
 {
+	fs->nodes.known.user_most = fs->options->user_names;
+	fs->nodes.known.most = NAMES_MAX;
+	fs->nodes.known.self = geteuid();
+	fs->nodes.known.on_full = fs_on_notice;
 	fs->waiters.quota = (struct quota){
 		.most = fs->options->user_waiters,
 		.self = geteuid(),

@@ -55,6 +55,7 @@ fail:
 
 static void node_free(struct node_table *table, struct node *node)
 {
+	known_nodes_remove(&table->known, node);
 	node_unname(table, node);
 	HASH_DELETE(by_number, table->by_number, node);
 	view_put(&table->views, node->name.view);
@@ -83,6 +84,7 @@ void node_table_free(struct node_table *table)
 	HASH_ITER(by_number, table->by_number, node, next)
 		node_free(table, node);
 	table->root = NULL;
+	known_nodes_free(&table->known);
 }
 
 struct node *node_find(const struct node_table *table, fuse_ino_t number)
@@ -113,17 +115,22 @@ struct node *node_peek(const struct node_table *table, enum node_kind kind, stru
 }
 
 struct node *node_look_up(struct node_table *table, enum node_kind kind, struct view *view, uint64_t token,
-                          const char *path)
+                          const char *path, uid_t uid)
 {
 	union name_room wanted;
 	struct node *node;
 
 	name_write(&wanted, kind, view, token, path);
 	node = find_by_name(table, &wanted);
-	if (!node)
+	if (node) {
+		known_nodes_touch(node);
+	} else {
 		node = node_make(table, &wanted.name);
-	if (node)
-		node->lookups++;
+		if (!node)
+			return NULL;
+		known_nodes_add(&table->known, node, uid);
+	}
+	node->lookups++;
 	return node;
 }
 
@@ -156,6 +163,35 @@ void node_end(struct node_table *table, struct node *node, uint64_t token)
 	node->ended = true;
 	/* The lock of a foreign client has the same token each time it comes with the same value. */
 	node_unname(table, node);
+}
+
+/* The root of a view stands in `.with`. */
+static bool is_view_root(const struct node *node)
+{
+	return node_kind(node) == NODE_DIR && node->name.view && !*node->name.path;
+}
+
+const struct node *node_parent(const struct node_table *table, const struct node *node)
+{
+	char path[LOCK_KEY_MAX + 1];
+	char *slash;
+
+	if (is_view_root(node))
+		return node_peek(table, NODE_WITH, NULL, 0, "");
+	stpcpy(path, node->name.path);
+	slash = strrchr(path, '/');
+	if (slash)
+		*slash = '\0';
+	return node_peek(table, NODE_DIR, node->name.view, 0, slash ? path : "");
+}
+
+const char *node_base_name(const struct node *node)
+{
+	const char *slash = strrchr(node->name.path, '/');
+
+	if (is_view_root(node))
+		return view_text(node->name.view);
+	return slash ? slash + 1 : node->name.path;
 }
 
 ino_t path_inode(const char *path)

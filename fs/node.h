@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "backend/table.h"
+#include "fs/known_nodes.h"
 #include "fs/view.h"
 
 enum node_kind {
@@ -47,6 +48,7 @@ struct node {
 	uint64_t bound_token; /* of the holding that was locked last through a file of it; 0: none */
 	bool ended;           /* the holding that it is named by was said to have ended */
 	bool bound_ended;     /* the holding `bound_token` was said to have ended */
+	struct known_node known;
 	UT_hash_handle by_number;
 	UT_hash_handle by_name;
 	struct node_name name; /* last: it ends in the path */
@@ -56,6 +58,7 @@ struct node_table {
 	struct node *by_number;
 	struct node *by_name;
 	struct view_table views;
+	struct known_nodes known;
 	fuse_ino_t last_number;
 	uint64_t last_unique;
 	struct node *root;
@@ -69,11 +72,11 @@ void node_table_free(struct node_table *table);
 struct node *node_find(const struct node_table *table, fuse_ino_t number);
 
 /*
- * The node of this name, made where there is none, with one more lookup counted.
- * NULL where there is no memory.
+ * The node of this name, made where there is none and booked on `uid` then, with one
+ * more lookup counted. NULL where there is no memory.
  */
 struct node *node_look_up(struct node_table *table, enum node_kind kind, struct view *view, uint64_t token,
-                          const char *path);
+                          const char *path, uid_t uid);
 
 /* Likewise, but only what there is, and no lookup is counted; NULL: there is none. */
 struct node *node_peek(const struct node_table *table, enum node_kind kind, struct view *view, uint64_t token,
@@ -93,6 +96,12 @@ void node_unname(struct node_table *table, struct node *node);
  * says later; whoever looks the name up then finds another node.
  */
 void node_end(struct node_table *table, struct node *node, uint64_t token);
+
+/* The directory through which the kernel found it, or NULL if the kernel does not know that. */
+const struct node *node_parent(const struct node_table *table, const struct node *node);
+
+/* Its name there. It lives as long as the node. */
+const char *node_base_name(const struct node *node);
 
 /* The inode number that stat shows: the same for a path in all views and mounts. */
 ino_t path_inode(const char *path);

@@ -7,7 +7,7 @@
 
 struct notice {
 	fuse_ino_t parent;
-	fuse_ino_t child;
+	fuse_ino_t child; /* 0: its name is to be forgotten, whatever it is */
 	struct notice *prev, *next;
 	char name[];
 };
@@ -33,6 +33,7 @@ static struct notice *take(struct notifier *notifier)
 	if (!notifier->ends) {
 		notice = notifier->queue;
 		DL_DELETE(notifier->queue, notice);
+		notifier->forgets -= notice->child == 0;
 	}
 	uv_mutex_unlock(&notifier->mutex);
 	return notice;
@@ -44,9 +45,13 @@ static void run(void *data)
 	struct notice *notice;
 
 	while ((notice = take(notifier))) {
-		/* Where the kernel does not know it any more, nobody is to be told. */
-		fuse_lowlevel_notify_delete(notifier->session, notice->parent, notice->child, notice->name,
-			strlen(notice->name));
+		/* If the kernel does not know it any more, nobody is to be told. */
+		if (notice->child)
+			fuse_lowlevel_notify_delete(notifier->session, notice->parent, notice->child, notice->name,
+				strlen(notice->name));
+		else
+			fuse_lowlevel_notify_inval_entry(notifier->session, notice->parent, notice->name,
+				strlen(notice->name));
 		free(notice);
 	}
 	uv_async_send(&notifier->ended);
@@ -113,9 +118,10 @@ fail_mutex:
 	return false;
 }
 
-void notifier_delete(struct notifier *notifier, fuse_ino_t parent, fuse_ino_t child, const char *name)
+static void enqueue(struct notifier *notifier, fuse_ino_t parent, fuse_ino_t child, const char *name)
 {
 	struct notice *notice;
+	bool is_full;
 
 	if (notifier->ends || !start(notifier))
 		return;
@@ -126,9 +132,37 @@ void notifier_delete(struct notifier *notifier, fuse_ino_t parent, fuse_ino_t ch
 	notice->child = child;
 	stpcpy(notice->name, name);
 	uv_mutex_lock(&notifier->mutex);
-	DL_APPEND(notifier->queue, notice);
-	uv_cond_signal(&notifier->wanted);
+	is_full = child == 0 && notifier->forgets >= NOTIFIER_FORGETS_MAX;
+	if (!is_full) {
+		notifier->forgets += child == 0;
+		DL_APPEND(notifier->queue, notice);
+		uv_cond_signal(&notifier->wanted);
+	}
 	uv_mutex_unlock(&notifier->mutex);
+	if (is_full)
+		free(notice);
+}
+
+void notifier_delete(struct notifier *notifier, fuse_ino_t parent, fuse_ino_t child, const char *name)
+{
+	enqueue(notifier, parent, child, name);
+}
+
+void notifier_forget(struct notifier *notifier, fuse_ino_t parent, const char *name)
+{
+	enqueue(notifier, parent, 0, name);
+}
+
+size_t notifier_forgets(struct notifier *notifier)
+{
+	size_t forgets;
+
+	if (!notifier->runs)
+		return 0;
+	uv_mutex_lock(&notifier->mutex);
+	forgets = notifier->forgets;
+	uv_mutex_unlock(&notifier->mutex);
+	return forgets;
 }
 
 void notifier_stop(struct notifier *notifier, void (*stopped)(void *ctx), void *ctx)

@@ -44,12 +44,10 @@ static void on_removed(void *ctx, int status)
 
 	if (status == 0) {
 		/* The kernel takes the node for dead, so a new directory of this name needs another. */
-		struct node *node = node_look_up(nodes, NODE_DIR, request->node->name.view, 0, request->key);
+		struct node *node = node_peek(nodes, NODE_DIR, request->node->name.view, 0, request->key);
 
-		if (node) {
+		if (node)
 			node_unname(nodes, node);
-			node_forget(nodes, node, 1);
-		}
 	}
 	request_reply(request, status);
 }

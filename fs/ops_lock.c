@@ -65,7 +65,7 @@ static void reply_acquired(struct request *request, const struct lock *lock)
 	struct stat attr = attr_of_entry(fs, request->node, &entry, fuse_req_ctx(request->fuse));
 	struct file *file = open_acquired(request, lock);
 	struct node *node =
-		node_look_up(&fs->nodes, NODE_LOCK, request->node->name.view, lock->token, request->key);
+		node_look_up(&fs->nodes, NODE_LOCK, request->node->name.view, lock->token, request->key, attr.st_uid);
 
 	attr.st_ino = path_inode(request->key);
 	if (node)
@@ -94,7 +94,7 @@ static void reply_handle(struct request *request)
 	struct stat attr = { 0 };
 	struct file *file = file_open(&fs->holdings, request->key, 0, 0);
 	struct node *node = node_look_up(&fs->nodes, NODE_HANDLE, request->node->name.view,
-		node_unique(&fs->nodes), request->key);
+		node_unique(&fs->nodes), request->key, fuse_req_ctx(request->fuse)->uid);
 
 	if (node) {
 		const struct fuse_ctx *asker = fuse_req_ctx(request->fuse);

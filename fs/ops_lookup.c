@@ -36,7 +36,7 @@ static void look_up_view(fuse_req_t req, const char *text)
 		fuse_reply_err(req, -err);
 		return;
 	}
-	reply_fixed(req, node_look_up(nodes, NODE_DIR, view, dir_token(nodes, view), ""));
+	reply_fixed(req, node_look_up(nodes, NODE_DIR, view, dir_token(nodes, view), "", fuse_req_ctx(req)->uid));
 	view_put(&nodes->views, view);
 }
 
@@ -70,18 +70,61 @@ static void look_up(struct request *request)
 		backend_read(request->fs->backend, request->key, on_looked_up, request);
 }
 
+/*
+ * Of a lock that no file is open of, and of a view as a whole, the kernel may forget the
+ * name. Not in a view where creation may wait: telling the kernel would have to wait with
+ * it. Nor of a directory of the tree, as the kernel would unmount what is mounted there.
+ */
+static bool may_be_forgotten(const struct node *node)
+{
+	if (view_hides(node->name.view))
+		return node_kind(node) == NODE_DIR && !*node->name.path;
+	if (node_kind(node) == NODE_LOCK)
+		return node->files == 0;
+	return node_kind(node) == NODE_DIR && node->name.view && !*node->name.path;
+}
+
+/* Has the kernel forget names that were looked up longest ago, where there are too many. */
+static void forget_excess(struct fs *fs, uid_t uid)
+{
+	enum { FOR_EACH_NEW = 2 }; /* so that there are fewer, though one more is coming */
+
+	for (int i = 0; i < FOR_EACH_NEW; i++) {
+		const struct node *node = known_nodes_excess(&fs->nodes.known, uid, may_be_forgotten);
+		const struct node *parent = node ? node_parent(&fs->nodes, node) : NULL;
+
+		if (parent)
+			notifier_forget(&fs->notifier, parent->number, node_base_name(node));
+	}
+}
+
+/* May the caller have the daemon remember one more name? If not, that was replied. */
+static bool admit(fuse_req_t req)
+{
+	struct fs *fs = fs_of(req);
+	uid_t uid = fuse_req_ctx(req)->uid;
+	int err = known_nodes_admit(&fs->nodes.known, uid, notifier_forgets(&fs->notifier));
+
+	forget_excess(fs, uid);
+	if (err < 0)
+		fuse_reply_err(req, -err);
+	return err == 0;
+}
+
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct fs *fs = fs_of(req);
 	const struct node *dir = node_find(&fs->nodes, parent);
 	struct request *request;
 
+	if (!admit(req))
+		return;
 	if (dir && node_kind(dir) == NODE_WITH) {
 		look_up_view(req, name);
 		return;
 	}
 	if (dir == fs->nodes.root && strcmp(name, WITH_NAME) == 0) {
-		reply_fixed(req, node_look_up(&fs->nodes, NODE_WITH, NULL, 0, ""));
+		reply_fixed(req, node_look_up(&fs->nodes, NODE_WITH, NULL, 0, "", 0));
 		return;
 	}
 	if (name_is_reserved(name)) {

@@ -106,7 +106,8 @@ static struct node *make_node(struct request *request, mode_t mode, uid_t uid, g
 	if (!special)
 		return NULL;
 	*special = (struct special){ .users = 1, .mode = mode & LISTING_BITS, .uid = uid, .gid = gid };
-	node = node_look_up(nodes, request->special, request->node->name.view, node_unique(nodes), request->key);
+	node = node_look_up(nodes, request->special, request->node->name.view, node_unique(nodes), request->key,
+		fuse_req_ctx(request->fuse)->uid);
 	if (node)
 		node->special = special;
 	else

@@ -26,6 +26,7 @@ struct options {
 	size_t user_memory; /* bytes */
 	size_t user_waiters;
 	size_t user_streams;
+	size_t user_names;
 	mode_t mode; /* of the root directory, permission bits */
 	uid_t uid;
 	gid_t gid;

@@ -176,9 +176,10 @@ void request_reply_entry(struct request *request, const struct entry *entry)
 {
 	struct fs *fs = request->fs;
 	struct view *view = request->node->name.view;
+	uid_t uid = fuse_req_ctx(request->fuse)->uid;
 	struct node *node = entry->kind == ENTRY_LOCK ?
-		node_look_up(&fs->nodes, NODE_LOCK, view, entry->lock.token, request->key) :
-		node_look_up(&fs->nodes, NODE_DIR, view, dir_token(&fs->nodes, view), request->key);
+		node_look_up(&fs->nodes, NODE_LOCK, view, entry->lock.token, request->key, uid) :
+		node_look_up(&fs->nodes, NODE_DIR, view, dir_token(&fs->nodes, view), request->key, uid);
 
 	if (!node) {
 		request_reply(request, -ENOMEM);

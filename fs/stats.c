@@ -143,6 +143,8 @@ static void print_locks(FILE *out, const struct fs *fs, const struct backend_sta
 		keeper_count(&fs->keeper));
 	print_number(out, "open_locks", "gauge", "Locks that have an open file on this mount.",
 		holdings_count(&fs->holdings));
+	print_number(out, "known_names", "gauge", "Names that the daemon remembers as long as the kernel does.",
+		fs->nodes.known.count);
 	print_number(out, "waiting_requests", "gauge", "Requests on this mount that wait for a lock.",
 		count_waiting(fs));
 	print_number(out, "waited_for_locks", "gauge", "Locks that they wait for.", stats->waited_for);

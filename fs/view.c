@@ -188,6 +188,11 @@ void view_put(struct view_table *table, struct view *view)
 	free(view);
 }
 
+const char *view_text(const struct view *view)
+{
+	return view->text;
+}
+
 const struct view_options *view_options_of(const struct view *view)
 {
 	return view ? &view->options : &plain_options;

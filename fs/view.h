@@ -41,6 +41,9 @@ int view_get(struct view_table *table, const char *text, struct view **ret);
 struct view *view_hold(struct view *view);
 void view_put(struct view_table *table, struct view *view);
 
+/* The options as they are written in its path. */
+const char *view_text(const struct view *view);
+
 const struct view_options *view_options_of(const struct view *view);
 
 /*

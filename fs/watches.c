@@ -263,29 +263,14 @@ void watches_removed(struct watches *watches, const struct view *view, const cha
 	}
 }
 
-/* The directory through which a file was found. */
-static const struct node *parent_of(const struct watches *watches, const struct node *node)
-{
-	char path[LOCK_KEY_MAX + 1];
-	char *slash;
-
-	stpcpy(path, node->name.path);
-	slash = strrchr(path, '/');
-	if (slash)
-		*slash = '\0';
-	return node_peek(watches->nodes, NODE_DIR, node->name.view, 0, slash ? path : "");
-}
-
 static void tell_kernel(const struct watches *watches, fuse_ino_t child)
 {
 	const struct node *node = node_find(watches->nodes, child);
-	const struct node *parent = node ? parent_of(watches, node) : NULL;
-	const char *slash;
+	const struct node *parent = node ? node_parent(watches->nodes, node) : NULL;
 
-	if (!parent)
-		return; /* then the kernel does not know the file either */
-	slash = strrchr(node->name.path, '/');
-	notifier_delete(watches->notifier, parent->number, child, slash ? slash + 1 : node->name.path);
+	/* If the kernel does not know the directory, it does not know the file either. */
+	if (parent)
+		notifier_delete(watches->notifier, parent->number, child, node_base_name(node));
 }
 
 /* Only now, so that those are left out which the kernel is just removing by itself. */

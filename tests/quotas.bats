@@ -161,11 +161,127 @@ holds() {
   [[ $(lock "$S/job" uid 2>/dev/null) == "$(id -u "$1")" ]]
 }
 
+# names: how many the daemon remembers
+names() {
+  sed -n 's/^lockfs_known_names //p' "$S/.stats"
+}
+
+has_names_below() {
+  (($(names) < $1))
+}
+
+@test "however many views a user looks up, the daemon remembers a bounded number of them" {
+  mount_shared user_names=200
+  py "$S" <<'PY'
+shared = sys.argv[1]
+def look_up():
+    for number in range(3000):
+        os.stat("%s/.with/id=v%d" % (shared, number))
+        os.stat("%s/.with/wait=%dms" % (shared, number))
+as_nobody(look_up)
+PY
+  wait_until has_names_below 201
+  is "" "$(cat "$S.stderr")"
+}
+
+@test "however many locks all users look at, the daemon remembers a bounded number of them" {
+  mount_shared user_names=200
+  py "$S" <<'PY'
+shared = sys.argv[1]
+for number in range(2000):
+    os.close(os.open("%s/lock%d" % (shared, number), os.O_CREAT | os.O_EXCL))
+def look_up():
+    for number in range(2000):
+        check("size", os.stat("%s/lock%d" % (shared, number)).st_size, 0)
+        check("state", attribute("%s/lock%d" % (shared, number), "state"), "ACQUIRED")
+as_nobody(look_up)
+for number in range(2000):
+    os.unlink("%s/lock%d" % (shared, number))
+PY
+  wait_until has_names_below 201
+}
+
+@test "a user of 30,000 views costs the daemon a few megabytes of memory, which others still get" {
+  mount_shared user_streams=1024
+  local before after
+  before=$(resident)
+  py "$S" <<'PY'
+shared = sys.argv[1]
+def look_up():
+    for number in range(30000):
+        os.stat("%s/.with/id=v%d" % (shared, number))
+as_nobody(look_up)
+PY
+  after=$(resident)
+  # 8,192 nodes of some 600 bytes, and some more on their way; all of them would be 15 MB.
+  ((after - before < 8000)) || fail "from $before to $after kB"
+}
+
+# The memory of the daemon, in kB.
+resident() {
+  sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/${daemon_of[$S]}/status"
+}
+
+@test "a user whose names are all in use is refused more of them, and nobody else is" {
+  mount_shared user_names=50
+  py "$S" <<'PY'
+shared = sys.argv[1]
+def use_up():
+    held = []
+    while True:
+        try:
+            held.append(os.open("%s/.with/id=v%d" % (shared, len(held)), os.O_PATH))
+        except OSError as error:
+            check("refused", error.errno, errno.ENFILE)
+            break
+    check("in use", 40 <= len(held) < 100, True)
+    check("again", outcome(os.stat, shared + "/.with/id=more"), "ENFILE")
+    for fd in held:
+        os.close(fd)
+    while outcome(os.stat, shared + "/.with/id=more") == "ENFILE":
+        time.sleep(0.01)
+as_nobody(use_up)
+PY
+  expect ENOENT @daemon stat "$S/.with/id=other/job"
+  local said
+  said=$(tr -d '\0' <"$S.stderr")
+  is 1 "$(wc -l <"$S.stderr")"
+  matches "lockfs: user $(id -u nobody) uses [5-9][0-9] names, .*-o user_names= allows more" "$said"
+  : >"$S.stderr"
+}
+
+@test "what is in use works on while the kernel is asked to forget other names" {
+  mount_shared user_names=200
+  py "$S" <<'PY'
+shared = sys.argv[1]
+def work():
+    view = shared + "/.with/id=mine,ttl=1h"
+    os.chdir(view)
+    held = os.open("job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+    flocked = os.open(shared + "/other", os.O_CREAT | os.O_RDWR)
+    fcntl.flock(flocked, fcntl.LOCK_EX)
+    for number in range(1000):
+        os.stat("%s/.with/id=v%d" % (shared, number))
+        if number % 100 == 0:
+            os.pwrite(held, b"%d" % number, 0)
+            check("content", os.pread(held, 10, 0), b"%d" % number)
+            check("by its name", attribute("job", "state"), "ACQUIRED")
+            check("from the root", attribute(shared + "/job", "state"), "UNAVAILABLE")
+            os.close(os.open("brief", os.O_CREAT | os.O_EXCL))
+            os.unlink("brief")
+    os.utime(held)
+    check("locked", attribute(shared + "/other", "state"), "ACQUIRED")
+    os.close(flocked)
+    os.unlink("job")
+as_nobody(work)
+PY
+}
+
 @test "0 is any amount, and what is none is refused" {
-  mount_shared user_memory=0,user_waiters=0,user_streams=0
+  mount_shared user_memory=0,user_waiters=0,user_streams=0,user_names=0
   expect OK @nobody open "$S/job" CREAT,EXCL,WRONLY
   expect ETIMEDOUT @daemon open "$S/.with/wait=10ms/job" CREAT,WRONLY
-  for option in user_memory user_waiters user_streams; do
+  for option in user_memory user_waiters user_streams user_names; do
     run -2 "$LOCKFS" "$LOCKFS_TEST_SOURCE" "$M" -o "$option=many"
     contains "$option=many" "$output"
   done

@@ -1,0 +1,177 @@
+#include "fs/known_nodes.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "fs/node.h"
+
+/* Nodes that one call looks at: a few more than one lookup makes, so that the excess shrinks. */
+#define LOOKS 4
+
+struct known_user {
+	uid_t uid;
+	size_t count;
+	bool is_told;
+	struct node *oldest; /* of a list, in the order in which they were looked up last */
+	UT_hash_handle hh;
+};
+
+static struct known_user *find(const struct known_nodes *known, uid_t uid)
+{
+	struct known_user *user;
+
+	HASH_FIND(hh, known->users, &uid, sizeof(uid), user);
+	return user;
+}
+
+static struct known_user *find_or_add(struct known_nodes *known, uid_t uid)
+{
+	struct known_user *user = find(known, uid);
+
+	if (user)
+		return user;
+	user = calloc(1, sizeof(*user));
+	if (!user)
+		return NULL;
+	user->uid = uid;
+	HASH_ADD(hh, known->users, uid, sizeof(user->uid), user);
+	if (user->hh.tbl)
+		return user;
+	free(user);
+	return NULL;
+}
+
+static void drop(struct known_nodes *known, struct known_user *user)
+{
+	HASH_DELETE(hh, known->users, user);
+	free(user);
+}
+
+static bool is_exempt(const struct known_nodes *known, uid_t uid)
+{
+	return uid == 0 || uid == known->self;
+}
+
+static void tell(const struct known_nodes *known, struct known_user *user)
+{
+	char line[256];
+
+	if (user->is_told)
+		return;
+	user->is_told = true;
+	snprintf(line, sizeof(line), "user %u uses %zu names, of %zu that all users use, and is refused more: %s. -o user_names= allows more",
+		(unsigned int)user->uid, user->count, known->count, strerror(ENFILE));
+	known->on_full(known->ctx, line);
+}
+
+static bool is_at_least(size_t count, size_t most)
+{
+	return most > 0 && count >= most;
+}
+
+static size_t without(size_t count, size_t leaving)
+{
+	return count > leaving ? count - leaving : 0;
+}
+
+/* Has this user as many nodes as the user may have now? */
+static bool is_full(const struct known_nodes *known, const struct known_user *user, size_t leaving)
+{
+	size_t share = known->most / HASH_COUNT(known->users);
+
+	return is_at_least(without(user->count, leaving), known->user_most) ||
+		(is_at_least(without(known->count, leaving), known->most) && user->count > share);
+}
+
+int known_nodes_admit(struct known_nodes *known, uid_t uid, size_t leaving)
+{
+	struct known_user *user = find(known, uid);
+
+	if (!user || is_exempt(known, uid) || !is_full(known, user, leaving))
+		return 0;
+	tell(known, user);
+	return -ENFILE;
+}
+
+void known_nodes_add(struct known_nodes *known, struct node *node, uid_t uid)
+{
+	struct known_user *user = find_or_add(known, uid);
+
+	node->known.user = user;
+	if (!user)
+		return;
+	DL_APPEND2(user->oldest, node, known.prev, known.next);
+	user->count++;
+	known->count++;
+}
+
+void known_nodes_touch(struct node *node)
+{
+	struct known_user *user = node->known.user;
+
+	if (!user)
+		return;
+	DL_DELETE2(user->oldest, node, known.prev, known.next);
+	DL_APPEND2(user->oldest, node, known.prev, known.next);
+}
+
+void known_nodes_remove(struct known_nodes *known, struct node *node)
+{
+	struct known_user *user = node->known.user;
+
+	if (!user)
+		return;
+	DL_DELETE2(user->oldest, node, known.prev, known.next);
+	node->known.user = NULL;
+	known->count--;
+	if (--user->count <= known->user_most / 2)
+		user->is_told = false;
+	if (user->count == 0)
+		drop(known, user);
+}
+
+static struct known_user *find_largest(const struct known_nodes *known)
+{
+	struct known_user *user, *largest = known->users;
+
+	for (user = known->users; user; user = user->hh.next)
+		if (user->count > largest->count)
+			largest = user;
+	return largest;
+}
+
+/* Whose nodes are to be fewer; NULL: nobody's. */
+static struct known_user *find_excessive(const struct known_nodes *known, uid_t uid)
+{
+	struct known_user *user = find(known, uid);
+
+	if (user && !is_exempt(known, uid) && is_at_least(user->count, known->user_most / 2))
+		return user;
+	return is_at_least(known->count, known->most / 2) ? find_largest(known) : NULL;
+}
+
+struct node *known_nodes_excess(struct known_nodes *known, uid_t uid, bool (*may_be_forgotten)(const struct node *node))
+{
+	struct known_user *user = find_excessive(known, uid);
+
+	for (int i = 0; user && i < LOOKS; i++) {
+		struct node *node = user->oldest;
+
+		/* Behind the others: the kernel may not have forgotten it before this list has come round. */
+		known_nodes_touch(node);
+		if (may_be_forgotten(node))
+			return node;
+	}
+	return NULL;
+}
+
+void known_nodes_free(struct known_nodes *known)
+{
+	struct known_user *user, *next;
+
+	HASH_ITER(hh, known->users, user, next)
+		drop(known, user);
+}
