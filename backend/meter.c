@@ -199,8 +199,8 @@ static void meter_acquire(struct backend *backend, struct acquisition *acquisiti
 	backend_acquire(meter_of(backend)->inner, acquisition);
 }
 
-static void meter_release(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
-                          backend_done *done, void *ctx)
+static void meter_release(struct backend *backend, const char *key, const struct lock_claim *claim,
+                          struct holding_match match, backend_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, claim ? CALL_RELEASE : CALL_FORCE_RELEASE, key, ctx);
 
@@ -209,11 +209,11 @@ static void meter_release(struct backend *backend, const char *key, const struct
 		return;
 	}
 	measure->done.plain = done;
-	backend_release(meter_of(backend)->inner, key, claim, token, on_plain, measure);
+	backend_release(meter_of(backend)->inner, key, claim, match, on_plain, measure);
 }
 
-static void meter_refresh(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
-                          int64_t ttl_ms, backend_lock_done *done, void *ctx)
+static void meter_refresh(struct backend *backend, const char *key, const struct lock_claim *claim,
+                          struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, CALL_REFRESH, key, ctx);
 
@@ -222,7 +222,7 @@ static void meter_refresh(struct backend *backend, const char *key, const struct
 		return;
 	}
 	measure->done.lock = done;
-	backend_refresh(meter_of(backend)->inner, key, claim, token, ttl_ms, on_lock, measure);
+	backend_refresh(meter_of(backend)->inner, key, claim, match, ttl_ms, on_lock, measure);
 }
 
 static void meter_bind(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
@@ -281,8 +281,8 @@ static void meter_write(struct backend *backend, const char *key, uint64_t token
 	backend_write(meter_of(backend)->inner, key, token, offset, data, size, on_plain, measure);
 }
 
-static void meter_truncate(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
-                           off_t size, backend_lock_done *done, void *ctx)
+static void meter_truncate(struct backend *backend, const char *key, const struct lock_claim *claim,
+                           struct holding_match match, off_t size, backend_lock_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, CALL_TRUNCATE, key, ctx);
 
@@ -291,7 +291,7 @@ static void meter_truncate(struct backend *backend, const char *key, const struc
 		return;
 	}
 	measure->done.lock = done;
-	backend_truncate(meter_of(backend)->inner, key, claim, token, size, on_lock, measure);
+	backend_truncate(meter_of(backend)->inner, key, claim, match, size, on_lock, measure);
 }
 
 static void meter_list(struct backend *backend, const char *path, backend_list_done *done, void *ctx)
@@ -373,9 +373,10 @@ static bool meter_listen(struct backend *backend, enum listen_extent extent)
 	return backend_listen(meter_of(backend)->inner, extent);
 }
 
-static void meter_tell(struct backend *backend, enum lock_event_kind kind, const char *key, uint64_t token)
+static void meter_tell(struct backend *backend, enum lock_event_kind kind, const char *key,
+                       struct holding_match match)
 {
-	backend_tell(meter_of(backend)->inner, kind, key, token);
+	backend_tell(meter_of(backend)->inner, kind, key, match);
 }
 
 static void meter_stats(struct backend *backend, struct backend_stats *ret)

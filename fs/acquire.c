@@ -33,7 +33,8 @@ static void on_given_back(void *ctx, int status)
 void acquire_give_back(struct request *request, uint64_t token)
 {
 	request->claim = (struct lock_claim){ .id = request->acquire.id };
-	backend_release(request->fs->backend, request->key, &request->claim, token, on_given_back, request);
+	backend_release(request->fs->backend, request->key, &request->claim, match_token(token), on_given_back,
+		request);
 }
 
 void acquire_start(struct request *request, const struct acquire_wish *wish, backend_lock_done *done)

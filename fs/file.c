@@ -104,7 +104,7 @@ static void on_checked(void *ctx, int status, const struct entry *entry)
 		if (status < 0 && status != -ENOENT)
 			recheck_in(check->holdings, holding, RETRY_MS);
 		else if (!entry_is_holding(status, entry, check->token))
-			holdings_end(check->holdings, check->token, true);
+			holdings_end(check->holdings, check->key, check->token, true);
 		else
 			found(check->holdings, holding, &entry->lock);
 	}
@@ -127,7 +127,7 @@ static void check_holding(struct holdings *holdings, struct holding *holding)
 
 static void watch(struct holdings *holdings, struct holding *holding)
 {
-	if (holding->watched || holding->ended || holding->token == 0)
+	if (!holding || holding->watched || holding->ended)
 		return;
 	holding->watched = true;
 	if (holdings->watched++ == 0)
@@ -172,14 +172,16 @@ static bool is_relied_on(const struct holding *holding)
 
 void holdings_recheck(struct holdings *holdings, uint64_t token)
 {
+	struct holding *holding = find(holdings, token);
+
+	if (holding && is_relied_on(holding))
+		check_holding(holdings, holding);
+}
+
+void holdings_recheck_all(struct holdings *holdings)
+{
 	struct holding *holding, *next;
 
-	if (token) {
-		holding = find(holdings, token);
-		if (holding && is_relied_on(holding))
-			check_holding(holdings, holding);
-		return;
-	}
 	HASH_ITER(hh, holdings->by_token, holding, next)
 		if (is_relied_on(holding))
 			check_holding(holdings, holding);
@@ -213,6 +215,8 @@ void holdings_free(struct holdings *holdings)
 {
 	while (holdings->by_token)
 		file_close(holdings, holdings->by_token->files);
+	while (holdings->handles)
+		file_close(holdings, holdings->handles);
 }
 
 /* Files */
@@ -234,10 +238,26 @@ struct file *file_open(struct holdings *holdings, const char *key, uint64_t toke
 	return file;
 }
 
+struct file *file_open_handle(struct holdings *holdings)
+{
+	struct file *file = calloc(1, sizeof(*file));
+
+	if (!file)
+		return NULL;
+	file->opened.ops = &lock_file_ops;
+	DL_APPEND(holdings->handles, file);
+	return file;
+}
+
 static void leave_holding(struct holdings *holdings, struct file *file)
 {
 	struct holding *holding = file->holding;
 
+	file->holding = NULL;
+	if (!holding) {
+		DL_DELETE(holdings->handles, file);
+		return;
+	}
 	DL_DELETE(holding->files, file);
 	if (holding->files)
 		return;
@@ -259,12 +279,12 @@ void file_close(struct holdings *holdings, struct file *file)
 
 bool file_has_ended(const struct file *file)
 {
-	return file->holding->ended || (file->keep && keep_has_ended(file->keep));
+	return (file->holding && file->holding->ended) || (file->keep && keep_has_ended(file->keep));
 }
 
 uint64_t file_token(const struct file *file)
 {
-	return file->holding->token;
+	return file->holding ? file->holding->token : 0;
 }
 
 int file_bind(struct holdings *holdings, struct file *file, const char *key, uint64_t token, struct keep *keep)
@@ -279,10 +299,18 @@ int file_bind(struct holdings *holdings, struct file *file, const char *key, uin
 		DL_APPEND(holding->files, file);
 	}
 	file->keep = keep;
-	file->may_write = keep != NULL;
+	file->may_write = true;
 	if (file->poll)
 		watch(holdings, holding);
 	return 0;
+}
+
+void file_unbind(struct holdings *holdings, struct file *file)
+{
+	leave_holding(holdings, file);
+	DL_APPEND(holdings->handles, file);
+	file->keep = NULL;
+	file->may_write = false;
 }
 
 static void keep_poll(struct file *file, struct fuse_pollhandle *handle)
@@ -304,9 +332,25 @@ unsigned int file_poll(struct holdings *holdings, struct file *file, struct fuse
 	return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 }
 
-void holdings_end(struct holdings *holdings, uint64_t token, bool taken)
+/* The holding of this token, if it is one of this key. */
+static struct holding *find_of_key(const struct holdings *holdings, const char *key, uint64_t token)
 {
 	struct holding *holding = find(holdings, token);
+
+	return holding && strcmp(holding->key, key) == 0 ? holding : NULL;
+}
+
+void holdings_doubt(struct holdings *holdings, const char *key, uint64_t token)
+{
+	struct holding *holding = find_of_key(holdings, key, token);
+
+	if (holding && holding->watched && !holding->ended && !keep_of(holding))
+		recheck_in(holdings, holding, 0);
+}
+
+void holdings_end(struct holdings *holdings, const char *key, uint64_t token, bool taken)
+{
+	struct holding *holding = find_of_key(holdings, key, token);
 	struct file *file;
 
 	if (!holding)
@@ -353,6 +397,6 @@ size_t holdings_count(const struct holdings *holdings)
 	size_t count = 0;
 
 	for (holding = holdings->by_token; holding; holding = holding->hh.next)
-		count += holding->token != 0 && !holding->ended;
+		count += !holding->ended;
 	return count;
 }

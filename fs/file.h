@@ -26,7 +26,7 @@ struct request;
 
 struct file {
 	struct opened opened;
-	struct holding *holding;
+	struct holding *holding;      /* NULL: it is a handle, and holds nothing */
 	struct fuse_pollhandle *poll; /* of who waits, or NULL */
 	struct keep *keep;            /* what keeps its holding, which is bound to it, or NULL */
 	struct request *lockers;      /* who waits to lock it */
@@ -36,12 +36,13 @@ struct file {
 	bool may_write;               /* it was opened by the holder */
 	bool foreign;                 /* its lock was taken by another client, and keeps no content */
 	bool may_lock;                /* it was made by creating, so the kernel has checked that its opener may */
-	struct file *prev, *next;     /* of the same holding */
+	struct file *prev, *next;     /* of the same holding, or of all handles */
 };
 
-/* The holdings that have open files, by token; token 0 has the open handles of free locks. */
+/* The holdings that have open files, and the open files that belong to none. */
 struct holdings {
 	struct holding *by_token;
+	struct file *handles;
 	struct backend *backend;
 	struct listening *listening;
 	struct deadlines rechecks;
@@ -57,8 +58,12 @@ void holdings_stop(struct holdings *holdings);
 /* Closes what the kernel has not closed when a mount ends. */
 void holdings_free(struct holdings *holdings);
 
-/* NULL where there is no memory. */
+/* An open file of a holding. NULL where there is no memory. */
 struct file *file_open(struct holdings *holdings, const char *key, uint64_t token, pid_t acquirer);
+
+/* An open file that holds nothing. NULL where there is no memory. */
+struct file *file_open_handle(struct holdings *holdings);
+
 void file_close(struct holdings *holdings, struct file *file);
 
 /* Keeps `handle` (NULL: none) to tell of the end; returns what poll(2) reports now. */
@@ -70,17 +75,27 @@ bool file_has_ended(const struct file *file);
 /* The holding it belongs to; 0: it is a handle. */
 uint64_t file_token(const struct file *file);
 
-/*
- * Makes it a file of the holding that `keep` keeps, and `keep` its own; NULL: a
- * handle. Returns 0 or -ENOMEM.
- */
+/* Makes it a file of the holding that `keep` keeps, and `keep` its own. Returns 0 or -ENOMEM. */
 int file_bind(struct holdings *holdings, struct file *file, const char *key, uint64_t token, struct keep *keep);
 
-/* This holding has ended: tells everybody who polls. `taken`: not by its holder's will. */
-void holdings_end(struct holdings *holdings, uint64_t token, bool taken);
+/* Makes it a handle again; what it kept is the caller's. */
+void file_unbind(struct holdings *holdings, struct file *file);
 
-/* Looks whether this holding is still there, if it is watched or kept, and what is left of its lease; 0: all that are. */
+/* This holding of this key has ended: tells everybody who polls. `taken`: not by its holder's will. */
+void holdings_end(struct holdings *holdings, const char *key, uint64_t token, bool taken);
+
+/*
+ * An event says that this holding has ended, which anybody may have published. Whoever
+ * polls it is told once the backend, asked soon, says so too. What is kept for a file
+ * ends by on_ended of the backend, or by the clock here.
+ */
+void holdings_doubt(struct holdings *holdings, const char *key, uint64_t token);
+
+/* Looks whether this holding is still there, if it is watched or kept, and what is left of its lease. */
 void holdings_recheck(struct holdings *holdings, uint64_t token);
+
+/* Looks so after all holdings. */
+void holdings_recheck_all(struct holdings *holdings);
 
 /* The lease of a holding is now as `lock` says. */
 void holdings_adopt(struct holdings *holdings, const struct lock *lock);

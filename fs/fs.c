@@ -9,11 +9,11 @@
 #include "fs/log.h"
 #include "fs/stats.h"
 
-static void on_lost(void *ctx, uint64_t token)
+static void on_lost(void *ctx, const char *key, uint64_t token)
 {
 	struct fs *fs = ctx;
 
-	holdings_end(&fs->holdings, token, true);
+	holdings_end(&fs->holdings, key, token, true);
 }
 
 /* Names that the daemon remembers for the kernel, of all users: some 40 MB. */
@@ -165,18 +165,21 @@ void fs_on_event(void *ctx, const struct lock_event *event)
 	struct fs *fs = ctx;
 
 	if (event_ends_holding(event)) {
-		holdings_end(&fs->holdings, event->token, event->kind != EVENT_RELEASED);
+		if (backend_tells_all_ends(fs->backend))
+			holdings_end(&fs->holdings, event->key, event->token, event->kind != EVENT_RELEASED);
+		else
+			holdings_doubt(&fs->holdings, event->key, event->token);
 		watches_end(&fs->watches, event->key, event->token);
 	}
 	event_log_add(&fs->streams.log, event);
 }
 
-void fs_on_ended(void *ctx, uint64_t token, bool taken)
+void fs_on_ended(void *ctx, const char *key, uint64_t token, bool taken)
 {
 	struct fs *fs = ctx;
 
-	holdings_end(&fs->holdings, token, taken);
-	watches_end(&fs->watches, NULL, token);
+	holdings_end(&fs->holdings, key, token, taken);
+	watches_end(&fs->watches, key, token);
 }
 
 void fs_on_touched(void *ctx, uint64_t token)
@@ -187,12 +190,20 @@ void fs_on_touched(void *ctx, uint64_t token)
 	watches_recheck(&fs->watches, token);
 }
 
+void fs_on_touched_all(void *ctx)
+{
+	struct fs *fs = ctx;
+
+	holdings_recheck_all(&fs->holdings);
+	watches_recheck_all(&fs->watches);
+}
+
 void fs_on_gap(void *ctx)
 {
 	struct fs *fs = ctx;
 
 	fs->listening.told = true;
-	holdings_recheck(&fs->holdings, 0);
+	holdings_recheck_all(&fs->holdings);
 	event_streams_gap(&fs->streams);
 }
 

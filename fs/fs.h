@@ -65,8 +65,9 @@ void fs_free(struct fs *fs);
 /* What the backend tells of; `ctx` is the struct fs. */
 void fs_on_event(void *ctx, const struct lock_event *event);
 void fs_on_gap(void *ctx);
-void fs_on_ended(void *ctx, uint64_t token, bool taken);
+void fs_on_ended(void *ctx, const char *key, uint64_t token, bool taken);
 void fs_on_touched(void *ctx, uint64_t token);
+void fs_on_touched_all(void *ctx);
 void fs_on_notice(void *ctx, const char *line);
 
 extern const struct fuse_lowlevel_ops fs_ops;

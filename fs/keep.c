@@ -212,7 +212,7 @@ static void release_when_idle(struct keep *keep)
 		return;
 	}
 	keep->calls++;
-	backend_release(keep->keeper->backend, keep->key, &keep->claim, keep->token, on_released, keep);
+	backend_release(keep->keeper->backend, keep->key, &keep->claim, match_token(keep->token), on_released, keep);
 }
 
 static void on_given_back(void *ctx, int status)
@@ -230,7 +230,7 @@ static void give_back(struct keep *keep)
 {
 	keep->overrun = true;
 	keep->calls++;
-	backend_release(keep->keeper->backend, keep->key, &keep->claim, keep->token, on_given_back, keep);
+	backend_release(keep->keeper->backend, keep->key, &keep->claim, match_token(keep->token), on_given_back, keep);
 }
 
 /* Renewing */
@@ -259,7 +259,7 @@ static void on_renewed(void *ctx, int status, const struct lock *lock)
 	} else if (status == 0) {
 		keep_adopt(keep, lock);
 	} else if (is_loss(status)) {
-		keeper->lost(keeper->ctx, keep->token);
+		keeper->lost(keeper->ctx, keep->key, keep->token);
 		keep_lose(keep);
 	} else {
 		keep->renew_ns = boot_ns() + retry_ms(keep->ttl_ms) * NS_PER_MS;
@@ -272,7 +272,8 @@ static void renew(struct keep *keep)
 	keep->renewing = true;
 	keep->calls++;
 	set_timer(keep); /* the deadline does not wait for the answer */
-	backend_refresh(keep->keeper->backend, keep->key, &keep->claim, keep->token, LEASE_UNSET, on_renewed, keep);
+	backend_refresh(keep->keeper->backend, keep->key, &keep->claim, match_token(keep->token), LEASE_UNSET, on_renewed,
+		keep);
 }
 
 static struct keep *keep_of_due(struct heap_item *item)
@@ -292,7 +293,7 @@ static void on_due(struct deadlines *due)
 		if (keep->released) {
 			release_when_idle(keep);
 		} else if (keep_has_ended(keep)) {
-			keeper->lost(keeper->ctx, keep->token);
+			keeper->lost(keeper->ctx, keep->key, keep->token);
 			keep_lose(keep);
 			give_back(keep);
 		} else {

@@ -22,7 +22,7 @@ struct keeper {
 	struct deadlines due;
 	struct keep *all;
 	/* A holding is lost: whoever has it open is to be told; calls keep_lose(). */
-	void (*lost)(void *ctx, uint64_t token);
+	void (*lost)(void *ctx, const char *key, uint64_t token);
 	void *ctx;
 };
 

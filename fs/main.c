@@ -52,6 +52,7 @@ static int reach_backend(uv_loop_t *loop, struct fs *fs)
 		.on_gap = fs_on_gap,
 		.on_ended = fs_on_ended,
 		.on_touched = fs_on_touched,
+		.on_touched_all = fs_on_touched_all,
 		.on_notice = fs_on_notice,
 		.ctx = fs,
 	};

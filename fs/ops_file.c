@@ -18,12 +18,14 @@ static int check_holding(struct request *request, int status, const struct entry
 /* An attempt by creation that found the lock there is told of here: the kernel makes it an opening. */
 static void tell_attempt(const struct request *request, enum lock_event_kind kind)
 {
-	backend_tell(request->fs->backend, kind, request->key, node_token(request->node));
+	backend_tell(request->fs->backend, kind, request->key, match_token(node_token(request->node)));
 }
 
 static void open_file(struct request *request, bool may_write, bool foreign)
 {
-	struct file *file = file_open(&request->fs->holdings, request->key, node_token(request->node), 0);
+	struct holdings *holdings = &request->fs->holdings;
+	uint64_t token = node_token(request->node);
+	struct file *file = token ? file_open(holdings, request->key, token, 0) : file_open_handle(holdings);
 
 	if (!file) {
 		request_reply(request, -ENOMEM);
@@ -46,7 +48,7 @@ static void reply_missed(struct request *request)
 	int status = request_stale_or(request, -EBUSY);
 
 	if (status == -EBUSY)
-		backend_tell(request->fs->backend, EVENT_UNAVAILABLE, request->key, 0);
+		backend_tell(request->fs->backend, EVENT_UNAVAILABLE, request->key, match_any());
 	request_reply(request, status);
 }
 
@@ -99,8 +101,8 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 		tell_attempt(request, EVENT_UNAVAILABLE);
 		request_reply(request, -EBUSY);
 	} else if (flags & O_TRUNC) {
-		backend_truncate(request->fs->backend, request->key, &request->claim, node_token(request->node),
-			0, on_emptied, request);
+		backend_truncate(request->fs->backend, request->key, &request->claim,
+			match_token(node_token(request->node)), 0, on_emptied, request);
 	} else {
 		if (is_holder)
 			tell_attempt(request, EVENT_ACQUIRED);

@@ -19,14 +19,13 @@ static void satisfy_others(struct file *file, const struct request *but)
 			waiter_end_later(&other->acquire.waiter, 0);
 }
 
-/* Makes the file a handle again; what it held is the caller's to release. NULL where there is no memory. */
+/* Makes the file a handle again. What it held is the caller's to release, by the keep that is returned. */
 static struct keep *unbind(struct request *request, struct file *file)
 {
 	struct keep *keep = file->keep;
 	uint64_t token = file_token(file);
 
-	if (file_bind(&request->fs->holdings, file, request->key, 0, NULL) < 0)
-		return NULL;
+	file_unbind(&request->fs->holdings, file);
 	if (request->node->bound_token == token)
 		request->node->bound_token = 0;
 	return keep;
@@ -36,10 +35,7 @@ static struct keep *unbind(struct request *request, struct file *file)
 static void reply_locked(struct request *request, struct file *file)
 {
 	if (fuse_reply_err(request->fuse, 0) < 0) {
-		struct keep *keep = unbind(request, file);
-
-		if (keep)
-			keep_release(keep, NULL, NULL);
+		keep_release(unbind(request, file), NULL, NULL);
 	}
 	request_end(request);
 }
@@ -225,7 +221,7 @@ static void unlock_file(struct request *request)
 	if (keep)
 		keep_release(keep, on_unlocked, request);
 	else
-		request_reply(request, file->keep ? -ENOMEM : 0);
+		request_reply(request, 0);
 }
 
 void lock_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation)

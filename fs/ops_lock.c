@@ -92,7 +92,7 @@ static void reply_handle(struct request *request)
 {
 	struct fs *fs = request->fs;
 	struct stat attr = { 0 };
-	struct file *file = file_open(&fs->holdings, request->key, 0, 0);
+	struct file *file = file_open_handle(&fs->holdings);
 	struct node *node = node_look_up(&fs->nodes, NODE_HANDLE, request->node->name.view,
 		node_unique(&fs->nodes), request->key, fuse_req_ctx(request->fuse)->uid);
 
@@ -137,7 +137,7 @@ static void reply_existing(struct request *request, const struct lock *lock)
 	}
 	if (reply_created(request, file, node, &attr)) {
 		watches_add(&fs->watches, node, lock, false);
-		backend_tell(fs->backend, EVENT_ACQUIRED, request->key, lock->token);
+		backend_tell(fs->backend, EVENT_ACQUIRED, request->key, match_token(lock->token));
 	} else {
 		if (node)
 			node_forget(&fs->nodes, node, 1);
@@ -163,7 +163,7 @@ static void on_existing_emptied(void *ctx, int status, const struct lock *lock)
 static void open_existing(struct request *request, const struct lock *lock)
 {
 	if (request->info.flags & O_TRUNC)
-		backend_truncate(request->fs->backend, request->key, &request->claim, lock->token, 0,
+		backend_truncate(request->fs->backend, request->key, &request->claim, match_token(lock->token), 0,
 			on_existing_emptied, request);
 	else
 		reply_existing(request, lock);
@@ -255,7 +255,7 @@ void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 			return;
 		claim = &request->claim;
 	}
-	backend_release(request->fs->backend, request->key, claim, 0, on_unlinked, request);
+	backend_release(request->fs->backend, request->key, claim, match_any(), on_unlinked, request);
 }
 
 /* Refresh, and the other things that setattr does */
@@ -338,10 +338,11 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 		request->claim = (struct lock_claim){ .id = request->acquire.id };
 	}
 	if (which & FUSE_SET_ATTR_SIZE)
-		backend_truncate(backend, request->key, claim, request->token, attr->st_size, on_truncated, request);
+		backend_truncate(backend, request->key, claim, match_token(request->token), attr->st_size,
+			on_truncated, request);
 	else
-		backend_refresh(backend, request->key, claim, request->token, node_view(request->node)->ttl_ms,
-			on_refreshed, request);
+		backend_refresh(backend, request->key, claim, match_token(request->token),
+			node_view(request->node)->ttl_ms, on_refreshed, request);
 }
 
 static void on_dir_read(void *ctx, int status, const struct entry *entry)

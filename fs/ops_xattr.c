@@ -425,8 +425,9 @@ static void set_lease(struct request *request, int64_t ttl_ms)
 		request_refuse_refresh(request);
 		return;
 	}
-	backend_refresh(request->fs->backend, request->key, &request->claim, request->token, ttl_ms, on_lease_set,
-		request);
+	/* A handle that holds nothing stands for whoever holds its name. */
+	backend_refresh(request->fs->backend, request->key, &request->claim,
+		request->token ? match_token(request->token) : match_any(), ttl_ms, on_lease_set, request);
 }
 
 static void set_default_ttl(struct request *request, int64_t ttl_ms)

@@ -110,7 +110,7 @@ void request_end_holding(struct request *request)
 	if (!request->token)
 		return;
 	node_end(&request->fs->nodes, request->node, request->token);
-	holdings_end(&request->fs->holdings, request->token, true);
+	holdings_end(&request->fs->holdings, request->key, request->token, true);
 }
 
 bool request_finds_holding(struct request *request, int status, const struct entry *entry)
@@ -163,7 +163,7 @@ void request_reply_ended(struct request *request)
 
 void request_refuse_refresh(struct request *request)
 {
-	backend_tell(request->fs->backend, EVENT_FAILED_REFRESH, request->key, 0);
+	backend_tell(request->fs->backend, EVENT_FAILED_REFRESH, request->key, match_any());
 	request_reply_stale(request, -ENOENT);
 }
 

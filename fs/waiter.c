@@ -133,7 +133,7 @@ static void on_acquired(void *ctx, int status, const struct lock *lock)
 		return;
 	/* Who waited as long as it may has failed as one who did not wait; who was interrupted has not. */
 	if (status == -ECANCELED && waiter->deadline_ns && waiter->end_status == waiter->late_status)
-		backend_tell(waiter->waiters->backend, EVENT_UNAVAILABLE, waiter->acquisition.key, 0);
+		backend_tell(waiter->waiters->backend, EVENT_UNAVAILABLE, waiter->acquisition.key, match_any());
 	if (final_status(waiter, status) != status)
 		lock = NULL; /* it is not what that is about */
 	finish(waiter, final_status(waiter, status), lock);

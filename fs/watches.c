@@ -127,7 +127,7 @@ static void on_due(struct deadlines *due)
 /* Does the backend tell every end by itself? One that is closed tells, and is asked, nothing. */
 static bool tells_all_ends(const struct watches *watches)
 {
-	return !watches->backend || !watches->backend->ops->watch;
+	return !watches->backend || backend_tells_all_ends(watches->backend);
 }
 
 /* Those of one holding: seen plainly, and through views. */
@@ -198,15 +198,20 @@ void watch_free(struct watch *watch)
 
 void watches_recheck(struct watches *watches, uint64_t token)
 {
+	struct watch *watch;
+
+	if (tells_all_ends(watches))
+		return;
+	DL_FOREACH(find(watches, token), watch)
+		ask_in(watch, 0);
+}
+
+void watches_recheck_all(struct watches *watches)
+{
 	struct watch *watch, *next;
 
 	if (tells_all_ends(watches))
 		return;
-	if (token) {
-		DL_FOREACH(find(watches, token), watch)
-			ask_in(watch, 0);
-		return;
-	}
 	HASH_ITER(hh, watches->by_token, watch, next)
 		ask_in(watch, 0);
 }
@@ -231,11 +236,12 @@ static void on_next_turn(uv_idle_t *idle);
 void watches_end(struct watches *watches, const char *key, uint64_t token)
 {
 	struct node *node = NULL;
-	struct watch *watch;
+	struct watch *watch, *next;
 
-	while ((watch = find(watches, token)))
-		add_end(watches, watch->node);
-	if (key && watches->backend && tells_all_ends(watches))
+	DL_FOREACH_SAFE(find(watches, token), watch, next)
+		if (strcmp(watch->node->name.path, key) == 0)
+			add_end(watches, watch->node);
+	if (watches->backend && tells_all_ends(watches))
 		node = node_peek(watches->nodes, NODE_LOCK, NULL, token, key);
 	if (node)
 		add_end(watches, node);

@@ -40,14 +40,17 @@ void watches_stop(struct watches *watches);
 /* The kernel was told of a lock's node. `own`: this mount acquired it, so its end is told anyway. */
 void watches_add(struct watches *watches, struct node *node, const struct lock *lock, bool own);
 
-/* This holding has ended. `key` may be NULL where that is told once more with it. */
+/* This holding of this key has ended. */
 void watches_end(struct watches *watches, const char *key, uint64_t token);
 
 /* The kernel itself has removed this file, and knows. */
 void watches_removed(struct watches *watches, const struct view *view, const char *key);
 
-/* Something about this holding changed; 0: that may be so of any. */
+/* Something about this holding changed. */
 void watches_recheck(struct watches *watches, uint64_t token);
+
+/* That may be so of each holding. */
+void watches_recheck_all(struct watches *watches);
 
 /* Frees that of a node, which goes. Accepts NULL. */
 void watch_free(struct watch *watch);

@@ -174,8 +174,9 @@ static void on_gap(void *ctx)
 	((struct mount *)ctx)->gaps++;
 }
 
-static void on_ended(void *ctx, uint64_t token, bool taken)
+static void on_ended(void *ctx, const char *key, uint64_t token, bool taken)
 {
+	(void)key;
 	((struct mount *)ctx)->ended = (struct ended){ token, taken };
 }
 
@@ -443,13 +444,25 @@ static struct answer *acquire(struct mount *mount, const char *key, const struct
 	return wait_for(mount, start_acquire(mount, key, claim, ttl_ms));
 }
 
-static struct answer *release(struct mount *mount, const char *key, const struct lock_claim *claim,
-                              uint64_t token)
+/* In these tests 0 stands for any holding, as most of them are about the only one. */
+static struct holding_match match_of(uint64_t token)
+{
+	return token ? match_token(token) : match_any();
+}
+
+static struct answer *release_match(struct mount *mount, const char *key, const struct lock_claim *claim,
+                                    struct holding_match match)
 {
 	struct answer *answer = answer_new(mount, key);
 
-	backend_release(mount->backend, answer->key, claim, token, on_done, answer);
+	backend_release(mount->backend, answer->key, claim, match, on_done, answer);
 	return wait_for(mount, answer);
+}
+
+static struct answer *release(struct mount *mount, const char *key, const struct lock_claim *claim,
+                              uint64_t token)
+{
+	return release_match(mount, key, claim, match_of(token));
 }
 
 static struct answer *force(struct mount *mount, const char *key)
@@ -457,13 +470,19 @@ static struct answer *force(struct mount *mount, const char *key)
 	return release(mount, key, NULL, 0);
 }
 
-static struct answer *refresh(struct mount *mount, const char *key, const struct lock_claim *claim,
-                              uint64_t token, int64_t ttl_ms)
+static struct answer *refresh_match(struct mount *mount, const char *key, const struct lock_claim *claim,
+                                    struct holding_match match, int64_t ttl_ms)
 {
 	struct answer *answer = answer_new(mount, key);
 
-	backend_refresh(mount->backend, answer->key, claim, token, ttl_ms, on_lock_done, answer);
+	backend_refresh(mount->backend, answer->key, claim, match, ttl_ms, on_lock_done, answer);
 	return wait_for(mount, answer);
+}
+
+static struct answer *refresh(struct mount *mount, const char *key, const struct lock_claim *claim,
+                              uint64_t token, int64_t ttl_ms)
+{
+	return refresh_match(mount, key, claim, match_of(token), ttl_ms);
 }
 
 static struct answer *start_look(struct mount *mount, const char *key)
@@ -488,13 +507,19 @@ static struct answer *store(struct mount *mount, const char *key, uint64_t token
 	return wait_for(mount, answer);
 }
 
-static struct answer *cut(struct mount *mount, const char *key, const struct lock_claim *claim,
-                          uint64_t token, off_t size)
+static struct answer *cut_match(struct mount *mount, const char *key, const struct lock_claim *claim,
+                                struct holding_match match, off_t size)
 {
 	struct answer *answer = answer_new(mount, key);
 
-	backend_truncate(mount->backend, answer->key, claim, token, size, on_lock_done, answer);
+	backend_truncate(mount->backend, answer->key, claim, match, size, on_lock_done, answer);
 	return wait_for(mount, answer);
+}
+
+static struct answer *cut(struct mount *mount, const char *key, const struct lock_claim *claim,
+                          uint64_t token, off_t size)
+{
+	return cut_match(mount, key, claim, match_of(token), size);
 }
 
 static struct answer *list(struct mount *mount, const char *path)

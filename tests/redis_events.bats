@@ -267,7 +267,11 @@ EOF
   is $'some\\040\\012\\134body\t-\t-' "$(head -n 1 "$T/heard" | cut -f 4-)"
 }
 
+# What a daemon says once where somebody publishes what is none of lockfs.
+dropped='redis\+unix://[^ ]*: a message on the channel lockfs#(ev|m:[0-9a-f]+) is not from lockfs and was dropped, and so are others: see who publishes there'
+
 @test "what others publish is no event, and breaks nothing" {
+  allow_words "$dropped"
   mount_redis
   hear "$T/heard" "$M"
   for text in '' x 'ACQUIRED' 'ACQUIRED 1 2 3' 'ACQUIRED 1 2 3 me' 'ACQUIRED 1 2 3 me\0' 'ACQUIRED 1 2 3 me\0a\0b' \
@@ -280,6 +284,174 @@ EOF
   take "$M/job"
   heard "$T/heard" 'ACQUIRED k' 'ACQUIRED job'
   is "1970-01-01T00:00:01.000Z" "$(head -n 1 "$T/heard" | cut -f 1)"
+}
+
+# What others publish to one mount
+
+# The channels of mounts that listen.
+mount_channels() {
+  redis_cli PUBSUB CHANNELS 'lockfs#m:*'
+}
+
+# publish CHANNEL TEXT: to a mount that hears it
+publish() {
+  is 1 "$(redis_cli PUBLISH "$1" "$2")"
+}
+
+# A connection to the server, in Python: publish(channel, text) answers how many heard it.
+write_publisher() {
+  cat >"$T/publisher.py" <<'EOF'
+import socket
+server = socket.socket(socket.AF_UNIX)
+server.connect(T + "/redis.sock")
+answers = server.makefile("rb")
+
+def send(channel, text):
+    server.sendall(b"*3\r\n$7\r\nPUBLISH\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n"
+                   % (len(channel), channel.encode(), len(text), text))
+
+def publish(channel, text):
+    send(channel, text)
+    return int(answers.readline()[1:])
+EOF
+}
+
+@test "a message whose token is no number above 0 is dropped, and people are told so once" {
+  allow_words "$dropped"
+  mount_redis
+  exec 7>"$M/.with/hold/kept"
+  write_publisher
+  py "$(mount_channels)" <<'EOF'
+import sys
+exec(open(T + "/publisher.py").read())
+# A handle holds nothing, and no number names it.
+handle = os.open(M + "/free", os.O_CREAT | os.O_RDONLY)
+for word in ("ENDED", "GONE", "REVOKE", "FREED", "TOUCH"):
+    for token in ("0", "00", "-1", "x", "+7", "0x7", "1e3", "7.0", "18446744073709551616", "9223372036854775808", ""):
+        check(word + " heard", publish(sys.argv[1], ("%s %s kept" % (word, token)).encode()), 1)
+# What was published before is read before this is answered.
+os.close(os.open(M + "/after", os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+check("read of a handle", outcome(os.read, handle, 10), b"")
+check("lock of a handle", outcome(fcntl.flock, handle, fcntl.LOCK_EX | fcntl.LOCK_NB), "OK")
+check("write", outcome(os.write, 7, b"x"), 1)
+EOF
+  is ACQUIRED "$(state "$M/kept")"
+  matches "lockfs: $dropped" "$(tr -d '\0' <"$M.stderr")"
+  exec 7>&-
+}
+
+@test "what is published to a mount ends no other holding than its own of that key and token" {
+  mount_redis
+  channel=$(mount_channels)
+  mount_redis "$N"
+  exec 7>"$M/.with/hold/kept" 6>"$N/.with/hold/theirs"
+  token=$(lock "$M/kept" token)
+  theirs=$(lock "$N/theirs" token)
+  for word in ENDED GONE REVOKE FREED; do
+    publish "$channel" "$word $((token + 1)) kept"
+    publish "$channel" "$word $token other"
+    # A right one, but of a holding of another mount.
+    publish "$channel" "$word $theirs theirs"
+  done
+  # The mount has read it all when it has been told of a touch, and sent what it had to say before that is answered.
+  take "$M/after"
+  rm "$N/.with/force/after"
+  wait_until gone "$M/after"
+  take "$M/after"
+  is "$token" "$(lock "$N/kept" token)"
+  is "$theirs" "$(lock "$M/theirs" token)"
+  echo x >&7
+  echo x >&6
+  exec 6>&- 7>&-
+  gone "$N/kept"
+  gone "$M/theirs"
+}
+
+@test "an event that somebody else published ends no lock that is bound to an open file" {
+  mount_redis
+  hear "$T/heard" "$M"
+  exec 7>"$M/.with/hold/kept" 6>"$M/.with/id=me/plain"
+  heard "$T/heard" 'ACQUIRED kept' 'ACQUIRED plain'
+  token=$(lock "$M/kept" token)
+  for text in "RELEASED 1000000 $token 1000 me\0kept" "FORCE_RELEASED 1000000 $token 1000 me\0kept" \
+    'ACQUIRED 1000000 5 1000 me\0kept' 'RELEASED 1000000 5 1000 me\0kept' \
+    "RELEASED 1000000 $(lock "$M/plain" token) 1000 me\0plain" 'ACQUIRED 1000000 6 60000 me\0plain'; do
+    printf '%b' "$text" | redis_cli -x PUBLISH lockfs#ev >/dev/null
+  done
+  wait_until grep -q $'ACQUIRED\tplain\tme\t6\t' "$T/heard"
+  echo x >&7
+  echo x >&6
+  is "$token" "$(lock "$M/kept" token)"
+  exec 6>&- 7>&-
+}
+
+@test "garbage on all channels, under load: no daemon dies, and no lock is lost" {
+  allow_words "$dropped"
+  mount_redis
+  mount_redis "$N"
+  hear "$T/heard" "$M"
+  exec 7>"$M/.with/hold/kept"
+  write_publisher
+  # shellcheck disable=SC2046  # two words
+  py $(mount_channels) "${daemon_of[$M]}" "${daemon_of[$N]}" <<'EOF'
+import random, sys
+exec(open(T + "/publisher.py").read())
+N = T + "/second"
+channels, daemons = sys.argv[1:3] + ["lockfs#ev"], sys.argv[3:]
+end = boottime() + 4
+
+def forever(step):
+    pid = os.fork()
+    if pid:
+        return pid
+    while boottime() < end:
+        outcome(step)
+    os._exit(0)
+
+def hold(mount):
+    fd = os.open(mount + "/.with/hold,wait=1s/y", os.O_CREAT | os.O_WRONLY)
+    time.sleep(0.01)
+    os.close(fd)
+
+def lock(mount):
+    fd = os.open(mount + "/z", os.O_CREAT | os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        time.sleep(0.002)
+    finally:
+        os.close(fd)
+
+def cycle(mount):
+    os.close(os.open(mount + "/w", os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    os.unlink(mount + "/w")
+
+workers = [forever(lambda: step(mount)) for mount in (M, N) for step in (
+    hold, lock, cycle, lambda mount: os.unlink(mount + "/.with/force/y"))]
+
+random.seed(1)
+words = ["GRANT", "TOUCH", "ENDED", "GONE", "REVOKE", "FREED", "HELD", "HELD 5 ACQUIRED 1", "ACQUIRED 1000000",
+         "RELEASED 1000000", "FORCE_RELEASED 1000000", "EXPIRED", "UNAVAILABLE 1", ""]
+abouts = ["x", "0", "-1", "1", "7", "99999999999999999999", "", "0" * 32, "5 1000 me\0", "1795568070484812"]
+keys = ["y", "z", "w", "kept", "", "a//b", "/", "..", "k" * 1025, "y\0z", "\xff"]
+published = 0
+while boottime() < end:
+    for _ in range(50):
+        text = " ".join((random.choice(words), random.choice(abouts), random.choice(keys)))
+        send(random.choice(channels), text.encode("latin-1"))
+    for _ in range(50):
+        answers.readline()
+    published += 50
+for pid in workers:
+    os.waitpid(pid, 0)
+for pid in daemons:
+    check("daemon " + pid, os.path.exists("/proc/" + pid), True)
+check("a load", published > 1000, True)
+print(published, "messages")
+EOF
+  echo x >&7
+  is ACQUIRED "$(state "$M/kept")"
+  exec 7>&-
+  take "$N/kept"
 }
 
 # inotify(7): as inotify.bats, between mounts

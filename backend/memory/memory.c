@@ -24,7 +24,7 @@ struct memory_backend {
 	int64_t lock_count;
 	bool heard; /* somebody listens */
 	void (*on_event)(void *ctx, const struct lock_event *event);
-	void (*on_ended)(void *ctx, uint64_t token, bool taken);
+	void (*on_ended)(void *ctx, const char *key, uint64_t token, bool taken);
 	void *ctx;
 };
 
@@ -95,8 +95,9 @@ static int64_t lease_end(int64_t now_ns, int64_t ttl_ms)
 	return now_ns + ttl_ms * NS_PER_MS;
 }
 
-/* The lock at `key`: 0 where it is the holding meant by `token`, else -ENOENT, or -EISDIR and none. */
-static int find_lock(const struct memory_backend *memory, const char *key, uint64_t token, struct mem_lock **ret)
+/* The lock at `key`: 0 where it is the holding that `match` means, else -ENOENT, or -EISDIR and none. */
+static int find_lock(const struct memory_backend *memory, const char *key, struct holding_match match,
+                     struct mem_lock **ret)
 {
 	struct mem_entry *entry = tree_find(&memory->tree, key);
 
@@ -106,7 +107,7 @@ static int find_lock(const struct memory_backend *memory, const char *key, uint6
 		return -EISDIR;
 
 	*ret = (struct mem_lock *)entry;
-	return token && (*ret)->token != token ? -ENOENT : 0;
+	return holding_matches(match, (*ret)->token) ? 0 : -ENOENT;
 }
 
 static struct lock describe(const struct mem_lock *lock, int64_t now_ns)
@@ -225,7 +226,7 @@ static void end_holding(struct memory_backend *memory, struct mem_lock *lock, en
 		heap_remove(&memory->leases.heap, &lock->lease);
 	tell(memory, why, lock->entry.path, lock);
 	if (memory->on_ended && why != EVENT_EXPIRED)
-		memory->on_ended(memory->ctx, lock->token, why == EVENT_FORCE_RELEASED);
+		memory->on_ended(memory->ctx, lock->entry.path, lock->token, why == EVENT_FORCE_RELEASED);
 	if (queue)
 		queue_attach(queue, NULL);
 	tree_remove(&memory->tree, &lock->entry);
@@ -272,7 +273,7 @@ static int try_acquire(struct memory_backend *memory, struct acquisition *acquis
                        struct mem_lock **ret)
 {
 	struct mem_dir *parent;
-	int err = find_lock(memory, acquisition->key, 0, ret);
+	int err = find_lock(memory, acquisition->key, match_any(), ret);
 
 	if (err == 0)
 		return meet_held(memory, acquisition, *ret);
@@ -306,10 +307,10 @@ static void memory_cancel(struct backend *backend, struct acquisition *acquisiti
 }
 
 static int try_release(struct memory_backend *memory, const char *key, const struct lock_claim *claim,
-                       uint64_t token)
+                       struct holding_match match)
 {
 	struct mem_lock *lock = NULL;
-	int err = find_lock(memory, key, token, &lock);
+	int err = find_lock(memory, key, match, &lock);
 
 	if (err == -EISDIR)
 		return err;
@@ -330,12 +331,12 @@ static int try_release(struct memory_backend *memory, const char *key, const str
 }
 
 static void memory_release(struct backend *backend, const char *key, const struct lock_claim *claim,
-                           uint64_t token, backend_done *done, void *ctx)
+                           struct holding_match match, backend_done *done, void *ctx)
 {
 	struct memory_backend *memory = memory_of(backend);
 
 	expire_due(memory);
-	done(ctx, try_release(memory, key, claim, token));
+	done(ctx, try_release(memory, key, claim, match));
 }
 
 static int may_refresh(const struct mem_lock *lock, const struct lock_claim *claim, int64_t ttl_ms)
@@ -355,10 +356,10 @@ static void start_lease(struct memory_backend *memory, struct mem_lock *lock, in
 }
 
 static int try_refresh(struct memory_backend *memory, const char *key, const struct lock_claim *claim,
-                       uint64_t token, int64_t ttl_ms, int64_t now_ns, struct mem_lock **ret)
+                       struct holding_match match, int64_t ttl_ms, int64_t now_ns, struct mem_lock **ret)
 {
 	struct mem_lock *lock = NULL;
-	int err = find_lock(memory, key, token, &lock);
+	int err = find_lock(memory, key, match, &lock);
 
 	if (err == -EISDIR)
 		return err;
@@ -377,12 +378,12 @@ static int try_refresh(struct memory_backend *memory, const char *key, const str
 }
 
 static void memory_refresh(struct backend *backend, const char *key, const struct lock_claim *claim,
-                           uint64_t token, int64_t ttl_ms, backend_lock_done *done, void *ctx)
+                           struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx)
 {
 	struct memory_backend *memory = memory_of(backend);
 	int64_t now_ns = expire_due(memory);
 	struct mem_lock *lock = NULL;
-	int status = try_refresh(memory, key, claim, token, ttl_ms, now_ns, &lock);
+	int status = try_refresh(memory, key, claim, match, ttl_ms, now_ns, &lock);
 
 	answer_lock(status, lock, now_ns, done, ctx);
 }
@@ -393,7 +394,7 @@ static void memory_bind(struct backend *backend, const char *key, const struct l
 	struct memory_backend *memory = memory_of(backend);
 	int64_t now_ns = expire_due(memory);
 	struct mem_lock *lock = NULL;
-	int status = token ? find_lock(memory, key, token, &lock) : -ENOENT;
+	int status = find_lock(memory, key, match_token(token), &lock);
 
 	if (status == 0 && !is_held_by(lock, claim))
 		status = -EPERM;
@@ -431,14 +432,15 @@ static bool memory_listen(struct backend *backend, enum listen_extent extent)
 	return true;
 }
 
-static void memory_tell(struct backend *backend, enum lock_event_kind kind, const char *key, uint64_t token)
+static void memory_tell(struct backend *backend, enum lock_event_kind kind, const char *key,
+                        struct holding_match match)
 {
 	struct memory_backend *memory = memory_of(backend);
 	struct mem_lock *lock = NULL;
 	int err;
 
 	expire_due(memory);
-	err = find_lock(memory, key, token, &lock);
+	err = find_lock(memory, key, match, &lock);
 	if (err == 0 || (err == -ENOENT && kind == EVENT_FAILED_REFRESH))
 		tell(memory, kind, key, lock);
 }
@@ -460,7 +462,7 @@ static int try_write(struct memory_backend *memory, const char *key, uint64_t to
 	struct mem_lock *lock;
 	size_t start;
 
-	if (find_lock(memory, key, token, &lock) < 0)
+	if (find_lock(memory, key, match_token(token), &lock) < 0)
 		return -ESTALE;
 	start = offset < 0 ? lock->content_size : (size_t)offset;
 	if (size == 0)
@@ -487,10 +489,10 @@ static void memory_write(struct backend *backend, const char *key, uint64_t toke
 }
 
 static int try_truncate(struct memory_backend *memory, const char *key, const struct lock_claim *claim,
-                        uint64_t token, off_t size, struct mem_lock **ret)
+                        struct holding_match match, off_t size, struct mem_lock **ret)
 {
 	struct mem_lock *lock;
-	int err = find_lock(memory, key, token, &lock);
+	int err = find_lock(memory, key, match, &lock);
 
 	if (err < 0)
 		return err;
@@ -505,12 +507,12 @@ static int try_truncate(struct memory_backend *memory, const char *key, const st
 }
 
 static void memory_truncate(struct backend *backend, const char *key, const struct lock_claim *claim,
-                            uint64_t token, off_t size, backend_lock_done *done, void *ctx)
+                            struct holding_match match, off_t size, backend_lock_done *done, void *ctx)
 {
 	struct memory_backend *memory = memory_of(backend);
 	int64_t now_ns = expire_due(memory);
 	struct mem_lock *lock = NULL;
-	int status = try_truncate(memory, key, claim, token, size, &lock);
+	int status = try_truncate(memory, key, claim, match, size, &lock);
 
 	answer_lock(status, lock, now_ns, done, ctx);
 }

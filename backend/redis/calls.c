@@ -321,6 +321,22 @@ void call_add_number(struct call *call, int64_t number)
 	call_add_text(call, text);
 }
 
+void call_add_token(struct call *call, uint64_t token)
+{
+	char *text = call->numbers[call->argument_count];
+
+	snprintf(text, CALL_NUMBER_MAX, "%" PRIu64, token);
+	call_add_text(call, text);
+}
+
+void call_add_match(struct call *call, struct holding_match match)
+{
+	if (match.any)
+		call_add_text(call, NULL);
+	else
+		call_add_token(call, match.token);
+}
+
 void call_start(struct call *call)
 {
 	struct calls *calls = call->calls;

@@ -85,6 +85,8 @@ struct call *call_new(struct calls *calls, enum script script, const char *key);
 void call_add_text(struct call *call, const char *text); /* NULL: empty */
 void call_add_bytes(struct call *call, const void *data, size_t size);
 void call_add_number(struct call *call, int64_t number);
+void call_add_token(struct call *call, uint64_t token);
+void call_add_match(struct call *call, struct holding_match match);
 
 /*
  * Has the server take back the acquisition of this nonce, be it a lock or a ticket:

@@ -11,16 +11,33 @@ struct early_word {
 	char key[];
 };
 
+static bool is_kept(const struct early_words *words, const struct message *message)
+{
+	const struct early_word *word;
+
+	DL_FOREACH(words->first, word)
+		if (word->message.kind == message->kind && word->message.token == message->token &&
+			strcmp(word->key, message->key) == 0)
+			return true;
+	return false;
+}
+
 int early_keep(struct early_words *words, const struct message *message)
 {
-	struct early_word *word = malloc(sizeof(*word) + strlen(message->key) + 1);
+	struct early_word *word;
 
+	if (is_kept(words, message))
+		return 0;
+	if (words->count >= EARLY_MAX)
+		return -ENOBUFS;
+	word = malloc(sizeof(*word) + strlen(message->key) + 1);
 	if (!word)
 		return -ENOMEM;
 	word->message = *message;
 	stpcpy(word->key, message->key);
 	word->message.key = word->key;
 	DL_APPEND(words->first, word);
+	words->count++;
 	return 0;
 }
 
@@ -34,6 +51,7 @@ void early_tell(struct early_words *words, const char *key,
 		if (strcmp(word->key, key) != 0)
 			continue;
 		DL_DELETE(words->first, word);
+		words->count--;
 		DL_APPEND(about, word);
 	}
 	DL_FOREACH_SAFE(about, word, next) {
@@ -49,4 +67,5 @@ void early_drop_all(struct early_words *words)
 	DL_FOREACH_SAFE(words->first, word, next)
 		free(word);
 	words->first = NULL;
+	words->count = 0;
 }

@@ -1,19 +1,23 @@
 /*
  * Words about the end of a holding that came before the answer which says who has it:
- * they come over another connection, and may overtake it. They are kept until then.
+ * they come over another connection, and may overtake it. They are kept until then,
+ * each once, and no more than EARLY_MAX of them, as anybody can publish.
  */
 #ifndef BACKEND_REDIS_EARLY_H
 #define BACKEND_REDIS_EARLY_H
 
 #include "backend/redis/reply.h"
 
+#define EARLY_MAX 1024
+
 struct early_word;
 
 struct early_words {
 	struct early_word *first; /* NULL: none are kept */
+	size_t count;
 };
 
-/* Keeps one. Returns 0 or -ENOMEM. */
+/* Keeps one. Returns 0, also where it is kept already; -ENOMEM; or -ENOBUFS where too many are. */
 int early_keep(struct early_words *words, const struct message *message);
 
 /* Tells all that are kept about this key, and keeps them no more. */

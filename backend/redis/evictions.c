@@ -10,21 +10,33 @@
 /* So much longer than the holder was given it takes the server's word to come. */
 #define PATIENCE_MS 20
 
-/* How far it goes, as release.lua wants it: only as far as the holder lets it, or for good. */
-#define FORCE_POLITE "1"
-#define FORCE_FINAL "2"
+/* Whose word it is, as release.lua wants it. */
+#define FORCE_POLITE "1" /* only as far as the holder lets it */
+#define FORCE_FINAL "2"  /* the holder was given its time */
+#define FORCE_OBEY "3"   /* the holder's own mount has stopped it */
+
+enum eviction_state {
+	ASKING,  /* a polite call is under way */
+	WAITING, /* for the word that `token` has ended, until `due_ms` */
+	FORCING, /* a final call is under way */
+};
 
 struct eviction {
 	struct evictions *evictions;
+	enum eviction_state state;
 	const char *key;
-	uint64_t token;       /* that is waited for; 0: the call is under way */
-	uint64_t freed_token; /* told before the answer of the call came */
-	int64_t due_ms;       /* by the loop's clock */
+	uint64_t token;       /* while WAITING */
+	uint64_t freed_token; /* that was told of while a call was under way; 0: none was */
+	int64_t due_ms;       /* while WAITING: by the loop's clock */
 	backend_done *done;
 	void *ctx;
 	struct eviction *prev, *next;
 };
 
+/*
+ * Whoever is answered may call the backend again, which reads what else was published
+ * and so may end other evictions: no loop here keeps one of them over an answer.
+ */
 struct evictions {
 	struct backend_config config;
 	struct calls *calls;
@@ -44,7 +56,7 @@ static void answer(struct eviction *eviction, int status)
 	done(ctx, status);
 }
 
-static struct call *forced_call(struct calls *calls, const char *key, uint64_t token, const char *force)
+static struct call *forced_call(struct calls *calls, const char *key, struct holding_match match, const char *force)
 {
 	struct call *call = call_new(calls, SCRIPT_RELEASE, key);
 
@@ -52,67 +64,38 @@ static struct call *forced_call(struct calls *calls, const char *key, uint64_t t
 		return NULL;
 	call_add_text(call, NULL);
 	call_add_text(call, NULL);
-	call_add_number(call, (int64_t)token);
+	call_add_match(call, match);
 	call_add_text(call, force);
 	return call;
 }
 
-static void tell_end(const struct evictions *evictions, const redisReply *reply)
+static void tell_end(const struct eviction *eviction, const redisReply *reply)
 {
+	const struct backend_config *config = &eviction->evictions->config;
 	uint64_t token;
 
-	if (reply_token(reply, &token) == 0 && evictions->config.on_ended)
-		evictions->config.on_ended(evictions->config.ctx, token, true);
+	if (reply_token(reply, &token) == 0 && config->on_ended)
+		config->on_ended(config->ctx, eviction->key, token, true);
 }
 
-static void on_forced(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+/* The one that is waiting and due first, or NULL. */
+static struct eviction *find_first(const struct evictions *evictions)
 {
-	struct eviction *eviction = call->ctx;
+	struct eviction *eviction, *first = NULL;
 
-	(void)age_ms;
-	if (status == 0)
-		tell_end(eviction->evictions, reply);
-	/* It was there, and is gone. */
-	answer(eviction, status == -ENOENT ? 0 : status);
+	DL_FOREACH(evictions->all, eviction)
+		if (eviction->state == WAITING && (!first || eviction->due_ms < first->due_ms))
+			first = eviction;
+	return first;
 }
 
-static void force(struct eviction *eviction)
-{
-	struct call *call = forced_call(eviction->evictions->calls, eviction->key, eviction->token, FORCE_FINAL);
-
-	if (!call) {
-		answer(eviction, -ENOMEM);
-		return;
-	}
-	eviction->token = 0;
-	call->done = on_forced;
-	call->ctx = eviction;
-	call_start(call);
-}
-
-static void arm(struct evictions *evictions);
-
-static void on_due(uv_timer_t *timer)
-{
-	struct evictions *evictions = timer->data;
-	int64_t now_ms = (int64_t)uv_now(evictions->config.loop);
-	struct eviction *eviction, *next;
-
-	DL_FOREACH_SAFE(evictions->all, eviction, next)
-		if (eviction->token && eviction->due_ms <= now_ms)
-			force(eviction);
-	arm(evictions);
-}
+static void on_due(uv_timer_t *timer);
 
 static void arm(struct evictions *evictions)
 {
 	int64_t now_ms = (int64_t)uv_now(evictions->config.loop);
-	const struct eviction *first = NULL;
-	const struct eviction *eviction;
+	const struct eviction *first = find_first(evictions);
 
-	DL_FOREACH(evictions->all, eviction)
-		if (eviction->token && (!first || eviction->due_ms < first->due_ms))
-			first = eviction;
 	if (!first)
 		uv_timer_stop(&evictions->timer);
 	else
@@ -129,6 +112,7 @@ static void await(struct eviction *eviction, uint64_t token, int64_t ms)
 		return;
 	}
 	uv_update_time(evictions->config.loop);
+	eviction->state = WAITING;
 	eviction->token = token;
 	eviction->due_ms = (int64_t)uv_now(evictions->config.loop) + ms + PATIENCE_MS;
 	arm(evictions);
@@ -141,19 +125,49 @@ static void on_asked(struct call *call, int status, const redisReply *reply, int
 	int64_t ms;
 
 	(void)age_ms;
+	/* Also where it was final: a server that lost some of its data does not know that the holder was asked. */
 	if (status == -EAGAIN && reply_revoked(reply, &token, &ms) == 0) {
 		await(eviction, token, ms);
 		return;
 	}
 	if (status == 0)
-		tell_end(eviction->evictions, reply);
+		tell_end(eviction, reply);
+	if (status == -ENOENT && eviction->state == FORCING)
+		status = 0; /* it was there, and is gone */
 	answer(eviction, status == -EPROTO || status == -EAGAIN ? -EIO : status);
 }
 
-void evictions_release(struct evictions *evictions, const char *key, uint64_t token, backend_done *done, void *ctx)
+static void force(struct eviction *eviction)
+{
+	struct call *call = forced_call(eviction->evictions->calls, eviction->key, match_token(eviction->token),
+		FORCE_FINAL);
+
+	if (!call) {
+		answer(eviction, -ENOMEM);
+		return;
+	}
+	eviction->state = FORCING;
+	call->done = on_asked;
+	call->ctx = eviction;
+	call_start(call);
+}
+
+static void on_due(uv_timer_t *timer)
+{
+	struct evictions *evictions = timer->data;
+	int64_t now_ms = (int64_t)uv_now(evictions->config.loop);
+	struct eviction *first;
+
+	while ((first = find_first(evictions)) && first->due_ms <= now_ms)
+		force(first);
+	arm(evictions);
+}
+
+void evictions_release(struct evictions *evictions, const char *key, struct holding_match match, backend_done *done,
+                       void *ctx)
 {
 	struct eviction *eviction = calloc(1, sizeof(*eviction));
-	struct call *call = eviction ? forced_call(evictions->calls, key, token, FORCE_POLITE) : NULL;
+	struct call *call = eviction ? forced_call(evictions->calls, key, match, FORCE_POLITE) : NULL;
 
 	if (!call) {
 		free(eviction);
@@ -161,6 +175,7 @@ void evictions_release(struct evictions *evictions, const char *key, uint64_t to
 		return;
 	}
 	eviction->evictions = evictions;
+	eviction->state = ASKING;
 	eviction->key = key;
 	eviction->done = done;
 	eviction->ctx = ctx;
@@ -170,16 +185,27 @@ void evictions_release(struct evictions *evictions, const char *key, uint64_t to
 	call_start(call);
 }
 
-void evictions_freed(struct evictions *evictions, uint64_t token)
+/* One that waits for this holding to end, or NULL. */
+static struct eviction *find_waiting(const struct evictions *evictions, const char *key, uint64_t token)
 {
-	struct eviction *eviction, *next;
+	struct eviction *eviction;
 
-	DL_FOREACH_SAFE(evictions->all, eviction, next) {
-		if (eviction->token == token)
-			answer(eviction, 0);
-		else if (eviction->token == 0)
+	DL_FOREACH(evictions->all, eviction)
+		if (eviction->state == WAITING && eviction->token == token && strcmp(eviction->key, key) == 0)
+			return eviction;
+	return NULL;
+}
+
+void evictions_freed(struct evictions *evictions, const char *key, uint64_t token)
+{
+	struct eviction *eviction;
+
+	/* The word may be here before the answer that says what is waited for. */
+	DL_FOREACH(evictions->all, eviction)
+		if (eviction->state != WAITING && strcmp(eviction->key, key) == 0)
 			eviction->freed_token = token;
-	}
+	while ((eviction = find_waiting(evictions, key, token)))
+		answer(eviction, 0);
 	arm(evictions);
 }
 
@@ -197,7 +223,7 @@ static void on_obeyed(struct call *call, int status, const redisReply *reply, in
 void evictions_obey(struct calls *calls, const char *key, uint64_t token)
 {
 	char *copy = strdup(key);
-	struct call *call = copy ? forced_call(calls, copy, token, FORCE_FINAL) : NULL;
+	struct call *call = copy ? forced_call(calls, copy, match_token(token), FORCE_OBEY) : NULL;
 
 	if (!call) {
 		free(copy);
@@ -233,12 +259,12 @@ static void on_closed(uv_handle_t *handle)
 
 void evictions_close(struct evictions *evictions, void (*freed)(void *ctx), void *ctx)
 {
-	struct eviction *eviction, *next;
+	struct eviction *first;
 
 	evictions->freed = freed;
 	evictions->ctx = ctx;
-	DL_FOREACH_SAFE(evictions->all, eviction, next)
-		if (eviction->token)
-			answer(eviction, -ESHUTDOWN);
+	/* Those with a call under way are answered by its end. */
+	while ((first = find_first(evictions)))
+		answer(first, -ESHUTDOWN);
 	uv_close((uv_handle_t *)&evictions->timer, on_closed);
 }

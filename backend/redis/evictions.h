@@ -14,15 +14,16 @@ struct evictions;
 struct evictions *evictions_new(const struct backend_config *config, struct calls *calls);
 
 /* release() of backend.h with no claim. */
-void evictions_release(struct evictions *evictions, const char *key, uint64_t token, backend_done *done, void *ctx);
+void evictions_release(struct evictions *evictions, const char *key, struct holding_match match, backend_done *done,
+                       void *ctx);
 
 /* The server says that this holding has ended. */
-void evictions_freed(struct evictions *evictions, uint64_t token);
+void evictions_freed(struct evictions *evictions, const char *key, uint64_t token);
 
 /* Answers what waits with -ESHUTDOWN. `freed` is called from the loop when the memory is gone. */
 void evictions_close(struct evictions *evictions, void (*freed)(void *ctx), void *ctx);
 
-/* Releases for good a holding of this mount whose holder has been stopped. */
+/* Releases a holding that this mount keeps for an open file, and whose holder has been told; any other stays. */
 void evictions_obey(struct calls *calls, const char *key, uint64_t token);
 
 #endif

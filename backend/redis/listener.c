@@ -23,6 +23,7 @@ struct listener {
 	bool closing;
 	enum listen_extent wanted; /* events, or they linger */
 	bool has_events; /* the server has said that it tells of them */
+	bool drop_told;  /* people know that something was published that is none of lockfs */
 	int64_t asked_ns; /* when it was asked for all that it told, on CLOCK_BOOTTIME; 0: it has answered */
 	unsigned int users; /* of this memory: the timer, the leases, the connection */
 	struct listener_owner owner;
@@ -98,22 +99,62 @@ static void on_subscribed(struct listener *listener, const char *channel)
 	tell_started(listener, 0, NULL);
 }
 
-static void on_payload(struct listener *listener, const char *channel, const redisReply *payload)
+/* People are told once: whoever publishes there may do so all the time. */
+static void tell_drop(struct listener *listener, const char *channel)
+{
+	char line[BACKEND_PROBLEM_MAX];
+
+	if (listener->drop_told || !listener->config.on_notice)
+		return;
+	listener->drop_told = true;
+	snprintf(line, sizeof(line), "%s: a message on the channel %s is not from lockfs and was dropped, "
+		"and so are others: see who publishes there", listener->source->name, channel);
+	listener->config.on_notice(listener->config.ctx, line);
+}
+
+/* Returns 0, or -EPROTO where it is no event. */
+static int on_event(struct listener *listener, const redisReply *payload)
+{
+	struct lock_event event;
+
+	/* What comes after the last listener has gone: nothing would tell of its end. */
+	if (!listener->has_events)
+		return 0;
+	if (reply_event(payload->str, payload->len, &event) < 0)
+		return -EPROTO;
+	leases_tell(&listener->leases, &event);
+	return 0;
+}
+
+/* Returns 0, or -EPROTO where it is no message. */
+static int on_mount_message(struct listener *listener, const redisReply *payload)
 {
 	struct message message;
 	struct lock_event event;
 	int64_t left_ms;
 
-	if (strcmp(channel, listener->event_channel) == 0) {
-		/* What comes after the last listener has gone: nothing would tell of its end. */
-		if (listener->has_events && reply_event(payload->str, payload->len, &event) == 0)
-			leases_tell(&listener->leases, &event);
-	} else if (reply_held(payload->str, payload->len, &left_ms, &event) == 0) {
+	if (reply_held(payload->str, payload->len, &left_ms, &event) == 0) {
 		if (listener->has_events)
 			leases_adopt(&listener->leases, &event, left_ms);
-	} else if (reply_message(payload->str, &message) == 0) {
-		listener->owner.told(listener->owner.ctx, &message);
+		return 0;
 	}
+	if (reply_message(payload->str, payload->len, &message) < 0)
+		return -EPROTO;
+	listener->owner.told(listener->owner.ctx, &message);
+	return 0;
+}
+
+static void on_payload(struct listener *listener, const char *channel, const redisReply *payload)
+{
+	int err;
+
+	/* Each mount that starts tries whether it may publish (hello.lua). */
+	if (payload->len == 0)
+		return;
+	err = strcmp(channel, listener->event_channel) == 0 ? on_event(listener, payload) :
+		on_mount_message(listener, payload);
+	if (err < 0)
+		tell_drop(listener, channel);
 }
 
 static void on_refusal(struct listener *listener, const char *text)

@@ -32,9 +32,10 @@ struct redis_backend {
 	struct survey *survey;
 	struct fresh_locks fresh;
 	struct early_words early;
-	void (*on_ended)(void *ctx, uint64_t token, bool taken);
+	void (*on_ended)(void *ctx, const char *key, uint64_t token, bool taken);
 	void (*on_touched)(void *ctx, uint64_t token);
 	void (*on_notice)(void *ctx, const char *line);
+	void (*on_touched_all)(void *ctx);
 	void *ctx;
 	struct outage outage; /* of either connection */
 	bool is_started;
@@ -87,10 +88,10 @@ static void done_plain(struct call *call, int status, const redisReply *reply, i
 	call->answer.plain(call->ctx, checked(status));
 }
 
-static void tell_ended(const struct redis_backend *redis, uint64_t token, bool taken)
+static void tell_ended(const struct redis_backend *redis, const char *key, uint64_t token, bool taken)
 {
 	if (redis->on_ended)
-		redis->on_ended(redis->ctx, token, taken);
+		redis->on_ended(redis->ctx, key, token, taken);
 }
 
 static void done_release(struct call *call, int status, const redisReply *reply, int64_t age_ms)
@@ -98,7 +99,7 @@ static void done_release(struct call *call, int status, const redisReply *reply,
 	uint64_t token;
 
 	if (status == 0 && reply_token(reply, &token) == 0)
-		tell_ended(call->owner, token, false);
+		tell_ended(call->owner, call->key, token, false);
 	done_plain(call, status, reply, age_ms);
 }
 
@@ -251,14 +252,14 @@ static void redis_cancel(struct backend *backend, struct acquisition *acquisitio
 }
 
 static void redis_release(struct backend *backend, const char *key, const struct lock_claim *claim,
-                          uint64_t token, backend_done *done, void *ctx)
+                          struct holding_match match, backend_done *done, void *ctx)
 {
 	struct redis_backend *redis = redis_of(backend);
 	struct call *call;
 
 	if (!claim) {
 		fresh_drop(&redis->fresh, key);
-		evictions_release(redis->evictions, key, token, done, ctx);
+		evictions_release(redis->evictions, key, match, done, ctx);
 		return;
 	}
 	call = plain_call(backend, SCRIPT_RELEASE, key, done, ctx);
@@ -266,20 +267,20 @@ static void redis_release(struct backend *backend, const char *key, const struct
 		return;
 	call->done = done_release;
 	add_claim(call, claim);
-	call_add_number(call, (int64_t)token);
+	call_add_match(call, match);
 	call_add_text(call, "");
 	start_change(redis, call);
 }
 
 static void redis_refresh(struct backend *backend, const char *key, const struct lock_claim *claim,
-                          uint64_t token, int64_t ttl_ms, backend_lock_done *done, void *ctx)
+                          struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx)
 {
 	struct call *call = lock_call(backend, SCRIPT_REFRESH, key, done, ctx);
 
 	if (!call)
 		return;
 	add_claim(call, claim);
-	call_add_number(call, (int64_t)token);
+	call_add_match(call, match);
 	call_add_number(call, ttl_ms);
 	start_change(redis_of(backend), call);
 }
@@ -292,7 +293,7 @@ static void redis_bind(struct backend *backend, const char *key, const struct lo
 	if (!call)
 		return;
 	add_claim(call, claim);
-	call_add_number(call, (int64_t)token);
+	call_add_token(call, token);
 	call_add_number(call, calls_grace_ms(redis_of(backend)->calls));
 	start_change(redis_of(backend), call);
 }
@@ -323,7 +324,8 @@ static void done_telling(struct call *call, int status, const redisReply *reply,
 	free(call->ctx);
 }
 
-static void redis_tell(struct backend *backend, enum lock_event_kind kind, const char *key, uint64_t token)
+static void redis_tell(struct backend *backend, enum lock_event_kind kind, const char *key,
+                       struct holding_match match)
 {
 	char *copy = strdup(key);
 	struct call *call = copy ? call_new(redis_of(backend)->calls, SCRIPT_TELL, copy) : NULL;
@@ -333,7 +335,7 @@ static void redis_tell(struct backend *backend, enum lock_event_kind kind, const
 		return;
 	}
 	call_add_text(call, reply_event_word(kind));
-	call_add_number(call, (int64_t)token);
+	call_add_match(call, match);
 	call->done = done_telling;
 	call->ctx = copy;
 	call_start(call);
@@ -415,7 +417,7 @@ static void redis_watch(struct backend *backend, const char *key, uint64_t token
 		done(ctx, -ENOMEM, NULL);
 		return;
 	}
-	call_add_number(call, (int64_t)token);
+	call_add_token(call, token);
 	call->done = done_entry;
 	call->answer.entry = done;
 	call->ctx = ctx;
@@ -437,7 +439,7 @@ static void redis_write(struct backend *backend, const char *key, uint64_t token
 
 	if (!call)
 		return;
-	call_add_number(call, (int64_t)token);
+	call_add_token(call, token);
 	call_add_number(call, offset);
 	call_add_bytes(call, data, size);
 	call_add_number(call, LOCK_CONTENT_MAX);
@@ -445,14 +447,14 @@ static void redis_write(struct backend *backend, const char *key, uint64_t token
 }
 
 static void redis_truncate(struct backend *backend, const char *key, const struct lock_claim *claim,
-                           uint64_t token, off_t size, backend_lock_done *done, void *ctx)
+                           struct holding_match match, off_t size, backend_lock_done *done, void *ctx)
 {
 	struct call *call = lock_call(backend, SCRIPT_TRUNCATE, key, done, ctx);
 
 	if (!call)
 		return;
 	add_claim(call, claim);
-	call_add_number(call, (int64_t)token);
+	call_add_match(call, match);
 	call_add_number(call, size);
 	call_add_number(call, LOCK_CONTENT_MAX);
 	start_change(redis_of(backend), call);
@@ -553,7 +555,7 @@ static void obey(struct redis_backend *redis, const struct message *message)
 
 static void tell_end(struct redis_backend *redis, const struct message *message)
 {
-	tell_ended(redis, message->token, message->kind != MESSAGE_ENDED);
+	tell_ended(redis, message->key, message->token, message->kind != MESSAGE_ENDED);
 	/* Where it is not known yet that this mount holds it, nobody was told, and the answer tells more. */
 	if (calls_acquiring(redis->calls, message->key) && early_keep(&redis->early, message) == 0)
 		return;
@@ -568,7 +570,7 @@ static void on_told(void *ctx, const struct message *message)
 		fresh_drop(&redis->fresh, message->key);
 	switch (message->kind) {
 	case MESSAGE_GRANT:
-		tickets_granted(redis->tickets, message->about);
+		tickets_granted(redis->tickets, message->nonce);
 		break;
 	case MESSAGE_TOUCH:
 		if (redis->on_touched)
@@ -580,7 +582,7 @@ static void on_told(void *ctx, const struct message *message)
 		tell_end(redis, message);
 		break;
 	case MESSAGE_FREED:
-		evictions_freed(redis->evictions, message->token);
+		evictions_freed(redis->evictions, message->key, message->token);
 		break;
 	}
 }
@@ -618,8 +620,8 @@ static void on_listening(void *ctx)
 	tell_recovery(redis);
 	fresh_drop_all(&redis->fresh);
 	tickets_ask_again(redis->tickets);
-	if (redis->on_touched)
-		redis->on_touched(redis->ctx, 0);
+	if (redis->on_touched_all)
+		redis->on_touched_all(redis->ctx);
 }
 
 static void on_deaf(void *ctx, const char *problem)
@@ -643,7 +645,7 @@ static void tell_early(void *ctx, const struct message *message)
 {
 	struct redis_backend *redis = ctx;
 
-	tell_ended(redis, message->token, message->kind != MESSAGE_ENDED);
+	tell_ended(redis, message->key, message->token, message->kind != MESSAGE_ENDED);
 	obey(redis, message);
 }
 
@@ -739,6 +741,7 @@ static int redis_open(const struct backend_config *config, struct backend **ret,
 	redis->on_ended = config->on_ended;
 	redis->on_touched = config->on_touched;
 	redis->on_notice = config->on_notice;
+	redis->on_touched_all = config->on_touched_all;
 	redis->ctx = config->ctx;
 	stpcpy(redis->namespace_, config->namespace_);
 	err = redis_source_parse(config->source, config->password, &redis->source, problem);

@@ -1,4 +1,4 @@
--- ARGV: 4 id, 5 identity, 6 token (0: any), 7 ttl in ms (0: its own).
+-- ARGV: 4 id, 5 identity, 6 token ('': any), 7 ttl in ms (0: its own).
 local id, identity, token, ttl = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 
 local function refuse(word, held)
@@ -8,7 +8,7 @@ end
 
 local held = holding(path)
 if not held and dir_exists(path) then return { 'EISDIR' } end
-if not held or held.revoked or (token ~= '0' and token ~= held.token) then return refuse('ENOENT', held) end
+if not held or held.revoked or (token ~= '' and token ~= held.token) then return refuse('ENOENT', held) end
 if not proves(id, identity, held) then return refuse('EPERM', held) end
 local left = call('PTTL', KEYS[1])
 if left < 0 then return refuse('ENOTSUP', held) end

@@ -1,5 +1,6 @@
--- ARGV: 4 id, 5 identity, 6 token (0: any), 7 '1': forced, '2': and its holder has
--- stopped, or was given the time. Answers with the token of what was released, or
+-- ARGV: 4 id, 5 identity, 6 token ('': any), 7 '': its holder asks; '1': forced; '2':
+-- and its holder was given the time that it has; '3': the mount that keeps it for an open
+-- file has told its holder. Answers with the token of what was released, or
 -- 'EAGAIN', the token and the time in ms that its holder is given.
 local id, identity, token, force = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 
@@ -19,9 +20,12 @@ end
 
 local held = holding(path)
 if not held and dir_exists(path) then return { 'EISDIR' } end
-local meant = held and (token == '0' or token == held.token)
+local meant = held and (token == '' or token == held.token)
+-- A mount may have been told so by anybody who can publish, so nothing but its own ends by it.
+if force == '3' and not (meant and held.bound == '1' and held.mount == mount) then return { 'ENOENT' } end
 if force ~= '' then
-  local grace = meant and force == '1' and revoke(held)
+  local asks = force == '1' or (force == '2' and not (meant and held.revoked))
+  local grace = meant and asks and revoke(held)
   if grace then return { 'EAGAIN', held.token, grace } end
   if not meant then
     if not held then publish('FORCE_RELEASED', path) end

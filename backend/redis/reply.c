@@ -15,6 +15,9 @@
 /* Tokens that foreign_token() in holding.lua makes up: those that are counted get there in the year 2112. */
 #define FOREIGN_TOKEN_MIN (UINT64_C(1) << 52)
 
+/* Digits of INT64_MAX. */
+#define TOKEN_DIGITS_MAX 19
+
 #define HELD_WORD "HELD"
 
 /* What PTTL says of a key without an expiry, and of one that is gone. */
@@ -392,20 +395,61 @@ const char *reply_event_word(enum lock_event_kind kind)
 	return event_words[i].word;
 }
 
-int reply_message(const char *text, struct message *ret)
+/* A token as scripts write it: digits, the first of them no 0, and no more than they can count to. */
+static bool read_token(const char *text, size_t length, uint64_t *ret)
+{
+	uint64_t token = 0;
+
+	if (length == 0 || length > TOKEN_DIGITS_MAX || text[0] == '0')
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		token = token * 10 + (uint64_t)(text[i] - '0');
+	}
+	*ret = token;
+	return token <= INT64_MAX;
+}
+
+/* A path that a lock can have. */
+static bool is_key(const char *key)
+{
+	char name[LOCK_NAME_MAX + 1];
+	size_t length;
+
+	if (strlen(key) > LOCK_KEY_MAX)
+		return false;
+	for (;; key += length + 1) {
+		length = strcspn(key, "/");
+		if (length > LOCK_NAME_MAX)
+			return false;
+		memcpy(name, key, length);
+		name[length] = '\0';
+		if (!is_name(name))
+			return false;
+		if (!key[length])
+			return true;
+	}
+}
+
+int reply_message(const char *text, size_t size, struct message *ret)
 {
 	size_t length = strcspn(text, " ");
-	const char *about = text + length;
-	const char *key = *about ? strchr(about + 1, ' ') : NULL;
+	const char *about = text[length] ? text + length + 1 : NULL;
+	size_t about_length = about ? strcspn(about, " ") : 0;
+	const char *key = about && about[about_length] ? about + about_length + 1 : NULL;
 
-	if (!key || (size_t)(key - about - 1) >= sizeof(ret->about))
+	if (!key || strlen(text) != size || !is_key(key))
 		return -EPROTO;
 	for (size_t i = 0; i < sizeof(message_words) / sizeof(message_words[0]); i++) {
 		if (strlen(message_words[i].word) != length || strncmp(text, message_words[i].word, length) != 0)
 			continue;
-		*ret = (struct message){ .kind = message_words[i].kind, .key = key + 1 };
-		memcpy(ret->about, about + 1, (size_t)(key - about - 1));
-		ret->token = (uint64_t)number_of(ret->about, 0);
+		*ret = (struct message){ .kind = message_words[i].kind, .key = key };
+		if (ret->kind != MESSAGE_GRANT)
+			return read_token(about, about_length, &ret->token) ? 0 : -EPROTO;
+		if (about_length == 0 || about_length >= sizeof(ret->nonce))
+			return -EPROTO;
+		memcpy(ret->nonce, about, about_length);
 		return 0;
 	}
 	return -EPROTO;
@@ -449,7 +493,7 @@ int reply_event(const char *text, size_t size, struct lock_event *ret)
 			ret->owner = at;
 		/* Behind the owner is a NUL, and then the key. */
 		at += strlen(at) + 1;
-		if (at >= text + size || strlen(at) > LOCK_KEY_MAX || at + strlen(at) != text + size)
+		if (at >= text + size || at + strlen(at) != text + size || !is_key(at))
 			return -EPROTO;
 		ret->key = at;
 		return 0;

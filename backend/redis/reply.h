@@ -75,13 +75,16 @@ enum message_kind {
 
 struct message {
 	enum message_kind kind;
-	char about[40];  /* the nonce of a ticket, or the token of a holding: */
-	uint64_t token;
-	const char *key; /* within the text */
+	char nonce[40];  /* of GRANT: of the ticket; else empty */
+	uint64_t token;  /* of all but GRANT: of the holding, above 0 */
+	const char *key; /* within the text; a path that a lock can have */
 };
 
-/* Returns 0 or -EPROTO. */
-int reply_message(const char *text, struct message *ret);
+/*
+ * Reads what was published to this mount; `text` ends with a NUL behind `size` bytes.
+ * Returns 0, or -EPROTO where no script of lockfs says so: anybody can publish.
+ */
+int reply_message(const char *text, size_t size, struct message *ret);
 
 /* The word for an event that is told over all mounts: any kind up to FAILED_REFRESH. */
 const char *reply_event_word(enum lock_event_kind kind);

@@ -1,6 +1,6 @@
--- ARGV: 4 kind of event, 5 token (0: any). Tells what changed nothing. A refused refresh is
+-- ARGV: 4 kind of event, 5 token ('': any). Tells what changed nothing. A refused refresh is
 -- told also where nothing is held.
 local held = holding(path)
-local is_meant = held and (ARGV[5] == '0' or ARGV[5] == held.token)
+local is_meant = held and (ARGV[5] == '' or ARGV[5] == held.token)
 if is_meant or (not held and ARGV[4] == 'FAILED_REFRESH') then publish(ARGV[4], path, held) end
 return { 'OK' }

@@ -1,9 +1,9 @@
--- ARGV: 4 id, 5 identity, 6 token (0: any), 7 size, 8 the largest content.
+-- ARGV: 4 id, 5 identity, 6 token ('': any), 7 size, 8 the largest content.
 local id, identity, token, size = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 
 local held = holding(path)
 if not held and dir_exists(path) then return { 'EISDIR' } end
-if not held or (token ~= '0' and token ~= held.token) then return { 'ENOENT' } end
+if not held or (token ~= '' and token ~= held.token) then return { 'ENOENT' } end
 if not proves(id, identity, held) then return { 'EBUSY' } end
 if size > tonumber(ARGV[8]) then return { 'EFBIG' } end
 if not held.foreign then

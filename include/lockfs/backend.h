@@ -68,11 +68,14 @@ struct backend_config {
 	 * it acquired, bound or watches. `on_ended`: it has ended, other than by its lease.
 	 * `taken`: by force; of one that is bound this is told before anybody else
 	 * can have it, which may be as soon as this returns. `on_touched`: another
-	 * mount changed something about it; 0: that may be so of any. Both may be
-	 * called within any call, as on_event, but on_touched may call read().
+	 * mount changed something about it. `on_touched_all`: that may be so of each of
+	 * them. All three may be called within any call, as on_event, but the last two
+	 * may call read(). A backend over a network tells what it was told: key and token
+	 * may be of no holding of this mount.
 	 */
-	void (*on_ended)(void *ctx, uint64_t token, bool taken);
+	void (*on_ended)(void *ctx, const char *key, uint64_t token, bool taken);
 	void (*on_touched)(void *ctx, uint64_t token);
+	void (*on_touched_all)(void *ctx);
 
 	/* One line that people should know, such as a backend that is lost or back. */
 	void (*on_notice)(void *ctx, const char *line);
@@ -204,21 +207,20 @@ struct backend_ops {
 	void (*cancel)(struct backend *backend, struct acquisition *acquisition);
 
 	/*
-	 * Releases a lock. `claim` NULL: whoever holds it. `token` not 0: only
-	 * this holding, any other is as absent. -ENOENT: free. -EPERM:
-	 * another's. -EISDIR: a directory.
+	 * Releases a lock. `claim` NULL: whoever holds it. A holding that `match` does
+	 * not mean is as absent. -ENOENT: free. -EPERM: another's. -EISDIR: a directory.
 	 */
 	void (*release)(struct backend *backend, const char *key, const struct lock_claim *claim,
-	                uint64_t token, backend_done *done, void *ctx);
+	                struct holding_match match, backend_done *done, void *ctx);
 
 	/*
 	 * Starts the lease anew from now: `ttl_ms` long, or as long as before
-	 * with LEASE_UNSET. `token` as in release. 0 and the lock as it is now;
+	 * with LEASE_UNSET. `match` as in release. 0 and the lock as it is now;
 	 * without it: -ENOENT: free. -EPERM: another's. -ENOTSUP: it never
 	 * expires. -EINVAL: LEASE_NEVER, which only acquiring can give. -EISDIR.
 	 */
 	void (*refresh)(struct backend *backend, const char *key, const struct lock_claim *claim,
-	                uint64_t token, int64_t ttl_ms, backend_lock_done *done, void *ctx);
+	                struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx);
 
 	/*
 	 * Binds the holding `token` to an open file of this mount, and starts its lease
@@ -237,15 +239,15 @@ struct backend_ops {
 	bool (*listen)(struct backend *backend, enum listen_extent extent);
 
 	/*
-	 * Tells all mounts what no other call has told. EVENT_ACQUIRED: the holder of
-	 * `token` has opened it again. EVENT_UNAVAILABLE: another was refused the holding
-	 * `token` (0: of any). Both are told only while that holding is there.
-	 * EVENT_FAILED_REFRESH: a refresh was refused because the caller knows that its
-	 * holding has ended. That is told in any case, and of the holding that has the key
-	 * then, if any; `token` is 0. It is not answered, and `key` is the caller's again
-	 * when it returns.
+	 * Tells all mounts what no other call has told. EVENT_ACQUIRED: the holder has
+	 * opened it again. EVENT_UNAVAILABLE: another was refused it. Both are told only
+	 * while the holding that `match` means is there. EVENT_FAILED_REFRESH: a refresh
+	 * was refused because the caller knows that its holding has ended. That is told in
+	 * any case, and of the holding that has the key then, if any; `match` is any. It
+	 * is not answered, and `key` is the caller's again when it returns.
 	 */
-	void (*tell)(struct backend *backend, enum lock_event_kind kind, const char *key, uint64_t token);
+	void (*tell)(struct backend *backend, enum lock_event_kind kind, const char *key,
+	             struct holding_match match);
 
 	/*
 	 * Has on_ended tell also of this holding of another mount; answered as
@@ -277,12 +279,12 @@ struct backend_ops {
 	              const void *data, size_t size, backend_done *done, void *ctx);
 
 	/*
-	 * Cuts or extends content, as the holder. `token` as in release. 0 and
+	 * Cuts or extends content, as the holder. `match` as in release. 0 and
 	 * the lock as it is now; without it: -ENOENT: free. -EBUSY: another's.
 	 * -EFBIG. -EISDIR.
 	 */
 	void (*truncate)(struct backend *backend, const char *key, const struct lock_claim *claim,
-	                 uint64_t token, off_t size, backend_lock_done *done, void *ctx);
+	                 struct holding_match match, off_t size, backend_lock_done *done, void *ctx);
 
 	/* The names in a directory, in no order. -ENOENT; -ENOTDIR: a lock. */
 	void (*list)(struct backend *backend, const char *path, backend_list_done *done, void *ctx);
@@ -339,15 +341,15 @@ static inline void backend_cancel(struct backend *b, struct acquisition *acquisi
 }
 
 static inline void backend_release(struct backend *b, const char *key, const struct lock_claim *claim,
-                                   uint64_t token, backend_done *done, void *ctx)
+                                   struct holding_match match, backend_done *done, void *ctx)
 {
-	b->ops->release(b, key, claim, token, done, ctx);
+	b->ops->release(b, key, claim, match, done, ctx);
 }
 
 static inline void backend_refresh(struct backend *b, const char *key, const struct lock_claim *claim,
-                                   uint64_t token, int64_t ttl_ms, backend_lock_done *done, void *ctx)
+                                   struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx)
 {
-	b->ops->refresh(b, key, claim, token, ttl_ms, done, ctx);
+	b->ops->refresh(b, key, claim, match, ttl_ms, done, ctx);
 }
 
 static inline void backend_bind(struct backend *b, const char *key, const struct lock_claim *claim,
@@ -361,9 +363,10 @@ static inline bool backend_listen(struct backend *b, enum listen_extent extent)
 	return b->ops->listen(b, extent);
 }
 
-static inline void backend_tell(struct backend *b, enum lock_event_kind kind, const char *key, uint64_t token)
+static inline void backend_tell(struct backend *b, enum lock_event_kind kind, const char *key,
+                                struct holding_match match)
 {
-	b->ops->tell(b, kind, key, token);
+	b->ops->tell(b, kind, key, match);
 }
 
 static inline void backend_watch(struct backend *b, const char *key, uint64_t token, backend_entry_done *done,
@@ -382,6 +385,12 @@ static inline bool backend_recall(struct backend *b, const char *key, struct loc
 	return b->ops->recall && b->ops->recall(b, key, ret);
 }
 
+/* Does on_event tell every end, and is it told by this process alone? See `watch` of the table. */
+static inline bool backend_tells_all_ends(const struct backend *b)
+{
+	return !b->ops->watch;
+}
+
 static inline void backend_read(struct backend *b, const char *key, backend_entry_done *done, void *ctx)
 {
 	b->ops->read(b, key, done, ctx);
@@ -394,9 +403,9 @@ static inline void backend_write(struct backend *b, const char *key, uint64_t to
 }
 
 static inline void backend_truncate(struct backend *b, const char *key, const struct lock_claim *claim,
-                                    uint64_t token, off_t size, backend_lock_done *done, void *ctx)
+                                    struct holding_match match, off_t size, backend_lock_done *done, void *ctx)
 {
-	b->ops->truncate(b, key, claim, token, size, done, ctx);
+	b->ops->truncate(b, key, claim, match, size, done, ctx);
 }
 
 static inline void backend_list(struct backend *b, const char *path, backend_list_done *done, void *ctx)

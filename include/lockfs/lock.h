@@ -55,6 +55,30 @@ struct lock_holder {
  */
 int lock_owner_print(const struct lock_holder *holder, char *text, size_t size);
 
+/*
+ * Which holding of a key a call means. "Any" is no token: a token is above 0, and one that
+ * is 0, or that came from outside, never means another holding than its own.
+ */
+struct holding_match {
+	bool any;
+	uint64_t token; /* unless `any` */
+};
+
+static inline struct holding_match match_any(void)
+{
+	return (struct holding_match){ .any = true };
+}
+
+static inline struct holding_match match_token(uint64_t token)
+{
+	return (struct holding_match){ .token = token };
+}
+
+static inline bool holding_matches(struct holding_match match, uint64_t token)
+{
+	return match.any || match.token == token;
+}
+
 /* A held lock at one instant: the instant at which the backend answered. */
 struct lock {
 	const char *key;

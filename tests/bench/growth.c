@@ -77,7 +77,7 @@ void measured_cycles(struct backend *backend, long cycles)
 		backend_read(backend, "0/job", on_entry, NULL);
 		take(backend, "0/job");
 		backend_read(backend, "0/job", on_entry, NULL);
-		backend_release(backend, "0/job", &claim, 0, on_done, NULL);
+		backend_release(backend, "0/job", &claim, match_any(), on_done, NULL);
 	}
 }
 

@@ -116,12 +116,12 @@ static void test_events_of_told_refusals(void **state)
 	struct mount *mount = *state;
 	const struct lock *held = expect(0, acquire(mount, KEY, &me, LONG_MS))->lock;
 
-	backend_tell(mount->backend, EVENT_FAILED_REFRESH, KEY, 0);
+	backend_tell(mount->backend, EVENT_FAILED_REFRESH, KEY, match_any());
 	expect_event_of(mount, EVENT_ACQUIRED, held);
 	expect_event_of(mount, EVENT_FAILED_REFRESH, held);
 	expect(0, release(mount, KEY, &me, 0));
-	backend_tell(mount->backend, EVENT_UNAVAILABLE, KEY, 0);
-	backend_tell(mount->backend, EVENT_FAILED_REFRESH, KEY, 0);
+	backend_tell(mount->backend, EVENT_UNAVAILABLE, KEY, match_any());
+	backend_tell(mount->backend, EVENT_FAILED_REFRESH, KEY, match_any());
 	expect_event_of(mount, EVENT_RELEASED, held);
 	expect_event(mount, EVENT_FAILED_REFRESH, KEY, 0, LEASE_UNSET);
 }
@@ -297,7 +297,23 @@ static void test_many_locks(void **state)
 	assert_int_equal(mount->told_count, 2 * MANY);
 }
 
+/* A caller without a token, as through a handle, must not mean whatever is there. */
+static void test_no_token_is_no_holding(void **state)
+{
+	struct mount *mount = *state;
+	const struct lock *held = expect(0, acquire(mount, KEY, &me, LONG_MS))->lock;
+	const struct holding_match none = match_token(0);
+
+	expect(-ENOENT, refresh_match(mount, KEY, &me, none, LONG_MS));
+	expect(-ENOENT, cut_match(mount, KEY, &me, none, 1));
+	expect(-ENOENT, release_match(mount, KEY, &me, none));
+	expect(-ENOENT, release_match(mount, KEY, NULL, none));
+	assert_same_holding(held, see(mount, KEY));
+	expect(0, release_match(mount, KEY, NULL, match_any()));
+}
+
 static const struct CMUnitTest lease_tests[] = {
+	TEST(no_token_is_no_holding),
 	TEST(refresh_to_shorter),
 	TEST(refresh_to_longer),
 	TEST(refresh_counts_anew),

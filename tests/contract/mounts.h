@@ -137,7 +137,7 @@ static void on_acquired_release(void *ctx, int status, const struct lock *lock)
 
 	if (status < 0)
 		return;
-	backend_release(nested->mount->backend, KEY, NULL, lock->token, on_nested_released, nested);
+	backend_release(nested->mount->backend, KEY, NULL, match_token(lock->token), on_nested_released, nested);
 }
 
 static bool is_nested_done(const void *ctx)

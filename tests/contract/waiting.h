@@ -91,7 +91,7 @@ static struct answer *start_release(struct mount *mount, const char *key, const 
 {
 	struct answer *answer = answer_new(mount, key);
 
-	backend_release(mount->backend, answer->key, claim, 0, on_done, answer);
+	backend_release(mount->backend, answer->key, claim, match_any(), on_done, answer);
 	return answer;
 }
 
@@ -555,7 +555,7 @@ static void on_chain(void *ctx, int status, const struct lock *lock)
 		link->anew = true; /* it holds the lock itself still */
 		backend_acquire(chain->mount->backend, link);
 	}
-	backend_release(chain->mount->backend, KEY, &link->holder.claim, token, on_chain_released, chain);
+	backend_release(chain->mount->backend, KEY, &link->holder.claim, match_token(token), on_chain_released, chain);
 }
 
 static void start_chain(struct mount *mount, struct chain *chain)

@@ -48,9 +48,13 @@ static void check_event(const struct lock_event *event)
 
 static void check_message(const struct message *message, const char *text, size_t size)
 {
-	require(message->key >= text && message->key <= text + size, "a key is within the text");
-	require(memchr(message->about, '\0', sizeof(message->about)) != NULL, "what it is about ends");
-	require(!strchr(message->about, ' '), "what it is about is one word");
+	require(message->key > text && message->key < text + size, "a key is within the text");
+	require(strlen(message->key) <= LOCK_KEY_MAX, "a key has room");
+	require(memchr(message->nonce, '\0', sizeof(message->nonce)) != NULL, "a nonce ends");
+	require(!strchr(message->nonce, ' '), "a nonce is one word");
+	require((message->kind == MESSAGE_GRANT) == (*message->nonce != '\0'), "a ticket is named by its nonce");
+	require((message->kind == MESSAGE_GRANT) == (message->token == 0), "a holding is named by its token");
+	require(message->token <= INT64_MAX, "a token is one that a server can count to");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -66,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require(left_ms <= LEASE_MAX_MS, "what is left of a lease is in its bounds");
 		check_event(&event);
 	}
-	if (reply_message(text, &message) == 0)
+	if (reply_message(text, size, &message) == 0)
 		check_message(&message, text, size);
 	free(text);
 	return 0;

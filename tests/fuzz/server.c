@@ -241,13 +241,13 @@ static bool call(struct backend *backend, char letter, struct acquisition *acqui
 		acquire(backend, acquisition, letter == 'w', ctx);
 		return true;
 	case 'r':
-		backend_release(backend, "job", &claim, 0, on_done, ctx);
+		backend_release(backend, "job", &claim, match_any(), on_done, ctx);
 		return true;
 	case 'f':
-		backend_release(backend, "job", NULL, 0, on_done, ctx);
+		backend_release(backend, "job", NULL, match_any(), on_done, ctx);
 		return true;
 	case 't':
-		backend_refresh(backend, "job", &claim, 0, LEASE_UNSET, on_lock, ctx);
+		backend_refresh(backend, "job", &claim, match_any(), LEASE_UNSET, on_lock, ctx);
 		return true;
 	case 'b':
 		backend_bind(backend, "job", &claim, 7, on_lock, ctx);
@@ -262,7 +262,7 @@ static bool call(struct backend *backend, char letter, struct acquisition *acqui
 		backend_write(backend, "job", 7, 0, "x", 1, on_done, ctx);
 		return true;
 	case 'c':
-		backend_truncate(backend, "job", &claim, 0, 1, on_lock, ctx);
+		backend_truncate(backend, "job", &claim, match_any(), 1, on_lock, ctx);
 		return true;
 	case 'm':
 		backend_make_dir(backend, "dir", &dir, on_done, ctx);
@@ -288,17 +288,22 @@ static void on_gap(void *ctx)
 	(void)ctx;
 }
 
-static void on_ended(void *ctx, uint64_t token, bool taken)
+static void on_ended(void *ctx, const char *key, uint64_t token, bool taken)
 {
 	(void)ctx;
-	(void)token;
+	require(*key && token > 0, "a holding has a key and a token");
 	(void)taken;
 }
 
 static void on_touched(void *ctx, uint64_t token)
 {
 	(void)ctx;
-	(void)token;
+	require(token > 0, "a holding has a token");
+}
+
+static void on_touched_all(void *ctx)
+{
+	(void)ctx;
 }
 
 static void on_notice(void *ctx, const char *line)
@@ -335,6 +340,7 @@ static struct backend *open_backend(char *source, bool scan)
 		.on_gap = on_gap,
 		.on_ended = on_ended,
 		.on_touched = on_touched,
+		.on_touched_all = on_touched_all,
 		.on_notice = on_notice,
 	};
 	char problem[BACKEND_PROBLEM_MAX];

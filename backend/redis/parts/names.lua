@@ -14,7 +14,8 @@
 --   NS#g        ZSET    keys that were handed over and not confirmed yet, by the end of that (ms)
 --   NS#token    STRING  the last fencing token
 --   NS#ev       channel events: `KIND TIME TOKEN LEASE OWNER`, NUL, key; the time in us since the epoch
---   NS#m:MOUNT  channel for the daemon of one mount: `WORD TOKEN-OR-NONCE KEY`
+--   NS#m:MOUNT  channel for the daemon of one mount: `WORD TOKEN KEY`, and `GRANT NONCE KEY`. Anybody can
+--               publish there: a word about a holding that is not that mount's changes nothing
 --                 GRANT   this ticket is to ask again: it has the lock, if it confirms that in
 --                         time; or the lease that it waits for ends earlier than it knows
 --                 TOUCH   another changed something about this holding, of yours or that you watch
