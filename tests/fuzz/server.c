@@ -2,7 +2,9 @@
  * A server that answers what it likes, and all that a mount asks it: whatever comes,
  * each call is answered once, and nothing is left when the backend is closed. The first
  * line of the input has a letter for each call; then come the server's answers, as in
- * answer.h, with an empty line between, and behind a `>` messages that it publishes.
+ * answer.h, with an empty line between. Behind a `>` stands a message that it publishes
+ * after the answer before it, behind a `<` one that is heard before the answer after it;
+ * the channel `fuzz#m:x` stands for that of the mount.
  */
 #include <hiredis/hiredis.h>
 #include <signal.h>
@@ -14,10 +16,13 @@
 #include "tests/fuzz/fuzz.h"
 
 #define CALLS_MAX 12
+#define MOUNT_PREFIX "fuzz#m:"
+#define MOUNT_CHANNEL MOUNT_PREFIX "x"
 #define PEERS_MAX 8
 #define TIMEOUT_MS 40 /* of the backend */
 #define START_MS 2000
 #define GOES_ON_MS 15 /* after the last call */
+#define HEARD_MS 1    /* until a message was heard */
 
 /* A connection that the backend made. */
 struct peer {
@@ -33,7 +38,11 @@ static struct {
 	struct peer peers[PEERS_MAX];
 	size_t peer_count;
 	struct peer *listener; /* NULL: nobody has subscribed */
+	char channel[64];      /* of the mount; only what is published to it is heard */
 	char *blocks;          /* answers that were not given yet */
+	uv_timer_t hearing;    /* a message is on its way, and the next answer waits for it */
+	struct peer *asker;    /* to whom answers are owed, */
+	unsigned int owed;     /* and so many */
 	bool started;
 	bool over;
 	unsigned int calls;
@@ -73,14 +82,53 @@ static char *take_block(void)
 	return block;
 }
 
-/* Answers with what comes next, and publishes what follows that. */
+static void publish(const char *block)
+{
+	const char *channel = strstr(block, MOUNT_CHANNEL "\n");
+	char *text = NULL;
+
+	if (!channel || !*run.channel) {
+		say_block(run.listener, block);
+		return;
+	}
+	require(asprintf(&text, "%.*s%s%s", (int)(channel - block), block, run.channel,
+		channel + strlen(MOUNT_CHANNEL)) > 0, "there is memory");
+	say_block(run.listener, text);
+	free(text);
+}
+
+static bool publish_all(char mark)
+{
+	bool any = false;
+
+	for (; run.blocks && *run.blocks == mark; any = true)
+		publish(take_block() + 1);
+	return any;
+}
+
+static void pay(uv_timer_t *timer)
+{
+	(void)timer;
+	while (run.owed > 0 && !uv_is_active((uv_handle_t *)&run.hearing)) {
+		const char *block;
+
+		if (publish_all('<')) {
+			uv_timer_start(&run.hearing, pay, HEARD_MS, 0);
+			return;
+		}
+		run.owed--;
+		block = take_block();
+		say_block(run.asker, block && *block ? block : "+OK\r\n");
+		publish_all('>');
+	}
+}
+
+/* Answers with what comes next, in the order in which it was asked. */
 static void answer_next(struct peer *peer)
 {
-	const char *block = take_block();
-
-	say_block(peer, block && *block ? block : "+OK\r\n");
-	while (run.blocks && *run.blocks == '>')
-		say_block(run.listener, take_block() + 1);
+	run.asker = peer;
+	run.owed++;
+	pay(NULL);
 }
 
 static void confirm(struct peer *peer, const char *verb, const redisReply *channel)
@@ -90,6 +138,8 @@ static void confirm(struct peer *peer, const char *verb, const redisReply *chann
 		(size_t)channel->len, channel->str);
 
 	run.listener = peer;
+	if (strncmp(channel->str, MOUNT_PREFIX, strlen(MOUNT_PREFIX)) == 0 && channel->len < sizeof(run.channel))
+		stpcpy(run.channel, channel->str);
 	say(peer, line, (size_t)length);
 }
 
@@ -182,6 +232,7 @@ static void close_server(void)
 		close_peer(&run.peers[i]);
 	uv_close((uv_handle_t *)&run.door, NULL);
 	uv_close((uv_handle_t *)&run.end, NULL);
+	uv_close((uv_handle_t *)&run.hearing, NULL);
 	uv_run(&run.loop, UV_RUN_DEFAULT);
 	require(uv_loop_close(&run.loop) == 0, "nothing is left in the loop");
 }
@@ -399,6 +450,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&run, 0, sizeof(run));
 	require(uv_loop_init(&run.loop) == 0, "there is a loop");
 	uv_timer_init(&run.loop, &run.end);
+	uv_timer_init(&run.loop, &run.hearing);
+	uv_unref((uv_handle_t *)&run.hearing);
 	run.blocks = text;
 	open_server();
 	converse(strsep(&run.blocks, "\n"));
