@@ -910,10 +910,6 @@ def hand_over(redis, rounds, crowd_size, port, *mounts):
     far.socket = socket.create_connection(("127.0.0.1", int(port)))
     far.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     far.stream = far.socket.makefile("rb")
-    for _ in range(21):
-        began = now()
-        far("PING")
-        trips.append(ms(now() - began))
     took = {"close": [], "unlink": [], "answer": []}
     for turn in range(2 * int(rounds)):
         crowd = Crowd()
@@ -922,7 +918,11 @@ def hand_over(redis, rounds, crowd_size, port, *mounts):
         crowd.wait_for("next", mounts[1], hold_s=0)
         until("it queues", lambda: redis.waiting() == 1)
         others = Threads(redis, int(crowd_size), mounts) if int(crowd_size) else None
-        time.sleep(0.2)
+        # As long as it takes now, among all who wait.
+        for _ in range(3):
+            began = now()
+            far("PING")
+            trips.append(ms(now() - began))
         began = now()
         release()
         answered = now()

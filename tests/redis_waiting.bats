@@ -196,11 +196,13 @@ skipped() {
 }
 
 @test "a hand-over takes at most three round trips, with one who waits and with 1000" {
-  echo '{"there": 20, "back": 20}' >"$T/orders"
+  echo '{}' >"$T/orders"
   start_helper "$T/proxy" redis_proxy.py "${redis_socket[redis]}" "$T/orders"
   read -r _ port <"$T/proxy"
   mount_redis "$M" "redis://127.0.0.1:$port"
   mount_redis "$N" "redis://127.0.0.1:$port"
+  # It takes two. So long, the third is more than what a busy machine needs for all the rest.
+  echo '{"there": 100, "back": 100}' >"$T/orders"
   for size in 0 1000; do
     measure trip close unlink answer = hand_over 3 "$size" "$port" "$M" "$N"
     figure "a round trip takes $trip ms; hand-over with $((size + 1)) waiting: $close ms by close, $unlink ms by unlink, $answer ms after its answer"
