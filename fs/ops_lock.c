@@ -65,7 +65,8 @@ static void reply_acquired(struct request *request, const struct lock *lock)
 	struct stat attr = attr_of_entry(fs, request->node, &entry, fuse_req_ctx(request->fuse));
 	struct file *file = open_acquired(request, lock);
 	struct node *node =
-		node_look_up(&fs->nodes, NODE_LOCK, request->node->name.view, lock->token, request->key, attr.st_uid);
+		node_look_up(&fs->nodes, NODE_LOCK, request->node->name.view, lock->token, request->key,
+			fuse_req_ctx(request->fuse)->uid);
 
 	attr.st_ino = path_inode(request->key);
 	if (node)
@@ -123,7 +124,8 @@ static void reply_existing(struct request *request, const struct lock *lock)
 	struct stat attr = attr_of_entry(fs, request->node, &entry, fuse_req_ctx(request->fuse));
 	struct file *file = file_open(&fs->holdings, request->key, lock->token, 0);
 	struct node *node =
-		node_look_up(&fs->nodes, NODE_LOCK, request->node->name.view, lock->token, request->key);
+		node_look_up(&fs->nodes, NODE_LOCK, request->node->name.view, lock->token, request->key,
+			fuse_req_ctx(request->fuse)->uid);
 
 	attr.st_ino = path_inode(request->key);
 	if (node)
