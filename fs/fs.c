@@ -21,6 +21,7 @@ static void on_lost(void *ctx, const char *key, uint64_t token)
 
 static void set_quotas(struct fs *fs)
 {
+	fs->waiters.min_interval_ms = fs->options->min_interval_ms;
 	fs->nodes.known.user_most = fs->options->user_names;
 	fs->nodes.known.most = NAMES_MAX;
 	fs->nodes.known.self = geteuid();

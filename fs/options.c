@@ -16,6 +16,7 @@
 #define DEFAULT_TIMEOUT_MS 2000
 #define MAX_TIMEOUT_MS (60 * 60 * 1000)
 #define NAMESPACE_MAX 255
+#define DEFAULT_MIN_INTERVAL_MS 100
 #define DEFAULT_SPIN_US 200
 #define MAX_SPIN_US 10000
 #define DEFAULT_USER_MEMORY (64UL << 20)
@@ -27,7 +28,7 @@
 struct raw_options {
 	struct options *options;
 	char *cacert, *cert, *key;
-	char *namespace_, *ttl, *timeout, *spin, *owner, *id, *mode, *uid, *gid, *password_file;
+	char *namespace_, *ttl, *timeout, *min_interval, *spin, *owner, *id, *mode, *uid, *gid, *password_file;
 	char *user_memory, *user_waiters, *user_streams, *user_names;
 	bool help, version, refused;
 };
@@ -40,6 +41,7 @@ static const struct fuse_opt option_table[] = {
 	RAW("namespace=%s", namespace_),
 	RAW("ttl=%s", ttl),
 	RAW("timeout=%s", timeout),
+	RAW("min_interval=%s", min_interval),
 	RAW("spin=%s", spin),
 	RAW("owner=%s", owner),
 	RAW("id=%s", id),
@@ -123,6 +125,7 @@ static const char usage_text[] =
 	"  -o owner=KIND         who counts as one holder: session, process, user, mount (session)\n"
 	"  -o id=ID              every caller of this mount is the holder ID\n"
 	"  -o timeout=DURATION   how long the backend may take to answer (2s)\n"
+	"  -o min_interval=DURATION  views with interval= look no more often than this (100ms)\n"
 	"  -o spin=MICROSECONDS  how long a busy daemon looks for more to do before it sleeps (200)\n"
 	"  -o mode= uid= gid=    of the root directory\n"
 	"  -o password_file=FILE the backend's password; or LOCKFS_REDIS_PASSWORD in the environment\n"
@@ -267,6 +270,15 @@ static void check_timeout(struct raw_options *raw)
 		refuse(raw, "timeout=%s: a time limit is 1ms to 1h, such as 500ms or 2s", raw->timeout);
 }
 
+static void check_min_interval(struct raw_options *raw)
+{
+	int64_t *ms = &raw->options->min_interval_ms;
+
+	*ms = DEFAULT_MIN_INTERVAL_MS;
+	if (raw->min_interval && (duration_parse(raw->min_interval, ms) < 0 || *ms > MAX_TIMEOUT_MS))
+		refuse(raw, "min_interval=%s: a least interval is 0 to 1h, such as 100ms or 1s", raw->min_interval);
+}
+
 static void check_owner(struct raw_options *raw)
 {
 	if (!raw->owner)
@@ -387,8 +399,8 @@ static void check_user(struct raw_options *raw)
 
 /* Values that libfuse takes need no check here; the rest is looked at in this order. */
 static void (*const checks[])(struct raw_options *) = {
-	check_namespace, check_ttl, check_timeout, check_spin, check_owner, check_id, check_root, check_user, check_files,
-	check_password,
+	check_namespace, check_ttl, check_timeout, check_min_interval, check_spin, check_owner, check_id, check_root,
+	check_user, check_files, check_password,
 };
 
 static void check_all(struct raw_options *raw)

@@ -20,6 +20,7 @@ struct options {
 	char *id; /* the given id of the whole mount, or NULL */
 	int64_t ttl_ms;
 	int64_t timeout_ms;
+	int64_t min_interval_ms; /* between the looks of a view; 0: any */
 	unsigned long spin_us; /* see spin.h */
 	enum owner_kind owner;
 	/* For each user, see backend/quota.h; 0: any amount. */

@@ -2,11 +2,27 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "backend/clock.h"
+#include "backend/table.h"
 
 static void try_once(struct waiter *waiter);
+
+/*
+ * A key that waiters ask about again and again. What one of them was told is taken for
+ * told to the others as well for the least interval, so that many cost no more than one.
+ */
+struct polled_key {
+	unsigned int waiters;
+	int64_t refused_ns; /* when one was told last that another holds it, on CLOCK_BOOTTIME; 0: none was */
+	struct lock_claim holder; /* who held it then; its texts are below */
+	char id[LOCK_ID_MAX + 1];
+	char identity[LOCK_IDENTITY_MAX + 1];
+	UT_hash_handle hh;
+	char key[];
+};
 
 /* The alarm: of the deadline, or of the next attempt */
 
@@ -26,6 +42,72 @@ static bool set_alarm(struct waiter *waiter, int64_t due_ns)
 	return waiter->timed;
 }
 
+/* Sharing looks */
+
+/* Without memory for it, the waiter asks by itself. */
+static void join_polled(struct waiters *waiters, struct waiter *waiter)
+{
+	const char *key = waiter->acquisition.key;
+	struct polled_key *polled;
+
+	HASH_FIND_STR(waiters->polled, key, polled);
+	if (!polled) {
+		polled = calloc(1, sizeof(*polled) + strlen(key) + 1);
+		if (!polled)
+			return;
+		stpcpy(polled->key, key);
+		HASH_ADD_STR(waiters->polled, key, polled);
+		if (!polled->hh.tbl) {
+			free(polled);
+			return;
+		}
+	}
+	polled->waiters++;
+	waiter->polled = polled;
+}
+
+static void leave_polled(struct waiter *waiter)
+{
+	struct polled_key *polled = waiter->polled;
+
+	waiter->polled = NULL;
+	if (!polled || --polled->waiters > 0)
+		return;
+	HASH_DELETE(hh, waiter->waiters->polled, polled);
+	free(polled);
+}
+
+/* NULL where there is no text, or one of another client that is too long to be anybody's here. */
+static const char *copy_short(char *copy, size_t size, const char *text)
+{
+	if (!text || strlen(text) >= size)
+		return NULL;
+	stpcpy(copy, text);
+	return copy;
+}
+
+static void remember_refusal(struct polled_key *polled, const struct lock *lock)
+{
+	const struct lock_claim *claim = &lock->holder.claim;
+
+	polled->refused_ns = boot_ns();
+	polled->holder.id = copy_short(polled->id, sizeof(polled->id), claim->id);
+	polled->holder.identity = copy_short(polled->identity, sizeof(polled->identity), claim->identity);
+}
+
+/* Is what another waiter was told also the answer to this one? The last attempt of each is its own. */
+static bool is_refused_already(const struct waiter *waiter)
+{
+	const struct polled_key *polled = waiter->polled;
+	const struct acquisition *acquisition = &waiter->acquisition;
+
+	if (!polled || !polled->refused_ns || waiter->attempts + 1 == waiter->patience.attempts)
+		return false;
+	if (boot_ns() - polled->refused_ns >= waiter->waiters->min_interval_ms * NS_PER_MS)
+		return false;
+	return acquisition->anew || !lock_claim_proves(&acquisition->holder.claim, &polled->holder);
+}
+
 /* Ending */
 
 static void finish(struct waiter *waiter, int status, const struct lock *lock)
@@ -36,6 +118,7 @@ static void finish(struct waiter *waiter, int status, const struct lock *lock)
 	if (waiter->told)
 		DL_DELETE2(waiters->to_end, waiter, told_prev, told_next);
 	DL_DELETE(waiters->all, waiter);
+	leave_polled(waiter);
 	if (patience_any(&waiter->patience))
 		quota_give(&waiters->quota, waiter->acquisition.holder.uid, 1);
 	/* From here on libfuse does not call back, so that the memory may go. */
@@ -90,9 +173,11 @@ static void on_turn(uv_prepare_t *turn)
 
 /* Trying */
 
-static int64_t interval_ms(const struct patience *patience)
+static int64_t interval_ms(const struct waiter *waiter)
 {
-	return patience->interval_ms ? patience->interval_ms : DEFAULT_INTERVAL_MS;
+	int64_t ms = waiter->patience.interval_ms ? waiter->patience.interval_ms : DEFAULT_INTERVAL_MS;
+
+	return ms > waiter->waiters->min_interval_ms ? ms : waiter->waiters->min_interval_ms;
 }
 
 /* Was it refused, and may it try again? */
@@ -117,7 +202,7 @@ static int final_status(const struct waiter *waiter, int status)
 
 static bool pause_between(struct waiter *waiter)
 {
-	int64_t due_ns = boot_ns() + interval_ms(&waiter->patience) * NS_PER_MS;
+	int64_t due_ns = boot_ns() + interval_ms(waiter) * NS_PER_MS;
 
 	if (waiter->deadline_ns && waiter->deadline_ns < due_ns)
 		due_ns = waiter->deadline_ns;
@@ -129,6 +214,8 @@ static void on_acquired(void *ctx, int status, const struct lock *lock)
 	struct waiter *waiter = ctx;
 
 	waiter->asking = false;
+	if (waiter->polled && status == -EBUSY && lock)
+		remember_refusal(waiter->polled, lock);
 	if (tries_again(waiter, status) && pause_between(waiter))
 		return;
 	/* Who waited as long as it may has failed as one who did not wait; who was interrupted has not. */
@@ -144,6 +231,18 @@ static void try_once(struct waiter *waiter)
 	waiter->asking = true;
 	waiter->attempts++;
 	backend_acquire(waiter->waiters->backend, &waiter->acquisition);
+}
+
+/* The pause is over. */
+static void try_again(struct waiter *waiter)
+{
+	if (!is_refused_already(waiter)) {
+		try_once(waiter);
+		return;
+	}
+	waiter->attempts++;
+	if (!pause_between(waiter))
+		try_once(waiter);
 }
 
 static struct waiter *waiter_of_alarm(struct heap_item *item)
@@ -163,7 +262,7 @@ static void on_due(struct deadlines *due)
 		if (waiter->deadline_ns && waiter->deadline_ns <= now_ns)
 			end(waiter, waiter->late_status);
 		else
-			try_once(waiter);
+			try_again(waiter);
 	}
 	deadlines_arm(due);
 }
@@ -181,10 +280,10 @@ static void limit_wait(struct waiter *waiter, int64_t ms, int status)
 }
 
 /* How long all attempts that are left take. */
-static int64_t attempts_ms(const struct patience *patience)
+static int64_t attempts_ms(const struct waiter *waiter)
 {
-	int64_t pauses = patience->attempts - 1;
-	int64_t ms = interval_ms(patience);
+	int64_t pauses = waiter->patience.attempts - 1;
+	int64_t ms = interval_ms(waiter);
 
 	return pauses > LEASE_MAX_MS / ms ? LEASE_MAX_MS : pauses * ms;
 }
@@ -194,11 +293,11 @@ static void plan_wait(struct waiter *waiter)
 	const struct patience *patience = &waiter->patience;
 
 	waiter->acquisition.waits = patience->waits && patience->wait_ms != 0 && patience->attempts != 1;
-	waiter->acquisition.look_ms = patience->interval_ms;
+	waiter->acquisition.look_ms = patience->interval_ms ? interval_ms(waiter) : 0;
 	if (patience->waits && patience->wait_ms != WAIT_FOREVER)
 		limit_wait(waiter, patience->wait_ms, -ETIMEDOUT);
 	if (patience->waits && patience->attempts)
-		limit_wait(waiter, attempts_ms(patience), -EEXIST);
+		limit_wait(waiter, attempts_ms(waiter), -EEXIST);
 	if (waiter->waiters->limit_ms)
 		limit_wait(waiter, waiter->waiters->limit_ms, -ETIMEDOUT);
 }
@@ -222,6 +321,8 @@ void waiter_start(struct waiters *waiters, struct waiter *waiter, fuse_req_t fus
 		return;
 	}
 	plan_wait(waiter);
+	if (!waiter->acquisition.waits)
+		join_polled(waiters, waiter);
 	/* Before anybody else can find and end it; it may say at once that it is interrupted. */
 	waiter->interruptible = true;
 	fuse_req_interrupt_func(fuse, on_interrupt, waiter);

@@ -37,6 +37,8 @@ struct waiters {
 	uv_prepare_t turn;
 	struct quota quota;    /* of each user; set by the caller */
 	int64_t limit_ms;      /* of a request, see limit.h; 0: none */
+	int64_t min_interval_ms;   /* between looks at a key; set by the caller */
+	struct polled_key *polled; /* keys that are asked about again and again */
 };
 
 struct waiter {
@@ -59,6 +61,7 @@ struct waiter {
 	bool ends;            /* with this status, unless the lock was had before: */
 	int end_status;
 	unsigned int attempts; /* made */
+	struct polled_key *polled; /* whose looks it shares; NULL: it asks by itself */
 	int64_t deadline_ns;   /* CLOCK_BOOTTIME; 0: none */
 	int late_status;       /* what that means */
 	bool timed;

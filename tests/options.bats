@@ -91,6 +91,12 @@ refused() {
   done
 }
 
+@test "bad least intervals are refused" {
+  for interval in '' -1 soon never 2h; do
+    refused min_interval memory: "$M" -o "min_interval=$interval"
+  done
+}
+
 @test "bad times to spin are refused" {
   for spin in '' -1 long 1ms 10001; do
     refused spin memory: "$M" -o "spin=$spin"

@@ -219,6 +219,7 @@ EOF
 }
 
 @test "leases from before a gap end where they are held still" {
+  allow_words "$words"
   mount_redis
   hear "$T/heard" "$M"
   take "$M/.with/ttl=4s/job"
@@ -517,6 +518,7 @@ EOF
 }
 
 @test "an end that was missed is found when the server is heard again" {
+  allow_words "$words"
   mount_redis
   mount_redis "$N"
   py "$redis_cli_command" <<'EOF'

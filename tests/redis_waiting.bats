@@ -80,6 +80,51 @@ passes() {
   within 400 "$took"
 }
 
+# scripts_in SECONDS: so many scripts were run meanwhile, by all
+scripts_in() {
+  redis_cli CONFIG RESETSTAT >/dev/null
+  sleep "$1"
+  redis_cli INFO commandstats | tr -d '\r' | awk -F'[:=,]' '/^cmdstat_evalsha:/ { print $3 }'
+}
+
+# poll COUNT MOUNT: so many who ask for a lock of another again and again, as often as they may
+poll() {
+  # shellcheck disable=SC2016  # the other shell expands it
+  in_background sh -c 'for _ in $(seq "$1"); do (set -C; : >"$0/.with/interval=1ms/job") 2>/dev/null & done; wait' "$2" "$1"
+  pollers=$pid
+}
+
+# polled_by COUNT MOUNT: so many wait there
+polled_by() {
+  grep -qx "lockfs_waiting_requests $1" "$2/.stats"
+}
+
+@test "views that poll look no more often than min_interval=, and all who poll one key by one question" {
+  mount_redis -o min_interval=200ms
+  mount_redis "$N"
+  take_as_other "$N/job"
+  poll 20 "$M"
+  wait_until 30 polled_by 20 "$M"
+  asked=$(scripts_in 2)
+  figure "20 callers with interval=1ms, min_interval=200ms: ${asked:-0} scripts in 2 s"
+  # Ten questions, and a few of those who had just begun.
+  ((asked >= 5 && asked <= 15)) || fail "$asked scripts"
+  # One of them has it as soon as it is free: a refusal is shared no longer than that.
+  rm "$N/.with/force/job"
+  wait_until 5 taken "$N/job"
+  # So have all others, one after the other.
+  wait_until 60 all_have_had_it
+}
+
+taken() {
+  [ "$(lock "$1" state 2>/dev/null)" = UNAVAILABLE ]
+}
+
+all_have_had_it() {
+  rm -f "$N/.with/force/job"
+  ended "$pollers"
+}
+
 # Deaths
 
 @test "kill -9 of the holder: the next runs in less than 50 ms" {
