@@ -19,6 +19,16 @@ check says is wrong, is wrong in every order that the history allows.
   ended       every operation has an end, and in time
   order       who waits is served in the order of arrival, but for who is handed a lock that is taken by force at once
   kept        where nothing fails, a bound lock is not lost
+  beneath     what is acquired is a lock: nobody ever created a plain file in the directory beneath a mount,
+              and of two daemons that start on one mount point only one serves it
+  full        a server without memory refuses what needs memory, with ENOSPC, and nothing else
+
+Workers that present one id on several mounts are one holder. What any of them is told of a
+holding of that id (that it was acquired or refreshed, that it is there and how long its lease
+still is) proves it for that time, unless one of them releases it, makes its lease shorter, or
+somebody takes it by force. So `exclusion`, `tokens` and `unchanged` hold by id as well: nobody
+who presents another id is told that they have the lock while one id is proved to have it, nor
+is told the first that it ended, also if another mount was never told that it acquired it.
 
 What faults may change:
 
@@ -27,6 +37,7 @@ What faults may change:
   back empty: what was held is lost, so holdings end, and `told` does not hold for those from before. But tokens
       go on growing, nobody of them can write any more, and who held is told as soon as the mount has reached
       the server again.
+  memory full, garbage on the channels: nothing at all, so no check makes allowance for them.
   the server's clock is set: leases end sooner or later by as much (`told`, `unchanged`, `lease`). Tokens
       grow and exclusion holds all the same.
 """
@@ -48,9 +59,13 @@ HEALTHY = 3 * S        # so long after a fault everything goes its way again
 CLOCKS = 30 * MS       # between one clock and another, and in whole milliseconds
 IN_LINE = 400 * MS     # so much later an arrival is certainly later
 LONG_LEASE = 4000      # ms; none that is shorter may be left in the end
-REFUSALS = ("EEXIST", "EBUSY", "EAGAIN", "EWOULDBLOCK", "EPERM", "ENOENT", "ESTALE", "EINVAL", "ENOTSUP")
+REFUSALS = ("EEXIST", "EBUSY", "EAGAIN", "EWOULDBLOCK", "EPERM", "ENOENT", "ESTALE", "EINVAL", "ENOTSUP", "ENOSPC")
 KNOWN_HELD = ("EEXIST", "EBUSY", "EAGAIN", "EWOULDBLOCK")
 SETS_CLOCK = ("ClockForward", "ClockBack")
+KILLS_DAEMON = ("DaemonKilled", "DaemonRestarted")
+NEEDS_MEMORY = ("acquire", "id-acquire", "write")
+# How an acquisition may be answered by a server that is well, but for its memory.
+SAID_BY_FULL = ("OK", "ENOSPC", "ETIMEDOUT", "EINTR") + REFUSALS
 
 
 class Op:
@@ -113,6 +128,14 @@ class Holding:
         return [op for op in self.ops if op.op in names]
 
 
+class Proof:
+    """What one worker was told of a holding of an id: it was there at some time of the operation, with this lease."""
+
+    def __init__(self, op, until, token):
+        self.op, self.until, self.token = op, until, token
+        self.id, self.inv, self.ret = op.id, op.inv, op.ret
+
+
 class Summary:
     """Numbers for people; they add up over rounds."""
 
@@ -138,6 +161,8 @@ class Summary:
         yield "  writes by a holder: %d, refused with ESTALE: %d" % (count["written"], count["stale"])
         yield "judged: hand-overs of a key: %d, by which a bound lock was lost: %d; pairs in the order of arrival: %d" % (
             count["handovers"], count["lost"], count["pairs"])
+        yield "  proofs that an id has a lock: %d; refused for want of memory: %d; attempts in tight loops: %d" % (
+            count["proofs"], count["full"], count["rushed"])
         yield "the longest operation took %.1f s beyond its wait, %.1f s where no fault was near" % (
             self.slowest / S, self.slowest_calm / S)
 
@@ -155,7 +180,7 @@ class Checker:
         self.faults = []
         self.pids, self.mounts, self.killed = {}, {}, {}
         self.last_token = 0
-        self.left, self.keys, self.stuck, self.crashes = [], {}, [], []
+        self.left, self.keys, self.stuck, self.crashes, self.beneath, self.stacked = [], {}, [], [], [], []
         self.read_events(events)
         self.by_handle = collections.defaultdict(list)
         self.by_key = collections.defaultdict(list)
@@ -164,6 +189,7 @@ class Checker:
                 self.by_handle[op.h].append(op)
             if hasattr(op, "key"):
                 self.by_key[op.key].append(op)
+        self.id_keys = sorted({op.key for op in self.ops if op.op.startswith("id-")})
         self.windows = {mount: self.merged_windows(mount) for mount in set(self.mounts.values())}
         self.holdings = self.find_holdings()
         self.by_token = {holding.token: holding for holding in self.holdings if holding.token}
@@ -200,6 +226,10 @@ class Checker:
                 self.stuck.append(event)
             elif kind == "crash":
                 self.crashes.append(event)
+            elif kind == "beneath":
+                self.beneath.append(event)
+            elif kind == "stacked":
+                self.stacked.append(event)
         self.ops.sort(key=lambda op: op.inv)
         self.faults.sort(key=lambda fault: fault.inv)
 
@@ -282,7 +312,7 @@ class Checker:
         return bool(self.faults_near(begin, end, kinds=("RedisEmptied",)))
 
     def daemon_killed(self, mount, begin, end):
-        return self.faults_near(begin, end, on=(mount,), kinds=("DaemonKilled",))
+        return self.faults_near(begin, end, on=(mount,), kinds=KILLS_DAEMON)
 
     def set_back(self, begin):
         """By how much leases may end later that ran at `begin` or later."""
@@ -368,7 +398,8 @@ class Checker:
     def check(self):
         for check in (self.check_tokens, self.check_exclusion, self.check_told, self.check_told_of_loss, self.check_ends,
                       self.check_leases, self.check_refusals, self.check_looks, self.check_attacks,
-                      self.check_content, self.check_ended, self.check_order, self.check_left):
+                      self.check_content, self.check_ended, self.check_order, self.check_left,
+                      self.check_beneath, self.check_full, self.check_ids):
             check()
         self.count()
         return self.result
@@ -423,7 +454,7 @@ class Checker:
                     if any(each.inv <= later.ret for each in self.releases(holding)):
                         continue
                     if op.op == "signal" and self.faults_near(
-                            holding.inv, op.ret, on=(mount,), kinds=("DaemonStopped", "DaemonKilled")):
+                            holding.inv, op.ret, on=(mount,), kinds=("DaemonStopped",) + KILLS_DAEMON):
                         continue
                 self.violate("told", "%s says that token %d is there, after %d was acquired" % (
                     op.op, holding.token, later.token), holding.acquire, later.acquire, op)
@@ -656,6 +687,8 @@ class Checker:
                     why = "left, though its file was closed"
             elif holding and self.longest_ttl(holding) <= LONG_LEASE:
                 why = "left, though its lease is over"
+            elif event["key"] in self.id_keys:
+                why = "left, though no lease of a given id is so long"
             elif not holding and not self.was_cut_short(event):
                 why = "left by an acquisition that was never reported"
             if why:
@@ -669,6 +702,109 @@ class Checker:
         for key, ttl in self.keys.items():
             if ":" in key.partition("#")[0] or "#d:" in key or (ttl == -1 and not key.endswith("#token")):
                 self.result.violations.append("nobody: Redis keeps %s (expires in %d ms) when nothing is held" % (key, ttl))
+
+    def check_beneath(self):
+        for op in self.ops:
+            if op.returned.get("plain"):
+                self.violate("beneath", "a plain file was created beneath the mount, and told as acquired", op)
+        for event in self.beneath:
+            if event["names"] or event["changed"]:
+                self.result.violations.append("beneath: files were created beneath %s: %s" % (
+                    event["on"], ", ".join(event["names"]) or "all gone by now"))
+        for event in self.stacked:
+            self.result.violations.append("beneath: two daemons serve %s" % event["on"])
+
+    def check_full(self):
+        for op in self.ops:
+            if op.r == "ENOSPC" and op.op not in NEEDS_MEMORY:
+                self.violate("full", "%s was refused for want of memory, and needs none" % op.op, op)
+            if op.op not in ("acquire", "id-acquire") or op.r in SAID_BY_FULL:
+                continue
+            full = any(fault.inv <= op.inv and op.ret <= fault.ret for fault in self.faults if fault.kind == "MemoryFull")
+            if full and not self.faults_near(op.inv - HEALTHY, op.ret, on=(self.mounts[op.p], op.p, "redis")):
+                self.violate("full", "not refused with ENOSPC, but with %s" % op.r, op)
+
+    # One id on several mounts
+
+    def check_ids(self):
+        for key in self.id_keys:
+            ops = [op for op in self.by_key[key] if op.op.startswith("id-")]
+            proofs = sorted(self.find_proofs(ops), key=lambda proof: proof.ret)
+            ends = [op for op in ops if op.op in ("id-release", "id-force", "id-refresh") and (op.ok or op.maybe)]
+            losses = [op for op in ops if self.says_id_lost(op)]
+            self.result.summary.counts["proofs"] += len(proofs)
+            self.check_id_tokens(proofs)
+            # One of each kind tells enough of a key.
+            for proof, other in self.overlaps(proofs, proofs):
+                if proof.id != other.id and not self.may_have_ended(proof, ends, other.ret):
+                    self.violate("exclusion", "two ids have the key", proof.op, other.op)
+                    break
+            for proof, loss in self.overlaps(proofs, losses):
+                if proof.id == loss.id and self.is_about(loss, proof) and not self.may_have_ended(proof, ends, loss.ret):
+                    self.violate("unchanged", "it ended before its lease, and nobody released it", proof.op, loss)
+                    break
+
+    def find_proofs(self, ops):
+        tokens = {op.h: op.returned["token"] for op in ops if op.op == "id-state" and "token" in op.returned}
+        for op in ops:
+            if not op.ok:
+                continue
+            token = tokens.get(getattr(op, "h", None))
+            if op.op == "id-acquire":
+                # Who opens what the id has already leaves its lease as it is.
+                yield Proof(op, op.inv + (0 if op.how == "plain" else op.ttl * MS) - CLOCKS, token)
+            elif op.op == "id-refresh":
+                yield Proof(op, op.inv + op.ttl * MS - CLOCKS, token)
+            elif op.op == "id-state" and op.returned["state"] == "ACQUIRED":
+                yield Proof(op, op.inv + op.returned.get("left", 0) * MS - CLOCKS, op.returned.get("token"))
+
+    @staticmethod
+    def says_id_lost(op):
+        """It is said to one who presents the id that it has not the lock: a descriptor outlives its holding, a path does not."""
+        if op.op == "id-state":
+            return op.r in ("ESTALE", "ENOENT") or (op.ok and op.returned["state"] == "EXPIRED")
+        return op.op == "id-refresh" and op.r in ("ESTALE", "ENOENT", "EPERM")
+
+    def is_about(self, loss, proof):
+        """A descriptor tells of one holding only; a path tells of any that the id has."""
+        if not hasattr(loss, "h"):
+            return True
+        tokens = {op.returned["token"] for op in self.by_handle[loss.h] if "token" in op.returned}
+        return proof.token in tokens
+
+    @staticmethod
+    def overlaps(proofs, later):
+        """Pairs of a proof and what was said after it and before the lease that it proves was over."""
+        times = [proof.ret for proof in proofs]
+        longest = max((proof.until - proof.ret for proof in proofs), default=0)
+        for other in later:
+            for proof in proofs[bisect.bisect_left(times, other.ret - longest):bisect.bisect_left(times, other.inv)]:
+                if proof.until > other.ret:
+                    yield proof, other
+
+    def may_have_ended(self, proof, ends, until):
+        """May a holding have ended between its proof and that time?"""
+        if self.clock_set(proof.inv, until) or self.lost_data(proof.inv, until):
+            return True
+        for op in ends:
+            if op.inv > until or (op.op != "id-force" and op.id != proof.id):
+                continue
+            # What was not answered may still be on its way.
+            ret = op.ret if op.ok else self.healed(self.mounts[op.p], op.inv if op.ret == NEVER else op.ret)
+            if ret >= proof.inv and (op.op != "id-refresh" or op.inv + op.ttl * MS - CLOCKS <= until):
+                return True
+        return False
+
+    def check_id_tokens(self, proofs):
+        """What is proved later was not acquired earlier."""
+        largest, at = None, 0
+        for proof in sorted((proof for proof in proofs if proof.token), key=lambda proof: proof.inv):
+            while at < len(proofs) and proofs[at].ret < proof.inv:
+                if proofs[at].token and (not largest or proofs[at].token > largest.token):
+                    largest = proofs[at]
+                at += 1
+            if largest and proof.token < largest.token:
+                self.violate("tokens", "%d is there after %d" % (proof.token, largest.token), largest.op, proof.op)
 
     def longest_ttl(self, holding):
         return max([holding.acquire.ttl] + [getattr(op, "ttl", 0) for op in self.refreshes(holding)])
@@ -690,6 +826,9 @@ class Checker:
             elif op.op == "write":
                 count["written"] += op.ok
                 count["stale"] += op.r == "ESTALE"
+            elif op.op == "rush":
+                count["rushed"] += op.returned.get("tries", 0)
+            count["full"] += op.r == "ENOSPC"
         for holdings in self.of_key.values():
             count["handovers"] += max(0, len(holdings) - 1)
             count["lost"] += sum(1 for holding in holdings[:-1] if holding.bound and any(

@@ -90,6 +90,28 @@ class Process:
     def force(self, at, result="OK", key="k"):
         self.do(at, at + 1, "force", result, key=key)
 
+    # With an id that other processes present as well
+
+    def acquire_as(self, begin, end, holder, token=None, result="OK", key="k", ttl=4000, wait=0, how="excl"):
+        handle = "%s#%d" % (self.name, self.number)
+        self.do(begin, end, "id-acquire", result, key=key, id=holder, h=handle, how=how, ttl=ttl, wait=wait)
+        if token:
+            self.state_as(end, holder, handle, token=token, left=ttl if how != "plain" else 0)
+        return handle
+
+    def state_as(self, at, holder, handle, state="ACQUIRED", token=None, left=None, result="OK", key="k"):
+        told = {name: value for name, value in (("state", state), ("token", token), ("left", left)) if value is not None}
+        self.do(at, at + 1, "id-state", result, told if result == "OK" else None, key=key, id=holder, h=handle)
+
+    def refresh_as(self, begin, end, holder, result="OK", ttl=4000, key="k"):
+        self.do(begin, end, "id-refresh", result, key=key, id=holder, ttl=ttl)
+
+    def release_as(self, begin, end, holder, result="OK", key="k"):
+        self.do(begin, end, "id-release", result, key=key, id=holder)
+
+    def force_as(self, at, result="OK", key="k"):
+        self.do(at, at + 1, "id-force", result, key=key)
+
     def killed(self, at):
         self.history.add(e="killed", p=self.name, t=at * MS)
 
@@ -293,7 +315,285 @@ def handed_over_in_vain():
     return history
 
 
+@accepts
+def one_id_on_two_mounts():
+    """one id acquires on a mount, is there, refreshed and released on another, and the next id acquires"""
+    history, one, other = two()
+    third = history.process("m3")
+    one.acquire_as(0, 5, "blue", 10)
+    handle = other.acquire_as(20, 22, "blue", result="EEXIST")
+    other.state_as(30, "blue", handle, token=10, left=3960)
+    other.refresh_as(40, 45, "blue")
+    third.acquire_as(50, 52, "green", result="EEXIST")
+    other.release_as(60, 65, "blue")
+    one.state_as(70, "blue", "%s#0" % one.name, "EXPIRED")
+    third.acquire_as(70, 75, "green", 11)
+    return history
+
+
+@accepts
+def undone_before_it_was_proved():
+    """an acquisition for an id that was never told is taken back, and another id acquires"""
+    history, one, other = two()
+    history.fault("IdAnswersLost", 0, 2000, on="m1")
+    one.acquire_as(10, 1010, "blue", result="ETIMEDOUT")
+    other.acquire_as(2500, 2505, "green", 11)
+    return history
+
+
+@accepts
+def proved_lease_over():
+    """an id's lease ends, which a plain creation had left as it was, and another id acquires"""
+    history, one, other = two()
+    one.acquire_as(0, 5, "blue", 10, ttl=1000)
+    one.acquire_as(900, 905, "blue", how="plain")
+    other.acquire_as(500, 1010, "green", 11, wait=1000)
+    return history
+
+
+@accepts
+def shortened_for_another():
+    """who presents the same id makes the lease shorter"""
+    history, one, other = two()
+    one.acquire_as(0, 5, "blue", 10)
+    other.refresh_as(100, 105, "blue", ttl=1000)
+    history.process("m3").acquire_as(1110, 1120, "green", 11)
+    return history
+
+
+@accepts
+def release_on_its_way():
+    """a release that was not answered ends what the same id is proved to have meanwhile"""
+    history, one, other = two()
+    history.fault("RequestsLost", 90, 3000, on="m1")
+    one.acquire_as(0, 5, "blue", 10)
+    one.release_as(100, 1100, "blue", "ETIMEDOUT")
+    handle = other.acquire_as(1200, 1205, "blue", how="plain")
+    other.refresh_as(1300, 1305, "blue")
+    other.state_as(3200, "blue", handle, "EXPIRED", result="ESTALE")
+    history.process("m3").acquire_as(3100, 3110, "green", 11)
+    return history
+
+
+@accepts
+def forced_from_an_id():
+    """what an id has is taken by force"""
+    history, one, other = two()
+    handle = one.acquire_as(0, 5, "blue", 10)
+    other.force_as(50)
+    one.state_as(60, "blue", handle, "EXPIRED")
+    other.acquire_as(70, 75, "green", 11)
+    return history
+
+
+@accepts
+def id_back_empty():
+    """what an id had is lost with the data of the server"""
+    history, one, other = two()
+    history.fault("RedisEmptied", 100, 300)
+    one.acquire_as(0, 5, "blue", 10)
+    other.acquire_as(310, 315, "green", 11)
+    return history
+
+
+@accepts
+def refused_by_full_server():
+    """a full server refuses to acquire and to write, and changes nothing by that"""
+    history, one, other = two()
+    history.fault("MemoryFull", 10, 3000, on="memory")
+    handle = one.acquire(0, 5, 10)
+    one.write(20, handle, text="a")
+    other.acquire(30, 32, result="ENOSPC", key="l")
+    one.write(40, handle, "ENOSPC", text="b")
+    one.read(50, handle, "a")
+    one.refresh(60, 65, handle)
+    one.release(70, 75, handle)
+    other.acquire(80, 82, 11)
+    return history
+
+
+@accepts
+def nothing_beneath():
+    """no plain file beneath the mounts"""
+    history = History()
+    history.add(e="beneath", on="m1", names=[], changed=False)
+    return history
+
+
 # What is bad
+
+@rejects("exclusion")
+def undone_after_it_was_proved():
+    """an acquisition whose answer was lost is taken back after another mount was told that its id has the lock"""
+    history, one, other = two()
+    history.fault("IdAnswersLost", 0, 2000, on="m1")
+    one.acquire_as(10, 1010, "blue", result="ETIMEDOUT")
+    handle = other.acquire_as(1100, 1102, "blue", result="EEXIST")
+    other.state_as(1103, "blue", handle, token=10, left=3000)
+    history.process("m3").acquire_as(2050, 2060, "green", 11)
+    return history
+
+
+@rejects("unchanged")
+def undone_and_told():
+    """it is taken back, and who was told that its id has the lock is told that it ended"""
+    history, one, other = two()
+    history.fault("IdAnswersLost", 0, 2000, on="m1")
+    one.acquire_as(10, 1010, "blue", result="ETIMEDOUT")
+    handle = other.acquire_as(1100, 1102, "blue", result="EEXIST")
+    other.state_as(1103, "blue", handle, token=10, left=3000)
+    other.state_as(2050, "blue", handle, "EXPIRED")
+    return history
+
+
+@rejects("unchanged")
+def refreshed_and_gone():
+    """it was refreshed for an id, and soon after there is nothing to be refreshed"""
+    history, one, other = two()
+    one.acquire_as(0, 5, "blue", 10)
+    other.refresh_as(20, 25, "blue")
+    other.refresh_as(30, 35, "blue", "ENOENT")
+    return history
+
+
+@rejects("exclusion")
+def two_ids_after_refresh():
+    """another id acquires before a lease ends that was refreshed on another mount"""
+    history, one, other = two()
+    one.acquire_as(0, 5, "blue", 10, ttl=1000)
+    other.refresh_as(500, 505, "blue", ttl=1000)
+    history.process("m3").acquire_as(600, 1100, "green", 11, wait=1000)
+    return history
+
+
+@rejects("exclusion")
+def old_id_still_has_it():
+    """the id that had the key before is told that it has it, after another acquired"""
+    history, one, other = two()
+    handle = one.acquire_as(0, 5, "blue", 10, ttl=1000)
+    other.acquire_as(1100, 1105, "green", 11)
+    one.state_as(1200, "blue", handle, token=10)
+    return history
+
+
+@rejects("exclusion")
+def release_of_the_other_id():
+    """a release by one id does not end what another has"""
+    history, one, other = two()
+    one.acquire_as(0, 5, "blue", 10)
+    other.release_as(10, 15, "green", "ETIMEDOUT")
+    other.acquire_as(20, 25, "green", 11)
+    return history
+
+
+@rejects("tokens")
+def id_token_back():
+    """what one id has was acquired after what another had, and its token is smaller"""
+    history, one, other = two()
+    one.acquire_as(0, 5, "blue", 10)
+    one.release_as(10, 15, "blue")
+    other.acquire_as(20, 25, "green", 9)
+    return history
+
+
+@rejects("nobody")
+def id_left():
+    """a lock of a given id is left in the end"""
+    history, one, _ = two()
+    one.acquire_as(0, 5, "blue", 10)
+    history.left("k", 10, one.pid)
+    return history
+
+
+@rejects("full")
+def refresh_refused_by_full_server():
+    """a full server refuses a refresh, which needs no memory"""
+    history, one, _ = two()
+    history.fault("MemoryFull", 10, 3000, on="memory")
+    handle = one.acquire(0, 5, 10)
+    one.refresh(20, 25, handle, "ENOSPC")
+    return history
+
+
+@rejects("full")
+def acquisition_fails_in_full_server():
+    """a full server is not taken for one that does not answer"""
+    history, one, _ = two()
+    history.fault("MemoryFull", 10, 3000, on="memory")
+    one.acquire(20, 1025, result="EIO")
+    return history
+
+
+@rejects("kept")
+def lost_in_full_server():
+    """a bound lock is lost because its server is full"""
+    history, one, _ = two()
+    history.fault("MemoryFull", 10, 3000, on="memory")
+    handle = one.acquire(0, 5, bound=True, how="hold")
+    one.poll(1500, handle, True)
+    return history
+
+
+@rejects("kept")
+def lost_by_garbage():
+    """a bound lock is lost because of a forged message"""
+    history, one, _ = two()
+    history.fault("Garbage", 10, 3000, on="channels")
+    handle = one.acquire(0, 5, bound=True, how="hold")
+    one.poll(1500, handle, True)
+    return history
+
+
+@rejects("nobody")
+def kept_by_refusal():
+    """what a full server refused is held all the same"""
+    history, one, other = two()
+    history.fault("MemoryFull", 10, 3000, on="memory")
+    one.acquire(20, 25, result="ENOSPC", ttl=60000)
+    other.acquire(30, 35, result="EEXIST")
+    return history
+
+
+@rejects("beneath")
+def acquired_a_plain_file():
+    """what was told as acquired is a plain file"""
+    history, one, _ = two()
+    one.do(0, 1, "acquire", returned={"plain": True}, key="k", h="h", how="excl", ttl=2000, wait=0, queued=0,
+           excl=True, bound=False, signal=False)
+    return history
+
+
+@rejects("beneath")
+def rushed_to_plain_files():
+    """a tight loop of creations made plain files"""
+    history, one, _ = two()
+    one.do(0, 300, "rush", returned={"tries": 9, "acquired": 3, "plain": 2})
+    return history
+
+
+@rejects("beneath")
+def file_beneath():
+    """a plain file lies beneath a mount"""
+    history = History()
+    history.add(e="beneath", on="m1", names=["k"], changed=True)
+    return history
+
+
+@rejects("beneath")
+def file_was_beneath():
+    """a plain file was beneath a mount, and is gone"""
+    history = History()
+    history.add(e="beneath", on="m1", names=[], changed=True)
+    return history
+
+
+@rejects("beneath")
+def two_daemons():
+    """two daemons serve one mount point"""
+    history = History()
+    history.add(e="stacked", on="m1", t=0)
+    return history
+
 
 @rejects("exclusion")
 def two_writers():

@@ -11,6 +11,8 @@ operation, so that what a killed process had begun is there.
   {"e": "last", "token": N}                              the largest token of the history before
   {"e": "left", "key": KEY, "token": N, "pid": N, "t": NS}   a lock that is there in the end, all being well
   {"e": "keys", "keys": [KEY]}                           what the server holds after all was released
+  {"e": "beneath", "on": MOUNT, "names": [NAME], "changed": BOOL}   plain files beneath a mount; was anything created
+  {"e": "stacked", "on": MOUNT, "t": NS}                 two daemons served one mount point at the same time
   {"e": "stuck", "p": PROCESS, "t": NS}                  it did not end its operation
 
 Times are CLOCK_BOOTTIME in nanoseconds, which all processes share. RESULT is "OK"
@@ -19,7 +21,8 @@ or the name of an errno.
 Operations, with the fields of their `inv`; `h` names a handle, an open file of
 one acquisition:
 
-  acquire  key, h, how, ttl (ms), wait (ms; 0: does not wait), excl, bound, signal
+  acquire  key, h, how, ttl (ms), wait (ms; 0: does not wait), excl, bound, signal; its `ret` has plain: true
+           where the file is a plain one, beneath the mount
   token    h; its `ret` has the fencing token
   write, read   h, and what was written or read
   state    h; its `ret` has user.lock.state
@@ -32,6 +35,16 @@ one acquisition:
   attack   key, how: an unlink, utime or open for writing by somebody who may not
   force    key
   look     key; its `ret` has token and pid where a lock is there
+  rush     creations and removals in a tight loop; its `ret` has tries, acquired, and plain: how many
+           of the files were plain ones
+
+Operations of workers that present one id on several mounts, `id`:
+
+  id-acquire  key, id, h, how, ttl, wait
+  id-state    key, id, h; its `ret` has state and, as far as they were told, token and left (ms of its lease)
+  id-refresh  key, id, ttl, and h where it is asked for through the handle
+  id-release  key, id
+  id-force    key
 """
 
 import errno

@@ -7,10 +7,14 @@ Two faults may be there at the same time, but not two with the same `concerns`.
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 from history import boot_ns
-from stage import wait_until
+from stage import NAMESPACE, StageError, die_with_runner, wait_until
+
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Fault:
@@ -212,6 +216,47 @@ class DiskFull(Fault):
         return "aof_last_write_status:ok" in info and "aof_rewrite_in_progress:0" in info
 
 
+class Garbage(Fault):
+    """Anybody may publish. What is no true message changes nothing, so nothing is excused by it."""
+
+    name = "garbage and forged messages on all channels"
+    concerns = "channels"
+    lasts = (1.0, 5.0)
+
+    def __init__(self, nemesis):
+        super().__init__(nemesis)
+        self.target = "channels"
+        self.processes = []
+        # Forged messages are most dangerous while true ones are waited for, so these take a while.
+        self.forcing = self.random.choice([None] + self.stage.mounts)
+
+    def start(self, *command):
+        self.processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                               preexec_fn=die_with_runner))
+
+    def inject(self):
+        if self.forcing:
+            self.forcing.set_mode("force")
+            self.forcing.cable.both(delay=10)
+        # Mounts listen to events while somebody reads them.
+        for mount in self.stage.mounts:
+            self.start("cat", mount.path + "/.events")
+        self.start(sys.executable, "-S", "-B", os.path.join(HERE, "garbage.py"), self.redis.socket, NAMESPACE,
+                   str(self.random.randrange(1 << 30)))
+
+    def heal(self):
+        if self.forcing:
+            self.forcing.set_mode(None)
+            self.forcing.cable.both()
+        garbage = self.processes[-1]
+        if garbage.poll() is not None:
+            raise StageError("garbage.py has ended by itself")
+        for process in self.processes:
+            process.kill()
+        # A reader may wait for a daemon that stands still, and is collected when that goes on.
+        garbage.wait()
+
+
 class ClockForward(Fault):
     name = "server's clock set forward"
     concerns = "redis"
@@ -241,8 +286,12 @@ class ClockBack(Fault):
         self.nemesis.shift_clock(-seconds)
 
 
-FAULTS = [DaemonKilled, DaemonStopped, HolderKilled, HolderStopped, RedisKilled, RedisEmptied, RedisStopped, CutOff,
-          RequestsLost, AnswersLost, Slow, Lossy, ConnectionsKilled, DiskFull, ClockForward, ClockBack]
+FAULTS = [DaemonKilled, DaemonStopped, HolderKilled, HolderStopped, RedisKilled, RedisEmptied,
+          RedisStopped, CutOff, RequestsLost, AnswersLost, Slow, Lossy, ConnectionsKilled, DiskFull,
+          Garbage, ClockForward, ClockBack]
+
+# Mended in the opposite order: a daemon is mounted again when it can reach the server, and the server has memory.
+ORDER = ("channels", "daemon", "holder", "memory", "network", "redis")
 
 
 class Nemesis:
@@ -291,8 +340,7 @@ class Nemesis:
         if self.random.random() < 0.35:
             second = self.draw(but={first.concerns})
             faults += [second] if second else []
-        # Mended in the opposite order: a daemon is mounted again when it can reach the server.
-        faults.sort(key=lambda fault: ("daemon", "holder", "network", "redis").index(fault.concerns))
+        faults.sort(key=lambda fault: ORDER.index(fault.concerns))
         began = []
         try:
             for fault in faults:

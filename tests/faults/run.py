@@ -109,6 +109,12 @@ class Run:
         redis = self.stage.redis
         self.writer.write(e="keys", keys={key: redis.ask("PTTL", key) for key in redis.ask("KEYS", NAMESPACE + "*")})
 
+    def look_beneath(self):
+        """Nobody may ever have created a plain file in a directory that is a mount point."""
+        for mount in self.stage.mounts:
+            names, changed = mount.look_beneath()
+            self.writer.write(e="beneath", on=mount.name, names=names, changed=changed)
+
     def lock_keys(self):
         prefix = NAMESPACE + ":"
         return [key[len(prefix):] for key in self.stage.redis.ask("KEYS", prefix + "*")]
@@ -131,6 +137,7 @@ class Run:
         self.check_daemons()
         self.drain()
         self.look_at_what_is_left()
+        self.look_beneath()
         self.writer.close()
         found = checker.check(read(directory))
         self.summary.add(found.summary)

@@ -8,6 +8,7 @@ can be filled. Every process started here dies with the runner; what else there
 is to be taken away is told by the names, to `run`.
 """
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -19,6 +20,7 @@ import time
 PORT = 6379
 NAMESPACE = "faults"
 TIMEOUT_MS = 1000
+LEASE_MS = 2000  # of what is acquired by a plain path
 DISK_MB = 64
 
 # On a busy machine, what is tested shall not be what starves.
@@ -46,6 +48,39 @@ def call(*command):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode != 0:
         raise StageError("%s: %s" % (" ".join(command), done.stdout.strip()))
+
+
+def ask_redis(path, *questions):
+    """
+    Answers of the server behind a unix socket to questions, which are lists of words. Bytes that
+    are no text are given and read as latin-1.
+    """
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(5)
+        connection.connect(path)
+        request = b""
+        for words in questions:
+            request += b"*%d\r\n" % len(words)
+            for word in words:
+                data = str(word).encode("latin-1")
+                request += b"$%d\r\n%s\r\n" % (len(data), data)
+        connection.sendall(request)
+        with connection.makefile("rb") as stream:
+            return [read_reply(stream) for _ in questions]
+
+
+def read_reply(stream):
+    line = stream.readline()
+    kind, rest = line[:1], line[1:].strip().decode("latin-1")
+    if kind == b"+":
+        return rest
+    if kind == b":":
+        return int(rest)
+    if kind == b"$":
+        return None if rest == "-1" else stream.read(int(rest) + 2)[:-2].decode("latin-1")
+    if kind == b"*":
+        return [read_reply(stream) for _ in range(int(rest))]
+    raise StageError("Redis says: %s" % rest)
 
 
 class Redis:
@@ -98,29 +133,7 @@ class Redis:
             return False
 
     def ask(self, *words):
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(5)
-            connection.connect(self.socket)
-            request = b"*%d\r\n" % len(words)
-            for word in words:
-                data = str(word).encode()
-                request += b"$%d\r\n%s\r\n" % (len(data), data)
-            connection.sendall(request)
-            with connection.makefile("rb") as stream:
-                return self.read_reply(stream)
-
-    def read_reply(self, stream):
-        line = stream.readline()
-        kind, rest = line[:1], line[1:].strip().decode()
-        if kind == b"+":
-            return rest
-        if kind == b":":
-            return int(rest)
-        if kind == b"$":
-            return None if rest == "-1" else stream.read(int(rest) + 2)[:-2].decode("latin-1")
-        if kind == b"*":
-            return [self.read_reply(stream) for _ in range(int(rest))]
-        raise StageError("Redis says: %s" % rest)
+        return ask_redis(self.socket, words)[0]
 
 
 class Cable:
@@ -156,21 +169,78 @@ class Mount:
         self.lockfs = stage.lockfs
         self.cable = Cable(stage, self.name, number, seed)
         self.process = None
+        self.mode_file = "%s/control.%s" % (stage.work, self.name)
         os.mkdir(self.path)
+        # Opened before the first mount, so it always shows the directory beneath.
+        self.beneath = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.found_beneath = set()
+        self.changed_beneath_ns = os.fstat(self.beneath).st_mtime_ns
 
     def start(self):
-        """Mounts, again where its daemon died, and as often as it takes until the server is there."""
+        """
+        Mounts, and repeats that until the server answers. It never unmounts: a new daemon
+        has to replace the mount of a dead one by itself.
+        """
         end = time.monotonic() + 30
         while not self.start_once():
             if time.monotonic() > end:
                 raise StageError("%s cannot be mounted; see %s.log" % (self.name, self.name))
+            # A plain file would keep the daemon from mounting. It is reported when the round ends.
+            self.clear_beneath()
+
+    def clear_beneath(self):
+        for name in os.listdir(self.beneath):
+            self.found_beneath.add(name)
+            # Who created it may remove it meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=self.beneath)
+
+    def look_beneath(self):
+        """The plain files found beneath the mount, and whether any was created there, since the last call."""
+        self.clear_beneath()
+        names, changed_ns = sorted(self.found_beneath), os.fstat(self.beneath).st_mtime_ns
+        changed = changed_ns != self.changed_beneath_ns
+        self.found_beneath, self.changed_beneath_ns = set(), changed_ns
+        return names, changed
+
+    def set_mode(self, mode):
+        """Asks the workers of this mount for turns of one kind (worker.py); None: for all kinds again."""
+        if mode is None:
+            os.unlink(self.mode_file)
+            return
+        with open(self.mode_file + ".new", "w", encoding="utf-8") as file:
+            file.write(mode)
+        os.rename(self.mode_file + ".new", self.mode_file)
+
+    def start_two(self):
+        """Starts two daemons at the same time. Answers whether one of them has given up, as it has to."""
+        rivals = [self.spawn(), self.spawn()]
+        end = time.monotonic() + 15
+        while all(rival.poll() is None for rival in rivals) and time.monotonic() < end:
+            time.sleep(0.01)
+        winners = [rival for rival in rivals if rival.poll() is None]
+        self.process = winners[0] if winners else rivals[0]
+        if len(winners) == 2:
+            for rival in rivals:
+                rival.kill()
+                rival.wait()
+        if len(winners) != 1 or not self.answers():
+            self.start()
+        return len(winners) < 2
+
+    def spawn(self):
+        with open(self.path + ".log", "ab") as log:
+            return subprocess.Popen(
+                ["nsenter", "--net=/run/netns/" + self.cable.netns, self.lockfs, self.source, self.path, "-f",
+                 "-o", "namespace=%s,timeout=%dms,ttl=%dms" % (NAMESPACE, TIMEOUT_MS, LEASE_MS)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_runner)
 
     def start_once(self):
-        with open(self.path + ".log", "ab") as log:
-            self.process = subprocess.Popen(
-                ["nsenter", "--net=/run/netns/" + self.cable.netns, self.lockfs, self.source, self.path, "-f",
-                 "-o", "namespace=%s,timeout=%dms" % (NAMESPACE, TIMEOUT_MS)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_runner)
+        self.process = self.spawn()
+        return self.answers()
+
+    def answers(self):
+        """Waits until the mount answers; false where its daemon ends instead."""
         probe = subprocess.Popen(["sh", "-c", 'until [ "$(stat -f -c %T "$0" 2>/dev/null)" = fuseblk ]; do sleep 0.02; done',
                                   self.path], preexec_fn=die_with_runner)
         while probe.poll() is None and self.process.poll() is None:

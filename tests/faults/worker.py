@@ -5,6 +5,13 @@ worker.py NAME MOUNT_NAME MOUNT KEYS SEED DIR CONTROL
 Takes turns for as long as CONTROL has a number in it, which is the round; its
 history goes to DIR/ROUND/NAME.jsonl. It rests while CONTROL says `pause ROUND`,
 and ends with `end`. What it does is decided by SEED alone; when, by the machine.
+
+For a while CONTROL.MOUNT_NAME may name a mode, that is a kind of turns:
+
+  rush   tight loops that create plain paths, as under a mount that is just being replaced
+  ids    presents an id to acquire and release, again and again
+  join   presents an id to use what workers of other mounts acquired with it
+  force  takes by force in every other turn
 """
 
 import ctypes
@@ -18,6 +25,7 @@ import sys
 import time
 
 from history import Writer, boot_ns, outcome
+from stage import LEASE_MS
 
 SIGNAL = signal.SIGUSR1
 AWAY = ("ENOTCONN", "EHOSTDOWN", "ETIMEDOUT", "ECONNABORTED")
@@ -26,6 +34,21 @@ AWAY = ("ENOTCONN", "EHOSTDOWN", "ETIMEDOUT", "ECONNABORTED")
 # reported is undone, and does not only end.
 LEASES = ((3, 500), (4, 1000), (4, 2000), (2, 4000), (1, 60000))
 LEASE_MAX_SHORT = 4000
+
+# Ids that workers of all mounts present, and the keys that are taken with an id only. A few of
+# these are fought for; there are more of them, so that one of them is free most of the time.
+IDS = ("blue", "green")
+ID_KEYS = tuple("id-%d" % number for number in range(30))
+FEW = 3
+ID_LEASES = (1000, 2000, 4000, 4000)
+
+RUSH = 0.3  # seconds
+
+
+def mount_id(fd):
+    """Of the mount that a file lies on. The kernel answers that without asking the daemon."""
+    with open("/proc/self/fdinfo/%d" % fd, encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("mnt_id:"))
 
 
 class Interrupted(Exception):
@@ -51,6 +74,10 @@ class Worker:
         self.name, self.mount_name, self.mount = name, mount_name, mount
         self.keys = keys.split(",")
         self.own_key = "own-" + name.split(".")[0]
+        self.rush_key = "rush-" + name.split(".")[0]
+        parent = os.open(os.path.dirname(mount), os.O_PATH | os.O_CLOEXEC)
+        self.plain_mount = mount_id(parent)
+        os.close(parent)
         self.random = random.Random(seed)
         self.directory, self.control = directory, control
         self.round = None
@@ -91,11 +118,15 @@ class Worker:
     def path(self, key, *options):
         return "/".join([self.mount] + ([".with", ",".join(options)] if options else []) + [key])
 
-    def acquire(self, how, key):
+    def is_plain(self, fd):
+        """Is this file none of lockfs, but a plain one beneath the mount?"""
+        return mount_id(fd) == self.plain_mount
+
+    def acquire(self, how, key, ttl=None):
         """A handle, or None where the answer was no."""
-        ttl = self.lease()
+        ttl = ttl or self.lease()
         wait = 0
-        options = ["ttl=%dms" % ttl]
+        options = ["ttl=%dms" % ttl] if ttl != LEASE_MS else []
         flags = os.O_CREAT | os.O_RDWR | os.O_EXCL
         bound = how in ("hold", "flock", "flocknb")
         signalled = bound and self.random.random() < 0.7
@@ -121,7 +152,8 @@ class Worker:
         queued = wait if how in ("wait", "hold", "flock") else 0
         result, fd = self.do("acquire", self.open_and_lock, self.path(key, *options), flags, how, wait,
                              key=key, h=name, how=how, ttl=ttl, wait=wait, queued=queued,
-                             excl=bool(flags & os.O_EXCL), bound=bound, signal=signalled)
+                             excl=bool(flags & os.O_EXCL), bound=bound, signal=signalled,
+                             found=lambda fd: {"plain": True} if self.is_plain(fd) else {})
         if result != "OK":
             return self.step_back(result)
         handle = Handle(name, key, fd, ttl, bound, signalled)
@@ -269,8 +301,8 @@ class Worker:
 
     # Turns
 
-    def turn_lock(self, how, key=None):
-        handle = self.acquire(how, key or self.any_key())
+    def turn_lock(self, how, key=None, ttl=None):
+        handle = self.acquire(how, key or self.any_key(), ttl)
         if not handle:
             return
         if how == "excl" and handle.ttl <= 2000 and self.random.random() < 0.2:
@@ -315,12 +347,162 @@ class Worker:
         finally:
             os.close(fd)
 
+    # Under a mount that is being replaced
+
+    def turn_rush(self):
+        self.do("rush", self.rush, self.path(self.rush_key), found=lambda value: value)
+
+    def rush(self, path):
+        """Takes and gives back a lock that nobody else uses, without a pause and whatever is answered."""
+        counts = {"tries": 0, "acquired": 0, "plain": 0}
+        end = time.monotonic() + RUSH
+        while time.monotonic() < end:
+            counts["tries"] += 1
+            result, fd = outcome(os.open, path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644)
+            if result == "OK":
+                counts["acquired"] += 1
+                counts["plain"] += self.is_plain(fd)
+                outcome(os.close, fd)
+            if result in ("OK", "EEXIST"):
+                outcome(os.unlink, path)
+            elif result in AWAY:
+                # Leaves some of the processor to those who are tested.
+                time.sleep(0.00005)
+        return counts
+
+    # One id on several mounts
+
+    def turn_id(self, keys, joins, uses, releases):
+        """
+        Presents an id, which workers of other mounts present as well. How likely it is only to
+        look for what others acquired with it, for how many seconds it may be used, and how likely it is
+        released in the end.
+        """
+        if not keys:
+            return
+        key, holder = self.random.choice(keys), self.random.choice(IDS)
+        if self.random.random() < 0.01:
+            self.do("id-force", os.unlink, self.path(key, "force"), key=key)
+            return
+        joins = self.random.random() < joins
+        fd, name = self.open_as(holder, key) if joins else self.acquire_as(holder, key)
+        if fd is None:
+            return
+        try:
+            if self.use_as(holder, key, fd, name, self.random.choice(uses)) and self.random.random() < releases:
+                self.do("id-release", os.unlink, self.path(key, "id=" + holder), key=key, id=holder)
+        finally:
+            outcome(os.close, fd)
+
+    def turn_join(self):
+        """Presents an id to refresh or use what is held now, whichever mount it was acquired on."""
+        keys = self.held_id_keys()
+        if not keys or self.random.random() < 0.3:
+            self.turn_id(keys, 0.6, (0.5, 1, 3), 0.1)
+            return
+        key, holder = self.random.choice(keys), self.random.choice(IDS)
+        self.do("id-refresh", os.utime, self.path(key, "id=" + holder, "ttl=%dms" % max(ID_LEASES)),
+                key=key, id=holder, ttl=max(ID_LEASES))
+
+    def held_id_keys(self):
+        """Those that are held now, by whomever."""
+        _, names = outcome(os.listdir, self.mount)
+        return [name for name in names or () if name in ID_KEYS]
+
+    def open_as(self, holder, key):
+        """A descriptor of what is held, by whomever, and its name; (None, None) where nothing is."""
+        result, fd = outcome(os.open, self.path(key, "id=" + holder), os.O_RDONLY)
+        return (fd, "%s#%d" % (self.name, self.count + 1)) if result == "OK" else (None, None)
+
+    def acquire_as(self, holder, key):
+        """Likewise, of what was acquired, or of what is there already."""
+        how = self.random.choice(("excl", "plain", "wait"))
+        ttl = self.random.choice(ID_LEASES)
+        wait = self.random.choice((100, 300, 1000)) if how == "wait" else 0
+        options = ["id=" + holder, "ttl=%dms" % ttl] + (["wait=%dms" % wait] if wait else [])
+        flags = os.O_CREAT | os.O_RDWR | (os.O_TRUNC if how == "plain" else os.O_EXCL)
+        name = "%s#%d" % (self.name, self.count + 1)
+        result, fd = self.do("id-acquire", os.open, self.path(key, *options), flags, 0o644, key=key, id=holder,
+                             h=name, how=how, ttl=ttl, wait=wait,
+                             found=lambda fd: {"plain": True} if self.is_plain(fd) else {})
+        if result == "EEXIST":
+            # It may be the id's own.
+            return self.open_as(holder, key)
+        if result != "OK":
+            self.step_back(result)
+            return None, None
+        return fd, name
+
+    def use_as(self, holder, key, fd, name, seconds):
+        """Uses it for a while if the id has it; whether it still has it then, for all that was told."""
+        end = time.monotonic() + seconds
+        while self.state_as(holder, key, fd, name):
+            if time.monotonic() >= end:
+                return True
+            time.sleep(self.random.uniform(0.02, 0.2))
+            if self.random.random() < 0.4 and not self.refresh_as(holder, key, fd, name):
+                return False
+        return False
+
+    def state_as(self, holder, key, fd, name):
+        result, value = self.do("id-state", self.read_state, fd, key=key, id=holder, h=name, found=lambda value: value)
+        return result in AWAY or (result == "OK" and value["state"] == "ACQUIRED")
+
+    @staticmethod
+    def read_state(fd):
+        """The state first: what is told of the lease of a holding that was there then can only be too little."""
+        told = {"state": os.getxattr(fd, "user.lock.state").decode()}
+        result, value = outcome(os.getxattr, fd, "user.lock.token")
+        if result == "OK":
+            told["token"] = int(value)
+        result, value = outcome(os.getxattr, fd, "user.lock.remaining")
+        if result == "OK":
+            told["left"] = int(float(value) * 1000)
+        return told
+
+    def refresh_as(self, holder, key, fd, name):
+        ttl = self.random.choice(ID_LEASES)
+        if self.random.random() < 0.5:
+            result, _ = self.do("id-refresh", os.utime, self.path(key, "id=" + holder, "ttl=%dms" % ttl),
+                                key=key, id=holder, ttl=ttl)
+        else:
+            result, _ = self.do("id-refresh", os.setxattr, fd, "user.lock.ttl", b"%dms" % ttl,
+                                key=key, id=holder, ttl=ttl, h=name)
+        return result == "OK" or result in AWAY
+
+    # All kinds
+
+    def mode(self):
+        try:
+            with open("%s.%s" % (self.control, self.mount_name), encoding="utf-8") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
     def take_turn(self):
+        mode = self.mode()
+        if mode == "rush":
+            if self.random.random() < 0.7:
+                self.turn_rush()
+            else:
+                self.turn_lock("excl", ttl=LEASE_MS)
+        elif mode == "ids":
+            self.turn_id(ID_KEYS, 0, (0, 0, 0.1), 1)
+        elif mode == "force" and self.random.random() < 0.5:
+            self.turn_force()
+        elif mode == "join":
+            self.turn_join()
+        else:
+            self.take_any_turn()
+
+    def take_any_turn(self):
         turns = {"excl": 18, "plain": 6, "wait": 22, "attempts": 6, "hold": 20, "flock": 14, "flocknb": 6,
-                 "own": 8, "attack": 8, "look": 12, "force": 3}
+                 "own": 8, "attack": 8, "look": 12, "force": 3, "id": 6}
         turn = self.random.choices(list(turns), list(turns.values()))[0]
         if turn == "own":
             self.turn_lock("excl", self.own_key)
+        elif turn == "id":
+            self.turn_id(ID_KEYS[:FEW], 0.2, (0, 0.2, 1, 2, 4), 0.5)
         elif turn == "attack":
             self.turn_attack()
         elif turn == "look":
