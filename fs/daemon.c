@@ -60,21 +60,27 @@ static void wait_for_child(pid_t child, int fd, const sigset_t *open_mask)
 	exit_like(child);
 }
 
-static void catch_end_signals(sigset_t *ret_open_mask)
+static void block_end_signals(sigset_t *ret_open_mask)
 {
-	struct sigaction action = { .sa_handler = on_end_signal };
 	sigset_t blocked;
 
 	sigemptyset(&blocked);
-	for (size_t i = 0; i < END_SIGNAL_COUNT; i++) {
+	for (size_t i = 0; i < END_SIGNAL_COUNT; i++)
 		sigaddset(&blocked, end_signals[i]);
-		sigaction(end_signals[i], &action, NULL);
-	}
 	sigprocmask(SIG_BLOCK, &blocked, ret_open_mask);
+}
+
+static void catch_end_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_end_signal };
+
+	for (size_t i = 0; i < END_SIGNAL_COUNT; i++)
+		sigaction(end_signals[i], &action, NULL);
 }
 
 int daemon_begin(void)
 {
+	sigset_t open_mask;
 	int ends[2];
 	pid_t child;
 
@@ -82,20 +88,22 @@ int daemon_begin(void)
 		log_line(LOG_ERR, "cannot go to the background: %s", strerror(errno));
 		return -1;
 	}
+	/* From before there is a child: a signal must not end the command alone, once the child may be ready. */
+	block_end_signals(&open_mask);
 	child = fork();
 	if (child < 0) {
 		log_line(LOG_ERR, "cannot go to the background: %s", strerror(errno));
+		sigprocmask(SIG_SETMASK, &open_mask, NULL);
 		close(ends[0]);
 		close(ends[1]);
 		return -1;
 	}
 	if (child > 0) {
-		sigset_t open_mask;
-
-		catch_end_signals(&open_mask);
+		catch_end_signals();
 		close(ends[1]);
 		wait_for_child(child, ends[0], &open_mask);
 	}
+	sigprocmask(SIG_SETMASK, &open_mask, NULL);
 	close(ends[0]);
 	ready_fd = ends[1];
 	return 0;

@@ -241,6 +241,17 @@ mount_background() {
   daemon_of[$dir]=$(find_daemon "$dir")
 }
 
+# shimmed: makes $T/shimmed of the program, into which the C on standard input is preloaded
+shimmed() {
+  cc -std=gnu11 -D_GNU_SOURCE -O2 -shared -fPIC -o "$T/shim.so" -xc -
+  cat >"$T/shimmed" <<SCRIPT
+#!/bin/bash
+export ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=$T/shim.so
+exec -a "$T/shimmed" "$LOCKFS" "\$@"
+SCRIPT
+  chmod 755 "$T/shimmed"
+}
+
 # Waits for a daemon that was told to end, and forgets it; `daemon_status` is
 # its exit status, 0 where it is not our child.
 daemon_ended() {

@@ -182,6 +182,37 @@ PY
   done
 }
 
+@test "a signal does not end the command while the mount that it made goes on" {
+  # The command is slow to go on after it forked, as on a busy machine.
+  shimmed <<'C'
+#include <dlfcn.h>
+#include <unistd.h>
+pid_t fork(void)
+{
+	pid_t (*next)(void) = dlsym(RTLD_NEXT, "fork");
+	pid_t child = next();
+
+	if (child > 0)
+		usleep(500000);
+	return child;
+}
+C
+  LOCKFS=$T/shimmed
+  for signal in TERM HUP; do
+    "$LOCKFS" memory: "$M" 3>&- &
+    starting=$!
+    wait_until answers "$M"
+    kill -"$signal" "$starting"
+    wait_until ended "$starting"
+    status=0
+    wait "$starting" || status=$?
+    is 0 "$status"
+    mounts+=("$M")
+    daemon_of[$M]=$(find_daemon "$M")
+    unmount_lockfs
+  done
+}
+
 # Mount points
 
 @test "a mount point that is missing is refused" {
