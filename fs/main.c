@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include "fs/daemon.h"
+#include "fs/descriptors.h"
 #include "fs/fs.h"
 #include "fs/log.h"
 #include "fs/mountpoint.h"
@@ -107,11 +108,24 @@ out:
 	return status;
 }
 
+static void close_inherited(const struct options *options)
+{
+	/* Passwords have been read; these are when the backend is opened. */
+	const char *const names[] = { options->cacert, options->cert, options->key };
+
+	descriptors_close_inherited(names, sizeof(names) / sizeof(names[0]));
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
 	int status = EXIT_FAILURE;
+	int err = descriptors_open_standard();
 
+	if (err < 0) {
+		log_line(LOG_ERR, "cannot open /dev/null: %s", strerror(-err));
+		return EXIT_FAILURE;
+	}
 	signal(SIGPIPE, SIG_IGN);
 	session_log_fuse();
 	switch (options_parse(argc, argv, &options)) {
@@ -123,6 +137,7 @@ int main(int argc, char **argv)
 		break;
 	case OPTIONS_GO:
 		options_hide_secrets(argc, argv);
+		close_inherited(&options);
 		if (mountpoint_prepare(&options) == 0 && (options.foreground || daemon_begin() == 0))
 			status = serve(&options);
 		break;

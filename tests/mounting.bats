@@ -213,6 +213,70 @@ C
   done
 }
 
+# Descriptors
+
+# lockable FILE: nobody has it locked
+lockable() {
+  flock -n "$1" true
+}
+
+@test "a lock that whoever started it holds ends with them, also while the mount lives" {
+  for options in '' -f; do
+    bash -c 'exec 9>"$0/x"; flock 9; "$1" memory: "$2" $3 3>&- & wait_for=$!
+      [ "$3" ] || wait "$wait_for"' "$T" "$LOCKFS" "$M" "$options"
+    wait_until answers "$M"
+    wait_until lockable "$T/x"
+    fusermount3 -u "$M"
+    wait_until refute find_daemon "$M"
+  done
+}
+
+@test "a pipe of whoever started it ends, whatever its number" {
+  # The substitution returns when nobody has the pipe open any more.
+  deadline 10 bash -c 'said=$(exec 5>&1 17>&1 200>&1; "$0" memory: "$1" 3>&-)' "$LOCKFS" "$M"
+  mounts+=("$M")
+  daemon_of[$M]=$(find_daemon "$M")
+  take "$M/job"
+}
+
+@test "descriptors are closed also where the kernel cannot close many at once" {
+  shimmed <<'C'
+#include <errno.h>
+int close_range(unsigned int from, unsigned int to, int flags)
+{
+	(void)from, (void)to, (void)flags;
+	errno = ENOSYS;
+	return -1;
+}
+C
+  deadline 10 bash -c 'said=$(exec 5>&1 17>&1 200>&1; "$0" memory: "$1" 3>&-)' "$T/shimmed" "$M"
+  LOCKFS=$T/shimmed
+  mounts+=("$M")
+  daemon_of[$M]=$(find_daemon "$M")
+  take "$M/job"
+}
+
+@test "what it is started without, input, output and error, becomes no other file of it" {
+  for options in '' -f; do
+    "$LOCKFS" memory: "$M" $options <&- >&- 2>&- 3>&- &
+    wait_until answers "$M"
+    wait_until find_daemon "$M"
+    mounts+=("$M")
+    daemon_of[$M]=$(find_daemon "$M")
+    for fd in 0 1 2; do
+      wait_until eval '[[ $(readlink "/proc/${daemon_of[$M]}/fd/$fd") == /dev/null ]]'
+    done
+    take "$M/job"
+    unmount_lockfs
+  done
+}
+
+@test "a password is read from a descriptor, as of a process substitution" {
+  exec 9< <(echo secret)
+  refused "cannot reach redis://127.0.0.1:1" redis://127.0.0.1:1 "$M" -o password_file=/dev/fd/9
+  exec 9<&-
+}
+
 # Mount points
 
 @test "a mount point that is missing is refused" {

@@ -10,7 +10,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <mntent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -23,6 +22,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -32,8 +32,8 @@ extern void *__libc_realloc(void *old, size_t size);
 extern void __libc_free(void *old);
 
 static const char *wanted; /* NULL: nothing fails */
+static const char *file;
 static long at;
-static int told = -1;
 static long counted;
 static long living;
 static bool loading; /* dlsym(3) allocates */
@@ -41,19 +41,32 @@ static bool loading; /* dlsym(3) allocates */
 __attribute__((constructor)) static void begin(void)
 {
 	const char *number = getenv("FAIL_AT");
-	const char *file = getenv("FAIL_TOLD");
 
+	file = getenv("FAIL_TOLD");
 	if (!number || !file || !getenv("FAIL"))
 		return;
 	at = strtol(number, NULL, 10);
-	told = (int)open(file, O_WRONLY | O_APPEND | O_CLOEXEC);
 	wanted = getenv("FAIL");
+}
+
+/* Not open all the time: the program closes what it was started with. The call itself never fails. */
+static void tell(const char *text)
+{
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		abort();
+	close(fd);
 }
 
 __attribute__((destructor)) static void tell_living(void)
 {
-	if (wanted)
-		dprintf(told, "%ld living\n", living);
+	char text[64];
+
+	if (!wanted)
+		return;
+	snprintf(text, sizeof(text), "%ld living\n", living);
+	tell(text);
 }
 
 /* Whose call it is, such as `libuv.so.1`. */
@@ -70,10 +83,13 @@ static const char *caller(void *address)
 
 static bool fails(const char *kind, const char *name, void *address)
 {
+	char text[256];
+
 	if (!wanted || loading || strcmp(kind, wanted) != 0 || __atomic_add_fetch(&counted, 1, __ATOMIC_RELAXED) != at)
 		return false;
 	loading = true;
-	dprintf(told, "%s@%s\n", name, caller(address));
+	snprintf(text, sizeof(text), "%s@%s\n", name, caller(address));
+	tell(text);
 	loading = false;
 	return true;
 }
@@ -155,13 +171,21 @@ FAILING(int, pthread_create, EAGAIN, EAGAIN,
 FAILING(int, mount, -1, EPERM,
         (const char *source, const char *target, const char *type, unsigned long flags, const void *data),
         (source, target, type, flags, data))
+FAILING(int, fsopen, -1, ENFILE, (const char *type, unsigned int flags), (type, flags))
+FAILING(int, fsconfig, -1, EINVAL,
+        (int context, unsigned int command, const char *name, const void *value, int number),
+        (context, command, name, value, number))
+FAILING(int, fsmount, -1, EMFILE, (int context, unsigned int flags, unsigned int attributes), (context, flags, attributes))
+FAILING(int, move_mount, -1, ENOSPC,
+        (int from, const char *from_path, int to, const char *to_path, unsigned int flags),
+        (from, from_path, to, to_path, flags))
+FAILING(int, close_range, -1, ENOSYS, (unsigned int from, unsigned int to, int flags), (from, to, flags))
 FAILING(int, sigaction, -1, EINVAL, (int signal, const struct sigaction *action, struct sigaction *old), (signal, action, old))
 FAILING(int, chdir, -1, EACCES, (const char *path), (path))
 FAILING(int, dup2, -1, EBUSY, (int from, int to), (from, to))
 FAILING(char *, realpath, NULL, ENOMEM, (const char *path, char *resolved), (path, resolved))
 FAILING(int, access, -1, EACCES, (const char *path, int mode), (path, mode))
 FAILING(ssize_t, getrandom, -1, EAGAIN, (void *bytes, size_t size, unsigned int flags), (bytes, size, flags))
-FAILING(FILE *, setmntent, NULL, EMFILE, (const char *path, const char *mode), (path, mode))
 FAILING(int, timerfd_create, -1, EMFILE, (int clock, int flags), (clock, flags))
 FAILING(FILE *, fopen64, NULL, EMFILE, (const char *path, const char *mode), (path, mode))
 FAILING(DIR *, opendir, NULL, EMFILE, (const char *path), (path))

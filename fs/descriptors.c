@@ -1,0 +1,89 @@
+#include "fs/descriptors.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int descriptors_open_standard(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+/* The descriptor that a path names, or -1. */
+static int number_in(const char *name)
+{
+	static const char *const prefixes[] = { "/dev/fd/", "/proc/self/fd/" };
+
+	for (size_t i = 0; name && i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		size_t length = strlen(prefixes[i]);
+		char *end;
+		unsigned long number;
+
+		if (strncmp(name, prefixes[i], length) != 0)
+			continue;
+		number = strtoul(name + length, &end, 10);
+		return end > name + length && !*end && number < INT_MAX ? (int)number : -1;
+	}
+	return -1;
+}
+
+/* The lowest descriptor from `from` that is kept, or -1. */
+static int next_kept(const char *const *names, size_t count, int from)
+{
+	int lowest = -1;
+
+	for (size_t i = 0; i < count; i++) {
+		int fd = number_in(names[i]);
+
+		if (fd >= from && (lowest < 0 || fd < lowest))
+			lowest = fd;
+	}
+	return lowest;
+}
+
+/* For kernels before Linux 5.9, and where the call is not allowed. */
+static void close_one_by_one(int from, int to)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	const struct dirent *entry;
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		int fd = (int)strtol(entry->d_name, NULL, 10); /* 0 for `.` */
+
+		if (fd >= from && fd <= to && fd != dirfd(dir))
+			close(fd);
+	}
+	closedir(dir);
+}
+
+static void close_from(int from, int to)
+{
+	if (from <= to && close_range((unsigned int)from, (unsigned int)to, 0) < 0)
+		close_one_by_one(from, to);
+}
+
+void descriptors_close_inherited(const char *const *names, size_t count)
+{
+	int from = STDERR_FILENO + 1;
+	int kept;
+
+	while ((kept = next_kept(names, count, from)) >= 0) {
+		close_from(from, kept - 1);
+		from = kept + 1;
+	}
+	close_from(from, INT_MAX);
+}
