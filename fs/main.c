@@ -7,6 +7,7 @@
 #include "fs/daemon.h"
 #include "fs/descriptors.h"
 #include "fs/fs.h"
+#include "fs/fuse_log.h"
 #include "fs/log.h"
 #include "fs/mountpoint.h"
 #include "fs/options.h"
@@ -127,7 +128,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	session_log_fuse();
+	fuse_log_begin();
 	switch (options_parse(argc, argv, &options)) {
 	case OPTIONS_DONE:
 		status = EXIT_SUCCESS;

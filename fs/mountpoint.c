@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <mntent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +13,7 @@
 #include <unistd.h>
 
 #include "fs/log.h"
-
-#define OUR_TYPE "fuse.lockfs"
+#include "fs/mount_table.h"
 
 /* What a mount answers whose daemon has died: the second to who had asked before that. */
 static bool says_dead(int error)
@@ -60,49 +58,33 @@ static char *resolve(const char *path)
 	return whole;
 }
 
-static bool is_lockfs_mount(const char *path)
+bool mountpoint_has_files(int fd)
 {
-	FILE *mounts = setmntent("/proc/self/mounts", "re");
-	const struct mntent *entry;
+	int dir_fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = dir_fd < 0 ? NULL : fdopendir(dir_fd);
+	const struct dirent *entry;
 	bool found = false;
 
-	if (!mounts)
-		return false;
-	while ((entry = getmntent(mounts)))
-		if (strcmp(entry->mnt_dir, path) == 0)
-			found = strcmp(entry->mnt_type, OUR_TYPE) == 0; /* the last one is on top */
-	endmntent(mounts);
+	if (!dir) {
+		if (dir_fd >= 0)
+			close(dir_fd);
+		return false; /* what cannot be read is hidden from everybody, as it should be */
+	}
+	while (!found && (entry = readdir(dir)))
+		found = strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+	closedir(dir);
 	return found;
 }
 
-static bool is_empty_dir(const char *path)
+/* Opening for reading asks the daemon, where stat(2) may be answered from what the kernel remembers. */
+static bool is_dead(int fd)
 {
-	DIR *dir = opendir(path);
-	const struct dirent *entry;
-	bool empty = true;
+	int dir_fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (!dir)
-		return true; /* what cannot be read is hidden from everybody, as it should be */
-	while (empty && (entry = readdir(dir)))
-		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-	closedir(dir);
-	return empty;
-}
-
-/* Opening asks the daemon, where stat(2) may be answered from what the kernel remembers. */
-static bool is_dead(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
+	if (dir_fd < 0)
 		return says_dead(errno);
-	close(fd);
+	close(dir_fd);
 	return false;
-}
-
-static bool is_dead_mount(const char *path)
-{
-	return is_lockfs_mount(path) && is_dead(path);
 }
 
 static int unmount_as_user(const char *path)
@@ -122,23 +104,126 @@ static int unmount_as_user(const char *path)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
 }
 
-/* Takes away what a daemon left that died: it answers ENOTCONN to everything. */
-static int remove_dead_mount(const char *path)
+static bool is_mounted_still(const char *path, int id)
 {
-	if (umount2(path, MNT_DETACH) == 0 || unmount_as_user(path) == 0)
+	struct mount_table table;
+
+	return id < 0 || mount_table_read(&table, path) < 0 || mount_table_find(&table, id);
+}
+
+/* Where we may not unmount, fusermount3 takes away what is on top, so what it took is looked for. */
+int mountpoint_remove_dead(const char *path, int fd)
+{
+	int id = mount_id(fd);
+	int err = mount_detach(fd);
+
+	if (err == -EPERM) {
+		unmount_as_user(path);
+		err = is_mounted_still(path, id) ? -EPERM : 0;
+	}
+	if (err == 0 || !is_mounted_still(path, id))
 		return 0;
-	log_line(LOG_ERR, "%s is a mount whose daemon died, and it cannot be unmounted: try `fusermount3 -u %s`",
-		path, path);
+	log_line(LOG_ERR, "%s is a mount whose daemon died, and it cannot be unmounted (%s): try `fusermount3 -u %s`",
+		path, strerror(-err), path);
 	return -1;
+}
+
+/* Does the path lead to another mount than this? Then that was taken away. */
+static bool leads_elsewhere(const char *path, int id)
+{
+	int fd = open(path, O_PATH | O_CLOEXEC);
+	bool elsewhere = fd < 0 || mount_id(fd) != id;
+
+	if (fd >= 0)
+		close(fd);
+	return elsewhere;
+}
+
+/*
+ * What is open as `fd`, and whether that stands on another lockfs mount. Returns 0 or a negative errno;
+ * -EAGAIN: it is not on the path any more.
+ */
+static int look(const char *path, int fd, enum mountpoint_state *ret_state, bool *ret_stacked)
+{
+	struct mount_table table;
+	const struct mount_entry *top, *below;
+	int id = mount_id(fd);
+	int err = id < 0 ? id : mount_table_read(&table, path);
+
+	if (err < 0)
+		return err;
+	*ret_state = MOUNTPOINT_FREE;
+	*ret_stacked = false;
+	top = mount_table_find(&table, id);
+	if (!top)
+		return leads_elsewhere(path, id) ? -EAGAIN : 0;
+	if (!top->is_lockfs)
+		return 0;
+	*ret_state = is_dead(fd) ? MOUNTPOINT_DEAD : MOUNTPOINT_LIVE;
+	below = mount_table_below(&table, top);
+	*ret_stacked = below && below->is_lockfs;
+	return 0;
+}
+
+/* Opens what is on top of the path. Returns a descriptor or a negative errno. */
+static int open_top(const char *path, enum mountpoint_state *ret_state, bool *ret_stacked)
+{
+	int err = -EAGAIN;
+
+	for (int i = 0; i < MOUNT_TABLE_MAX && err == -EAGAIN; i++) {
+		int fd = open(path, O_PATH | O_CLOEXEC);
+
+		err = fd < 0 ? -errno : look(path, fd, ret_state, ret_stacked);
+		if (err == 0)
+			return fd;
+		if (fd >= 0)
+			close(fd);
+	}
+	return err;
+}
+
+static void complain(const char *path, int err)
+{
+	log_line(LOG_ERR, "mount point %s: cannot see what is mounted there: %s; is /proc mounted?", path,
+		strerror(-err));
+}
+
+int mountpoint_open(const char *path, enum mountpoint_state *ret_state)
+{
+	/* Each round takes one mount away; others may put new ones there. */
+	for (int i = 0; i < MOUNT_TABLE_MAX; i++) {
+		bool stacked = false;
+		int fd = open_top(path, ret_state, &stacked);
+		int err;
+
+		if (fd < 0) {
+			complain(path, fd);
+			return -1;
+		}
+		if (*ret_state != MOUNTPOINT_DEAD || !stacked)
+			return fd;
+		err = mountpoint_remove_dead(path, fd);
+		close(fd);
+		if (err < 0)
+			return -1;
+	}
+	log_line(LOG_ERR, "%s has too many mounts, one on another: unmount them with `fusermount3 -u %s`", path, path);
+	return -1;
+}
+
+void mountpoint_refuse(const char *path)
+{
+	log_line(LOG_ERR, "%s is a lockfs mount already: use it, or unmount it first with `fusermount3 -u %s`", path,
+		path);
 }
 
 /*
  * With auto_unmount a dead daemon uncovers the directory below. If a file could
  * be made there, that would look like taking a lock.
  */
-static int check_auto_unmount(const char *path, const struct stat *dir)
+static int check_auto_unmount(const char *path, int fd, const struct stat *dir)
 {
-	bool no_access = access(path, W_OK) < 0;
+	bool no_access = faccessat(fd, ".", W_OK, 0) < 0;
 
 	if (no_access && (errno != EACCES || (dir->st_mode & 0222) == 0))
 		return 0;
@@ -149,11 +234,11 @@ static int check_auto_unmount(const char *path, const struct stat *dir)
 	return -1;
 }
 
-static int check_dir(const char *path, const struct options *options)
+static int check_free(const char *path, int fd, const struct options *options)
 {
 	struct stat dir;
 
-	if (stat(path, &dir) < 0) {
+	if (fstat(fd, &dir) < 0) {
 		log_line(LOG_ERR, "mount point %s: %s", path, strerror(errno));
 		return -1;
 	}
@@ -161,16 +246,53 @@ static int check_dir(const char *path, const struct options *options)
 		log_line(LOG_ERR, "mount point %s is not a directory", path);
 		return -1;
 	}
-	if (is_lockfs_mount(path)) {
-		log_line(LOG_ERR, "%s is a lockfs mount already: use it, or unmount it first with `fusermount3 -u %s`",
-			path, path);
-		return -1;
-	}
-	if (!is_empty_dir(path)) {
+	if (mountpoint_has_files(fd)) {
 		log_line(LOG_ERR, "mount point %s is not empty: choose an empty directory", path);
 		return -1;
 	}
-	return options->auto_unmount ? check_auto_unmount(path, &dir) : 0;
+	return options->auto_unmount ? check_auto_unmount(path, fd, &dir) : 0;
+}
+
+/* Unmounting for good is the user's to decide, because what is beneath cannot be seen before. */
+static int check_dead(const char *path, const struct options *options)
+{
+	if (!options->auto_unmount)
+		return 0;
+	log_line(LOG_ERR,
+		"%s is a mount whose daemon died, and with auto_unmount it is not replaced: unmount it first with "
+		"`fusermount3 -u %s`",
+		path, path);
+	return -1;
+}
+
+int mountpoint_check(const char *path, int fd, const struct options *options, enum mountpoint_state state)
+{
+	switch (state) {
+	case MOUNTPOINT_DEAD:
+		return check_dead(path, options);
+	case MOUNTPOINT_LIVE:
+		mountpoint_refuse(path);
+		return -1;
+	default:
+		return check_free(path, fd, options);
+	}
+}
+
+/* Nothing is changed before the backend was reached. */
+static int check_now(const char *path, const struct options *options)
+{
+	enum mountpoint_state state = MOUNTPOINT_FREE;
+	bool stacked;
+	int fd = open_top(path, &state, &stacked);
+	int err;
+
+	if (fd < 0) {
+		complain(path, fd);
+		return -1;
+	}
+	err = mountpoint_check(path, fd, options, state);
+	close(fd);
+	return err;
 }
 
 int mountpoint_prepare(struct options *options)
@@ -187,14 +309,5 @@ int mountpoint_prepare(struct options *options)
 	}
 	free(options->mountpoint);
 	options->mountpoint = path;
-	return is_dead_mount(path) ? 0 : check_dir(path, options);
-}
-
-int mountpoint_uncover(const struct options *options)
-{
-	const char *path = options->mountpoint;
-
-	if (!is_dead_mount(path))
-		return 0;
-	return remove_dead_mount(path) < 0 ? -1 : check_dir(path, options);
+	return check_now(path, options);
 }

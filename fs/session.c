@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/attach.h"
 #include "fs/daemon.h"
+#include "fs/fuse_log.h"
 #include "fs/log.h"
-#include "fs/mountpoint.h"
 
 /* So many requests are taken before timers and other descriptors have their turn. */
 #define REQUESTS_A_TURN 64
@@ -16,6 +17,7 @@
 struct session {
 	struct fs *fs;
 	struct fuse_session *fuse;
+	struct attachment *attachment;
 	struct fuse_buf buffer;
 	uv_poll_t poll;
 	uv_signal_t signals[END_SIGNAL_COUNT];
@@ -24,32 +26,6 @@ struct session {
 	bool ended;
 	bool failed;
 };
-
-/* It has said why something failed. */
-static bool fuse_has_complained;
-
-/* A line of libfuse's own, in our form; its debugging (-d) as it is. */
-static void log_of_fuse(enum fuse_log_level level, const char *format, va_list arguments)
-{
-	if (level >= FUSE_LOG_DEBUG) {
-		vfprintf(stderr, format, arguments);
-		return;
-	}
-	fuse_has_complained = true;
-	log_line_v((int)level, format, arguments);
-}
-
-/* Not of all that fails libfuse tells. */
-static void complain(const char *what, const char *mountpoint)
-{
-	if (!fuse_has_complained)
-		log_line(LOG_ERR, "cannot %s %s: libfuse failed, and memory may be short", what, mountpoint);
-}
-
-void session_log_fuse(void)
-{
-	fuse_set_log_func(log_of_fuse);
-}
 
 static void close_signals(struct session *session)
 {
@@ -67,7 +43,7 @@ static void finish(void *ctx)
 	uv_close((uv_handle_t *)&session->poll, NULL);
 	close_signals(session);
 	/* Nobody is served any more, so nobody must be left waiting while the backend closes. */
-	fuse_session_unmount(session->fuse);
+	attach_end(session->attachment);
 }
 
 /* First the notifier ends, which may have to wait for an answer to a request. */
@@ -86,11 +62,16 @@ static void session_break(struct session *session)
 	session_end(session);
 }
 
+/* The kernel has been answered, so that callers can come now. */
 static void announce(struct session *session)
 {
 	session->announced = true;
-	if (daemon_ready() < 0)
+	if (attach_show(session->attachment) < 0) {
+		session->failed = true;
+		session_break(session);
+	} else if (daemon_ready() < 0) {
 		session_end(session);
+	}
 }
 
 /* Takes one request: false where there is none, or never will be one again. */
@@ -115,11 +96,12 @@ static bool serve_one(struct session *session)
 	waiters_end_told(&session->fs->waiters);
 	/* The first request is to come to terms, and what libfuse could not answer it does not tell us. */
 	if (fuse_session_exited(session->fuse) || !session->fs->answers) {
-		complain("serve", session->fs->options->mountpoint);
+		fuse_log_complain("serve", session->fs->options->mountpoint);
 		session->failed = true;
 		session_break(session);
-	} else if (!session->announced)
+	} else if (!session->announced && !session->ending) {
 		announce(session);
+	}
 	return !session->ended;
 }
 
@@ -179,31 +161,32 @@ struct session *session_start(uv_loop_t *loop, struct fs *fs, struct fuse_args *
 		return NULL;
 	}
 	session->fs = fs;
+	session->attachment = attach_new(fs->options);
+	if (!session->attachment)
+		goto fail;
 	session->fuse = fuse_session_new(arguments, &fs_ops, sizeof(fs_ops), fs);
 	if (!session->fuse) {
-		complain("mount", fs->options->mountpoint);
-		goto fail;
+		fuse_log_complain("mount", fs->options->mountpoint);
+		goto fail_attachment;
 	}
 	fs->notifier.session = session->fuse;
 	err = watch_signals(session, loop);
-	if (err < 0 || mountpoint_uncover(fs->options) < 0)
+	if (err < 0 || attach_make(session->attachment, session->fuse) < 0)
 		goto fail_signals;
-	if (fuse_session_mount(session->fuse, fs->options->mountpoint) < 0) {
-		complain("mount", fs->options->mountpoint);
-		goto fail_signals;
-	}
 	err = watch_requests(session, loop);
 	if (err < 0)
 		goto fail_mount;
 	return session;
 fail_mount:
-	fuse_session_unmount(session->fuse);
+	attach_end(session->attachment);
 fail_signals:
 	if (err < 0)
 		log_line(LOG_ERR, "cannot watch %s: %s", fs->options->mountpoint, strerror(-err));
 	close_signals(session);
 	uv_run(loop, UV_RUN_NOWAIT); /* they are part of the session, which goes now */
 	fuse_session_destroy(session->fuse);
+fail_attachment:
+	attach_free(session->attachment);
 fail:
 	free(session);
 	return NULL;
@@ -214,6 +197,7 @@ int session_free(struct session *session)
 	int status = session->failed ? -1 : 0;
 
 	fuse_session_destroy(session->fuse);
+	attach_free(session->attachment);
 	free(session->buffer.mem);
 	free(session);
 	return status;

@@ -10,9 +10,6 @@
 
 struct session;
 
-/* Has libfuse log as we do, from before the command line is read. */
-void session_log_fuse(void);
-
 /*
  * Mounts `fs` on the loop; libfuse takes its own from `arguments`. Returns NULL after a line was logged. The loop serves
  * it until it is unmounted or a signal asks to end; then session_end() was

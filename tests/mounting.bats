@@ -531,6 +531,83 @@ nothing" "$output"
   is "done" "$output"
 }
 
+@test "mount(8) replaces the mount of a daemon that died, and uncovers nothing" {
+  run installed '
+    mkdir "$T/beneath"
+    mount --bind "$M" "$T/beneath"
+    mount -t fuse.lockfs "$S" "$M"
+    (while :; do (set -C; : >"$M/x") 2>/dev/null && rm "$M/x" || :; done) 2>/dev/null &
+    for _ in 1 2 3; do
+      pkill -KILL -x lockfs
+      while stat -f "$M" >/dev/null 2>&1; do sleep 0.01; done
+      mount -t fuse.lockfs "$S" "$M"
+    done
+    kill $!
+    ls -A "$T/beneath"
+    until umount "$M" 2>/dev/null; do sleep 0.01; done  # what the loop has started may end later
+    ls -A "$M"
+    echo done'
+  is "done" "$output"
+}
+
+@test "of three that a user mounts on one directory at the same time one wins, 20 times" {
+  run installed '
+    chown nobody "$M"
+    for round in $(seq 20); do
+      for i in 1 2 3; do
+        (as_nobody lockfs memory: "$M" >"$T/said.$i" 2>&1 && echo 0 || echo 1) >"$T/status.$i" &
+      done
+      wait
+      echo "$(sort "$T"/status.* | xargs), $(grep -c " $M fuse.lockfs " /proc/mounts),$(sed "s/:.*a lockfs mount already.*/ already/" "$T"/said.* | sort | sed "s/^/ /" | tr -d "\n")"
+      as_nobody fusermount3 -u "$M"
+      while pgrep -x lockfs >/dev/null; do sleep 0.01; done
+    done | uniq'
+  is "0 1 1, 1, lockfs already lockfs already" "$output"
+}
+
+@test "of three that a user mounts over one dead mount at the same time one wins, 10 times" {
+  run installed '
+    chown nobody "$M"
+    as_nobody lockfs memory: "$M"
+    for round in $(seq 10); do
+      crash "$M"
+      for i in 1 2 3; do
+        (as_nobody lockfs memory: "$M" >"$T/said.$i" 2>&1 && echo 0 || echo 1) >"$T/status.$i" &
+      done
+      wait
+      echo "$(sort "$T"/status.* | xargs), $(grep -c " $M fuse.lockfs " /proc/mounts),$(sed "s/:.*a lockfs mount already.*/ already/" "$T"/said.* | sort | sed "s/^/ /" | tr -d "\n")"
+    done | uniq'
+  is "0 1 1, 1, lockfs already lockfs already" "$output"
+}
+
+@test "a user mounts also while another has the directory above locked" {
+  run installed '
+    chown nobody "$M"
+    flock "$T" sleep 20 &
+    as_nobody lockfs memory: "$M"
+    as_nobody touch "$M/job"
+    as_nobody fusermount3 -u "$M"
+    echo done'
+  is "done" "$output"
+}
+
+@test "files that were made while a user replaced a dead mount are told, and covered" {
+  run installed '
+    chown nobody "$M"
+    as_nobody lockfs memory: "$M"
+    crash "$M"
+    # Between unmounting and mounting, another comes.
+    printf "#!/bin/sh\n/usr/bin/fusermount3 \"\$@\"; touch %s/gap\n" "$M" >/usr/local/sbin/fusermount3
+    chmod 755 /usr/local/sbin/fusermount3
+    as_nobody lockfs memory: "$M" 2>&1
+    rm /usr/local/sbin/fusermount3
+    as_nobody ls -A "$M"
+    as_nobody fusermount3 -u "$M"
+    ls -A "$M"'
+  matches "lockfs: while the mount of the dead daemon on $M was replaced, files were made .*
+gap" "$output"
+}
+
 # scripts/run
 
 lockdir_run() {

@@ -1,0 +1,31 @@
+#include "fs/fuse_log.h"
+
+#include <fuse_log.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "fs/log.h"
+
+static bool has_complained;
+
+/* Lines of its debugging (-d) stay as they are. */
+static void log_of_fuse(enum fuse_log_level level, const char *format, va_list arguments)
+{
+	if (level >= FUSE_LOG_DEBUG) {
+		vfprintf(stderr, format, arguments);
+		return;
+	}
+	has_complained = true;
+	log_line_v((int)level, format, arguments);
+}
+
+void fuse_log_begin(void)
+{
+	fuse_set_log_func(log_of_fuse);
+}
+
+void fuse_log_complain(const char *what, const char *mountpoint)
+{
+	if (!has_complained)
+		log_line(LOG_ERR, "cannot %s %s: libfuse failed, and memory may be short", what, mountpoint);
+}

@@ -1,0 +1,153 @@
+#include "fs/mount_table.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/sysmacros.h>
+
+#define OUR_TYPE "fuse.lockfs"
+
+/* The kernel writes space, tab, newline, backslash and # as \ooo. */
+static void decode(char *text)
+{
+	char *to = text;
+
+	while (*text) {
+		if (text[0] == '\\' && text[1] && text[2] && text[3]) {
+			char digits[] = { text[1], text[2], text[3], '\0' };
+
+			*to++ = (char)strtoul(digits, NULL, 8);
+			text += 4;
+		} else {
+			*to++ = *text++;
+		}
+	}
+	*to = '\0';
+}
+
+/* Reads a number that `after` follows, and moves behind that. */
+static bool take_number(char **at, char after, unsigned long *ret)
+{
+	char *end;
+
+	*ret = strtoul(*at, &end, 10);
+	if (end == *at || *end != after)
+		return false;
+	*at = end + 1;
+	return true;
+}
+
+/* Cuts off a word at the space behind it, and moves there. Returns NULL where there is none. */
+static char *take_word(char **at)
+{
+	char *word = *at;
+	char *end = strchr(word, ' ');
+
+	if (!end)
+		return NULL;
+	*end = '\0';
+	*at = end + 1;
+	return word;
+}
+
+/*
+ * A line is `ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS [TAG...] - TYPE SOURCE OPTIONS`.
+ * Returns whether it is about `path`.
+ */
+static bool parse(char *line, const char *path, struct mount_entry *ret)
+{
+	unsigned long id, parent, major_number, minor_number;
+	char *mountpoint, *type;
+
+	if (!take_number(&line, ' ', &id) || !take_number(&line, ' ', &parent) ||
+		!take_number(&line, ':', &major_number) || !take_number(&line, ' ', &minor_number) || !take_word(&line))
+		return false;
+	mountpoint = take_word(&line);
+	type = mountpoint ? strstr(line, " - ") : NULL;
+	if (!type)
+		return false;
+	decode(mountpoint);
+	*ret = (struct mount_entry){
+		.id = (int)id,
+		.parent = (int)parent,
+		.device = makedev(major_number, minor_number),
+		.is_lockfs = strncmp(type + 3, OUR_TYPE " ", sizeof(OUR_TYPE)) == 0,
+	};
+	return strcmp(mountpoint, path) == 0;
+}
+
+int mount_table_read(struct mount_table *table, const char *path)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL;
+	size_t size = 0;
+	int err = 0;
+
+	table->count = 0;
+	if (!file)
+		return -errno;
+	while (err == 0 && getline(&line, &size, file) >= 0) {
+		struct mount_entry entry;
+
+		if (!parse(line, path, &entry))
+			continue;
+		if (table->count == MOUNT_TABLE_MAX)
+			err = -E2BIG;
+		else
+			table->entries[table->count++] = entry;
+	}
+	if (err == 0 && ferror(file))
+		err = -EIO;
+	free(line);
+	fclose(file);
+	return err;
+}
+
+const struct mount_entry *mount_table_find(const struct mount_table *table, int id)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (table->entries[i].id == id)
+			return &table->entries[i];
+	return NULL;
+}
+
+const struct mount_entry *mount_table_below(const struct mount_table *table, const struct mount_entry *entry)
+{
+	return mount_table_find(table, entry->parent);
+}
+
+long mount_fdinfo(int fd, const char *name)
+{
+	size_t length = strlen(name);
+	char path[64];
+	char line[128];
+	long number = -ENOENT;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	while (number < 0 && fgets(line, sizeof(line), file))
+		if (strncmp(line, name, length) == 0 && line[length] == ':')
+			number = strtol(line + length + 1, NULL, 10);
+	fclose(file);
+	return number;
+}
+
+/* statx(2) tells it only since Linux 5.8, and may ask the daemon. */
+int mount_id(int fd)
+{
+	return (int)mount_fdinfo(fd, "mnt_id");
+}
+
+int mount_detach(int fd)
+{
+	char path[64];
+
+	/* The link leads to the very mount, and from there to what stands on it. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return umount2(path, MNT_DETACH) < 0 ? -errno : 0;
+}
