@@ -159,8 +159,11 @@ static bool is_fuse_option(const char *argument)
 	return false;
 }
 
+/* An empty one is what is left of a list that is empty, or ends with a comma. */
 static bool is_ignored(const char *argument)
 {
+	if (!*argument)
+		return true;
 	for (size_t i = 0; i < sizeof(ignored_prefixes) / sizeof(ignored_prefixes[0]); i++)
 		if (strncmp(argument, ignored_prefixes[i], strlen(ignored_prefixes[i])) == 0)
 			return true;

@@ -222,29 +222,107 @@ unit() {
     "$T/lockfs@srv-locks.service"
 }
 
-@test "the unit closes the directory beneath, whatever is there" {
+# before_start PATH: what the unit does before it starts the daemon on PATH, with its umask
+before_start() {
+  local command
+  command=$(sed -n "s/^ExecStartPre=\/bin\/sh -\(e*u*c\) '\(.*\)' %f$/\2/p" "$T/lockfs@srv-locks.service" | sed 's/\$\$/$/g')
+  [ -n "$command" ]
+  (umask "$(sed -n 's/^UMask=//p' "$T/lockfs@srv-locks.service")" && /bin/sh -euc "$command" "$1")
+}
+
+# start_unit PATH [NAME=VALUE...]: starts the daemon as the unit does, with these from the file of its settings
+start_unit() {
+  local path=$1 line setting SOURCE OPTIONS words=()
+  shift
+  for setting in $(sed -n 's/^Environment=//p' "$T/lockfs@srv-locks.service") "$@"; do
+    declare "$setting"
+  done
+  read -ra line < <(sed -n 's/^ExecStart=//p' "$T/lockfs@srv-locks.service")
+  for setting in "${line[@]:1}"; do
+    setting=${setting//%f/$path}
+    setting=${setting//'${SOURCE}'/$SOURCE}
+    words+=("${setting//'${OPTIONS}'/$OPTIONS}")
+  done
+  LOCKFS=$T/own/bin/lockfs deadline 10 "$T/own/bin/lockfs" "${words[@]}"
+}
+
+@test "the unit closes the directory beneath, whatever its mode" {
   need_root
   unit
-  command=$(sed -n "s/^ExecStartPre=\/bin\/sh -c '\(.*\)' %f$/\1/p" "$T/lockfs@srv-locks.service" | sed 's/\$\$/$/g')
-  [ -n "$command" ]
   closes() {
-    /bin/sh -c "$command" "$1"
+    before_start "$1"
     is "0 directory" "$(stat -c '%a %F' "$1")"
   }
   closes "$T/new/deep"
+  is 755 "$(stat -c %a "$T/new")"
   mkdir -m 1777 "$T/open"
   closes "$T/open"
   closes "$T/open"
   # A mount hides it, also a dead one, which the daemon replaces.
   mount_lockfs "$T/open"
-  /bin/sh -c "$command" "$T/open"
+  before_start "$T/open"
   is 755 "$(stat -c %a "$T/open")"
   kill -KILL "${daemon_of[$T/open]}"
   daemon_ended "$T/open"
-  /bin/sh -c "$command" "$T/open"
+  before_start "$T/open"
   mount_lockfs "$T/open"
   unmount_lockfs "$T/open"
   is 0 "$(stat -c %a "$T/open")"
+}
+
+@test "the unit closes nothing that lockfs refuses: files in it, the root, a mount, a file" {
+  need_root
+  unit
+  # Whatever it would do to the root of this machine, it only says so.
+  mkdir "$T/told"
+  printf '#!/bin/sh\necho "$0 $*" >>%s\n' "$T/told/calls" >"$T/told/chmod"
+  chmod 755 "$T/told/chmod"
+  mkdir -m 755 "$T/home"
+  : >"$T/home/user"
+  : >"$T/file"
+  mkdir -m 755 "$T/other"
+  mount -t tmpfs -o mode=755 tmpfs "$T/other"
+  for path in / "$T/home" "$T/file" "$T/other"; do
+    PATH=$T/told:$PATH before_start "$path" 2>/dev/null || true
+    [ ! -e "$T/told/calls" ] || fail "$path: $(cat "$T/told/calls")"
+  done
+  umount "$T/other"
+  run start_unit "$T/home"
+  is 1 "$status"
+  contains "$T/home is not empty" "$output"
+  is 755 "$(stat -c %a "$T/home")"
+}
+
+@test "the unit starts with options left empty, and with what it has without settings" {
+  need_root
+  unit
+  start_unit "$M" OPTIONS=
+  matches ".* $M fuse.lockfs rw,nosuid,nodev,relatime,user_id=0,group_id=0,default_permissions 0 0" "$(grep " $M " /proc/mounts)"
+  fusermount3 -u "$M"
+  start_unit "$M"
+  contains allow_other "$(grep " $M " /proc/mounts)"
+  fusermount3 -u "$M"
+}
+
+@test "the unit's restart after a crash leaves the dead mount in its place until the new one is there" {
+  need_root
+  unit
+  mkdir "$T/beneath"
+  mount --bind "$M" "$T/beneath"
+  start_unit "$M"
+  for _ in 1 2 3; do
+    pid=$(pgrep -f "^$T/own/bin/lockfs ")
+    kill -KILL "$pid"
+    wait_until ended "$pid"
+    wait_until refute stat -f "$M"
+    before_start "$M"
+    refute stat -f "$M"
+    start_unit "$M"
+    stat -f "$M" >/dev/null
+  done
+  fusermount3 -u "$M"
+  umount "$T/beneath"
+  is "" "$(ls -A "$M")"
 }
 
 @test "the daemon needs no more capabilities than the unit leaves" {

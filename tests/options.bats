@@ -228,6 +228,17 @@ is_asleep() {
   contains noatime "$(grep " $M fuse.lockfs " /proc/mounts)"
 }
 
+@test "an empty list of options is none, and an empty option in a list is none" {
+  mount_lockfs -o ''
+  unmount_lockfs
+  mount_lockfs -o ,ttl=7s,,
+  is 7.000 "$(call getxattr "$M" user.lock.default_ttl)"
+  unmount_lockfs
+  start_daemon "$M" "$LOCKFS_TEST_SOURCE" "$M" -f -o ''
+  wait_until answers_or_ended "$M"
+  is_mounted "$M"
+}
+
 @test "--help and --version answer" {
   run -0 "$LOCKFS" --help
   contains SOURCE "$output"
