@@ -21,6 +21,7 @@ loses() {
 }
 
 @test "loss is told before the key is free: forced release while the holder's mount is not listening" {
+  allow_words "$away"
   mount_redis
   mount_redis "$N"
   loses "forced release, unheard" losses_by_force 15 "$M" "$N" deaf
