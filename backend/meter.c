@@ -163,11 +163,13 @@ static void on_entry(void *ctx, int status, const struct entry *entry)
 	ended.done.entry(ended.ctx, status, entry);
 }
 
-static void on_list(void *ctx, int status, const struct list_item *items, size_t count)
+static void on_list(struct listing *listing, int status, const struct list_item *items, size_t count)
 {
-	struct measure ended = end(ctx, status);
+	struct measure ended = end(listing->ctx, status);
 
-	ended.done.list(ended.ctx, status, items, count);
+	listing->done = ended.done.list;
+	listing->ctx = ended.ctx;
+	listing->done(listing, status, items, count);
 }
 
 static void on_acquired(void *ctx, int status, const struct lock *lock)
@@ -294,16 +296,22 @@ static void meter_truncate(struct backend *backend, const char *key, const struc
 	backend_truncate(meter_of(backend)->inner, key, claim, match, size, on_lock, measure);
 }
 
-static void meter_list(struct backend *backend, const char *path, backend_list_done *done, void *ctx)
+/* Each page is a call. */
+static void meter_list(struct backend *backend, struct listing *listing)
 {
-	struct measure *measure = begin(backend, CALL_LIST, path, ctx);
+	struct measure *measure = begin(backend, CALL_LIST, listing->path, listing->ctx);
 
 	if (!measure) {
-		done(ctx, -ENOMEM, NULL, 0);
+		backend_list_end(meter_of(backend)->inner, listing);
+		listing->more = false;
+		listing->done(listing, -ENOMEM, NULL, 0);
 		return;
 	}
-	measure->done.list = done;
-	backend_list(meter_of(backend)->inner, path, on_list, measure);
+	/* Its caller has lent it until the answer. */
+	measure->done.list = listing->done;
+	listing->done = on_list;
+	listing->ctx = measure;
+	backend_list(meter_of(backend)->inner, listing);
 }
 
 static void meter_make_dir(struct backend *backend, const char *path, const struct dir_info *info,
@@ -368,6 +376,11 @@ static void meter_cancel(struct backend *backend, struct acquisition *acquisitio
 	backend_cancel(meter_of(backend)->inner, acquisition);
 }
 
+static void meter_list_end(struct backend *backend, struct listing *listing)
+{
+	backend_list_end(meter_of(backend)->inner, listing);
+}
+
 static bool meter_listen(struct backend *backend, enum listen_extent extent)
 {
 	return backend_listen(meter_of(backend)->inner, extent);
@@ -401,6 +414,7 @@ static const struct backend_ops meter_ops = {
 	.write = meter_write,
 	.truncate = meter_truncate,
 	.list = meter_list,
+	.list_end = meter_list_end,
 	.make_dir = meter_make_dir,
 	.remove_dir = meter_remove_dir,
 	.configure_dir = meter_configure_dir,

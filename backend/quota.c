@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/clock.h"
 #include "backend/table.h"
 
 struct quota_user {
@@ -42,13 +43,18 @@ static struct quota_user *add(struct quota *quota, uid_t uid)
 	return NULL;
 }
 
-static void tell(const struct quota *quota, struct quota_user *user)
+static void tell(struct quota *quota, struct quota_user *user)
 {
+	int64_t now_ns = boot_ns();
 	char line[256];
 
 	if (user->told)
 		return;
 	user->told = true;
+	if (quota->told_ns && quota->told_uid == user->uid && now_ns - quota->told_ns < quota->pause_ns)
+		return;
+	quota->told_uid = user->uid;
+	quota->told_ns = now_ns;
 	snprintf(line, sizeof(line), "user %u has as much as one user may, %zu %s, and is refused more: %s. -o %s= allows more",
 		(unsigned int)user->uid, quota->most, quota->what, strerror(-quota->error), quota->option);
 	quota->on_full(quota->ctx, line);

@@ -3,29 +3,53 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <utlist.h>
 
-struct dir_entry {
-	size_t name; /* where it starts in `names` */
-	enum entry_kind kind;
-};
+#include "backend/clock.h"
 
-static void clear(struct dir_stream *stream)
+#define FIRST_CAPACITY 4096
+
+/* Offsets in the table have 32 bits. */
+#define CAPACITY_MAX ((size_t)UINT32_MAX)
+
+/* Names for each of which the table has room at once, at the most: 1 GiB of it. */
+#define EXPECTED_MAX ((size_t)1 << 27)
+
+enum { KIND_SIZE = 1 };
+
+static const char kind_letters[] = { [ENTRY_LOCK] = 'l', [ENTRY_DIR] = 'd' };
+
+static void drop_table(struct dir_stream *stream)
 {
-	free(stream->entries);
+	quota_give(stream->quota, stream->uid, stream->table_size * sizeof(*stream->table));
+	free(stream->table);
+	stream->table = NULL;
+	stream->table_size = 0;
+}
+
+void dir_stream_begin(struct dir_stream *stream)
+{
+	drop_table(stream);
+	quota_give(stream->quota, stream->uid, stream->capacity);
 	free(stream->names);
-	stream->entries = NULL;
 	stream->names = NULL;
+	stream->size = 0;
+	stream->capacity = 0;
 	stream->count = 0;
 }
 
-struct dir_stream *dir_stream_open(struct dir_stream **streams, uid_t uid)
+struct dir_stream *dir_stream_open(struct dir_stream **streams, struct quota *quota, uid_t uid)
 {
 	struct dir_stream *stream = calloc(1, sizeof(*stream));
 
 	if (!stream)
 		return NULL;
+	stream->quota = quota;
 	stream->uid = uid;
+	/* Without randomness, which a machine that starts may lack, the time has to do. */
+	if (getrandom(&stream->seed, sizeof(stream->seed), GRND_NONBLOCK) != sizeof(stream->seed))
+		stream->seed = (uint64_t)boot_ns();
 	DL_APPEND(*streams, stream);
 	return stream;
 }
@@ -33,7 +57,7 @@ struct dir_stream *dir_stream_open(struct dir_stream **streams, uid_t uid)
 void dir_stream_close(struct dir_stream **streams, struct dir_stream *stream)
 {
 	DL_DELETE(*streams, stream);
-	clear(stream);
+	dir_stream_begin(stream);
 	free(stream);
 }
 
@@ -43,36 +67,147 @@ void dir_streams_free(struct dir_stream **streams)
 		dir_stream_close(streams, *streams);
 }
 
-int dir_stream_fill(struct dir_stream *stream, const struct list_item *items, size_t count)
-{
-	size_t size = 0;
-	char *cursor;
+/* The table of names that were told */
 
-	clear(stream);
-	if (count == 0)
-		return 0;
-	for (size_t i = 0; i < count; i++)
-		size += strlen(items[i].name) + 1;
-	stream->entries = calloc(count, sizeof(*stream->entries));
-	stream->names = malloc(size);
-	if (!stream->entries || !stream->names) {
-		clear(stream);
+static size_t hash_of(const struct dir_stream *stream, const char *name)
+{
+	uint64_t hash = stream->seed;
+
+	for (; *name; name++) {
+		hash = (hash ^ (unsigned char)*name) * UINT64_C(0x9fb21c651e98df25);
+		hash ^= hash >> 29;
+	}
+	return (size_t)hash;
+}
+
+/* Where a name stands in the table, or is to stand. */
+static uint32_t *find_slot(const struct dir_stream *stream, const char *name)
+{
+	size_t mask = stream->table_size - 1;
+	size_t index = hash_of(stream, name) & mask;
+
+	while (stream->table[index] && strcmp(stream->names + stream->table[index] - 1 + KIND_SIZE, name) != 0)
+		index = (index + 1) & mask;
+	return &stream->table[index];
+}
+
+/* Makes a table of this size with all names that there are. */
+static int make_table(struct dir_stream *stream, size_t size)
+{
+	uint32_t *table;
+	int err = quota_take(stream->quota, stream->uid, size * sizeof(*table));
+
+	if (err < 0)
+		return err;
+	table = calloc(size, sizeof(*table));
+	if (!table) {
+		quota_give(stream->quota, stream->uid, size * sizeof(*table));
 		return -ENOMEM;
 	}
-	cursor = stream->names;
-	for (size_t i = 0; i < count; i++) {
-		stream->entries[i] = (struct dir_entry){ (size_t)(cursor - stream->names), items[i].kind };
-		cursor = stpcpy(cursor, items[i].name) + 1;
-	}
-	stream->count = count;
+	drop_table(stream);
+	stream->table = table;
+	stream->table_size = size;
+	for (size_t at = 0; at < stream->size; at += strlen(stream->names + at) + 1)
+		*find_slot(stream, stream->names + at + KIND_SIZE) = (uint32_t)at + 1;
 	return 0;
 }
 
-bool dir_stream_at(const struct dir_stream *stream, size_t index, struct list_item *ret)
+/* Has a table with room for so many names; it is at most half full. */
+static int need_table(struct dir_stream *stream, size_t names)
 {
-	if (index >= stream->count)
+	size_t size = 1024;
+
+	if (stream->table && stream->table_size >= 2 * names)
+		return 0;
+	while (size < 2 * names)
+		size *= 2;
+	return make_table(stream, size);
+}
+
+/* Names */
+
+static int need_capacity(struct dir_stream *stream, size_t more)
+{
+	size_t capacity = stream->capacity ? stream->capacity : FIRST_CAPACITY;
+	char *names;
+	int err;
+
+	if (more <= stream->capacity - stream->size)
+		return 0;
+	while (more > capacity - stream->size)
+		capacity *= 2;
+	if (capacity > CAPACITY_MAX)
+		return -ENOMEM;
+	err = quota_take(stream->quota, stream->uid, capacity - stream->capacity);
+	if (err < 0)
+		return err;
+	names = realloc(stream->names, capacity);
+	if (!names) {
+		quota_give(stream->quota, stream->uid, capacity - stream->capacity);
+		return -ENOMEM;
+	}
+	stream->names = names;
+	stream->capacity = capacity;
+	return 0;
+}
+
+static int add(struct dir_stream *stream, const struct list_item *item)
+{
+	size_t size = KIND_SIZE + strlen(item->name) + 1;
+	uint32_t *slot = NULL;
+	int err = need_capacity(stream, size);
+
+	if (err == 0 && stream->table) {
+		err = need_table(stream, stream->count + 1);
+		if (err < 0)
+			return err;
+		slot = find_slot(stream, item->name);
+		if (*slot)
+			return 0;
+	}
+	if (err < 0)
+		return err;
+	if (slot)
+		*slot = (uint32_t)stream->size + 1;
+	stream->names[stream->size] = kind_letters[item->kind];
+	stpcpy(stream->names + stream->size + KIND_SIZE, item->name);
+	stream->size += size;
+	stream->count++;
+	return 0;
+}
+
+int dir_stream_add(struct dir_stream *stream, const struct list_item *items, size_t count, bool repeats,
+                   size_t expected)
+{
+	int err = 0;
+
+	/* As large at once as it will have to be: to fill a larger one again takes long. */
+	if (repeats && !stream->table)
+		err = need_table(stream, expected < EXPECTED_MAX ? expected : EXPECTED_MAX);
+	for (size_t i = 0; err == 0 && i < count; i++)
+		err = add(stream, &items[i]);
+	return err;
+}
+
+void dir_stream_end(struct dir_stream *stream)
+{
+	char *names = stream->size ? realloc(stream->names, stream->size) : NULL;
+
+	drop_table(stream);
+	if (!names)
+		return;
+	stream->names = names;
+	quota_give(stream->quota, stream->uid, stream->capacity - stream->size);
+	stream->capacity = stream->size;
+}
+
+bool dir_stream_at(const struct dir_stream *stream, size_t place, struct list_item *ret, size_t *ret_next)
+{
+	/* Whoever seeks may ask for any place: names begin behind the end of another. */
+	if (place >= stream->size || (place > 0 && stream->names[place - 1] != '\0'))
 		return false;
-	ret->name = stream->names + stream->entries[index].name;
-	ret->kind = stream->entries[index].kind;
+	ret->kind = stream->names[place] == kind_letters[ENTRY_DIR] ? ENTRY_DIR : ENTRY_LOCK;
+	ret->name = stream->names + place + KIND_SIZE;
+	*ret_next = place + KIND_SIZE + strlen(ret->name) + 1;
 	return true;
 }

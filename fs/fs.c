@@ -42,6 +42,15 @@ static void set_quotas(struct fs *fs)
 		.option = "user_streams",
 		.on_full = fs_on_notice,
 	};
+	fs->listings_quota = (struct quota){
+		.most = fs->options->user_listings,
+		.self = geteuid(),
+		.error = -ENOMEM,
+		.what = "bytes of names in open directories",
+		.option = "user_listings",
+		.pause_ns = 60 * NS_PER_S,
+		.on_full = fs_on_notice,
+	};
 }
 
 int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
@@ -74,6 +83,7 @@ int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
 	if (err < 0)
 		goto fail_waiters;
 	parking_init(&fs->parking, loop, limit_ms);
+	dir_reads_init(&fs->dir_reads, loop, &fs->parking, options->timeout_ms);
 	spin_init(&fs->spin, loop, options->spin_us);
 	event_streams_init(&fs->streams, loop, &fs->listening, &fs->parking, &fs->streams_quota, options->timeout_ms);
 	return 0;
@@ -130,6 +140,7 @@ int fs_attach(struct fs *fs, struct backend *backend)
 	fs->waiters.backend = metered;
 	fs->listening.backend = metered;
 	fs->watches.backend = metered;
+	fs->dir_reads.backend = metered;
 	return 0;
 }
 
@@ -137,6 +148,7 @@ void fs_stop(struct fs *fs)
 {
 	callers_stop(&fs->callers);
 	event_streams_stop(&fs->streams);
+	dir_reads_stop(&fs->dir_reads);
 	parking_stop(&fs->parking);
 	spin_stop(&fs->spin);
 	watches_stop(&fs->watches);
@@ -159,6 +171,7 @@ void fs_free(struct fs *fs)
 	retries_free(&fs->retries);
 	quota_free(&fs->waiters.quota);
 	quota_free(&fs->streams_quota);
+	quota_free(&fs->listings_quota);
 }
 
 void fs_on_event(void *ctx, const struct lock_event *event)

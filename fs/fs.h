@@ -10,6 +10,7 @@
 #include <fuse_lowlevel.h>
 
 #include "fs/caller.h"
+#include "fs/dir_reads.h"
 #include "fs/dir_stream.h"
 #include "fs/event_stream.h"
 #include "fs/file.h"
@@ -40,9 +41,11 @@ struct fs {
 	struct spin spin;
 	struct listening listening;
 	struct event_streams streams;
+	struct dir_reads dir_reads;
 	struct dir_stream *dir_streams; /* all that are open */
 	struct stats_file *stats_files; /* likewise */
 	struct quota streams_quota; /* of each user, for these three */
+	struct quota listings_quota; /* of each user, for the names in these directories */
 	struct callers callers;
 	struct retries retries;
 	int64_t mounted_ms; /* since the epoch */

@@ -69,6 +69,7 @@ static struct dir_stream *stream_of(const struct fuse_file_info *info)
 
 static void close_stream(struct fs *fs, struct dir_stream *stream)
 {
+	dir_reads_give_up(stream, -EINTR);
 	quota_give(&fs->streams_quota, stream->uid, 1);
 	dir_stream_close(&fs->dir_streams, stream);
 }
@@ -85,7 +86,7 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 		fuse_reply_err(req, -err);
 		return;
 	}
-	stream = dir_stream_open(&fs->dir_streams, uid);
+	stream = dir_stream_open(&fs->dir_streams, &fs->listings_quota, uid);
 	if (!stream) {
 		quota_give(&fs->streams_quota, uid, 1);
 		fuse_reply_err(req, ENOMEM);
@@ -103,7 +104,7 @@ void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	fuse_reply_err(req, 0);
 }
 
-/* `.` and `..` stand first, so that the stream's first entry is at offset 2. */
+/* `.` and `..` stand first. The offset of an entry is its place in the stream, behind these. */
 enum { DOT, DOT_DOT, FIRST_ENTRY };
 
 /* The inode number of a name; 0 for a foreign client's key that is too long to be looked up. */
@@ -114,23 +115,31 @@ static ino_t child_inode(const struct request *request, const char *name)
 	return name_join(request->key, name, path) == 0 ? path_inode(path) : 0;
 }
 
-/* Adds what stands at `offset` of a directory and returns its size; 0: there is nothing more. */
-static size_t add_dirent(const struct request *request, off_t offset, char *buffer, size_t size)
+/* Adds what stands at `*offset` of a directory, if it fits, and moves on. Returns its size; 0: there is no more. */
+static size_t add_dirent(const struct request *request, off_t *offset, char *buffer, size_t size)
 {
 	static const char *const dots[] = { [DOT] = ".", [DOT_DOT] = ".." };
 	struct stat attr = { .st_mode = S_IFDIR };
 	struct list_item item = { .kind = ENTRY_DIR };
+	off_t next = *offset + 1;
+	size_t added;
 
-	if (offset >= 0 && offset < FIRST_ENTRY) {
-		item.name = dots[offset];
+	if (*offset >= 0 && *offset < FIRST_ENTRY) {
+		item.name = dots[*offset];
 		attr.st_ino = path_inode(request->key);
 	} else {
-		if (!dir_stream_at(stream_of(&request->info), (size_t)offset - FIRST_ENTRY, &item))
+		size_t place;
+
+		if (!dir_stream_at(stream_of(&request->info), (size_t)*offset - FIRST_ENTRY, &item, &place))
 			return 0;
+		next = (off_t)place + FIRST_ENTRY;
 		attr.st_ino = child_inode(request, item.name);
 		attr.st_mode = item.kind == ENTRY_DIR ? S_IFDIR : S_IFREG;
 	}
-	return fuse_add_direntry(request->fuse, buffer, size, item.name, &attr, offset + 1);
+	added = fuse_add_direntry(request->fuse, buffer, size, item.name, &attr, next);
+	if (added <= size)
+		*offset = next;
+	return added;
 }
 
 static void reply_dirents(struct request *request)
@@ -143,8 +152,8 @@ static void reply_dirents(struct request *request)
 		request_reply(request, -ENOMEM);
 		return;
 	}
-	for (off_t offset = request->read.offset;; offset++) {
-		size_t added = add_dirent(request, offset, buffer + used, size - used);
+	for (off_t offset = request->read.offset;;) {
+		size_t added = add_dirent(request, &offset, buffer + used, size - used);
 
 		if (added == 0 || added > size - used)
 			break;
@@ -154,12 +163,8 @@ static void reply_dirents(struct request *request)
 	free(buffer);
 }
 
-static void on_listed(void *ctx, int status, const struct list_item *items, size_t count)
+static void on_listed(struct request *request, int status)
 {
-	struct request *request = ctx;
-
-	if (status == 0)
-		status = dir_stream_fill(stream_of(&request->info), items, count);
 	if (status < 0)
 		request_reply(request, status);
 	else
@@ -175,7 +180,7 @@ void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struc
 	request->read.size = size;
 	request->read.offset = offset;
 	if (offset == 0 && node_kind(request->node) == NODE_DIR)
-		backend_list(request->fs->backend, request->key, on_listed, request);
+		dir_reads_start(&request->fs->dir_reads, stream_of(&request->info), request, on_listed);
 	else
 		reply_dirents(request);
 }

@@ -28,6 +28,7 @@ struct options {
 	size_t user_waiters;
 	size_t user_streams;
 	size_t user_names;
+	size_t user_listings; /* bytes */
 	mode_t mode; /* of the root directory, permission bits */
 	uid_t uid;
 	gid_t gid;

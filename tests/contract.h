@@ -56,6 +56,10 @@ struct answer {
 	struct lock *lock; /* a copy; NULL: none was given */
 	struct dir_info dir;
 	char *names;    /* list: see names_print() */
+	struct listing listing;
+	struct list_item *items; /* of all its pages, */
+	size_t item_count;
+	int pages;
 	char *key;
 	struct acquisition acquisition;
 };
@@ -323,13 +327,24 @@ static void on_entry_done(void *ctx, int status, const struct entry *entry)
 	on_lock_done(ctx, status, is_lock ? &entry->lock : NULL);
 }
 
-static void on_list_done(void *ctx, int status, const struct list_item *items, size_t count)
+/* Takes a page, without the names that were told before. */
+static void on_list_done(struct listing *listing, int status, const struct list_item *items, size_t count)
 {
-	struct answer *answer = ctx;
+	struct answer *answer = listing->ctx;
 
-	if (status == 0 && !answer->names)
-		answer->names = names_print(items, count);
-	on_done(ctx, status);
+	for (size_t i = 0; status == 0 && i < count; i++) {
+		size_t told = 0;
+
+		while (told < answer->item_count && strcmp(answer->items[told].name, items[i].name) != 0)
+			told++;
+		if (told < answer->item_count && listing->repeats)
+			continue;
+		answer->items = need(realloc(answer->items, (answer->item_count + 1) * sizeof(*items)));
+		answer->items[answer->item_count++] =
+			(struct list_item){ .name = need(strdup(items[i].name)), .kind = items[i].kind };
+	}
+	answer->pages++;
+	on_done(answer, status);
 }
 
 static void on_started(void *ctx, int status, const char *problem)
@@ -522,12 +537,25 @@ static struct answer *cut(struct mount *mount, const char *key, const struct loc
 	return cut_match(mount, key, claim, match_of(token), size);
 }
 
+/* Asks for the next page of a listing. */
+static struct answer *list_more(struct mount *mount, struct answer *answer)
+{
+	answer->calls = 0;
+	backend_list(mount->backend, &answer->listing);
+	return wait_for(mount, answer);
+}
+
 static struct answer *list(struct mount *mount, const char *path)
 {
 	struct answer *answer = answer_new(mount, path);
 
-	backend_list(mount->backend, answer->key, on_list_done, answer);
-	return wait_for(mount, answer);
+	answer->listing = (struct listing){ .path = answer->key, .done = on_list_done, .ctx = answer };
+	list_more(mount, answer);
+	while (answer->status == 0 && answer->listing.more)
+		list_more(mount, answer);
+	if (answer->status == 0)
+		answer->names = names_print(answer->items, answer->item_count);
+	return answer;
 }
 
 /* What directories are made with here, and what else they can be. */
@@ -710,6 +738,9 @@ static void mount_free(struct mount *mount)
 		next = answer->next;
 		free(answer->lock);
 		free(answer->names);
+		for (size_t i = 0; i < answer->item_count; i++)
+			free((char *)answer->items[i].name);
+		free(answer->items);
 		free(answer->key);
 		free(answer);
 	}

@@ -215,8 +215,8 @@ rights() {
     "+client|kill +client|info +script|load +eval +evalsha +subscribe +unsubscribe +publish +ping +info +time" \
     "+get +set +del +exists +mget +pttl +persist +pexpire +pexpireat" \
     "+hset +hget +hmget +hgetall +hdel" \
-    "+zadd +zrem +zpopmin +zcard +zscore +zrank +zrevrange +zscan +zrangebyscore +zremrangebyscore" \
-    "+sadd +srem +smembers"
+    "+zadd +zrem +zpopmin +zcard +zscore +zrank +zrevrange +zscan +zrangebyscore" \
+    "+sadd +srem +scard +sscan +unlink"
 }
 
 # set_rights RIGHT...: the user `weak` has these and no others

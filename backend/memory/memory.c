@@ -1,6 +1,6 @@
 /*
  * The backend of `memory:`: locks inside the daemon. Every call but an acquisition
- * that waits is answered before it returns.
+ * that waits is answered before it returns; a listing of many names takes several calls.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -93,21 +93,6 @@ static bool is_held_by(const struct mem_lock *lock, const struct lock_claim *cla
 static int64_t lease_end(int64_t now_ns, int64_t ttl_ms)
 {
 	return now_ns + ttl_ms * NS_PER_MS;
-}
-
-/* The lock at `key`: 0 where it is the holding that `match` means, else -ENOENT, or -EISDIR and none. */
-static int find_lock(const struct memory_backend *memory, const char *key, struct holding_match match,
-                     struct mem_lock **ret)
-{
-	struct mem_entry *entry = tree_find(&memory->tree, key);
-
-	if (!entry)
-		return -ENOENT;
-	if (entry->kind != ENTRY_LOCK)
-		return -EISDIR;
-
-	*ret = (struct mem_lock *)entry;
-	return holding_matches(match, (*ret)->token) ? 0 : -ENOENT;
 }
 
 static struct lock describe(const struct mem_lock *lock, int64_t now_ns)
@@ -235,24 +220,67 @@ static void end_holding(struct memory_backend *memory, struct mem_lock *lock, en
 		pass_on(memory, queue, parent);
 }
 
-/* Ends every lease that has passed. Each call begins with it, so that none sees what has expired. */
-static int64_t expire_due(struct memory_backend *memory)
+/* Leases that are ended at once, at the most: some 20 us for a call, and 1 ms for the timer. */
+#define CALL_EXPIRES_MAX  16
+#define TIMER_EXPIRES_MAX 1000
+
+static bool is_due(const struct mem_lock *lock, int64_t now_ns)
+{
+	return lock->ttl_ms != LEASE_NEVER && lock->lease.due <= now_ns;
+}
+
+static int64_t expire(struct memory_backend *memory, int most)
 {
 	int64_t now_ns = boot_ns();
 	struct heap_item *first;
 
-	while ((first = heap_first(&memory->leases.heap)) && first->due <= now_ns)
+	for (int i = 0; i < most && (first = heap_first(&memory->leases.heap)) && first->due <= now_ns; i++)
 		end_holding(memory, lock_of_lease(first), EVENT_EXPIRED);
 	return now_ns;
 }
 
+/*
+ * Each call begins with it. Where very many leases pass at a time, those that are left are
+ * the timer's, and what a call finds of them it ends first, so that none sees what has expired.
+ */
+static int64_t expire_due(struct memory_backend *memory)
+{
+	return expire(memory, CALL_EXPIRES_MAX);
+}
+
+/* What stands at a path now; NULL: nothing. */
+static struct mem_entry *find_entry(struct memory_backend *memory, const char *path)
+{
+	struct mem_entry *entry = tree_find(&memory->tree, path);
+
+	if (!entry || entry->kind != ENTRY_LOCK || !is_due((struct mem_lock *)entry, boot_ns()))
+		return entry;
+	end_holding(memory, (struct mem_lock *)entry, EVENT_EXPIRED);
+	return tree_find(&memory->tree, path); /* of who waited for it */
+}
+
 static void on_due(struct deadlines *leases)
 {
-	expire_due(memory_of_leases(leases));
+	expire(memory_of_leases(leases), TIMER_EXPIRES_MAX);
 	deadlines_arm(leases);
 }
 
 /* Calls on locks */
+
+/* The lock at `key`: 0 where it is the holding that `match` means, else -ENOENT, or -EISDIR and none. */
+static int find_lock(struct memory_backend *memory, const char *key, struct holding_match match,
+                     struct mem_lock **ret)
+{
+	struct mem_entry *entry = find_entry(memory, key);
+
+	if (!entry)
+		return -ENOENT;
+	if (entry->kind != ENTRY_LOCK)
+		return -EISDIR;
+
+	*ret = (struct mem_lock *)entry;
+	return holding_matches(match, (*ret)->token) ? 0 : -ENOENT;
+}
 
 /* -EINPROGRESS: it waits, and is answered later. */
 static int meet_held(struct memory_backend *memory, struct acquisition *acquisition, struct mem_lock *lock)
@@ -409,7 +437,7 @@ static void memory_read(struct backend *backend, const char *key, backend_entry_
 {
 	struct memory_backend *memory = memory_of(backend);
 	int64_t now_ns = expire_due(memory);
-	const struct mem_entry *found = tree_find(&memory->tree, key);
+	const struct mem_entry *found = find_entry(memory, key);
 	struct entry entry;
 
 	if (!found) {
@@ -519,9 +547,9 @@ static void memory_truncate(struct backend *backend, const char *key, const stru
 
 /* Calls on directories */
 
-static int find_dir(const struct memory_backend *memory, const char *path, struct mem_dir **ret)
+static int find_dir(struct memory_backend *memory, const char *path, struct mem_dir **ret)
 {
-	struct mem_entry *entry = tree_find(&memory->tree, path);
+	struct mem_entry *entry = find_entry(memory, path);
 
 	if (!entry)
 		return -ENOENT;
@@ -531,40 +559,52 @@ static int find_dir(const struct memory_backend *memory, const char *path, struc
 	return 0;
 }
 
-static size_t count_children(const struct mem_dir *dir)
-{
-	size_t count = 0;
+/* Names that one page of a listing has: some 50 us. */
+#define PAGE_MAX 1000
 
-	for (const struct mem_entry *child = dir->children; child; child = child->next)
-		count++;
-	return count;
+static int begin_listing(struct memory_backend *memory, struct listing *listing)
+{
+	struct mem_dir *dir;
+	int err = find_dir(memory, listing->path, &dir);
+
+	if (err < 0)
+		return err;
+	listing->expected = dir->child_count;
+	listing->pending = tree_cursor_new(dir);
+	return listing->pending ? 0 : -ENOMEM;
 }
 
-static void memory_list(struct backend *backend, const char *path, backend_list_done *done, void *ctx)
+static void memory_list_end(struct backend *backend, struct listing *listing)
+{
+	(void)backend;
+	if (listing->pending)
+		tree_cursor_free(listing->pending);
+	listing->pending = NULL;
+}
+
+static void memory_list(struct backend *backend, struct listing *listing)
 {
 	struct memory_backend *memory = memory_of(backend);
-	struct list_item *items = NULL;
-	struct mem_dir *dir;
+	struct list_item items[PAGE_MAX];
+	int64_t now_ns = expire_due(memory);
+	const struct mem_entry *entry;
 	size_t count = 0;
-	int err;
+	int taken = 0;
+	int err = 0;
 
-	expire_due(memory);
-	err = find_dir(memory, path, &dir);
+	if (!listing->pending)
+		err = begin_listing(memory, listing);
 	if (err < 0) {
-		done(ctx, err, NULL, 0);
+		listing->done(listing, err, NULL, 0);
 		return;
 	}
-	if (dir->children) {
-		items = calloc(count_children(dir), sizeof(*items));
-		if (!items) {
-			done(ctx, -ENOMEM, NULL, 0);
-			return;
-		}
-	}
-	for (const struct mem_entry *child = dir->children; child; child = child->next)
-		items[count++] = (struct list_item){ .name = entry_name(child), .kind = child->kind };
-	done(ctx, 0, items, count);
-	free(items);
+	for (entry = NULL; taken < PAGE_MAX && (entry = tree_cursor_next(listing->pending)); taken++)
+		if (entry->kind == ENTRY_DIR || !is_due((const struct mem_lock *)entry, now_ns))
+			items[count++] = (struct list_item){ .name = entry_name(entry), .kind = entry->kind };
+	listing->more = entry != NULL;
+	if (!listing->more)
+		memory_list_end(backend, listing);
+	listing->done(listing, 0, items, count);
 }
 
 static int try_make_dir(struct memory_backend *memory, const char *path, const struct dir_info *info)
@@ -573,7 +613,7 @@ static int try_make_dir(struct memory_backend *memory, const char *path, const s
 	struct mem_dir *parent;
 	int err;
 
-	if (tree_find(&memory->tree, path))
+	if (find_entry(memory, path))
 		return -EEXIST;
 	err = tree_find_parent(&memory->tree, path, &parent);
 	if (err < 0)
@@ -592,6 +632,16 @@ static void memory_make_dir(struct backend *backend, const char *path, const str
 	done(ctx, try_make_dir(memory, path, info));
 }
 
+/* Ends what has expired in front of the first lock or directory that is there still. */
+static void end_due_in(struct memory_backend *memory, const struct mem_dir *dir)
+{
+	int64_t now_ns = boot_ns();
+
+	while (dir->children && dir->children->kind == ENTRY_LOCK &&
+		is_due((const struct mem_lock *)dir->children, now_ns))
+		end_holding(memory, (struct mem_lock *)dir->children, EVENT_EXPIRED);
+}
+
 static int try_remove_dir(struct memory_backend *memory, const char *path)
 {
 	struct mem_dir *dir;
@@ -601,6 +651,7 @@ static int try_remove_dir(struct memory_backend *memory, const char *path)
 		return err;
 	if (dir == memory->tree.root)
 		return -EBUSY;
+	end_due_in(memory, dir);
 	if (dir->children)
 		return -ENOTEMPTY;
 	tree_remove(&memory->tree, &dir->entry);
@@ -737,6 +788,7 @@ const struct backend_ops memory_backend_ops = {
 	.write = memory_write,
 	.truncate = memory_truncate,
 	.list = memory_list,
+	.list_end = memory_list_end,
 	.make_dir = memory_make_dir,
 	.remove_dir = memory_remove_dir,
 	.configure_dir = memory_configure_dir,

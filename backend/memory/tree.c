@@ -15,6 +15,7 @@ static bool link_entry(struct mem_tree *tree, struct mem_dir *parent, struct mem
 		return false;
 	entry->parent = parent;
 	DL_APPEND(parent->children, entry);
+	parent->child_count++;
 	return true;
 }
 
@@ -73,8 +74,21 @@ static void free_lock(struct mem_tree *tree, struct mem_lock *lock)
 	discard(tree, uid, lock_size(lock->entry.path, lock->text) + lock->content_size, lock);
 }
 
+/* The directory that the passes go through is removed. */
+static void end_passes(struct mem_dir *dir)
+{
+	while (dir->cursors) {
+		struct mem_cursor *cursor = dir->cursors;
+
+		DL_DELETE(dir->cursors, cursor);
+		cursor->dir = NULL;
+		cursor->at = NULL;
+	}
+}
+
 static void free_dir(struct mem_tree *tree, struct mem_dir *dir)
 {
+	end_passes(dir);
 	discard(tree, dir->maker, dir_size(dir->entry.path), dir);
 }
 
@@ -94,6 +108,7 @@ void tree_free(struct mem_tree *tree)
 		HASH_DELETE(hh, tree->by_path, entry);
 		entry_free(tree, entry);
 	}
+	end_passes(tree->root);
 	free(tree->root);
 	tree->root = NULL;
 	quota_free(&tree->quota);
@@ -213,9 +228,55 @@ int tree_resize_content(struct mem_tree *tree, struct mem_lock *lock, size_t siz
 	return err;
 }
 
+/* Passes */
+
+/* An entry that is made later is behind all that a pass is to take, so a number of them is enough to end it. */
+struct mem_cursor *tree_cursor_new(struct mem_dir *dir)
+{
+	struct mem_cursor *cursor = calloc(1, sizeof(*cursor));
+
+	if (!cursor)
+		return NULL;
+	cursor->dir = dir;
+	cursor->at = dir->children;
+	cursor->left = dir->child_count;
+	DL_APPEND(dir->cursors, cursor);
+	return cursor;
+}
+
+void tree_cursor_free(struct mem_cursor *cursor)
+{
+	if (cursor->dir)
+		DL_DELETE(cursor->dir->cursors, cursor);
+	free(cursor);
+}
+
+struct mem_entry *tree_cursor_next(struct mem_cursor *cursor)
+{
+	struct mem_entry *entry = cursor->left > 0 ? cursor->at : NULL;
+
+	if (!entry)
+		return NULL;
+	cursor->at = entry->next;
+	cursor->left--;
+	return entry;
+}
+
+/* Moves the passes on that would take this entry next. */
+static void pass_over(struct mem_dir *dir, const struct mem_entry *entry)
+{
+	struct mem_cursor *cursor;
+
+	DL_FOREACH(dir->cursors, cursor)
+		if (cursor->at == entry)
+			cursor->at = entry->next;
+}
+
 void tree_remove(struct mem_tree *tree, struct mem_entry *entry)
 {
+	pass_over(entry->parent, entry);
 	DL_DELETE(entry->parent->children, entry);
+	entry->parent->child_count--;
 	HASH_DELETE(hh, tree->by_path, entry);
 	entry_free(tree, entry);
 }

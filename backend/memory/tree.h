@@ -20,9 +20,19 @@ struct mem_entry {
 	UT_hash_handle hh;
 };
 
+/* A place in a pass over the entries of a directory, which lasts while entries come and go. */
+struct mem_cursor {
+	struct mem_dir *dir;   /* NULL: it was removed */
+	struct mem_entry *at;  /* the next entry of the pass; NULL: none is left */
+	size_t left;           /* entries that the pass takes still, at the most */
+	struct mem_cursor *prev, *next; /* others in this directory */
+};
+
 struct mem_dir {
 	struct mem_entry entry;
-	struct mem_entry *children;
+	struct mem_entry *children; /* in the order in which they were made */
+	size_t child_count;
+	struct mem_cursor *cursors; /* of the passes over them */
 	struct dir_info info; /* default_ttl_ms: its own */
 	uid_t maker;          /* in whose quota it counts */
 	char text[];
@@ -70,6 +80,13 @@ int tree_add_dir(struct mem_tree *tree, struct mem_dir *parent, const char *path
 
 /* Gives the content another size; what is new is zero. Returns as above. */
 int tree_resize_content(struct mem_tree *tree, struct mem_lock *lock, size_t size);
+
+/* A pass over what is in a directory now begins, or ends. NULL where there is no memory. */
+struct mem_cursor *tree_cursor_new(struct mem_dir *dir);
+void tree_cursor_free(struct mem_cursor *cursor);
+
+/* The next entry of a pass; NULL: there is no more. */
+struct mem_entry *tree_cursor_next(struct mem_cursor *cursor);
 
 /* Takes out and frees an entry: a lock, or an empty directory other than the root. */
 void tree_remove(struct mem_tree *tree, struct mem_entry *entry);

@@ -36,7 +36,6 @@ struct call {
 		backend_done *plain;
 		backend_lock_done *lock;
 		backend_entry_done *entry;
-		backend_list_done *list;
 	} answer;
 	char nonce[NONCE_SIZE]; /* of an acquisition; "" otherwise */
 	const struct lock_holder *holder; /* who acquires; NULL otherwise. It stays the caller's until the call is done. */

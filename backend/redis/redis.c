@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/clock.h"
 #include "backend/redis/acquire.h"
 #include "backend/redis/calls.h"
 #include "backend/redis/early.h"
@@ -159,18 +160,6 @@ static void done_entry(struct call *call, int status, const redisReply *reply, i
 	if (status == 0)
 		status = reply_entry(reply, call->key, age_ms, &entry);
 	call->answer.entry(call->ctx, checked(status), status == 0 ? &entry : NULL);
-}
-
-static void done_list(struct call *call, int status, const redisReply *reply, int64_t age_ms)
-{
-	struct list_item *items = NULL;
-	size_t count = 0;
-
-	(void)age_ms;
-	if (status == 0)
-		status = reply_list(reply, &items, &count);
-	call->answer.list(call->ctx, checked(status), items, count);
-	free(items);
 }
 
 /* Making calls */
@@ -462,24 +451,11 @@ static void redis_truncate(struct backend *backend, const char *key, const struc
 
 /* Calls on directories */
 
-static void redis_list(struct backend *backend, const char *path, backend_list_done *done, void *ctx)
+static void redis_list(struct backend *backend, struct listing *listing)
 {
 	struct redis_backend *redis = redis_of(backend);
-	struct call *call;
 
-	if (redis->scan) {
-		scan_list(redis->calls, path, redis->timeout_ms, done, ctx);
-		return;
-	}
-	call = call_new(redis->calls, SCRIPT_LIST, path);
-	if (!call) {
-		done(ctx, -ENOMEM, NULL, 0);
-		return;
-	}
-	call->done = done_list;
-	call->answer.list = done;
-	call->ctx = ctx;
-	call_start(call);
+	scan_list(redis->calls, listing, redis->scan);
 }
 
 static void redis_make_dir(struct backend *backend, const char *path, const struct dir_info *info,
@@ -495,12 +471,64 @@ static void redis_make_dir(struct backend *backend, const char *path, const stru
 	start_change(redis_of(backend), call);
 }
 
+/* One of a directory with many names that another client's deletions left, in several steps (remove_dir.lua). */
+struct removal {
+	struct redis_backend *redis;
+	backend_done *done;
+	void *ctx;
+	int64_t deadline_ns; /* of all steps: CLOCK_BOOTTIME */
+	char path[];
+};
+
+static void finish_removal(struct removal *removal, int status)
+{
+	removal->done(removal->ctx, checked(status));
+	free(removal);
+}
+
+static void step_removal(struct removal *removal);
+
+static void done_removal(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	struct removal *removal = call->ctx;
+
+	(void)reply;
+	(void)age_ms;
+	touch(call);
+	if (status == -EAGAIN && boot_ns() < removal->deadline_ns)
+		step_removal(removal);
+	else
+		finish_removal(removal, status == -EAGAIN ? -ETIMEDOUT : status);
+}
+
+static void step_removal(struct removal *removal)
+{
+	struct call *call = call_new(removal->redis->calls, SCRIPT_REMOVE_DIR, removal->path);
+
+	if (!call) {
+		finish_removal(removal, -ENOMEM);
+		return;
+	}
+	call->done = done_removal;
+	call->ctx = removal;
+	start_change(removal->redis, call);
+}
+
 static void redis_remove_dir(struct backend *backend, const char *path, backend_done *done, void *ctx)
 {
-	struct call *call = plain_call(backend, SCRIPT_REMOVE_DIR, path, done, ctx);
+	struct redis_backend *redis = redis_of(backend);
+	struct removal *removal = calloc(1, sizeof(*removal) + strlen(path) + 1);
 
-	if (call)
-		start_change(redis_of(backend), call);
+	if (!removal) {
+		done(ctx, -ENOMEM);
+		return;
+	}
+	removal->redis = redis;
+	removal->done = done;
+	removal->ctx = ctx;
+	removal->deadline_ns = boot_ns() + redis->timeout_ms * NS_PER_MS;
+	stpcpy(removal->path, path);
+	step_removal(removal);
 }
 
 static void add_setting(struct call *call, bool changes, int64_t value)

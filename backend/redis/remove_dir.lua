@@ -1,11 +1,21 @@
+-- 'EAGAIN': what stood in the index first was names without locks, which another client has
+-- deleted by force. They are forgotten as in list.lua, so many at a time, and it is to be asked
+-- again, until a lock is found or the index is empty.
+local DEAD_MAX = 200
+
 if path == '' then return { 'EBUSY' } end
 if call('EXISTS', KEYS[1]) == 1 then return { 'ENOTDIR' } end
 if not dir_exists(path) then return { 'ENOENT' } end
 if call('EXISTS', subdirs_key(path)) == 1 then return { 'ENOTEMPTY' } end
--- As in list.lua: names whose locks are gone do not count.
-for _, lock in ipairs(call('ZRANGEBYSCORE', index_key(path), integer(now_ms), 'inf')) do
+local names = call('ZRANGEBYSCORE', index_key(path), integer(now_ms), 'inf', 'LIMIT', 0, DEAD_MAX)
+for _, lock in ipairs(names) do
   if call('EXISTS', lock_key(path .. '/' .. lock)) == 1 then return { 'ENOTEMPTY' } end
 end
-call('DEL', dir_key(path), index_key(path))
+if #names == DEAD_MAX then
+  for _, lock in ipairs(names) do forget(path .. '/' .. lock) end
+  return { 'EAGAIN' }
+end
+-- Of an index of many names whose leases have passed, the server frees the memory by the way.
+call('UNLINK', dir_key(path), index_key(path))
 call('SREM', subdirs_key(parent(path)), name(path))
 return { 'OK' }

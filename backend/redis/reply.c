@@ -325,40 +325,55 @@ static size_t add_items(const redisReply *names, enum entry_kind kind, struct li
 	return count;
 }
 
-int reply_scan(const redisReply *reply, char *cursor, size_t size, struct list_item **ret, size_t *ret_count)
+/* The cursor of the next step; NULL: there is none in this answer. */
+static const char *cursor_of(const redisReply *reply)
 {
-	const char *next = text_at(reply, 1);
-	const redisReply *names = element(reply, 2, REDIS_REPLY_ARRAY);
+	const char *cursor = text_at(reply, 1);
 
-	if (!next || strlen(next) >= size || !names)
+	return cursor && strlen(cursor) < LISTING_CURSOR_MAX ? cursor : NULL;
+}
+
+/* Reads arrays of names; `locks` may be NULL. */
+static int read_page(const redisReply *reply, const redisReply *dirs, const redisReply *locks, struct list_page *ret)
+{
+	size_t most = dirs->elements + (locks ? locks->elements : 0);
+
+	*ret = (struct list_page){ .cursor = cursor_of(reply) };
+	if (!ret->cursor)
 		return -EPROTO;
-	*ret = calloc(names->elements + 1, sizeof(**ret));
-	if (!*ret)
+	if (most == 0)
+		return 0;
+	ret->items = calloc(most, sizeof(*ret->items));
+	if (!ret->items)
 		return -ENOMEM;
-	*ret_count = add_items(names, ENTRY_LOCK, *ret);
-	stpcpy(cursor, next);
+	ret->count = add_items(dirs, ENTRY_DIR, ret->items);
+	if (locks)
+		ret->count += add_items(locks, ENTRY_LOCK, ret->items + ret->count);
 	return 0;
 }
 
-int reply_list(const redisReply *reply, struct list_item **ret, size_t *ret_count)
+int reply_list(const redisReply *reply, struct list_page *ret)
 {
-	const redisReply *dirs = element(reply, 1, REDIS_REPLY_ARRAY);
-	const redisReply *locks = element(reply, 2, REDIS_REPLY_ARRAY);
-	struct list_item *items = NULL;
-	size_t count = 0;
+	enum { WORD, CURSOR, DIRS, LOCKS, EXPECTED };
+	const redisReply *dirs = element(reply, DIRS, REDIS_REPLY_ARRAY);
+	const redisReply *locks = element(reply, LOCKS, REDIS_REPLY_ARRAY);
+	const redisReply *expected = element(reply, EXPECTED, REDIS_REPLY_INTEGER);
+	int err;
 
-	if (!dirs || !locks)
+	if (!dirs || !locks || !expected || expected->integer < 0)
 		return -EPROTO;
-	if (dirs->elements + locks->elements > 0) {
-		items = calloc(dirs->elements + locks->elements, sizeof(*items));
-		if (!items)
-			return -ENOMEM;
-		count = add_items(dirs, ENTRY_DIR, items);
-		count += add_items(locks, ENTRY_LOCK, items + count);
-	}
-	*ret = items;
-	*ret_count = count;
-	return 0;
+	err = read_page(reply, dirs, locks, ret);
+	if (err == 0)
+		ret->expected = (size_t)expected->integer;
+	return err;
+}
+
+int reply_survey(const redisReply *reply, struct list_page *ret)
+{
+	enum { WORD, CURSOR, DIRS };
+	const redisReply *dirs = element(reply, DIRS, REDIS_REPLY_ARRAY);
+
+	return dirs ? read_page(reply, dirs, NULL, ret) : -EPROTO;
 }
 
 static const struct {

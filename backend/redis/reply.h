@@ -25,17 +25,19 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
  */
 int reply_entry(const redisReply *reply, const char *key, int64_t age_ms, struct entry *ret);
 
-/*
- * Reads the names in a directory into an array that the caller frees (NULL where
- * there are none). Returns 0, -ENOMEM or -EPROTO.
- */
-int reply_list(const redisReply *reply, struct list_item **ret, size_t *ret_count);
+/* A page of a listing, whose texts are the reply's own. */
+struct list_page {
+	struct list_item *items; /* that the caller frees; NULL: there are none */
+	size_t count;
+	const char *cursor;      /* of the next page; "": there is none */
+	size_t expected;         /* names of all pages, about */
+};
 
-/*
- * Reads a step of a scan or survey, likewise: the names it found, and the cursor of
- * the next step (`0`: there is none).
- */
-int reply_scan(const redisReply *reply, char *cursor, size_t size, struct list_item **ret, size_t *ret_count);
+/* Reads a page of list.lua or scan.lua. Returns 0, -ENOMEM or -EPROTO, and then nothing is to be freed. */
+int reply_list(const redisReply *reply, struct list_page *ret);
+
+/* Reads a step of survey.lua, likewise: the directories that it found. */
+int reply_survey(const redisReply *reply, struct list_page *ret);
 
 /* Reads the token of what was released. Returns 0 or -EPROTO. */
 int reply_token(const redisReply *reply, uint64_t *ret);

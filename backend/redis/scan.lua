@@ -1,11 +1,13 @@
--- ARGV: 4 cursor. One step over the whole database for locks in the directory
--- `path` that the index does not know: 'OK', the next cursor, names.
+-- ARGV: 4 cursor. One page of the whole database, for locks in the directory `path` that the
+-- index does not know: an answer as that of list.lua, whose pages come before these. The cursor
+-- is that of SCAN, with a letter in front.
+local ALL = 'a'
 local prefix = lock_key(path == '' and '' or path .. '/')
 local pattern = string.gsub(prefix, '[%*%?%[%]\\]', '\\%0') .. '*'
-local step = call('SCAN', ARGV[4], 'MATCH', pattern, 'COUNT', 1000, 'TYPE', 'string')
+local step = call('SCAN', string.sub(ARGV[4], #ALL + 1), 'MATCH', pattern, 'COUNT', 1000, 'TYPE', 'string')
 local names = {}
 for _, key in ipairs(step[2]) do
   local found = string.sub(key, #prefix + 1)
   if found ~= '' and not string.find(found, '/', 1, true) then names[#names + 1] = found end
 end
-return { 'OK', step[1], names }
+return { 'OK', step[1] == '0' and '' or ALL .. step[1], {}, names, 0 }

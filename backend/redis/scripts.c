@@ -16,6 +16,7 @@
 #include "backend/redis/parts/clock.lua.h"
 #include "backend/redis/parts/directory.lua.h"
 #include "backend/redis/parts/event.lua.h"
+#include "backend/redis/parts/forget.lua.h"
 #include "backend/redis/parts/free.lua.h"
 #include "backend/redis/parts/hold.lua.h"
 #include "backend/redis/parts/holding.lua.h"
@@ -66,10 +67,11 @@ static const char *const pieces[][PIECES_MAX] = {
 		read_found_lua },
 	[SCRIPT_WRITE] = { names_lua, clock_lua, holding_lua, message_lua, write_lua },
 	[SCRIPT_TRUNCATE] = { names_lua, clock_lua, directory_lua, holding_lua, message_lua, truncate_lua },
-	[SCRIPT_LIST] = { names_lua, clock_lua, directory_lua, index_lua, message_lua, list_lua },
+	[SCRIPT_LIST] = { names_lua, clock_lua, directory_lua, index_lua, message_lua, forget_lua, list_lua },
 	[SCRIPT_SCAN] = { names_lua, scan_lua },
 	[SCRIPT_MAKE_DIR] = { names_lua, clock_lua, directory_lua, make_dir_lua },
-	[SCRIPT_REMOVE_DIR] = { names_lua, clock_lua, directory_lua, remove_dir_lua },
+	[SCRIPT_REMOVE_DIR] = { names_lua, clock_lua, directory_lua, index_lua, message_lua, forget_lua,
+		remove_dir_lua },
 	[SCRIPT_CONFIGURE_DIR] = { names_lua, clock_lua, directory_lua, configure_dir_lua },
 };
 

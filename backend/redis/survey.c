@@ -6,28 +6,27 @@
 
 #include "backend/redis/reply.h"
 
-/* A directory that is to be gone through. */
+/* Where a directory begins to be gone through: with the directories in it, before the locks (survey.lua). */
+#define START "d0"
+
+/* A directory that is being gone through. */
 struct place {
-	struct place *prev, *next;
+	struct place *next; /* the one that it is in, or others in that */
+	char cursor[LISTING_CURSOR_MAX];
 	char path[];
 };
 
+/*
+ * What is in a directory comes before the rest of the directory itself. So there are no
+ * more places than the directories of one step, for each level.
+ */
 struct survey {
 	struct calls *calls;
-	struct place *current; /* that is gone through now; NULL: none */
+	struct place *current; /* that is asked about; NULL: none */
 	struct place *places;  /* that follow */
-	bool asking;           /* a call about the current one is under way, */
-	bool stale;            /* whose answer is not wanted any more */
+	bool stale;            /* the answer is not wanted any more */
 	bool broken;           /* it failed, and begins anew when the server is back */
-	char cursor[CALL_NUMBER_MAX];
 };
-
-static void leave_current(struct survey *survey)
-{
-	free(survey->current);
-	survey->current = NULL;
-	stpcpy(survey->cursor, "0");
-}
 
 /* Without memory for it, the ends of what is below it are not told. */
 static void add(struct survey *survey, const char *dir, const char *name)
@@ -40,7 +39,20 @@ static void add(struct survey *survey, const char *dir, const char *name)
 		stpcpy(stpcpy(stpcpy(place->path, dir), "/"), name);
 	else
 		stpcpy(place->path, name);
-	DL_APPEND(survey->places, place);
+	stpcpy(place->cursor, START);
+	LL_PREPEND(survey->places, place);
+}
+
+/* Takes down what a step found in `place`, which is gone on with afterwards, or freed. */
+static void go_on(struct survey *survey, struct place *place, const struct list_page *page)
+{
+	stpcpy(place->cursor, page->cursor);
+	if (*place->cursor)
+		LL_PREPEND(survey->places, place);
+	for (size_t i = 0; i < page->count; i++)
+		add(survey, place->path, page->items[i].name);
+	if (!*place->cursor)
+		free(place);
 }
 
 static void step(struct survey *survey);
@@ -48,20 +60,20 @@ static void step(struct survey *survey);
 static void on_step(struct call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct survey *survey = call->ctx;
+	struct place *place = survey->current;
 	bool stale = survey->stale;
-	struct list_item *items = NULL;
-	size_t count = 0;
+	struct list_page page = { 0 };
 
 	(void)age_ms;
-	survey->asking = false;
+	survey->current = NULL;
 	survey->stale = false;
 	if (status == 0 && !stale)
-		status = reply_scan(reply, survey->cursor, sizeof(survey->cursor), &items, &count);
-	for (size_t i = 0; i < count; i++)
-		add(survey, survey->current->path, items[i].name);
-	free(items);
-	if (stale || status < 0 || strcmp(survey->cursor, "0") == 0)
-		leave_current(survey);
+		status = reply_survey(reply, &page);
+	if (status == 0 && !stale)
+		go_on(survey, place, &page);
+	else
+		free(place);
+	free(page.items);
 	if (status < 0 && !stale) {
 		survey_stop(survey);
 		survey->broken = true;
@@ -73,21 +85,16 @@ static void step(struct survey *survey)
 {
 	struct call *call;
 
-	if (survey->asking)
+	if (survey->current || !survey->places)
 		return;
-	if (!survey->current && survey->places) {
-		survey->current = survey->places;
-		DL_DELETE(survey->places, survey->current);
-	}
-	if (!survey->current)
-		return;
-	call = call_new(survey->calls, SCRIPT_SURVEY, survey->current->path);
+	call = call_new(survey->calls, SCRIPT_SURVEY, survey->places->path);
 	if (!call) {
 		survey_stop(survey);
 		return;
 	}
-	survey->asking = true;
-	call_add_text(call, survey->cursor);
+	survey->current = survey->places;
+	LL_DELETE(survey->places, survey->current);
+	call_add_text(call, survey->current->cursor);
 	call->done = on_step;
 	call->ctx = survey;
 	call_start(call);
@@ -100,7 +107,6 @@ struct survey *survey_new(struct calls *calls)
 	if (!survey)
 		return NULL;
 	survey->calls = calls;
-	stpcpy(survey->cursor, "0");
 	return survey;
 }
 
@@ -123,14 +129,11 @@ void survey_stop(struct survey *survey)
 	while (survey->places) {
 		struct place *place = survey->places;
 
-		DL_DELETE(survey->places, place);
+		LL_DELETE(survey->places, place);
 		free(place);
 	}
 	/* The texts of a call under way are needed until it is answered. */
-	if (survey->asking)
-		survey->stale = true;
-	else
-		leave_current(survey);
+	survey->stale = survey->current != NULL;
 }
 
 void survey_free(struct survey *survey)
@@ -138,5 +141,6 @@ void survey_free(struct survey *survey)
 	if (!survey)
 		return;
 	survey_stop(survey);
+	free(survey->current);
 	free(survey);
 }

@@ -1,11 +1,20 @@
--- ARGV: 4 cursor. One step over the locks of the directory `path`: those whose lease
--- will end are told to the mount that asks, by its channel, so that they are in order
--- with all that happens to them afterwards. Steps are short: locks are taken between
--- them. Answers: 'OK', the next cursor, and with the first step the directories in it.
--- Where a right is missing, nothing is told.
+-- ARGV: 4 cursor. One step over what is in the directory `path`. Locks whose lease will end are
+-- told to the mount that asks, by its channel, so that they are in order with all that happens
+-- to them afterwards; directories are answered with. Steps are short: locks are taken between
+-- them. Answers: 'OK', the next cursor ('': there is none), directories. A cursor is as that of
+-- list.lua. Where a right is missing, nothing is told.
+local DIRS, LOCKS = 'd', 'l'
+local phase, at = string.match(ARGV[4], '^(.)(.*)$')
 local prefix = path == '' and '' or path .. '/'
-local step = redis.pcall('ZSCAN', index_key(path), ARGV[4], 'COUNT', 50)
-if step.err then return { 'OK', '0', {} } end
+
+if phase == DIRS then
+  local step = redis.pcall('SSCAN', subdirs_key(path), at, 'COUNT', 50)
+  if step.err then return { 'OK', LOCKS .. '0', {} } end
+  return { 'OK', step[1] == '0' and LOCKS .. '0' or DIRS .. step[1], step[2] }
+end
+
+local step = redis.pcall('ZSCAN', index_key(path), at, 'COUNT', 50)
+if step.err then return { 'OK', '', {} } end
 
 for i = 1, #step[2], 2 do
   local key = prefix .. step[2][i]
@@ -18,4 +27,4 @@ for i = 1, #step[2], 2 do
       'HELD ' .. left .. ' ' .. event_text('ACQUIRED', key, held))
   end
 end
-return { 'OK', step[1], ARGV[4] == '0' and call('SMEMBERS', subdirs_key(path)) or {} }
+return { 'OK', step[1] == '0' and '' or LOCKS .. step[1], {} }

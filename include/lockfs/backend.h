@@ -140,12 +140,37 @@ struct list_item {
 	enum entry_kind kind;
 };
 
+struct listing;
+
 /* `problem` is NULL or one line for people, without the program's name. */
 typedef void backend_started(void *ctx, int status, const char *problem);
 typedef void backend_done(void *ctx, int status);
 typedef void backend_lock_done(void *ctx, int status, const struct lock *lock);
 typedef void backend_entry_done(void *ctx, int status, const struct entry *entry);
-typedef void backend_list_done(void *ctx, int status, const struct list_item *items, size_t count);
+typedef void backend_list_done(struct listing *listing, int status, const struct list_item *items, size_t count);
+
+/* Bytes of the place that a backend has reached in a listing, its NUL included. */
+#define LISTING_CURSOR_MAX 32
+
+/*
+ * One pass over the names in a directory, a page at a time, so that nobody else waits
+ * for longer than a page takes. The caller owns it, sets the first three members, and
+ * keeps it until a page was the last or failed, or until backend_list_end().
+ */
+struct listing {
+	const char *path;
+	backend_list_done *done; /* of each page */
+	void *ctx;
+
+	/* Set with each page. */
+	bool more;       /* another page is to be asked for */
+	bool repeats;    /* a name may be told again, by the same page or a later one */
+	size_t expected; /* about how many names all pages have; 0: not known */
+
+	/* The rest belongs to the backend, and is zero at first. */
+	char cursor[LISTING_CURSOR_MAX];
+	void *pending;
+};
 
 /*
  * One attempt to acquire. The caller owns it and keeps it until `done`; it is
@@ -286,8 +311,15 @@ struct backend_ops {
 	void (*truncate)(struct backend *backend, const char *key, const struct lock_claim *claim,
 	                 struct holding_match match, off_t size, backend_lock_done *done, void *ctx);
 
-	/* The names in a directory, in no order. -ENOENT; -ENOTDIR: a lock. */
-	void (*list)(struct backend *backend, const char *path, backend_list_done *done, void *ctx);
+	/*
+	 * The next page of the names in a directory, in no order. All pages together tell every
+	 * name that was there all the while; of one that came or went meanwhile they may tell.
+	 * Each page is one atomic step. -ENOENT; -ENOTDIR: a lock; both of the first page only.
+	 */
+	void (*list)(struct backend *backend, struct listing *listing);
+
+	/* Gives up a listing that has more pages, none of which is under way. NULL: nothing is kept of one. */
+	void (*list_end)(struct backend *backend, struct listing *listing);
 
 	/*
 	 * Makes a directory with the mode, uid and gid of `info`. -EEXIST: a
@@ -408,9 +440,15 @@ static inline void backend_truncate(struct backend *b, const char *key, const st
 	b->ops->truncate(b, key, claim, match, size, done, ctx);
 }
 
-static inline void backend_list(struct backend *b, const char *path, backend_list_done *done, void *ctx)
+static inline void backend_list(struct backend *b, struct listing *listing)
 {
-	b->ops->list(b, path, done, ctx);
+	b->ops->list(b, listing);
+}
+
+static inline void backend_list_end(struct backend *b, struct listing *listing)
+{
+	if (b->ops->list_end)
+		b->ops->list_end(b, listing);
 }
 
 static inline void backend_make_dir(struct backend *b, const char *path, const struct dir_info *info,

@@ -187,6 +187,157 @@ static void test_list_shows_what_is_there(void **state)
 	expect_list(mount, "", "//d//de/dx");
 }
 
+/* More than a page of any backend has. */
+#define LISTED 3000
+
+/* No page has more names: also not one of a server that looks at whole buckets of a table. */
+#define PAGE_NAMES_MAX 1500
+
+static const char *listed_key(int number)
+{
+	static char key[32];
+
+	snprintf(key, sizeof(key), "d/job-%04d", number);
+	return key;
+}
+
+static void acquire_listed(struct mount *mount, int from, int to, int64_t ttl_ms)
+{
+	expect(-ENOENT, look(mount, listed_key(from)));
+	for (int i = from; i < to; i++)
+		expect(0, acquire(mount, listed_key(i), &me, ttl_ms));
+}
+
+static struct answer *first_page(struct mount *mount, const char *path)
+{
+	struct answer *answer = answer_new(mount, path);
+
+	answer->listing = (struct listing){ .path = answer->key, .done = on_list_done, .ctx = answer };
+	return list_more(mount, answer);
+}
+
+/* How often a list has this name. */
+static int times_told(const struct answer *answer, const char *name)
+{
+	int times = 0;
+
+	for (size_t i = 0; i < answer->item_count; i++)
+		times += strcmp(answer->items[i].name, name) == 0;
+	return times;
+}
+
+static void test_large_directory_is_listed_in_pages(void **state)
+{
+	struct mount *mount = *state;
+	struct answer *listed;
+	size_t told = 0;
+
+	expect(0, make_dir(mount, "d"));
+	acquire_listed(mount, 0, LISTED, LONG_MS);
+	listed = expect(0, first_page(mount, "d"));
+	while (listed->listing.more) {
+		assert_in_range(listed->item_count - told, 0, PAGE_NAMES_MAX);
+		told = listed->item_count;
+		expect(0, list_more(mount, listed));
+	}
+	assert_int_equal(listed->item_count, LISTED);
+	assert_int_equal(times_told(listed, "job-0000"), 1);
+	assert_int_equal(times_told(listed, "job-2999"), 1);
+}
+
+/* Between two pages locks go and come: what stays is told, once. */
+static void test_listing_misses_nothing_that_stays(void **state)
+{
+	struct mount *mount = *state;
+	struct answer *listed;
+
+	expect(0, make_dir(mount, "d"));
+	acquire_listed(mount, 0, LISTED, LONG_MS);
+	listed = expect(0, first_page(mount, "d"));
+	assert_true(listed->listing.more);
+	for (int i = 0; i < LISTED; i += 2)
+		expect(0, release(mount, listed_key(i), &me, 0));
+	acquire_listed(mount, LISTED, 2 * LISTED, LONG_MS);
+	while (listed->listing.more)
+		expect(0, list_more(mount, listed));
+	for (int i = 1; i < LISTED; i += 2)
+		assert_int_equal(times_told(listed, listed_key(i) + strlen("d/")), 1);
+}
+
+static void test_listing_ends_with_its_directory(void **state)
+{
+	struct mount *mount = *state;
+	struct answer *listed;
+
+	expect(0, make_dir(mount, "d"));
+	acquire_listed(mount, 0, LISTED, LONG_MS);
+	listed = expect(0, first_page(mount, "d"));
+	for (int i = 0; i < LISTED; i++)
+		expect(0, release(mount, listed_key(i), &me, 0));
+	expect(0, remove_dir(mount, "d"));
+	while (listed->listing.more)
+		expect(0, list_more(mount, listed));
+	expect(-ENOENT, first_page(mount, "d"));
+}
+
+static void test_listing_can_be_given_up(void **state)
+{
+	struct mount *mount = *state;
+	struct answer *listed;
+
+	expect(0, make_dir(mount, "d"));
+	acquire_listed(mount, 0, LISTED, LONG_MS);
+	listed = expect(0, first_page(mount, "d"));
+	assert_true(listed->listing.more);
+	backend_list_end(mount->backend, &listed->listing);
+	for (int i = 0; i < LISTED; i++)
+		expect(0, release(mount, listed_key(i), &me, 0));
+	expect_list(mount, "d", "");
+}
+
+/* However many leases pass together: what has expired is not there, and each end is told. */
+static void test_many_leases_pass_together(void **state)
+{
+	const struct lock_holder holder = holder_of(&me);
+	struct mount *mount = *state;
+	size_t told = 0;
+
+	expect(0, make_dir(mount, "d"));
+	for (int i = 0; i < LISTED; i++)
+		backend_acquire(mount->backend, &plan_acquire(mount, listed_key(i), &holder, WORK_MS, PLAIN)->acquisition);
+	sleep_until(boot_ns() + (WORK_MS + ROUNDING_MS) * NS_PER_MS);
+	/* A server may have taken the last calls later than that. */
+	while (*expect(0, list(mount, "d"))->names)
+		sleep_until(boot_ns() + ROUNDING_MS * NS_PER_MS);
+	expect(-ENOENT, look(mount, listed_key(LISTED - 1)));
+	expect(-ENOENT, look(mount, listed_key(LISTED / 2)));
+	expect(0, acquire(mount, listed_key(LISTED - 2), &they, LONG_MS));
+	expect(0, release(mount, listed_key(LISTED - 2), &they, 0));
+	expect(0, remove_dir(mount, "d"));
+	for (size_t i = 0; i < mount->told_count; i++)
+		told += mount->told[i].kind == EVENT_EXPIRED;
+	if (strcmp(contract_source, "memory:") == 0)
+		assert_int_equal(told, LISTED);
+}
+
+/* A call of a backend in this process does not end them all. */
+static void test_call_ends_few_leases(void **state)
+{
+	struct mount *mount = *state;
+	size_t told_before;
+
+	if (strcmp(contract_source, "memory:") != 0)
+		return;
+	expect(0, make_dir(mount, "d"));
+	acquire_listed(mount, 0, LISTED, LONG_MS);
+	for (int i = 0; i < LISTED; i++)
+		expect(0, refresh(mount, listed_key(i), &me, 0, SHORT_MS));
+	sleep_until(boot_ns() + (SHORT_MS + ROUNDING_MS) * NS_PER_MS);
+	told_before = mount->told_count;
+	backend_read(mount->backend, listed_key(LISTED - 1), on_entry_done, answer_new(mount, "d"));
+	assert_in_range(mount->told_count - told_before, 1, 100);
+}
+
 static const struct CMUnitTest directory_tests[] = {
 	TEST(make_dir_takes_settings),
 	TEST(configure_changes_what_is_named),
@@ -197,6 +348,12 @@ static const struct CMUnitTest directory_tests[] = {
 	TEST(default_ttl_of_the_root),
 	TEST(default_ttl_is_for_new_locks),
 	TEST(list_shows_what_is_there),
+	TEST(large_directory_is_listed_in_pages),
+	TEST(listing_misses_nothing_that_stays),
+	TEST(listing_ends_with_its_directory),
+	TEST(listing_can_be_given_up),
+	TEST(many_leases_pass_together),
+	TEST(call_ends_few_leases),
 };
 
 #endif

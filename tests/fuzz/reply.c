@@ -12,7 +12,6 @@
 #define KEY "job"
 #define AGE_MS 3
 #define LOOKS_MAX 8
-#define CURSOR_SIZE 24
 
 /* The latest time that a server is believed, in ms: the year 5138. */
 #define TIME_MAX_MS INT64_C(100000000000000)
@@ -57,29 +56,26 @@ static void check_entry(const redisReply *reply)
 		"a lease is in its bounds");
 }
 
-static void check_items(struct list_item *items, size_t count)
+static void check_page(const struct list_page *page)
 {
-	for (size_t i = 0; i < count; i++) {
-		const char *name = items[i].name;
+	require(page->cursor && strlen(page->cursor) < LISTING_CURSOR_MAX, "a cursor has room");
+	for (size_t i = 0; i < page->count; i++) {
+		const char *name = page->items[i].name;
 
 		require(*name && strlen(name) <= LOCK_NAME_MAX && !strchr(name, '/'), "a name can be one");
 		require(strcmp(name, ".") != 0 && strcmp(name, "..") != 0, "a name is that of an entry");
 	}
-	free(items);
+	free(page->items);
 }
 
 static void check_lists(const redisReply *reply)
 {
-	struct list_item *items = NULL;
-	size_t count = 0;
-	char cursor[CURSOR_SIZE];
+	struct list_page page;
 
-	if (reply_list(reply, &items, &count) == 0)
-		check_items(items, count);
-	if (reply_scan(reply, cursor, sizeof(cursor), &items, &count) == 0) {
-		require(strlen(cursor) < sizeof(cursor), "a cursor has room");
-		check_items(items, count);
-	}
+	if (reply_list(reply, &page) == 0)
+		check_page(&page);
+	if (reply_survey(reply, &page) == 0)
+		check_page(&page);
 }
 
 static void check_look(const struct queue_look *look)

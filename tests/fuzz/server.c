@@ -39,6 +39,7 @@ static struct {
 	size_t peer_count;
 	struct peer *listener; /* NULL: nobody has subscribed */
 	char channel[64];      /* of the mount; only what is published to it is heard */
+	struct backend *backend;
 	char *blocks;          /* answers that were not given yet */
 	uv_timer_t hearing;    /* a message is on its way, and the next answer waits for it */
 	struct peer *asker;    /* to whom answers are owed, */
@@ -262,10 +263,19 @@ static void on_entry(void *ctx, int status, const struct entry *entry)
 	on_done(ctx, status);
 }
 
-static void on_list(void *ctx, int status, const struct list_item *items, size_t count)
+/* Asks for all pages, each of which is a call. */
+static void on_list(struct listing *listing, int status, const struct list_item *items, size_t count)
 {
+	bool *answered = listing->ctx;
+
 	require(status != 0 || !count || items, "names are told");
-	on_done(ctx, status);
+	require(strlen(listing->cursor) < sizeof(listing->cursor), "a cursor has room");
+	on_done(answered, status);
+	if (status < 0 || !listing->more)
+		return;
+	*answered = false;
+	run.calls++;
+	backend_list(run.backend, listing);
 }
 
 static void acquire(struct backend *backend, struct acquisition *acquisition, bool waits, void *ctx)
@@ -282,7 +292,8 @@ static void acquire(struct backend *backend, struct acquisition *acquisition, bo
 }
 
 /* False: no call has this letter. */
-static bool call(struct backend *backend, char letter, struct acquisition *acquisition, void *ctx)
+static bool call(struct backend *backend, char letter, struct acquisition *acquisition, struct listing *listing,
+                 void *ctx)
 {
 	static const struct dir_info dir = { .mode = 0755, .default_ttl_ms = 1000 };
 
@@ -307,7 +318,8 @@ static bool call(struct backend *backend, char letter, struct acquisition *acqui
 		backend_read(backend, "job", on_entry, ctx);
 		return true;
 	case 'l':
-		backend_list(backend, "", on_list, ctx);
+		*listing = (struct listing){ .path = "", .done = on_list, .ctx = ctx };
+		backend_list(backend, listing);
 		return true;
 	case 'p':
 		backend_write(backend, "job", 7, 0, "x", 1, on_done, ctx);
@@ -424,17 +436,26 @@ static bool never(void)
 static void converse(const char *letters)
 {
 	static struct acquisition acquisitions[CALLS_MAX];
+	static struct listing listings[CALLS_MAX];
 	bool answered[CALLS_MAX] = { false };
 	char source[128];
 	struct backend *backend;
+	size_t made = 0;
 
 	snprintf(source, sizeof(source), "redis+unix://%s", run.path);
 	backend = open_backend(source, strchr(letters, 'S'));
+	run.backend = backend;
 	wait_for(has_started, START_MS);
 	if (run.started && strchr(letters, 'L'))
 		backend_listen(backend, LISTEN_ALL);
-	for (; run.started && *letters && run.calls < CALLS_MAX; letters++)
-		run.calls += call(backend, *letters, &acquisitions[run.calls], &answered[run.calls]);
+	for (; run.started && *letters && made < CALLS_MAX; letters++) {
+		/* One that is answered at once may ask for more. */
+		run.calls++;
+		if (call(backend, *letters, &acquisitions[made], &listings[made], &answered[made]))
+			made++;
+		else
+			run.calls--;
+	}
 	wait_for(never, GOES_ON_MS);
 	backend_close(backend);
 	require(run.answers == run.calls, "each call is answered");

@@ -10,9 +10,13 @@ local function keep_index(dir)
   end
 end
 
+-- Many leases may have passed since anybody looked: so many names of them go at a time.
+local EXPIRED_MAX = 100
+
 local function index_add(key, expires_ms)
   local dir = parent(key)
-  call('ZREMRANGEBYSCORE', index_key(dir), '-inf', '(' .. integer(now_ms))
+  local expired = call('ZRANGEBYSCORE', index_key(dir), '-inf', '(' .. integer(now_ms), 'LIMIT', 0, EXPIRED_MAX)
+  if #expired > 0 then call('ZREM', index_key(dir), unpack(expired)) end
   call('ZADD', index_key(dir), expires_ms and integer(expires_ms) or 'inf', name(key))
   keep_index(dir)
 end

@@ -11,7 +11,8 @@
 --   NS#w:KEY    ZSET    tickets (nonces) of those who wait for a lock, by order of arrival (us)
 --   NS#t:KEY    HASH    what each of them wants, packed; both go when nobody waits
 --   NS#m:MOUNT  STRING  the daemon of this mount lives, and has tickets; with a short expiry
---   NS#g        ZSET    keys that were handed over and not confirmed yet, by the end of that (ms)
+--   NS#g        ZSET    keys that were handed over and not confirmed yet, by the end of that (ms),
+--                       and those with too many tickets of dead mounts for one script
 --   NS#token    STRING  the last fencing token
 --   NS#ev       channel events: `KIND TIME TOKEN LEASE OWNER`, NUL, key; the time in us since the epoch
 --   NS#m:MOUNT  channel for the daemon of one mount: `WORD TOKEN KEY`, and `GRANT NONCE KEY`. Anybody can

@@ -1,7 +1,17 @@
 -- Handing a lock over.
 
+-- Keys that look.lua is to pass on where nobody has them then, by the time of that.
+local function look_at(key, when_ms)
+  call('ZADD', ns .. '#g', integer(when_ms), key)
+  call('PEXPIRE', ns .. '#g', 60000)
+end
+
+-- Tickets of dead mounts that one script drops, at the most.
+local dead_left = 500
+
 -- Hands a key that is free to the first who waits for it and lives. Who does not is
 -- dropped: it comes back by itself, in its old order, if it was only out of reach.
+-- Where very many are, whoever looks next goes on.
 -- `before`: when the lease that was there would have ended.
 local function pass_on(key, before)
   while true do
@@ -20,8 +30,12 @@ local function pass_on(key, before)
       keep_tickets(key, new.expires)
       -- It says something before that, or it is taken for dead: no second one need wait for it.
       call('PEXPIRE', mount_key(wants.mount), wants.grace)
-      call('ZADD', ns .. '#g', integer(new.expires), key)
-      call('PEXPIRE', ns .. '#g', 60000)
+      look_at(key, new.expires)
+      return
+    end
+    dead_left = dead_left - 1
+    if dead_left <= 0 then
+      look_at(key, now_ms)
       return
     end
   end

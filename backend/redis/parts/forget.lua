@@ -1,0 +1,8 @@
+-- What another client has deleted by force is still in the index, but not held: it goes
+-- now, where whoever asks may write, and its holder is told, as hold() would.
+local function forget(key)
+  local before = call('HMGET', details_key(key), 'mount', 'token')
+  if type(redis.pcall('DEL', details_key(key))) ~= 'number' then return end
+  index_remove(key)
+  if before[1] then tell(before[1], 'GONE', before[2], key) end
+end

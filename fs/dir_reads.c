@@ -1,0 +1,180 @@
+#include "fs/dir_reads.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "backend/clock.h"
+#include "fs/request.h"
+
+#define PAUSE_MAX_MS 100
+
+struct dir_read {
+	struct parked parked;
+	struct dir_reads *reads;
+	struct dir_stream *stream; /* NULL: given up, while its page is under way */
+	struct request *request;
+	void (*done)(struct request *request, int status);
+	struct listing listing;
+	int64_t patient_until_ns; /* CLOCK_BOOTTIME */
+	bool is_parked;
+	bool interrupted;
+	struct dir_read *prev, *next;
+	char path[];
+};
+
+static void free_read(struct dir_read *read)
+{
+	if (read->listing.more)
+		backend_list_end(read->reads->backend, &read->listing);
+	free(read);
+}
+
+/* Answers the request. What is left is freed by the caller. */
+static void answer(struct dir_read *read, int status)
+{
+	struct dir_stream *stream = read->stream;
+
+	if (read->is_parked)
+		unpark(&read->parked);
+	read->is_parked = false;
+	read->stream = NULL;
+	stream->reading = NULL;
+	if (status < 0)
+		dir_stream_begin(stream);
+	else
+		dir_stream_end(stream);
+	read->done(read->request, status);
+}
+
+/* Ends one that waits, or whose page is under way, which then frees it. */
+static void end_early(struct dir_read *read, int status)
+{
+	struct dir_reads *reads = read->reads;
+
+	answer(read, status);
+	if (read == reads->asking)
+		return;
+	DL_DELETE(reads->waiting, read);
+	free_read(read);
+}
+
+/* Programs do not expect that reading a directory is interrupted, so it is only where it takes long. */
+static bool has_lost_patience(const struct dir_read *read)
+{
+	return read->interrupted && boot_ns() >= read->patient_until_ns;
+}
+
+static void on_interrupted(struct parked *parked)
+{
+	struct dir_read *read = (struct dir_read *)parked;
+
+	unpark(parked);
+	read->is_parked = false;
+	read->interrupted = true;
+	if (has_lost_patience(read))
+		end_early(read, -EINTR);
+}
+
+static void on_turn(uv_timer_t *timer);
+
+/* Asks for the next page: after a pause as long as the last one took, where the backend has much to do. */
+static void arm(struct dir_reads *reads)
+{
+	int64_t pause_ms = (boot_ns() - reads->asked_ns) / NS_PER_MS;
+
+	if (!reads->waiting || reads->asking || uv_is_closing((uv_handle_t *)&reads->turn))
+		return;
+	uv_update_time(reads->turn.loop);
+	uv_timer_start(&reads->turn, on_turn, (uint64_t)(pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS), 0);
+}
+
+static void on_page(struct listing *listing, int status, const struct list_item *items, size_t count)
+{
+	struct dir_read *read = listing->ctx;
+	struct dir_reads *reads = read->reads;
+
+	reads->asking = NULL;
+	if (read->stream && status == 0)
+		status = dir_stream_add(read->stream, items, count, listing->repeats, listing->expected);
+	if (read->stream && status == 0 && listing->more && has_lost_patience(read))
+		status = -EINTR;
+	if (read->stream && status == 0 && listing->more) {
+		DL_APPEND(reads->waiting, read);
+	} else {
+		if (read->stream)
+			answer(read, status);
+		free_read(read);
+	}
+	arm(reads);
+}
+
+static void ask(struct dir_reads *reads)
+{
+	struct dir_read *read = reads->waiting;
+
+	if (!read || reads->asking)
+		return;
+	DL_DELETE(reads->waiting, read);
+	reads->asking = read;
+	reads->asked_ns = boot_ns();
+	backend_list(reads->backend, &read->listing);
+}
+
+static void on_turn(uv_timer_t *timer)
+{
+	ask(timer->data);
+}
+
+void dir_reads_start(struct dir_reads *reads, struct dir_stream *stream, struct request *request,
+                     void (*done)(struct request *request, int status))
+{
+	struct dir_read *read = calloc(1, sizeof(*read) + strlen(request->key) + 1);
+
+	/* Of one stream the kernel asks for one thing at a time, unless who asked first was killed. */
+	dir_reads_give_up(stream, -EINTR);
+	dir_stream_begin(stream);
+	if (!read) {
+		done(request, -ENOMEM);
+		return;
+	}
+	read->reads = reads;
+	read->stream = stream;
+	read->request = request;
+	read->done = done;
+	stpcpy(read->path, request->key);
+	read->listing = (struct listing){ .path = read->path, .done = on_page, .ctx = read };
+	read->patient_until_ns = boot_ns() + reads->patience_ns;
+	stream->reading = read;
+	DL_APPEND(reads->waiting, read);
+	if (!uv_is_active((uv_handle_t *)&reads->turn))
+		ask(reads);
+	if (stream->reading) {
+		read->parked.interrupted = on_interrupted;
+		read->is_parked = true;
+		park(reads->parking, &read->parked, request->fuse);
+	}
+}
+
+void dir_reads_give_up(struct dir_stream *stream, int status)
+{
+	if (stream->reading)
+		end_early(stream->reading, status);
+}
+
+void dir_reads_init(struct dir_reads *reads, uv_loop_t *loop, struct parking *parking, int64_t timeout_ms)
+{
+	*reads = (struct dir_reads){ .parking = parking, .patience_ns = timeout_ms * NS_PER_MS };
+	uv_timer_init(loop, &reads->turn);
+	reads->turn.data = reads;
+}
+
+void dir_reads_stop(struct dir_reads *reads)
+{
+	while (reads->waiting)
+		end_early(reads->waiting, -ESHUTDOWN);
+	if (reads->asking && reads->asking->stream)
+		end_early(reads->asking, -ESHUTDOWN);
+	uv_close((uv_handle_t *)&reads->turn, NULL);
+}

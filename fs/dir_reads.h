@@ -1,0 +1,42 @@
+/*
+ * Passes over directories that are beginning: their listings, a page at a time. All of a
+ * mount take turns, one page in each turn of the loop and one question to the backend at
+ * a time, so that a large directory keeps nobody waiting, and a small one waits for a
+ * page of each of the others at the most.
+ */
+#ifndef FS_DIR_READS_H
+#define FS_DIR_READS_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "fs/dir_stream.h"
+#include "fs/parked.h"
+#include "lockfs/backend.h"
+
+struct request;
+
+/* All at one mount. */
+struct dir_reads {
+	struct backend *backend;  /* set by the owner */
+	struct parking *parking;
+	struct dir_read *waiting; /* for their turn */
+	struct dir_read *asking;  /* whose page is under way; NULL: none */
+	int64_t asked_ns;         /* when the last page was asked for, on CLOCK_BOOTTIME */
+	uv_timer_t turn;
+	int64_t patience_ns; /* an interrupt ends one that takes longer than this */
+};
+
+void dir_reads_init(struct dir_reads *reads, uv_loop_t *loop, struct parking *parking, int64_t timeout_ms);
+
+/* Ends all, before the backend is closed. */
+void dir_reads_stop(struct dir_reads *reads);
+
+/* Fills `stream` for the request, and calls `done` with its status: 0 or a negative errno. */
+void dir_reads_start(struct dir_reads *reads, struct dir_stream *stream, struct request *request,
+                     void (*done)(struct request *request, int status));
+
+/* Ends the pass that is beginning in a stream, if any, with this status. */
+void dir_reads_give_up(struct dir_stream *stream, int status);
+
+#endif
