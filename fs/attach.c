@@ -513,7 +513,10 @@ int attach_make(struct attachment *attachment, struct fuse_session *fuse)
 	int context = -1;
 
 	attachment->fuse = fuse;
-	/* Only libfuse can start what unmounts for `auto_unmount`. */
+	/*
+	 * Only libfuse can start what unmounts for `auto_unmount`. EPERM: we may not mount, but fusermount3 may.
+	 * ENOSYS: a kernel before Linux 5.2, or a filter of calls; then even root has but a path.
+	 */
 	if (!attachment->options->auto_unmount) {
 		context = fsopen("fuse", FSOPEN_CLOEXEC);
 		if (context < 0 && errno != EPERM && errno != ENOSYS) {
