@@ -25,6 +25,7 @@ static void on_given_back(void *ctx, int status)
 {
 	struct request *request = ctx;
 
+	request->fs->giving_back--;
 	if (status < 0 && status != -ENOENT)
 		log_line(LOG_WARNING, "a lock whose caller is gone stays until its lease ends: %s", strerror(-status));
 	request_end(request);
@@ -33,6 +34,7 @@ static void on_given_back(void *ctx, int status)
 void acquire_give_back(struct request *request, uint64_t token)
 {
 	request->claim = (struct lock_claim){ .id = request->acquire.id };
+	request->fs->giving_back++;
 	backend_release(request->fs->backend, request->key, &request->claim, match_token(token), on_given_back,
 		request);
 }

@@ -211,6 +211,22 @@ void holdings_stop(struct holdings *holdings)
 	deadlines_close(&holdings->rechecks, NULL);
 }
 
+void holdings_let_go(struct holdings *holdings)
+{
+	struct holding *holding, *next;
+	struct file *file;
+
+	HASH_ITER(hh, holdings->by_token, holding, next) {
+		DL_FOREACH(holding->files, file) {
+			struct keep *keep = file->keep;
+
+			file->keep = NULL;
+			if (keep)
+				keep_release(keep, NULL, NULL);
+		}
+	}
+}
+
 void holdings_free(struct holdings *holdings)
 {
 	while (holdings->by_token)

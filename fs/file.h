@@ -55,6 +55,13 @@ int holdings_init(struct holdings *holdings, uv_loop_t *loop);
 /* Stops watching, before the backend is closed. */
 void holdings_stop(struct holdings *holdings);
 
+/*
+ * No process has a file open any more, whether or not the kernel told of each close:
+ * releases what is bound. No request may wait for a lock. The files stay, as requests
+ * that nobody waits for may still be under way on them.
+ */
+void holdings_let_go(struct holdings *holdings);
+
 /* Closes what the kernel has not closed when a mount ends. */
 void holdings_free(struct holdings *holdings);
 

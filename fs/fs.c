@@ -144,6 +144,17 @@ int fs_attach(struct fs *fs, struct backend *backend)
 	return 0;
 }
 
+void fs_let_go(struct fs *fs)
+{
+	waiters_end_all(&fs->waiters, -ESHUTDOWN);
+	holdings_let_go(&fs->holdings);
+}
+
+bool fs_is_settled(const struct fs *fs)
+{
+	return fs->giving_back == 0 && !keeper_is_releasing(&fs->keeper);
+}
+
 void fs_stop(struct fs *fs)
 {
 	callers_stop(&fs->callers);

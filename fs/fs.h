@@ -50,6 +50,7 @@ struct fs {
 	struct retries retries;
 	int64_t mounted_ms; /* since the epoch */
 	bool answers;       /* the kernel has said hello */
+	size_t giving_back; /* releases under way of locks whose callers were gone: acquire.h */
 	int64_t recalls_ns; /* CLOCK_BOOTTIME, until which every name is asked for: request.h */
 };
 
@@ -58,6 +59,12 @@ int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options);
 
 /* Gives the mount the backend that was opened for it. Returns 0, or -ENOMEM and it is closed. */
 int fs_attach(struct fs *fs, struct backend *backend);
+
+/* No process has a file open any more: ends those that wait, and releases what is bound to files. */
+void fs_let_go(struct fs *fs);
+
+/* Is no release under way that would be lost if the backend were closed now? */
+bool fs_is_settled(const struct fs *fs);
 
 /* Ends it: the backend answers what is under way. Accepts one without a backend. */
 void fs_stop(struct fs *fs);

@@ -1,6 +1,7 @@
 #include "fs/keep.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -365,6 +366,68 @@ size_t keeper_count(const struct keeper *keeper)
 
 	DL_FOREACH(keeper->all, keep)
 		count += !keep->ended && !keep->released;
+	return count;
+}
+
+static bool is_bound(const struct keep *keep)
+{
+	return !keep->ended && !keep->released;
+}
+
+bool keeper_has_bound(const struct keeper *keeper)
+{
+	const struct keep *keep;
+
+	DL_FOREACH(keeper->all, keep)
+		if (is_bound(keep))
+			return true;
+	return false;
+}
+
+bool keeper_is_releasing(const struct keeper *keeper)
+{
+	const struct keep *keep;
+
+	DL_FOREACH(keeper->all, keep)
+		if (keep->released)
+			return true;
+	return false;
+}
+
+/* Appends a key; false, and nothing is appended, if it does not fit. */
+static bool append_key(char *text, size_t size, const char *separator, const char *key)
+{
+	size_t length = strlen(text);
+
+	if (length + strlen(separator) + strlen(key) >= size)
+		return false;
+	stpcpy(stpcpy(text + length, separator), key);
+	return true;
+}
+
+size_t keeper_print(const struct keeper *keeper, char text[KEEPER_TEXT_MAX])
+{
+	enum { KEYS_MAX = 5, ROOM_FOR_REST = 64 };
+	const struct keep *keep;
+	size_t count = 0;
+	size_t shown = 0;
+
+	DL_FOREACH(keeper->all, keep)
+		count += is_bound(keep) || keep->released;
+	*text = '\0';
+	if (count == 0)
+		return 0;
+	snprintf(text, KEEPER_TEXT_MAX, count == 1 ? "1 lock" : "%zu locks", count);
+	DL_FOREACH(keeper->all, keep) {
+		if (!is_bound(keep) && !keep->released)
+			continue;
+		if (shown == KEYS_MAX ||
+			!append_key(text, KEEPER_TEXT_MAX - ROOM_FOR_REST, shown ? ", " : ": ", keep->key))
+			break;
+		shown++;
+	}
+	if (shown > 0 && shown < count)
+		snprintf(text + strlen(text), ROOM_FOR_REST, " and %zu more", count - shown);
 	return count;
 }
 

@@ -57,6 +57,22 @@ void keep_release(struct keep *keep, backend_done *done, void *ctx);
 /* How many holdings are kept. */
 size_t keeper_count(const struct keeper *keeper);
 
+/* Is any holding kept? Costs less than counting them. */
+bool keeper_has_bound(const struct keeper *keeper);
+
+/* Is any release not answered yet, or to be tried again? */
+bool keeper_is_releasing(const struct keeper *keeper);
+
+/* Room for a count and a few keys. */
+#define KEEPER_TEXT_MAX 640
+
+/*
+ * Prints for people which holdings are kept or were not released yet, such as
+ * `3 locks: a, b and 1 more`. Returns how many there are; nothing is printed if there
+ * are none.
+ */
+size_t keeper_print(const struct keeper *keeper, char text[KEEPER_TEXT_MAX]);
+
 /* What proves that its holder asks; lives as long as the keep. */
 const struct lock_claim *keep_claim(const struct keep *keep);
 

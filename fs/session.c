@@ -14,6 +14,15 @@
 /* So many requests are taken before timers and other descriptors have their turn. */
 #define REQUESTS_A_TURN 64
 
+/* How far the end is. Requests are served until ENDED, if the kernel still has any. */
+enum phase {
+	SERVING,
+	ASKED,    /* it ends with the last lock that is bound to an open file */
+	SETTLING, /* none is; the backend is to answer the releases that are under way */
+	STOPPING, /* the notifier is to end */
+	ENDED,
+};
+
 struct session {
 	struct fs *fs;
 	struct fuse_session *fuse;
@@ -21,16 +30,32 @@ struct session {
 	struct fuse_buf buffer;
 	uv_poll_t poll;
 	uv_signal_t signals[END_SIGNAL_COUNT];
+	uv_prepare_t turn; /* of the loop; runs once the session is to end */
+	uv_timer_t limit;  /* of phase SETTLING */
+	enum phase phase;
+	bool forced;    /* it ends also while locks are bound to open files */
+	bool told_busy; /* the log says that there are such */
 	bool announced;
-	bool ending; /* requests are still served, until */
-	bool ended;
 	bool failed;
 };
 
-static void close_signals(struct session *session)
+static void close_handles(struct session *session)
 {
+	uv_close((uv_handle_t *)&session->turn, NULL);
+	uv_close((uv_handle_t *)&session->limit, NULL);
 	for (size_t i = 0; i < END_SIGNAL_COUNT; i++)
 		uv_close((uv_handle_t *)&session->signals[i], NULL);
+}
+
+/* Ending: by a signal, or because the kernel has no more requests */
+
+static void log_left(const struct session *session)
+{
+	char text[KEEPER_TEXT_MAX];
+
+	if (keeper_print(&session->fs->keeper, text) > 0)
+		log_line(LOG_WARNING, "the daemon of %s ends, and leaves to its lease what is bound to open files: %s",
+			session->fs->options->mountpoint, text);
 }
 
 /* Stops watching, has the backend answer what is under way, and unmounts. */
@@ -38,28 +63,115 @@ static void finish(void *ctx)
 {
 	struct session *session = ctx;
 
-	session->ended = true;
+	session->phase = ENDED;
+	log_left(session);
 	fs_stop(session->fs);
 	uv_close((uv_handle_t *)&session->poll, NULL);
-	close_signals(session);
+	close_handles(session);
 	/* Nobody is served any more, so nobody must be left waiting while the backend closes. */
 	attach_end(session->attachment);
 }
 
-/* First the notifier ends, which may have to wait for an answer to a request. */
-static void session_end(struct session *session)
+/* The notifier may have to wait for an answer to a request, so that they are served until it has ended. */
+static void stop_notifier(struct session *session)
 {
-	if (session->ending)
-		return;
-	session->ending = true;
+	session->phase = STOPPING;
+	uv_timer_stop(&session->limit);
+	uv_prepare_stop(&session->turn);
 	notifier_stop(&session->fs->notifier, finish, session);
 }
 
-/* Likewise, where there will be no more requests. */
+static void on_limit(uv_timer_t *limit)
+{
+	stop_notifier(limit->data);
+}
+
+/* Gives the releases that are under way the time that the server has for an answer. */
+static void settle(struct session *session)
+{
+	session->phase = SETTLING;
+	uv_timer_start(&session->limit, on_limit, (uint64_t)session->fs->options->timeout_ms, 0);
+}
+
+static void log_busy(struct session *session)
+{
+	char text[KEEPER_TEXT_MAX];
+
+	if (session->told_busy)
+		return;
+	session->told_busy = true;
+	keeper_print(&session->fs->keeper, text);
+	log_line(LOG_WARNING, "%s is busy, and ends when its files are closed; "
+		"send the signal again to unmount all the same. Bound to open files: %s",
+		session->fs->options->mountpoint, text);
+}
+
+/* Before the loop sleeps: whatever it was that closed the last file, opened another or answered the last release. */
+static void on_turn(uv_prepare_t *turn)
+{
+	struct session *session = turn->data;
+	bool is_busy = !session->forced && keeper_has_bound(&session->fs->keeper);
+
+	if (is_busy) {
+		session->phase = ASKED;
+		uv_timer_stop(&session->limit);
+		log_busy(session);
+	} else if (session->phase == ASKED) {
+		settle(session);
+	}
+	if (session->phase == SETTLING && fs_is_settled(session->fs))
+		stop_notifier(session);
+}
+
+/* Ends it as soon as no lock is bound to an open file. */
+static void session_ask(struct session *session)
+{
+	if (session->phase != SERVING)
+		return;
+	session->phase = ASKED;
+	uv_prepare_start(&session->turn, on_turn);
+}
+
+/* Ends it. */
+static void session_end(struct session *session)
+{
+	session->forced = true;
+	session_ask(session);
+}
+
+/*
+ * The kernel has no more requests, either because no process has a file open any more,
+ * of which RELEASE does not always tell (Linux 6.18), or because somebody aborted the
+ * connection: then processes go on with descriptors that answer ENOTCONN. The root
+ * directory can be invalidated for as long as the filesystem is there, also without
+ * a connection (fuse_reverse_inval_inode() in the kernel).
+ */
+static bool was_aborted(const struct session *session)
+{
+	enum { ATTRIBUTES_ONLY = -1 };
+
+	return fuse_lowlevel_notify_inval_inode(session->fuse, FUSE_ROOT_ID, ATTRIBUTES_ONLY, 0) != -ENOENT;
+}
+
+/* Ends it where there will be no more requests. */
 static void session_break(struct session *session)
 {
 	uv_poll_stop(&session->poll);
+	if (!was_aborted(session))
+		fs_let_go(session->fs);
 	session_end(session);
+}
+
+/* The first one asks, as others rely on locks of this mount. A second one tells. */
+static void on_end_signal(uv_signal_t *handle, int signal)
+{
+	struct session *session = handle->data;
+
+	(void)signal;
+	if (session->phase == SERVING)
+		session_ask(session);
+	else
+		session_end(session);
 }
 
 /* The kernel has been answered, so that callers can come now. */
@@ -99,10 +211,10 @@ static bool serve_one(struct session *session)
 		fuse_log_complain("serve", session->fs->options->mountpoint);
 		session->failed = true;
 		session_break(session);
-	} else if (!session->announced && !session->ending) {
+	} else if (!session->announced && session->phase == SERVING) {
 		announce(session);
 	}
-	return !session->ended;
+	return session->phase != ENDED;
 }
 
 static void on_requests(uv_poll_t *poll, int status, int events)
@@ -117,17 +229,15 @@ static void on_requests(uv_poll_t *poll, int status, int events)
 	spin_worked(&session->fs->spin, SPIN_REQUEST);
 }
 
-static void on_end_signal(uv_signal_t *handle, int signal)
-{
-	(void)signal;
-	session_end(handle->data);
-}
-
 /* Before there is a mount, so that no signal leaves one behind. */
 static int watch_signals(struct session *session, uv_loop_t *loop)
 {
 	int err = 0;
 
+	uv_prepare_init(loop, &session->turn);
+	session->turn.data = session;
+	uv_timer_init(loop, &session->limit);
+	session->limit.data = session;
 	for (size_t i = 0; i < END_SIGNAL_COUNT; i++) {
 		uv_signal_init(loop, &session->signals[i]);
 		session->signals[i].data = session;
@@ -182,7 +292,7 @@ fail_mount:
 fail_signals:
 	if (err < 0)
 		log_line(LOG_ERR, "cannot watch %s: %s", fs->options->mountpoint, strerror(-err));
-	close_signals(session);
+	close_handles(session);
 	uv_run(loop, UV_RUN_NOWAIT); /* they are part of the session, which goes now */
 	fuse_session_destroy(session->fuse);
 fail_attachment:

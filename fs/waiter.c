@@ -165,6 +165,15 @@ void waiters_end_told(struct waiters *waiters)
 	}
 }
 
+void waiters_end_all(struct waiters *waiters, int status)
+{
+	struct waiter *waiter;
+
+	DL_FOREACH(waiters->all, waiter)
+		waiter_end_later(waiter, status);
+	waiters_end_told(waiters);
+}
+
 /* Before the loop sleeps again, whatever it was that told them: the backend, a timer. */
 static void on_turn(uv_prepare_t *turn)
 {

@@ -82,6 +82,9 @@ void waiter_start(struct waiters *waiters, struct waiter *waiter, fuse_req_t fus
 /* Ends it with this status, soon, unless it has the lock by then. */
 void waiter_end_later(struct waiter *waiter, int status);
 
+/* Ends all with this status, now; in a server, when it has answered. */
+void waiters_end_all(struct waiters *waiters, int status);
+
 /* Ends those that were told to: after each request, before another one lets them have what they gave up. */
 void waiters_end_told(struct waiters *waiters);
 

@@ -325,6 +325,25 @@ start_unit() {
   is "" "$(ls -A "$M")"
 }
 
+@test "the unit stops a mount with a bound lock by a second SIGTERM within half a minute, and never by SIGKILL" {
+  unit
+  refute grep -E '^(KillSignal|KillMode|SendSIGKILL|ExecStop)=' "$T/lockfs@srv-locks.service"
+  # systemd sends SIGTERM, and where that has not ended it within the time, the final signal.
+  (($(sed -n 's/^TimeoutStopSec=//p' "$T/lockfs@srv-locks.service") * 2 <= 30))
+  final=$(sed -n 's/^FinalKillSignal=SIG//p' "$T/lockfs@srv-locks.service")
+  [ "$final" != KILL ]
+  mount_lockfs
+  exec 9>"$M/.with/hold/job"
+  kill -TERM "${daemon_of[$M]}"
+  wait_until test -s "$M.stderr"
+  is ACQUIRED "$(state "$M/job")"
+  kill -"$final" "${daemon_of[$M]}"
+  daemon_ended "$M"
+  exec 9>&-
+  is 0 "$daemon_status"
+  not_mounted "$M"
+}
+
 @test "the daemon needs no more capabilities than the unit leaves" {
   need_root
   unit
