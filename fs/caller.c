@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,13 +100,25 @@ static void read_boot_id(char *text, size_t size)
 	text[strcspn(text, "\n")] = '\0';
 }
 
+/* In a namespace of its own and with the /proc of another one, the daemon would read of other processes. */
+static bool sees_processes(void)
+{
+	char own[16];
+	ssize_t length = readlink("/proc/self", own, sizeof(own) - 1);
+
+	if (length <= 0)
+		return false;
+	own[length] = '\0';
+	return strtol(own, NULL, 10) == getpid();
+}
+
 int callers_init(struct callers *callers, uv_loop_t *loop, enum owner_kind owner, const char *mountpoint)
 {
 	char boot_id[64];
 	struct stat processes = { 0 };
 	char *text;
 
-	*callers = (struct callers){ .owner = owner };
+	*callers = (struct callers){ .owner = owner, .sees_processes = sees_processes() };
 	if (gethostname(callers->host, sizeof(callers->host) - 1) < 0)
 		return -errno;
 	if (asprintf(&text, "%s:%s", callers->host, mountpoint) < 0)
@@ -196,6 +209,15 @@ static identify_fn *const identifiers[] = {
 };
 
 /*
+ * Is it a process that cannot be seen, rather than one that has ended? The kernel
+ * gives 0 for one that has no number in the daemon's namespace.
+ */
+static bool is_hidden(const struct callers *callers, pid_t thread)
+{
+	return thread == 0 || !callers->sees_processes || kill(thread, 0) == 0 || errno == EPERM;
+}
+
+/*
  * Only who cannot be seen is told apart by user. Where the daemon cannot look, by user
  * would be as another than before and after: a lock so acquired could not be released.
  */
@@ -205,13 +227,15 @@ int caller_identify(struct callers *callers, pid_t pid, uid_t uid, struct caller
 	int err;
 
 	*ret = (struct caller){ .process = 0 };
-	err = pid > 0 ? process_of_thread(pid, &ret->process) : -ENOENT;
+	err = pid > 0 && callers->sees_processes ? process_of_thread(pid, &ret->process) : -ENOENT;
 	if (err < 0)
 		ret->process = 0;
 	if (err == 0 || !of_process)
 		err = identifiers[callers->owner](callers, pid, uid, ret);
-	if (err == -ENOENT || err == -ESRCH)
+	if (err == -ENOENT || err == -ESRCH) {
+		ret->hidden = is_hidden(callers, pid);
 		err = identify_user(callers, pid, uid, ret);
+	}
 	return err;
 }
 

@@ -4,6 +4,7 @@
 #ifndef FS_CALLER_H
 #define FS_CALLER_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "backend/table.h"
@@ -25,12 +26,14 @@ struct callers {
 	char boot_place[PLACE_MAX]; /* likewise, for this boot and this daemon's processes */
 	struct sessions sessions;
 	struct user_name *user_names;
+	bool sees_processes; /* /proc is that of the daemon's own namespace of processes */
 };
 
 /* What proves that a caller holds a lock. Its texts are this struct's own. */
 struct caller {
 	char identity[LOCK_IDENTITY_MAX + 1];
 	pid_t process; /* 0: it cannot be seen */
+	bool hidden;   /* it lives, and is told apart by user because its process or session cannot be seen */
 };
 
 /* What people are told of a caller. */

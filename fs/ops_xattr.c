@@ -151,6 +151,9 @@ static int print_identity(const struct subject *subject, char *value, size_t siz
 {
 	const struct lock_claim *claim = &subject->request->claim;
 
+	/* Why a caller who expects a session is none. */
+	if (claim->identity && subject->request->caller.hidden)
+		return snprintf(value, size, "%s (process or session not visible)", claim->identity);
 	if (claim->identity)
 		return snprintf(value, size, "%s", claim->identity);
 	return snprintf(value, size, "id:%s", claim->id);

@@ -6,6 +6,7 @@
 
 #include "backend/clock.h"
 #include "fs/attr.h"
+#include "fs/log.h"
 #include "fs/names.h"
 
 /* So long after a name was found wrongly every name is asked for: longer than the kernel takes to look again. */
@@ -67,6 +68,18 @@ struct request *request_on_name(fuse_req_t fuse, fuse_ino_t parent, const char *
 	return request;
 }
 
+/* Once for a mount, as it holds for many callers or none. */
+static void log_hidden(struct fs *fs)
+{
+	if (fs->told_hidden)
+		return;
+	fs->told_hidden = true;
+	log_line(LOG_WARNING, "the daemon of %s cannot see the processes or sessions of some callers: "
+		"all of them that are one user's count as one holder. "
+		"Run the daemon in their namespace of processes and with its /proc, or have them use .with/id=ID",
+		fs->options->mountpoint);
+}
+
 int request_identify(struct request *request)
 {
 	const struct fuse_ctx *asker = fuse_req_ctx(request->fuse);
@@ -77,6 +90,8 @@ int request_identify(struct request *request)
 		request->claim = (struct lock_claim){ .id = id };
 	else
 		request->claim = (struct lock_claim){ .identity = request->caller.identity };
+	if (!id && request->caller.hidden)
+		log_hidden(request->fs);
 	return id ? 0 : err;
 }
 

@@ -507,40 +507,118 @@ PY
   expect EPERM unlink "$M/job"
 }
 
-@test "callers that the daemon cannot see are told apart by user" {
-  need_root
-  # A daemon in a pid namespace of its own, whose mount is passed on to ours.
+# hide_daemon PROC: a daemon in a pid namespace of its own, whose mount, $hidden, is passed
+# on to ours. PROC is `own` where it has the /proc of that, and `ours` where not.
+hide_daemon() {
   local shared=$T/passed
+  need_root
   mkdir "$shared"
   mount --bind "$shared" "$shared"
   mount --make-shared "$shared"
-  mkdir "$shared/mnt"
-  : >"$T/hidden.stderr"
+  hidden=$shared/mnt
+  mkdir "$hidden"
+  # shellcheck disable=SC2016  # the other shell expands it
   unshare -m -p -f --kill-child --propagation unchanged sh -c '
-    mount --make-private /proc && mount -t proc proc /proc || exit
+    [ "$3" = ours ] || { mount --make-private /proc && mount -t proc proc /proc; } || exit
     "$0" "$1" "$2" -f -o allow_other
-  ' "$LOCKFS" "$LOCKFS_TEST_SOURCE" "$shared/mnt" 2>"$T/hidden.stderr" 3>&- &
-  local daemon=$!
-  wait_until is_mounted "$shared/mnt" || true
-  local answers
-  answers=$(
-    identity "$shared/mnt"
-    echo
-    take_as_other "$shared/mnt/job" && state "$shared/mnt/job"
-    echo
-    call @nobody getxattr "$shared/mnt/job" user.lock.state
-    call @nobody getxattr "$shared/mnt" user.lock.identity
-    rm "$shared/mnt/job" && echo released
-  ) 2>&1
-  fusermount3 -u "$shared/mnt"
-  wait "$daemon"
-  umount "$shared"
-  is "" "$(cat "$T/hidden.stderr")"
-  matches "user:0@[0-9a-f]+
+  ' "$LOCKFS" "$LOCKFS_TEST_SOURCE" "$hidden" "$1" 2>"$T/hidden.stderr" 3>&- &
+  hidden_daemon=$!
+  wait_until is_mounted "$hidden"
+}
+
+show_daemon() {
+  fusermount3 -u "$hidden"
+  wait "$hidden_daemon"
+  umount "$T/passed"
+}
+
+cannot_see="cannot see the processes or sessions of some callers: all of them that are one user's count as one holder\. "
+cannot_see+="Run the daemon in their namespace of processes and with its /proc, or have them use \.with/id=ID"
+
+@test "callers that the daemon cannot see are told apart by user, and it says so once in the log and to each of them" {
+  for proc in own ours; do
+    hide_daemon "$proc"
+    answers=$(
+      identity "$hidden"
+      echo
+      take_as_other "$hidden/job" && state "$hidden/job"
+      echo
+      call @nobody getxattr "$hidden/job" user.lock.state
+      call @nobody getxattr "$hidden" user.lock.identity
+      rm "$hidden/job" && echo released
+    ) 2>&1 || true
+    show_daemon
+    matches "user:0@[0-9a-f]+ \(process or session not visible\)
 ACQUIRED
 UNAVAILABLE
-user:$(id -u nobody)@[0-9a-f]+
+user:$(id -u nobody)@[0-9a-f]+ \(process or session not visible\)
 released" "$answers"
+    matches "lockfs: the daemon of $hidden $cannot_see" "$(<"$T/hidden.stderr")"
+    rmdir "$hidden" "$T/passed"
+  done
+}
+
+@test "callers that the daemon cannot see are told apart as ever where each has an id, and nothing is said" {
+  hide_daemon own
+  answers=$(
+    identity "$hidden/.with/id=me"
+    echo
+    take_as_other "$hidden/.with/id=me/job" && state "$hidden/.with/id=me/job"
+    echo
+    state "$hidden/.with/id=other/job"
+  ) 2>&1 || true
+  show_daemon
+  is "id:me
+ACQUIRED
+UNAVAILABLE" "$answers"
+  is "" "$(<"$T/hidden.stderr")"
+}
+
+@test "a caller whose session is outside of the daemon's pid namespace is told that it is not visible" {
+  need_root
+  mkdir "$T/inner"
+  # shellcheck disable=SC2016  # the other shell expands it
+  run unshare -m -p -f --mount-proc --kill-child sh -c '
+    "$0" "$1" "$2" -f 2>"$3" 3>&- &
+    until getfattr --absolute-names --only-values -n user.lock.identity "$2" 2>/dev/null; do sleep 0.01; done
+    echo
+    setsid -w getfattr --absolute-names --only-values -n user.lock.identity "$2"
+    fusermount3 -u "$2"
+    wait
+  ' "$LOCKFS" "$LOCKFS_TEST_SOURCE" "$T/inner" "$T/inner.stderr"
+  matches "user:0@[0-9a-f]+ \(process or session not visible\)
+session:[0-9]+\.[0-9]+@[0-9a-f]+" "$output"
+  matches "lockfs: the daemon of $T/inner $cannot_see" "$(<"$T/inner.stderr")"
+}
+
+# The same numbers mean other processes there, so that a new session could be taken for an old one.
+@test "a daemon with the /proc of another pid namespace reads nothing of its callers there" {
+  need_root
+  mkdir "$T/inner"
+  # shellcheck disable=SC2016  # the other shell expands it
+  run unshare -m -p -f --kill-child sh -c '
+    "$0" "$1" "$2" -f 2>"$3" 3>&- &
+    until setsid -w getfattr --absolute-names --only-values -n user.lock.identity "$2" 2>/dev/null; do sleep 0.01; done
+    fusermount3 -u "$2"
+    wait
+  ' "$LOCKFS" "$LOCKFS_TEST_SOURCE" "$T/inner" "$T/inner.stderr"
+  matches "user:0@[0-9a-f]+ \\(process or session not visible\\)" "$output"
+  matches "lockfs: the daemon of $T/inner $cannot_see" "$(<"$T/inner.stderr")"
+}
+
+@test "with owner=user and owner=mount nobody has to be seen, and nothing is said" {
+  for owner in user mount; do
+    mkdir -p "$T/inner"
+    # shellcheck disable=SC2016  # the other shell expands it
+    run unshare -m -p -f --mount-proc --kill-child sh -c '
+      "$0" "$1" "$2" -f -o "owner=$4" 2>"$3" 3>&- &
+      until getfattr --absolute-names --only-values -n user.lock.identity "$2" 2>/dev/null; do sleep 0.01; done
+      fusermount3 -u "$2"
+      wait
+    ' "$LOCKFS" "$LOCKFS_TEST_SOURCE" "$T/inner" "$T/inner.stderr" "$owner"
+    matches "(user:0|mount)@[0-9a-f]+" "$output"
+    is "" "$(<"$T/inner.stderr")"
+  done
 }
 
 @test "an unknown owner= is refused" {

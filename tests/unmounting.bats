@@ -186,7 +186,6 @@ signal.pause()' "$M/.with/hold,signal=USR1/job" >"$T/told"
   wait_until has_lines "$T/told" 1
   in_background flock "$M/job" true
   wait_until waits 1 "$M/job"
-  device=$(mount_device "$M")
   "$@"
   daemon_ended "$M"
   is 0 "$daemon_status"
