@@ -413,6 +413,16 @@ def refused_by_full_server():
 
 
 @accepts
+def stall_of_a_full_server():
+    """where a full server is too slow to answer, who asks next is told that it is away"""
+    history, one, other = two()
+    history.fault("MemoryFull", 10, 3000, on="memory")
+    one.acquire(20, 1025, result="ETIMEDOUT", wait=4000)
+    other.acquire(1030, 1031, result="EHOSTDOWN")
+    return history
+
+
+@accepts
 def nothing_beneath():
     """no plain file beneath the mounts"""
     history = History()
@@ -521,6 +531,15 @@ def acquisition_fails_in_full_server():
     history, one, _ = two()
     history.fault("MemoryFull", 10, 3000, on="memory")
     one.acquire(20, 1025, result="EIO")
+    return history
+
+
+@rejects("full")
+def full_server_taken_for_gone():
+    """a full server is not taken for one that is away"""
+    history, one, _ = two()
+    history.fault("MemoryFull", 10, 3000, on="memory")
+    one.acquire(20, 21, result="EHOSTDOWN")
     return history
 
 

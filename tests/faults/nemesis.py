@@ -58,6 +58,38 @@ class DaemonKilled(OnMount):
         self.mount.start()
 
 
+class DaemonRestarted(DaemonKilled):
+    """
+    The directory beneath is uncovered for no moment while a new daemon replaces the dead
+    mount: the workers of the mount try to create a plain file there all the time. Where two
+    daemons start at once, one of them wins.
+    """
+
+    name = "daemon killed, restarted under tight loops"
+    lasts = (0.0, 0.5)
+    restarts = 3
+
+    def inject(self):
+        self.mount.set_mode("rush")
+        super().inject()
+
+    def heal(self):
+        try:
+            super().heal()
+            for _ in range(self.restarts - 1):
+                time.sleep(self.random.uniform(0, 0.3))
+                self.mount.kill()
+                self.restart()
+        finally:
+            self.mount.set_mode(None)
+
+    def restart(self):
+        if self.random.random() < 0.5:
+            self.mount.start()
+        elif not self.mount.start_two():
+            self.nemesis.writer.write(e="stacked", on=self.mount.name, t=boot_ns())
+
+
 class DaemonStopped(OnMount):
     name = "daemon stopped, goes on"
     concerns = "daemon"
@@ -286,7 +318,7 @@ class ClockBack(Fault):
         self.nemesis.shift_clock(-seconds)
 
 
-FAULTS = [DaemonKilled, DaemonStopped, HolderKilled, HolderStopped, RedisKilled, RedisEmptied,
+FAULTS = [DaemonKilled, DaemonRestarted, DaemonStopped, HolderKilled, HolderStopped, RedisKilled, RedisEmptied,
           RedisStopped, CutOff, RequestsLost, AnswersLost, Slow, Lossy, ConnectionsKilled, DiskFull,
           Garbage, ClockForward, ClockBack]
 
