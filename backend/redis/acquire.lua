@@ -13,12 +13,16 @@ local wants = {
 local function mine(held, left, waiters)
   local details = { 'ttl', held.ttl, 'acquired', held.acquired, 'refreshed', held.refreshed }
   if held.content then details[7], details[8] = 'content', held.content end
-  return { 'OK', held.id, left, now_ms, held.token, details, waiters }
+  return { 'OK', held.id, left, now_ms, held.token, details, waiters, trouble }
 end
+
+-- Who was let in to wait is let in, also where the memory is full by now.
+if ARGV[19] ~= '0' then begin_freely() end
 
 if path ~= '' and call('EXISTS', KEYS[1], dir_key(path), tickets_key(path)) == 0 then
   local word = check_parent(path)
   if word ~= 'OK' then return { word } end
-  local new = hold(path, wants)
-  return mine(new, new.lease, 0)
+  local new, problem = hold(path, wants)
+  if not new then return problem end
+  return mine(new, new.left, 0)
 end

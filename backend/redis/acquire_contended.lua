@@ -13,16 +13,17 @@ if held then
       say_alive()
       confirm(path, held)
     end
-    return mine(held, call('PTTL', KEYS[1]), call('ZCARD', tickets_key(path)))
+    return mine(held, call('PTTL', KEYS[1]), follow_up(call, 'ZCARD', tickets_key(path)) or 0)
   end
   if not anew and proves(wants.id, wants.identity, held) then
     if waits then leave(path, wants.nonce) end
     return describe('EEXIST', path, held)
   end
   if waits then
-    local was_alive, at = say_alive(), join(path, wants, order)
+    -- First, as it needs memory: so a full server refuses it before anything has changed.
+    local at = join(path, wants, order)
     return { 'QUEUED', at, call('PTTL', KEYS[1]), call('ZRANK', tickets_key(path), wants.nonce),
-      held.foreign and 1 or 0, was_alive }
+      held.foreign and 1 or 0, say_alive(), trouble }
   end
   publish('UNAVAILABLE', path, held)
   return describe('EBUSY', path, held)
@@ -30,9 +31,10 @@ end
 if dir_exists(path) then return { 'EISDIR' } end
 local word = check_parent(path)
 if word ~= 'OK' then return { word } end
-local new = hold(path, wants)
+local new, problem = hold(path, wants)
+if not new then return problem end
 if order > 0 then
-  leave(path, wants.nonce)
-  keep_tickets(path, new.expires)
+  follow_up(leave, path, wants.nonce)
+  follow_up(keep_tickets, path, new.expires)
 end
-return mine(new, new.lease, call('ZCARD', tickets_key(path)))
+return mine(new, new.left, follow_up(call, 'ZCARD', tickets_key(path)) or 0)

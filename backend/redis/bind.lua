@@ -2,11 +2,13 @@
 local held = holding(path)
 if not held or held.token ~= ARGV[6] or held.foreign or held.revoked then return { 'ENOENT' } end
 if not proves(ARGV[4], ARGV[5], held) then return { 'EPERM' } end
+call('PTTL', KEYS[1]) -- as the answer does: where that is refused, nothing has changed
+begin_freely()
 call('HSET', details_key(path), 'bound', '1', 'mount', mount, 'grace', ARGV[7])
-local ttl = tonumber(held.ttl)
-if ttl > 0 then
-  call('HSET', details_key(path), 'refreshed', integer(now_ms))
-  set_end(path, now_ms + ttl)
+local ttl = lease(held.ttl)
+if ttl and ttl > 0 then
+  follow_up(call, 'HSET', details_key(path), 'refreshed', integer(now_ms))
+  follow_up(set_end, path, now_ms + ttl)
   publish('REFRESHED', path, held)
 end
 return describe_again(path, held)

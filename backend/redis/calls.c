@@ -30,6 +30,7 @@ struct undo {
 	struct calls *calls;
 	struct undo *prev, *next;
 	bool under_way;
+	bool refused; /* the acquisition was not lost but refused, maybe in the middle */
 	char nonce[NONCE_SIZE];
 	char key[];
 };
@@ -80,18 +81,33 @@ static void notice(const struct calls *calls, const char *line)
 static void arm_deadline(struct calls *calls);
 static void close_all(struct calls *calls);
 
-static void undo_later(struct calls *calls, const char *key, const char *nonce)
+static void send_undo(struct undo *undo);
+
+/* NULL where there is no memory. */
+static struct undo *undo_later(struct calls *calls, const char *key, const char *nonce)
 {
 	struct undo *undo = calloc(1, sizeof(*undo) + strlen(key) + 1);
 
 	if (!undo) {
 		notice(calls, "no memory to undo a lock whose answer was lost: it stays until its lease ends");
-		return;
+		return NULL;
 	}
 	undo->calls = calls;
 	stpcpy(undo->nonce, nonce);
 	stpcpy(undo->key, key);
 	DL_APPEND(calls->undos, undo);
+	return undo;
+}
+
+/* The server may have done what was asked, or half of it, though nobody was told so. */
+static void undo_call(const struct call *call)
+{
+	struct undo *undo = undo_later(call->calls, call->key, call->nonce);
+
+	if (!undo || !call->refused)
+		return;
+	undo->refused = true;
+	send_undo(undo);
 }
 
 /* The caller's own text may have gone by the time that the call is done. */
@@ -116,7 +132,7 @@ static void finish(struct call *call, int status, const redisReply *reply, int64
 
 	DL_DELETE(calls->under_way, call);
 	if (!reply && call->sent && call->undone_if_lost)
-		undo_later(calls, call->key, call->nonce);
+		undo_call(call);
 	call->done(call, status, reply, age_ms);
 	if (call->script == SCRIPT_ACQUIRE)
 		calls->owner.acquired(calls->owner.ctx, key_of(call));
@@ -217,22 +233,36 @@ static void send_or_finish(struct call *call, bool with_text)
 		finish(call, err, NULL, 0);
 }
 
-/* A refusal by the server: told to people, but not again and again. */
-static void tell_refusal(struct calls *calls, const struct server_error *error, const char *line)
+/* Where something is wrong with a key, people want to know which lock or directory it belongs to. */
+static void add_place(const struct call *call, const struct server_error *error, char *line, size_t size)
 {
+	size_t length = strlen(line);
+
+	if (error->status == -EIO && !error->unbegun && *key_of(call))
+		snprintf(line + length, size - length, " (asked about %s)", call->lock_key);
+}
+
+/* A refusal by the server: told to people, but not again and again. */
+static void tell_refusal(const struct call *call, const char *text)
+{
+	const struct server_error *error = server_error_find(text);
+	struct calls *calls = call->calls;
 	int64_t now_ns = boot_ns();
+	char line[BACKEND_PROBLEM_MAX];
 
 	if (error == calls->last_refusal && now_ns - calls->last_refusal_ns < NOTICE_PAUSE_NS)
 		return;
 	calls->last_refusal = error;
 	calls->last_refusal_ns = now_ns;
+	server_error_print(calls->source->name, text, line, sizeof(line));
+	add_place(call, error, line, sizeof(line));
 	notice(calls, line);
 }
 
 static void on_refusal(struct call *call, const char *text)
 {
 	struct calls *calls = call->calls;
-	const struct server_error *error;
+	const struct server_error *error = server_error_find(text);
 	char line[BACKEND_PROBLEM_MAX];
 
 	/* A server that forgot its scripts did nothing yet. */
@@ -240,13 +270,25 @@ static void on_refusal(struct call *call, const char *text)
 		send_or_finish(call, true);
 		return;
 	}
-	error = server_error_find(text);
-	server_error_print(calls->source->name, text, line, sizeof(line));
-	tell_refusal(calls, error, line);
-	call->sent = false; /* it was answered: nothing was done, and nothing is to be undone */
+	tell_refusal(call, text);
+	if (error->unbegun)
+		call->sent = false; /* nothing was done, and nothing is to be undone */
+	call->refused = true;
 	finish(call, error->status, NULL, 0);
-	if (error->passing)
+	if (error->passing) {
+		server_error_print(calls->source->name, text, line, sizeof(line));
 		connection_drop(calls->connection, error->status, line);
+	}
+}
+
+/* What was asked was done, but something that follows from it was not: the last element says why (parts/failure.lua). */
+static void tell_trouble(const struct call *call, const redisReply *reply)
+{
+	const redisReply *last = reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 ?
+		reply->element[reply->elements - 1] : NULL;
+
+	if (last && last->type == REDIS_REPLY_ERROR)
+		tell_refusal(call, last->str);
 }
 
 int64_t calls_grace_ms(const struct calls *calls)
@@ -262,6 +304,12 @@ static void learn_round_trip(struct calls *calls, int64_t age_ms)
 	calls->round_trip_ms -= (calls->round_trip_ms + 7) / 8;
 	if (calls->round_trip_ms < age_ms)
 		calls->round_trip_ms = age_ms;
+}
+
+static void on_answer(struct call *call, const redisReply *reply)
+{
+	tell_trouble(call, reply);
+	finish(call, reply_status(reply), reply, age_in_ms(call->sent_ns));
 }
 
 static void on_reply(redisAsyncContext *context, void *data, void *ctx)
@@ -282,7 +330,7 @@ static void on_reply(redisAsyncContext *context, void *data, void *ctx)
 	else if (reply->type == REDIS_REPLY_ERROR)
 		on_refusal(call, reply->str);
 	else
-		finish(call, reply_status(reply), reply, age_in_ms(call->sent_ns));
+		on_answer(call, reply);
 }
 
 struct call *call_new(struct calls *calls, enum script script, const char *key)
@@ -367,7 +415,11 @@ static void on_undone(struct call *call, int status, const redisReply *reply, in
 	(void)status;
 	(void)age_ms;
 	undo->under_way = false;
-	if (!reply) { /* it is tried again, if not on the next connection */
+	/*
+	 * It is tried again, if not on the next connection; but what was refused twice, the acquisition
+	 * and this, is not: the scripts leave no lock behind that way, and callers may go on for long.
+	 */
+	if (!reply && !(undo->refused && call->refused)) {
 		if (!calls->closed)
 			uv_timer_start(&calls->undo_again, on_undo_again, UNDO_PAUSE_MS, 0);
 		return;
@@ -378,21 +430,25 @@ static void on_undone(struct call *call, int status, const redisReply *reply, in
 		close_all(calls);
 }
 
+static void send_undo(struct undo *undo)
+{
+	struct call *call = undo->under_way ? NULL : call_new(undo->calls, SCRIPT_UNDO, undo->key);
+
+	if (!call)
+		return;
+	undo->under_way = true;
+	call->done = on_undone;
+	call->ctx = undo;
+	call_add_text(call, undo->nonce);
+	call_start(call);
+}
+
 static void send_undos(struct calls *calls)
 {
 	struct undo *undo, *next;
 
-	DL_FOREACH_SAFE(calls->undos, undo, next) {
-		struct call *call = undo->under_way ? NULL : call_new(calls, SCRIPT_UNDO, undo->key);
-
-		if (!call)
-			continue;
-		undo->under_way = true;
-		call->done = on_undone;
-		call->ctx = undo;
-		call_add_text(call, undo->nonce);
-		call_start(call);
-	}
+	DL_FOREACH_SAFE(calls->undos, undo, next)
+		send_undo(undo);
 }
 
 void calls_undo_again(struct calls *calls)

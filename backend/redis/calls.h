@@ -48,6 +48,7 @@ struct call {
 	struct call *prev, *next;
 	enum script script;
 	bool sent;
+	bool refused; /* the server answered with an error */
 	int64_t deadline_ns;
 	int argument_count;
 	const char *arguments[CALL_ARGUMENTS_MAX];

@@ -13,42 +13,46 @@
 #define SLOT_MOVES "the cluster is moving the namespace's slot to another node: try again when that is done"
 #define DAMAGED "a script of lockfs failed there: another program may have changed a key of this namespace"
 
-/* The first that fits counts; the last fits all. */
+/*
+ * The first that fits counts; the last fits all. A server that takes no writes refuses the first
+ * of a script, and no other (script.c of Redis 7.0, scripting.c of 6.2): nothing was written then.
+ */
 static const struct server_error errors[] = {
-	{ "NOAUTH", -EACCES, false, "it wants a password: give password_file= or LOCKFS_REDIS_PASSWORD" },
-	{ "WRONGPASS", -EACCES, false, "user or password are wrong" },
-	{ "ERR invalid password", -EACCES, false, "the password is wrong" },
-	{ "ERR AUTH", -EACCES, false, "it has no password set: leave it out, or set one there" },
-	{ "NOPERM", -EACCES, false, NO_RIGHT },
-	/* What a script may not do is said in other words, by Redis 7 and by Valkey. */
-	{ "ERR The user executing the script", -EACCES, false, NO_RIGHT },
-	{ "ERR ACL failure", -EACCES, false, NO_RIGHT },
-	{ "READONLY", -EROFS, true, "it is a replica: name the primary in SOURCE" },
-	{ "MASTERDOWN", -EHOSTDOWN, true, "it is a replica without its primary: name the primary in SOURCE" },
-	{ "LOADING", -EHOSTDOWN, true, "it is loading its data: try again soon" },
-	{ "CLUSTERDOWN", -EHOSTDOWN, true, "its cluster is down" },
-	{ "MOVED", -EIO, false, "it is one of a cluster: give namespace= a hash tag, {locks}, and name the server of that slot in SOURCE" },
-	{ "ASK", -EHOSTDOWN, false, SLOT_MOVES },
-	{ "TRYAGAIN", -EHOSTDOWN, false, SLOT_MOVES },
-	{ "CROSSSLOT", -EIO, false, NO_TAG },
+	{ "NOAUTH", -EACCES, false, true, "it wants a password: give password_file= or LOCKFS_REDIS_PASSWORD" },
+	{ "WRONGPASS", -EACCES, false, true, "user or password are wrong" },
+	{ "ERR invalid password", -EACCES, false, true, "the password is wrong" },
+	{ "ERR AUTH", -EACCES, false, true, "it has no password set: leave it out, or set one there" },
+	{ "NOPERM", -EACCES, false, true, NO_RIGHT },
+	/* What a script may not do is said in other words, by Redis 7, Redis 6.2 and Valkey. */
+	{ "ERR The user executing the script", -EACCES, false, false, NO_RIGHT },
+	{ "The user executing the script", -EACCES, false, false, NO_RIGHT },
+	{ "ERR ACL failure", -EACCES, false, false, NO_RIGHT },
+	{ "READONLY", -EROFS, true, true, "it is a replica: name the primary in SOURCE" },
+	{ "MASTERDOWN", -EHOSTDOWN, true, true, "it is a replica without its primary: name the primary in SOURCE" },
+	{ "LOADING", -EHOSTDOWN, true, true, "it is loading its data: try again soon" },
+	{ "CLUSTERDOWN", -EHOSTDOWN, true, true, "its cluster is down" },
+	{ "MOVED", -EIO, false, true, "it is one of a cluster: give namespace= a hash tag, {locks}, and name the server of that slot in SOURCE" },
+	{ "ASK", -EHOSTDOWN, false, true, SLOT_MOVES },
+	{ "TRYAGAIN", -EHOSTDOWN, false, true, SLOT_MOVES },
+	{ "CROSSSLOT", -EIO, false, true, NO_TAG },
 	/* Said by a script: Redis 7 and Valkey, Redis 6.2. */
-	{ "ERR Script attempted to access", -EIO, false, NO_TAG },
-	{ "Lua script attempted to access", -EIO, false, NO_TAG },
-	{ "ERR SELECT is not allowed in cluster mode", -EINVAL, false, "a cluster has no other database than 0: leave the number out of SOURCE" },
-	{ "MISCONF", -EIO, false, "it cannot save its data and refuses to write: look at its log" },
-	{ "OOM", -ENOSPC, false, "it is at its maxmemory: raise it or free memory" },
-	{ "NOREPLICAS", -EIO, false, "too few of its replicas are there (min-replicas-to-write)" },
-	{ "DENIED", -EACCES, false, "it is in protected mode: set a password there, or bind it to this host only" },
-	{ "BUSY", -EHOSTDOWN, false, "a script of somebody's keeps it busy: SCRIPT KILL ends it" },
-	{ "ERR DB index", -EINVAL, false, "it has no database of that number" },
-	{ "ERR max number of clients", -EHOSTDOWN, true, "it has too many clients: raise its maxclients" },
-	{ "WRONGTYPE", -EIO, false, "another program keeps something else under a key of this namespace" },
-	{ "ERR unknown command", -EIO, false, "it is not Redis 6.2 or newer, nor Valkey; if it is a Sentinel, name the primary that it watches in SOURCE" },
-	{ "ERR Error compiling script", -EIO, false, "it does not take the scripts of lockfs: it is not Redis 6.2 or newer, nor Valkey" },
+	{ "ERR Script attempted to access", -EIO, false, false, NO_TAG },
+	{ "Lua script attempted to access", -EIO, false, false, NO_TAG },
+	{ "ERR SELECT is not allowed in cluster mode", -EINVAL, false, true, "a cluster has no other database than 0: leave the number out of SOURCE" },
+	{ "MISCONF", -EIO, false, true, "it cannot save its data and refuses to write: look at its log" },
+	{ "OOM", -ENOSPC, false, true, "its memory is full: raise maxmemory or delete keys; what is held is still renewed, released and handed over" },
+	{ "NOREPLICAS", -EIO, false, true, "too few of its replicas are there (min-replicas-to-write)" },
+	{ "DENIED", -EACCES, false, true, "it is in protected mode: set a password there, or bind it to this host only" },
+	{ "BUSY", -EHOSTDOWN, false, true, "a script of somebody's keeps it busy: SCRIPT KILL ends it" },
+	{ "ERR DB index", -EINVAL, false, true, "it has no database of that number" },
+	{ "ERR max number of clients", -EHOSTDOWN, true, true, "it has too many clients: raise its maxclients" },
+	{ "WRONGTYPE", -EIO, false, false, "another program keeps something else under a key of this namespace" },
+	{ "ERR unknown command", -EIO, false, true, "it is not Redis 6.2 or newer, nor Valkey; if it is a Sentinel, name the primary that it watches in SOURCE" },
+	{ "ERR Error compiling script", -EIO, false, true, "it does not take the scripts of lockfs: it is not Redis 6.2 or newer, nor Valkey" },
 	/* An error of Lua itself: Redis 7 and Valkey, Redis 6.2. */
-	{ "ERR user_script:", -EIO, false, DAMAGED },
-	{ "user_script:", -EIO, false, DAMAGED },
-	{ "", -EIO, false, "lockfs does not know this answer; the server's log or documentation may" },
+	{ "ERR user_script:", -EIO, false, false, DAMAGED },
+	{ "user_script:", -EIO, false, false, DAMAGED },
+	{ "", -EIO, false, false, "lockfs does not know this answer; the server's log or documentation may" },
 };
 
 /* What the server puts before the reason for which a script failed: Redis 6.2. */
@@ -58,7 +62,10 @@ static const char script_place[] = "@user_script:";
 /* What follows the reason and tells nobody anything, such as the text of a script of ours. */
 static const char *const noise[] = { " script: ", ", with args beginning with", ": user_script:" };
 
-/* The reason itself, behind `ERR Error running script (call to f_…): @user_script:12: `. */
+/*
+ * The reason itself, behind `ERR Error running script (call to f_…): @user_script:12: `. It may begin
+ * with a dash, as errors do on the wire.
+ */
 static const char *find_reason(const char *text)
 {
 	const char *place;
@@ -69,7 +76,7 @@ static const char *find_reason(const char *text)
 		place += strlen(script_place);
 		place += strspn(place, " 0123456789:");
 	}
-	return place;
+	return *place == '-' ? place + 1 : place;
 }
 
 static size_t reason_length(const char *reason)

@@ -9,10 +9,11 @@ struct server_error {
 	const char *prefix; /* of the server's text */
 	int status;         /* negative errno */
 	bool passing;       /* another attempt at connecting may go better */
+	bool unbegun;       /* a script that is refused so has written nothing; else it may have */
 	const char *advice; /* what to do */
 };
 
-/* Never NULL: an unknown one has the prefix "" and -EIO. */
+/* Never NULL: an unknown one has the prefix "" and -EIO. What Redis 6.2 puts before the error of a script is left out. */
 const struct server_error *server_error_find(const char *text);
 
 /* A line: which server, what it said, what to do. */

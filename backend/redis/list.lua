@@ -50,4 +50,4 @@ if phase == DIRS then
 end
 local step = call('ZSCAN', index_key(path), at, 'COUNT', PAGE)
 locks = held_of(leased(step[2]))
-return { 'OK', step[1] == '0' and '' or LOCKS .. step[1], dirs, locks, expected }
+return { 'OK', step[1] == '0' and '' or LOCKS .. step[1], dirs, locks, expected, trouble }

@@ -2,6 +2,9 @@
 if dir_exists(path) or call('EXISTS', KEYS[1]) == 1 then return { 'EEXIST' } end
 local word = check_parent(path)
 if word ~= 'OK' then return { word } end
-call('HSET', dir_key(path), 'mode', ARGV[4], 'uid', ARGV[5], 'gid', ARGV[6], 'changed', integer(now_ms))
-call('SADD', subdirs_key(parent(path)), name(path))
-return { 'OK' }
+-- A directory that its parent does not know could not be listed, so it is written last.
+local named = call('SADD', subdirs_key(parent(path)), name(path))
+local made = redis.pcall('HSET', dir_key(path), 'mode', ARGV[4], 'uid', ARGV[5], 'gid', ARGV[6], 'changed', integer(now_ms))
+if type(made) == 'number' then return { 'OK' } end
+if named == 1 then redis.pcall('SREM', subdirs_key(parent(path)), name(path)) end
+return made

@@ -7,4 +7,4 @@ if held then
 end
 if not dir_exists(path) then return { 'ENOENT' } end
 local dir = call('HMGET', dir_key(path), 'mode', 'uid', 'gid', 'changed')
-return { 'DIR', dir[1] or '0', dir[2] or '0', dir[3] or '0', dir[4] or '0', integer(default_ttl(path)) }
+return { 'DIR', dir[1] or '0', dir[2] or '0', dir[3] or '0', dir[4] or '0', integer(default_ttl(path) or 0) }

@@ -145,7 +145,10 @@ static void done_acquire(struct call *call, int status, const redisReply *reply,
 	} else if (err == -ENOENT) {
 		/* An answer that comes after the end of its own lease is no acquisition. */
 		status = -ETIMEDOUT;
+		calls_undo(redis->calls, call->key, call->nonce);
 	} else if (err < 0) {
+		if (status == 0)
+			calls_undo(redis->calls, call->key, call->nonce);
 		status = err;
 	}
 	if (status == 0)

@@ -3,7 +3,7 @@ local id, identity, token, ttl = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 
 local function refuse(word, held)
   publish('FAILED_REFRESH', path, held)
-  return { word }
+  return { word, trouble }
 end
 
 local held = holding(path)
@@ -13,14 +13,16 @@ if not proves(id, identity, held) then return refuse('EPERM', held) end
 local left = call('PTTL', KEYS[1])
 if left < 0 then return refuse('ENOTSUP', held) end
 if ttl < 0 then return refuse('EINVAL', held) end
--- The lease of another client's lock is not known; what is left of it is.
-if ttl == 0 then ttl = tonumber(held.ttl or left) end
+-- The lease of another client's lock is not known, or it is damaged; what is left of it is known.
+if ttl == 0 then ttl = lease(held.ttl) or left end
+if ttl < 0 then ttl = left end
 
+-- The end is written first: it decides, and needs no memory.
 if held.foreign then
-  call('PEXPIREAT', KEYS[1], integer(now_ms + ttl))
+  set_expiry(KEYS[1], now_ms + ttl)
 else
-  call('HSET', details_key(path), 'ttl', integer(ttl), 'refreshed', integer(now_ms))
   set_end(path, now_ms + ttl)
+  follow_up(call, 'HSET', details_key(path), 'ttl', integer(ttl), 'refreshed', integer(now_ms))
 end
 tell_holder('TOUCH', path, held)
 if ttl < left then tell_watchers('TOUCH', path, held) end

@@ -4,17 +4,21 @@
 -- 'EAGAIN', the token and the time in ms that its holder is given.
 local id, identity, token, force = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 
+-- For a holder whose own grace is damaged, in ms: the shortest that a mount asks for.
+local GRACE = 500
+
 -- A lock that is bound to an open file is not free before its holder has been
 -- stopped, or has not answered for a moment: also where nobody hears now, as its
 -- mount may just be connecting anew, and asks then. Answers with that moment in ms,
 -- or nil where it is bound to none.
 local function revoke(held)
   if held.bound ~= '1' then return nil end
-  local grace, left = tonumber(held.grace), call('PTTL', KEYS[1])
+  local grace, left = number(held.grace, 1, GRACE_MAX) or GRACE, call('PTTL', KEYS[1])
   -- Writes before it tells, as free() does.
+  begin_freely()
   call('HSET', details_key(path), 'revoked', mount)
   tell(held.mount, 'REVOKE', held.token, path)
-  if left < 0 or left > grace then set_end(path, now_ms + grace) end
+  if left < 0 or left > grace then follow_up(set_end, path, now_ms + grace) end
   return grace
 end
 
@@ -26,14 +30,14 @@ if force == '3' and not (meant and held.bound == '1' and held.mount == mount) th
 if force ~= '' then
   local asks = force == '1' or (force == '2' and not (meant and held.revoked))
   local grace = meant and asks and revoke(held)
-  if grace then return { 'EAGAIN', held.token, grace } end
+  if grace then return { 'EAGAIN', held.token, grace, trouble } end
   if not meant then
     if not held then publish('FORCE_RELEASED', path) end
-    return { 'ENOENT' }
+    return { 'ENOENT', trouble }
   end
 elseif not meant or not proves(id, identity, held) then
   publish('FAILED_RELEASE', path, held)
-  return { meant and 'EPERM' or 'ENOENT' }
+  return { meant and 'EPERM' or 'ENOENT', trouble }
 end
 local before = free(path, held, force ~= '' and 'FORCE_RELEASED' or 'RELEASED')
-if not before then return { 'OK', held.token } end
+if not before then return { 'OK', held.token, trouble } end

@@ -13,9 +13,12 @@ for _, lock in ipairs(names) do
 end
 if #names == DEAD_MAX then
   for _, lock in ipairs(names) do forget(path .. '/' .. lock) end
-  return { 'EAGAIN' }
+  return { 'EAGAIN', trouble }
 end
--- Of an index of many names whose leases have passed, the server frees the memory by the way.
-call('UNLINK', dir_key(path), index_key(path))
-call('SREM', subdirs_key(parent(path)), name(path))
-return { 'OK' }
+-- A name whose directory has gone could not be removed, so the directory goes last. Of an index of
+-- many names whose leases have passed, the server frees the memory by the way.
+local named = call('SREM', subdirs_key(parent(path)), name(path))
+local removed = redis.pcall('UNLINK', dir_key(path), index_key(path))
+if type(removed) == 'number' then return { 'OK' } end
+if named == 1 then redis.pcall('SADD', subdirs_key(parent(path)), name(path)) end
+return removed

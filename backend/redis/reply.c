@@ -75,6 +75,14 @@ static int64_t number_of(const char *text, int64_t fallback)
 	return *end || errno ? fallback : (int64_t)number;
 }
 
+/* A number from 0 on; 0 where the text is none. */
+static int64_t number_up_to(const char *text, int64_t most)
+{
+	int64_t number = number_of(text, 0);
+
+	return number >= 0 && number <= most ? number : 0;
+}
+
 int reply_status(const redisReply *reply)
 {
 	const char *word = text_at(reply, 0);
@@ -229,10 +237,11 @@ int reply_entry(const redisReply *reply, const char *key, int64_t age_ms, struct
 		return -EPROTO;
 	ttl = text_at(reply, TTL);
 	ret->kind = ENTRY_DIR;
+	/* Damaged settings let nobody in but root. */
 	ret->dir = (struct dir_info){
-		.mode = (mode_t)number_of(text_at(reply, MODE), 0) & 07777,
-		.uid = (uid_t)number_of(text_at(reply, UID), 0),
-		.gid = (gid_t)number_of(text_at(reply, GID), 0),
+		.mode = (mode_t)number_up_to(text_at(reply, MODE), 07777),
+		.uid = (uid_t)number_up_to(text_at(reply, UID), UINT32_MAX - 1),
+		.gid = (gid_t)number_up_to(text_at(reply, GID), UINT32_MAX - 1),
 		.changed_ms = time_of(text_at(reply, CHANGED)),
 		.default_ttl_ms = number_of(ttl, 0) == LEASE_NEVER ? LEASE_NEVER : lease_of(ttl),
 	};

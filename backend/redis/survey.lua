@@ -16,15 +16,15 @@ end
 local step = redis.pcall('ZSCAN', index_key(path), at, 'COUNT', 50)
 if step.err then return { 'OK', '', {} } end
 
-for i = 1, #step[2], 2 do
-  local key = prefix .. step[2][i]
-  local left = step[2][i + 1] ~= 'inf' and call('PTTL', lock_key(key)) or -1
+local function tell_held(key, ends)
+  local left = ends and call('PTTL', lock_key(key)) or -1
   local held = left > 0 and holding(key)
-  if held and not held.foreign and not held.granted then
-    -- By the clock that its beginning was told by, so that all mounts tell the same end.
-    if not held.revoked then left = integer(held.refreshed + held.ttl - now_ms) end
-    redis.pcall('PUBLISH', mount_key(mount),
-      'HELD ' .. left .. ' ' .. event_text('ACQUIRED', key, held))
-  end
+  if not held or held.foreign or held.granted then return end
+  -- By the clock that its beginning was told by, so that all mounts tell the same end.
+  if not held.revoked then left = integer(held.refreshed + held.ttl - now_ms) end
+  call('PUBLISH', mount_key(mount), 'HELD ' .. left .. ' ' .. event_text('ACQUIRED', key, held))
 end
+
+-- A lock that is damaged says nothing of the others.
+for i = 1, #step[2], 2 do pcall(tell_held, prefix .. step[2][i], step[2][i + 1] ~= 'inf') end
 return { 'OK', step[1] == '0' and '' or LOCKS .. step[1], {} }

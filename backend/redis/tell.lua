@@ -3,4 +3,4 @@
 local held = holding(path)
 local is_meant = held and (ARGV[5] == '' or ARGV[5] == held.token)
 if is_meant or (not held and ARGV[4] == 'FAILED_REFRESH') then publish(ARGV[4], path, held) end
-return { 'OK' }
+return { 'OK', trouble }

@@ -7,7 +7,9 @@ if not held or (token ~= '' and token ~= held.token) then return { 'ENOENT' } en
 if not proves(id, identity, held) then return { 'EBUSY' } end
 if size > tonumber(ARGV[8]) then return { 'EFBIG' } end
 if not held.foreign then
+  call('PTTL', KEYS[1]) -- as the answer does: where that is refused, nothing has changed
   local content = held.content or ''
+  if size <= #content then begin_freely() end
   if size > #content then content = content .. string.rep('\0', size - #content) end
   call('HSET', details_key(path), 'content', string.sub(content, 1, size))
   tell_holder('TOUCH', path, held)

@@ -2,4 +2,4 @@
 local held = holding(path)
 if not held or held.nonce ~= ARGV[4] then return { leave(path, ARGV[4]) and 'OK' or 'ENOENT' } end
 local before = free(path, held, 'RELEASED')
-if not before then return { 'OK', held.token } end
+if not before then return { 'OK', held.token, trouble } end

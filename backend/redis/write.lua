@@ -11,4 +11,4 @@ if offset > #content then content = content .. string.rep('\0', offset - #conten
 content = string.sub(content, 1, offset) .. data .. string.sub(content, offset + #data + 1)
 call('HSET', details_key(path), 'content', content)
 tell_holder('TOUCH', path, held)
-return { 'OK' }
+return { 'OK', trouble }

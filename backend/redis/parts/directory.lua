@@ -21,12 +21,12 @@ local function check_parent(of)
   return 'ENOENT'
 end
 
--- The lease of locks made in `dir`: its own setting, else the nearest above; 0: none.
+-- The lease of locks made in `dir`: its own setting, else the nearest above, or nil. A damaged
+-- setting counts as none.
 local function default_ttl(dir)
   while true do
-    local ttl = call('HGET', dir_key(dir), 'ttl')
-    if ttl then return tonumber(ttl) end
-    if dir == '' then return 0 end
+    local ttl = lease(call('HGET', dir_key(dir), 'ttl'))
+    if ttl or dir == '' then return ttl end
     dir = parent(dir)
   end
 end

@@ -1,9 +1,9 @@
--- What is told to all who listen.
+-- What is told to all who listen. Where it cannot be told, the change that it is about stands.
 
 -- Who that is, for people: as lock_owner_print(). A value of another client may be anything.
 local function owner_of(held)
   if held.identity and held.identity ~= '' then
-    return held.user .. '@' .. held.host .. ':' .. held.pid .. ' ' .. held.command
+    return (held.user or '') .. '@' .. (held.host or '') .. ':' .. (held.pid or '') .. ' ' .. (held.command or '')
   end
   return (string.gsub(string.sub(held.id, 1, 511), '%z', '?'))
 end
@@ -15,5 +15,5 @@ local function event_text(kind, key, held, ttl)
 end
 
 local function publish(kind, key, held, ttl)
-  call('PUBLISH', ns .. '#ev', event_text(kind, key, held, ttl))
+  follow_up(call, 'PUBLISH', ns .. '#ev', event_text(kind, key, held, ttl))
 end

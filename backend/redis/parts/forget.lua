@@ -3,6 +3,6 @@
 local function forget(key)
   local before = call('HMGET', details_key(key), 'mount', 'token')
   if type(redis.pcall('DEL', details_key(key))) ~= 'number' then return end
-  index_remove(key)
-  if before[1] then tell(before[1], 'GONE', before[2], key) end
+  follow_up(index_remove, key)
+  if number(before[2], 1, LAST_TOKEN) then tell(before[1], 'GONE', before[2], key) end
 end

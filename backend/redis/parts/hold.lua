@@ -2,37 +2,55 @@
 
 -- The lease that an acquisition wants (the fields that acquire.lua makes), in ms; -1: never.
 local function wanted_ttl(key, wants)
-  local ttl = tonumber(wants.ttl)
-  if ttl == 0 then ttl = default_ttl(parent(key)) end
-  if ttl == 0 then ttl = tonumber(wants.fallback) end
-  return ttl
+  return lease(wants.ttl) or default_ttl(parent(key)) or lease(wants.fallback) or -1
 end
 
--- Larger than all before, also where the server lost them.
+-- Larger than all before, also where the server lost them or it is damaged.
 local function next_token()
   local token = integer(now_us)
-  local last = call('SET', ns .. '#token', token, 'GET')
-  if last and tonumber(last) >= now_us then
+  local last = number(call('SET', ns .. '#token', token, 'GET'), 0, LAST_TOKEN)
+  if last and last >= now_us then
     token = integer(last + 1)
     call('SET', ns .. '#token', token)
   end
   return token
 end
 
+local function problem_of(answer)
+  return type(answer) == 'table' and answer.err and answer or nil
+end
+
+-- The lock is the last that is written, and decides: a lock without the rest would be nobody's.
+-- Returns what failed, or nil.
+local function write_holding(key, id, flat, expires)
+  local problem = problem_of(redis.pcall('HSET', details_key(key), unpack(flat)))
+  if not problem and expires then
+    problem = problem_of(redis.pcall('PEXPIREAT', details_key(key), integer(expires)))
+  end
+  if problem then return problem end
+  if expires then return problem_of(redis.pcall('SET', lock_key(key), id, 'PXAT', integer(expires))) end
+  return problem_of(redis.pcall('SET', lock_key(key), id))
+end
+
+-- Whoever deleted a lock past lockfs told nobody, and left what stands beside it: so it is told now.
+local function tell_deleted(key, flat)
+  local held = {}
+  for i = 1, #flat, 2 do held[flat[i]] = flat[i + 1] end
+  if number(held.token, 1, LAST_TOKEN) then tell(held.mount, 'GONE', held.token, key) end
+end
+
 -- Makes a holding of a key that is free. One that is only `granted` lasts for the grace,
--- until it is confirmed.
+-- until it is confirmed. The first write needs memory, so that a full server refuses it before
+-- anything has changed; where another fails, what was written means nothing: an index entry is
+-- forgotten by list.lua, and the details are deleted, as another client may take the lock with
+-- an id that was given. Returns the holding, or nil and what failed, if that is not raised.
 local function hold(key, wants, granted)
   local ttl = wanted_ttl(key, wants)
-  local lease = granted and tonumber(wants.grace) or ttl
-  local expires = lease > 0 and now_ms + lease or nil
+  local left = granted and tonumber(wants.grace) or ttl
+  local expires = left > 0 and now_ms + left or nil
+  local before = call('HGETALL', details_key(key))
   local token, ttl_text, now = next_token(), integer(ttl), integer(now_ms)
 
-  if expires then
-    call('SET', lock_key(key), wants.id, 'PXAT', integer(expires))
-  else
-    call('SET', lock_key(key), wants.id)
-  end
-  local details = details_key(key)
   local flat = {
     'id', wants.id, 'nonce', wants.nonce, 'token', token, 'ttl', ttl_text, 'acquired', now, 'refreshed', now,
     'user', wants.user, 'host', wants.host, 'mount', wants.mount, 'place', wants.place, 'command', wants.command,
@@ -44,14 +62,17 @@ local function hold(key, wants, granted)
   if wants.identity ~= '' then add('identity', wants.identity) end
   if wants.bound ~= '' then add('bound', '1') end
   if granted then add('granted', '1') end
-  local before = call('HMGET', details, 'mount', 'token')
-  if before[1] then call('DEL', details) end
-  call('HSET', details, unpack(flat))
-  if expires then call('PEXPIREAT', details, integer(expires)) end
   index_add(key, expires)
-  -- Whoever deleted it past lockfs told nobody, and left what stands beside it.
-  if before[1] then tell(before[1], 'GONE', before[2], key) end
+  if #before > 0 then call('DEL', details_key(key)) end
+  local problem = write_holding(key, wants.id, flat, expires)
+  if problem then
+    -- The right to do this was there a moment ago; that to delete may not be.
+    redis.pcall('HSET', details_key(key), 'id', '')
+    redis.pcall('DEL', details_key(key))
+    return nil, problem
+  end
+  if #before > 0 then tell_deleted(key, before) end
   wants.token = token
   if not granted then publish('ACQUIRED', key, wants, ttl_text) end
-  return { id = wants.id, token = token, ttl = ttl_text, acquired = now, refreshed = now, lease = lease, expires = expires }
+  return { id = wants.id, token = token, ttl = ttl_text, acquired = now, refreshed = now, left = left, expires = expires }
 end

@@ -3,17 +3,18 @@
 -- A lock that another client took by plain SET has no details of its own: its
 -- token is made from its id, above all that are counted.
 local function foreign_token(id)
-  return integer(2 ^ 52 + tonumber(string.sub(redis.sha1hex(id), 1, 12), 16))
+  return integer(LAST_TOKEN + tonumber(string.sub(redis.sha1hex(id), 1, 12), 16))
 end
 
--- Who holds `key`: a table with `id` and the details, or nil where it is free.
+-- Who holds `key`: a table with `id` and the details, or nil where it is free. Details that are
+-- damaged say as little as those of another holding.
 local function holding(key)
   local id = call('GET', lock_key(key))
   if not id then return nil end
   local flat = call('HGETALL', details_key(key))
   local held = {}
   for i = 1, #flat, 2 do held[flat[i]] = flat[i + 1] end
-  if held.id ~= id then
+  if held.id ~= id or not number(held.token, 1, LAST_TOKEN) then
     flat = {}
     held = { id = id, token = foreign_token(id), foreign = true }
   end
@@ -32,7 +33,7 @@ end
 -- by now), now, token, the details as fields and values, and how many wait.
 local function describe(word, key, held)
   return { word, held.id, call('PTTL', lock_key(key)), now_ms, held.token, held.flat,
-    call('ZCARD', tickets_key(key)) }
+    follow_up(call, 'ZCARD', tickets_key(key)) or 0, trouble }
 end
 
 -- The same of a lock that was changed. A short lease may be over by then: a server may

@@ -1,8 +1,8 @@
 -- What is told to the daemon of one mount.
 
--- Answers how many heard it.
+-- Answers how many heard it; 0 where it cannot be told.
 local function tell(to, word, about, key)
-  return call('PUBLISH', mount_key(to), word .. ' ' .. about .. ' ' .. key)
+  return to and follow_up(call, 'PUBLISH', mount_key(to), word .. ' ' .. about .. ' ' .. key) or 0
 end
 
 -- A daemon knows its own locks for a moment without asking; this tells it better.

@@ -14,6 +14,7 @@
 --   NS#g        ZSET    keys that were handed over and not confirmed yet, by the end of that (ms),
 --                       and those with too many tickets of dead mounts for one script
 --   NS#token    STRING  the last fencing token
+--   NS#none             is never there (failure.lua)
 --   NS#ev       channel events: `KIND TIME TOKEN LEASE OWNER`, NUL, key; the time in us since the epoch
 --   NS#m:MOUNT  channel for the daemon of one mount: `WORD TOKEN KEY`, and `GRANT NONCE KEY`. Anybody can
 --               publish there: a word about a holding that is not that mount's changes nothing

@@ -7,8 +7,9 @@ local ALIVE = 1200
 
 -- Answers 1 where the mount was taken for alive before, else 0: then it lost tickets.
 local function say_alive()
-  local was_alive = call('EXISTS', mount_key(mount))
-  call('SET', mount_key(mount), '1', 'PX', ALIVE)
+  -- A server whose memory is full allows this, and what is written after it.
+  local was_alive = call('PEXPIRE', mount_key(mount), ALIVE)
+  if was_alive == 0 then call('SET', mount_key(mount), '1', 'PX', ALIVE) end
   return was_alive
 end
 
@@ -22,17 +23,19 @@ local function join(key, wants, order)
       local last = call('ZREVRANGE', tickets_key(key), 0, 0, 'WITHSCORES')
       order = math.max(now_us, last[2] and tonumber(last[2]) + 1 or 0)
     end
-    call('ZADD', tickets_key(key), integer(order), wants.nonce)
     call('HSET', wants_key(key), wants.nonce, cmsgpack.pack(wants))
+    call('ZADD', tickets_key(key), integer(order), wants.nonce)
   end
   local left = call('PTTL', lock_key(key))
   keep_tickets(key, left >= 0 and now_ms + left or nil)
   return integer(order)
 end
 
+-- The ticket decides; without it, what it wants means nothing.
 local function leave(key, nonce)
-  call('HDEL', wants_key(key), nonce)
-  return call('ZREM', tickets_key(key), nonce) == 1
+  local was_there = call('ZREM', tickets_key(key), nonce) == 1
+  follow_up(call, 'HDEL', wants_key(key), nonce)
+  return was_there
 end
 
 -- Does nobody wait in front of this place in the queue? 0 is behind all.

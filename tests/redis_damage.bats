@@ -1,0 +1,77 @@
+# A right is missing, a key has a wrong type, or a value is damaged: whatever it is, an
+# operation that succeeds has done what it is for, one that fails has changed nothing,
+# and none hangs. No lock is left that nobody has.
+
+load helper
+load redis
+
+# damaged WHAT OPERATION...: see redis_damage.py
+damaged() {
+  local what=$1 figures
+  shift
+  N=$T/second
+  redis_cli ACL SETUSER weak on '>secret' '~*' '&*' +@all >/dev/null
+  allow_words 'redis(\+unix)?://[^ ]* refuses: .*'
+  mount_redis "$M" "$(weak_source)"
+  mount_redis "$N"
+  figures=$(deadline 100 python3 -S -B "$BATS_TEST_DIRNAME/redis_damage.py" "$what" "${redis_socket[redis]}" weak "$M" "$N" "$@")
+  figure "$BATS_TEST_DESCRIPTION: $figures"
+}
+
+acquiring=(create create-by-id create-waiting lock-own contend)
+holding=(release touch shorten force force-bound write truncate)
+waiting=(pass-on receive cancel)
+dirs=(mkdir rmdir configure list)
+
+@test "whichever right of the server is taken away, an acquisition is held by its caller or by nobody" {
+  damaged rights "${acquiring[@]}" "${waiting[@]}"
+}
+
+@test "whichever right of the server is taken away, a release, refresh, write or change of a directory is done whole or not at all" {
+  damaged rights "${holding[@]}" "${dirs[@]}"
+}
+
+@test "whichever key has a wrong type, each operation is done whole or not at all" {
+  damaged types "${acquiring[@]}" "${holding[@]}" "${waiting[@]}" "${dirs[@]}"
+}
+
+@test "a damaged setting of a directory or a damaged last token counts as none" {
+  damaged settings create create-by-id create-waiting pass-on
+}
+
+@test "whichever detail of a holding is damaged, each operation is done whole or not at all" {
+  damaged details "${holding[@]}" lock-own contend list
+}
+
+@test "a damaged ticket is dropped, and whoever waits has the lock in a moment" {
+  damaged tickets "${waiting[@]}" release force
+}
+
+# modes of $M/dir, as stat shows it
+dir_mode() {
+  stat -c '%a %u %g' "$M/dir"
+}
+
+@test "a damaged mode of a directory lets nobody in but root" {
+  local mode
+  mount_redis "$M"
+  mkdir "$M/dir"
+  for mode in -5 abc 99999 1e3 ''; do
+    redis_cli HSET lockfs#D:dir mode "$mode" uid 0 gid -1 >/dev/null
+    is "0 0 0" "$(dir_mode)"
+  done
+}
+
+@test "an acquisition that failed in the middle leaves no details for another client's lock of the same id" {
+  N=$T/second
+  redis_cli ACL SETUSER weak on '>secret' '~*' '&*' +@all >/dev/null
+  allow_words 'redis(\+unix)?://[^ ]* refuses: .*'
+  mount_redis "$M"
+  mount_redis "$N" "$(weak_source)"
+  # Everything but the lock itself can be written, and nothing can be deleted.
+  redis_cli ACL SETUSER weak resetkeys '%R~lockfs:*' '~lockfs#*' -del >/dev/null
+  expect EACCES open "$N/.with/id=me/job" CREAT,WRONLY
+  is 0 "$(redis_cli EXISTS lockfs:job)"
+  redis_set lockfs:job me NX PX 100000
+  expect ENODATA getxattr "$M/.with/id=me/job" user.lock.token
+}
