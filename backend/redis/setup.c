@@ -269,9 +269,10 @@ static int send_hello(struct setup *setup)
 	int err = -ENOMEM;
 
 	if (text && asprintf(&key, "%s#hello", namespace_) >= 0) {
-		const char *argv[] = { "EVAL", text, "1", key, namespace_, "", setup->mount };
+		const char *back = setup->finished_before ? "1" : "";
+		const char *argv[] = { "EVAL", text, "1", key, namespace_, "", setup->mount, back };
 
-		err = ask(setup, on_plain, 7, argv);
+		err = ask(setup, on_plain, 8, argv);
 	}
 	free(text);
 	free(key);

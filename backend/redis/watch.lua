@@ -4,6 +4,7 @@ local held = path ~= '' and holding(path) or nil
 if not held then return { 'ENOENT' } end
 local watchers = held.watchers or ''
 if held.token == ARGV[4] and not held.foreign and held.mount ~= mount and not string.find(watchers, mount, 1, true) then
+  pcall(begin_freely)
   redis.pcall('HSET', details_key(path), 'watchers', watchers .. mount .. ' ')
 end
 return describe('OK', path, held)
