@@ -75,3 +75,22 @@ dir_mode() {
   redis_set lockfs:job me NX PX 100000
   expect ENODATA getxattr "$M/.with/id=me/job" user.lock.token
 }
+
+calls_of_scripts() {
+  redis_cli INFO commandstats | sed -n 's/^cmdstat_evalsha:calls=\([0-9]*\),.*/\1/p'
+}
+
+@test "what the server refuses is not asked for again and again behind the caller's back" {
+  local before
+  mount_redis "$M"
+  allow_words 'redis(\+unix)?://[^ ]* refuses: WRONGTYPE.*'
+  redis_cli RPUSH lockfs:job x >/dev/null
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    expect EIO open "$M/.with/wait=1m/job" CREAT,WRONLY
+    expect EIO open "$M/job" CREAT,EXCL,WRONLY
+  done
+  contains "lockfs:job" "$(cat "$M.stderr")"
+  before=$(calls_of_scripts)
+  sleep 1
+  is "$before" "$(calls_of_scripts)"
+}

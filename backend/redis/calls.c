@@ -102,12 +102,10 @@ static struct undo *undo_later(struct calls *calls, const char *key, const char 
 /* The server may have done what was asked, or half of it, though nobody was told so. */
 static void undo_call(const struct call *call)
 {
-	struct undo *undo = undo_later(call->calls, call->key, call->nonce);
-
-	if (!undo || !call->refused)
-		return;
-	undo->refused = true;
-	send_undo(undo);
+	if (call->refused)
+		calls_undo_refused(call->calls, call->key, call->nonce);
+	else
+		undo_later(call->calls, call->key, call->nonce);
 }
 
 /* The caller's own text may have gone by the time that the call is done. */
@@ -415,10 +413,7 @@ static void on_undone(struct call *call, int status, const redisReply *reply, in
 	(void)status;
 	(void)age_ms;
 	undo->under_way = false;
-	/*
-	 * It is tried again, if not on the next connection; but what was refused twice, the acquisition
-	 * and this, is not: the scripts leave no lock behind that way, and callers may go on for long.
-	 */
+	/* It is tried again, if not on the next connection. */
 	if (!reply && !(undo->refused && call->refused)) {
 		if (!calls->closed)
 			uv_timer_start(&calls->undo_again, on_undo_again, UNDO_PAUSE_MS, 0);
@@ -461,6 +456,17 @@ void calls_undo(struct calls *calls, const char *key, const char *nonce)
 {
 	undo_later(calls, key, nonce);
 	calls_undo_again(calls);
+}
+
+void calls_undo_refused(struct calls *calls, const char *key, const char *nonce)
+{
+	struct undo *undo = undo_later(calls, key, nonce);
+
+	if (!undo)
+		return;
+	undo->refused = true;
+	if (connection_is_up(calls->connection))
+		send_undo(undo);
 }
 
 /* The connection comes and goes */

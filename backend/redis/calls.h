@@ -42,13 +42,13 @@ struct call {
 	bool undone_if_lost;    /* where no answer comes, the server is asked to take it back */
 	uint64_t mark;
 	int64_t sent_ns;   /* CLOCK_BOOTTIME, once it is done */
+	bool refused;      /* once it is done: the server answered with an error */
 
 	/* The rest belongs to calls.c. */
 	struct calls *calls;
 	struct call *prev, *next;
 	enum script script;
 	bool sent;
-	bool refused; /* the server answered with an error */
 	int64_t deadline_ns;
 	int argument_count;
 	const char *arguments[CALL_ARGUMENTS_MAX];
@@ -93,6 +93,12 @@ void call_add_match(struct call *call, struct holding_match match);
  * now, or as soon as it can be asked.
  */
 void calls_undo(struct calls *calls, const char *key, const char *nonce);
+
+/*
+ * Likewise where the server refused the acquisition. Should it refuse this as well, that is
+ * the end of it: the scripts leave nothing behind that way, and callers may try again for long.
+ */
+void calls_undo_refused(struct calls *calls, const char *key, const char *nonce);
 
 /* Asks at once for what was refused or lost, where the server can be asked. */
 void calls_undo_again(struct calls *calls);

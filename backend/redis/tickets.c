@@ -39,6 +39,7 @@ struct ticket {
 	struct acquisition *acquisition; /* NULL: answered, and the call under way frees it */
 	struct acquisition wants; /* a copy, with its texts, for calls that are under way when it is answered */
 	enum ticket_state state;
+	bool refused;        /* the last call was answered with an error */
 	bool granted;        /* while ASKING: so it was told, maybe of what the answer does not know yet */
 	int64_t give_up_ns;  /* when nothing good is heard until then; 0: all is well */
 	struct queue *queue; /* NULL before it was queued for the first time */
@@ -273,13 +274,21 @@ static void answer(struct ticket *ticket, int status, const struct lock *lock)
 		free_ticket(ticket);
 }
 
+static void undo(const struct ticket *ticket, const char *key)
+{
+	if (ticket->refused)
+		calls_undo_refused(ticket->tickets->calls, key, ticket->nonce);
+	else
+		calls_undo(ticket->tickets->calls, key, ticket->nonce);
+}
+
 /* Ends it without the lock, and whatever the server has of it. */
 static void take_back(struct ticket *ticket, int status)
 {
 	/* A call under way may still take the lock, or join: that is undone when it is over. */
 	if (ticket->state != ASKING)
 		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): as in answer() */
-		calls_undo(ticket->tickets->calls, ticket->acquisition->key, ticket->nonce);
+		undo(ticket, ticket->acquisition->key);
 	answer(ticket, status, NULL);
 }
 
@@ -336,9 +345,10 @@ static void on_asked(struct call *call, int status, const redisReply *reply, int
 	struct lock lock;
 
 	change_state(ticket, QUEUED);
+	ticket->refused = call->refused;
 	if (!ticket->acquisition) {
 		/* It was cancelled meanwhile. What was never sent is undone too, as an earlier call may have queued it. */
-		calls_undo(tickets->calls, call->key, ticket->nonce);
+		undo(ticket, call->key);
 		free_ticket(ticket);
 	} else if (status == -EINPROGRESS) {
 		queue_up(ticket, reply);
