@@ -51,6 +51,14 @@ static void set_quotas(struct fs *fs)
 		.pause_ns = 60 * NS_PER_S,
 		.on_full = fs_on_notice,
 	};
+	fs->recipients.quota = (struct quota){
+		.most = fs->options->user_signals,
+		.self = geteuid(),
+		.error = -EMFILE,
+		.what = "processes that signal= is for",
+		.option = "user_signals",
+		.on_full = fs_on_notice,
+	};
 }
 
 int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
@@ -78,6 +86,7 @@ int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
 	err = waiters_init(&fs->waiters, loop, limit_ms);
 	if (err < 0)
 		goto fail_keeper;
+	recipients_init(&fs->recipients);
 	set_quotas(fs);
 	err = callers_init(&fs->callers, loop, options->owner, options->mountpoint);
 	if (err < 0)
@@ -180,6 +189,7 @@ void fs_free(struct fs *fs)
 	node_table_free(&fs->nodes);
 	callers_free(&fs->callers);
 	retries_free(&fs->retries);
+	recipients_free(&fs->recipients);
 	quota_free(&fs->waiters.quota);
 	quota_free(&fs->streams_quota);
 	quota_free(&fs->listings_quota);

@@ -20,6 +20,7 @@
 #include "fs/notifier.h"
 #include "fs/options.h"
 #include "fs/parked.h"
+#include "fs/recipient.h"
 #include "fs/retry.h"
 #include "fs/spin.h"
 #include "fs/waiter.h"
@@ -48,6 +49,7 @@ struct fs {
 	struct quota listings_quota; /* of each user, for the names in these directories */
 	struct callers callers;
 	struct retries retries;
+	struct recipients recipients;
 	int64_t mounted_ms; /* since the epoch */
 	bool answers;       /* the kernel has said hello */
 	bool told_hidden;   /* the log says that callers cannot be seen */

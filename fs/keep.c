@@ -4,13 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 #include <utlist.h>
 
 #include "backend/clock.h"
 #include "fs/log.h"
-#include "fs/process.h"
+#include "fs/recipient.h"
 
 /* A lease is renewed when this part of it has passed. */
 #define RENEW_PART 3
@@ -44,10 +42,9 @@ struct keep {
 	bool renewing;       /* a renewal is under way */
 	unsigned int calls;  /* under way, that one among them */
 	bool released;       /* the file has gone: it is released when none is */
-	int signal;          /* 0: none */
-	pid_t pid;           /* that it is sent to, */
-	int process_fd;      /* as a pidfd, or -1 */
-	uid_t uid;           /* of who asked for it, and has no more rights by it */
+	int signal;
+	struct recipient *recipient; /* that the signal is sent to; NULL: none */
+	uid_t uid;           /* of who asked for the signal, and has no more rights by it */
 	int64_t pause_ms;    /* before the next release, where one failed; 0: none did */
 	backend_done *done;  /* of keep_release() */
 	void *ctx;
@@ -70,8 +67,7 @@ bool keep_has_ended(const struct keep *keep)
 static void free_keep(struct keep *keep)
 {
 	DL_DELETE(keep->keeper->all, keep);
-	if (keep->process_fd >= 0)
-		close(keep->process_fd);
+	recipient_put(keep->recipient);
 	free(keep);
 }
 
@@ -133,16 +129,6 @@ void keep_stop(struct keep *keep)
 	clear_timer(keep);
 }
 
-/* Returns 0 or a negative errno. A number that is another's by now takes no signal through the descriptor. */
-static int send_signal(const struct keep *keep)
-{
-	int err = process_takes_signals(keep->pid, keep->uid);
-
-	if (syscall(SYS_pidfd_send_signal, keep->process_fd, err < 0 ? 0 : keep->signal, NULL, 0) < 0)
-		return errno == ESRCH ? 0 : -errno;
-	return err;
-}
-
 void keep_lose(struct keep *keep)
 {
 	int err;
@@ -150,7 +136,9 @@ void keep_lose(struct keep *keep)
 	if (keep->ended)
 		return;
 	keep_stop(keep);
-	err = keep->process_fd >= 0 ? send_signal(keep) : 0;
+	err = keep->recipient ? recipient_signal(keep->recipient, keep->uid, keep->signal) : 0;
+	recipient_put(keep->recipient);
+	keep->recipient = NULL;
 	if (err < 0)
 		log_line(LOG_WARNING, "cannot tell a process that it lost %s: %s", keep->key, strerror(-err));
 }
@@ -306,22 +294,8 @@ static void on_due(struct deadlines *due)
 
 /* Beginning and end */
 
-static void open_process(struct keep *keep, pid_t pid)
-{
-	struct process process = process_now(pid);
-
-	if (process.pid == 0)
-		return;
-	keep->pid = pid;
-	keep->process_fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	/* It may have ended between the two. */
-	if (keep->process_fd >= 0 && !process_lives(&process)) {
-		close(keep->process_fd);
-		keep->process_fd = -1;
-	}
-}
-
-struct keep *keep_new(struct keeper *keeper, const struct lock *lock, const char *id, int signal, pid_t process)
+struct keep *keep_new(struct keeper *keeper, const struct lock *lock, const char *id, int signal,
+                      struct recipient *recipient)
 {
 	size_t id_size = strlen(id) + 1;
 	struct keep *keep = calloc(1, sizeof(*keep) + id_size + strlen(lock->key) + 1);
@@ -331,10 +305,8 @@ struct keep *keep_new(struct keeper *keeper, const struct lock *lock, const char
 	keep->keeper = keeper;
 	keep->token = lock->token;
 	keep->signal = signal;
-	keep->process_fd = -1;
+	keep->recipient = recipient;
 	keep->uid = lock->holder.uid;
-	if (signal)
-		open_process(keep, process);
 	stpcpy(keep->id, id);
 	keep->claim = (struct lock_claim){ .id = keep->id };
 	keep->key = keep->id + id_size;

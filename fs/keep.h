@@ -15,6 +15,7 @@
 #include "lockfs/backend.h"
 
 struct keep;
+struct recipient;
 
 /* All holdings that are kept at one mount. */
 struct keeper {
@@ -33,10 +34,12 @@ int keeper_init(struct keeper *keeper, uv_loop_t *loop);
 void keeper_stop(struct keeper *keeper);
 
 /*
- * Keeps the holding `lock` that the id `id` proves. `signal` (0: none) is sent to
- * `process` (0: unknown) when it is lost. NULL where there is no memory.
+ * Keeps the holding `lock` that the id `id` proves. `signal` is sent to `recipient` (NULL:
+ * none), which the keep takes over, when it is lost. NULL where there is no memory; then
+ * the recipient is still the caller's.
  */
-struct keep *keep_new(struct keeper *keeper, const struct lock *lock, const char *id, int signal, pid_t process);
+struct keep *keep_new(struct keeper *keeper, const struct lock *lock, const char *id, int signal,
+                      struct recipient *recipient);
 
 /* The lease is now as `lock` says. */
 void keep_adopt(struct keep *keep, const struct lock *lock);

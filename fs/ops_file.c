@@ -26,6 +26,7 @@ static void open_file(struct request *request, bool may_write, bool foreign)
 	struct holdings *holdings = &request->fs->holdings;
 	uint64_t token = node_token(request->node);
 	struct file *file = token ? file_open(holdings, request->key, token, 0) : file_open_handle(holdings);
+	int err;
 
 	if (!file) {
 		request_reply(request, -ENOMEM);
@@ -33,9 +34,13 @@ static void open_file(struct request *request, bool may_write, bool foreign)
 	}
 	file->may_write = may_write;
 	file->foreign = foreign;
-	if (node_view(request->node)->signal && request_identify(request) == 0)
-		file->opener = process_now(request->caller.process);
-	request_reply_open(request, file);
+	err = request_note_opener(request, file);
+	if (err == 0) {
+		request_reply_open(request, file);
+		return;
+	}
+	file_close(&request->fs->holdings, file);
+	request_reply(request, err);
 }
 
 /*

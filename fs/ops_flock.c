@@ -40,10 +40,34 @@ static void reply_locked(struct request *request, struct file *file)
 	request_end(request);
 }
 
-/* Who is told of a loss: who opened the file, as a flock(1) in a script is gone long before. */
-static pid_t process_to_tell(const struct request *request, const struct file *file)
+/*
+ * Who is told of a loss: who opened the file, as a flock(1) in a script is gone long
+ * before. It is kept before anything is acquired. Returns 0 or a negative errno.
+ */
+static int take_recipient(struct request *request, const struct file *file)
 {
-	return process_lives(&file->opener) ? file->opener.pid : request->caller.process;
+	int err;
+
+	if (process_lives(&file->opener))
+		return request_take_recipient(request, file->opener.pid);
+	err = request_identify(request);
+	return err < 0 ? err : request_take_recipient(request, request->caller.process);
+}
+
+/* Who opened the file may have ended while this waited: then who locks is told. Returns 0 or a negative errno. */
+static int renew_recipient(struct request *request)
+{
+	if (!request->acquire.recipient || recipient_lives(request->acquire.recipient))
+		return 0;
+	request_drop_recipient(request);
+	return request_take_recipient(request, request->caller.process);
+}
+
+/* Replies, where the file was not locked by this request. */
+static void reply_unlocked(struct request *request, int status)
+{
+	request_drop_recipient(request);
+	request_reply(request, status);
 }
 
 static bool is_locked(const struct file *file)
@@ -59,15 +83,19 @@ static void drop_lost(struct file *file)
 	file->keep = NULL;
 }
 
-/* Binds a holding to the file. Returns 0 or -ENOMEM. */
+/* Binds a holding to the file. Returns 0 or a negative errno. */
 static int keep_file(struct request *request, struct file *file, const struct lock *lock, const char *id)
 {
 	struct fs *fs = request->fs;
-	struct keep *keep = keep_new(&fs->keeper, lock, id, node_view(request->node)->signal,
-		process_to_tell(request, file));
+	struct keep *keep;
+	int err = renew_recipient(request);
 
+	if (err < 0)
+		return err;
+	keep = keep_new(&fs->keeper, lock, id, node_view(request->node)->signal, request->acquire.recipient);
 	if (!keep)
 		return -ENOMEM;
+	request->acquire.recipient = NULL;
 	if (file_token(file) && file_token(file) != lock->token)
 		node_end(&fs->nodes, request->node, file_token(file));
 	drop_lost(file);
@@ -89,16 +117,18 @@ static void on_locked(void *ctx, int status, const struct lock *lock)
 
 	DL_DELETE2(file->lockers, request, acquire.prev, acquire.next);
 	if (status == 0 && !lock) {
-		request_reply(request, 0);
+		reply_unlocked(request, 0);
 		return;
 	}
-	if (status == 0)
-		status = keep_file(request, file, lock, request->acquire.id);
-	if (status == -ENOMEM && lock) {
-		fuse_reply_err(request->fuse, ENOMEM);
+	if (status < 0) {
+		reply_unlocked(request, status == -EBUSY ? -EWOULDBLOCK : status);
+		return;
+	}
+	status = keep_file(request, file, lock, request->acquire.id);
+	if (status < 0) {
+		request_drop_recipient(request);
+		fuse_reply_err(request->fuse, -status);
 		acquire_give_back(request, lock->token);
-	} else if (status < 0) {
-		request_reply(request, status == -EBUSY ? -EWOULDBLOCK : status);
 	} else {
 		satisfy_others(file, request);
 		reply_locked(request, file);
@@ -125,7 +155,7 @@ static void lock_if_allowed(struct request *request, const struct dir_info *dir)
 	if (file->may_lock)
 		lock_anew(request);
 	else
-		request_reply(request, -EACCES);
+		reply_unlocked(request, -EACCES);
 }
 
 static void on_dir_read(void *ctx, int status, const struct entry *entry)
@@ -136,7 +166,7 @@ static void on_dir_read(void *ctx, int status, const struct entry *entry)
 	if (status == 0 && entry->kind != ENTRY_DIR)
 		status = -ENOENT;
 	if (status < 0)
-		request_reply(request, status);
+		reply_unlocked(request, status);
 	else
 		lock_if_allowed(request, &entry->dir);
 }
@@ -160,7 +190,7 @@ static void lock_name(struct request *request)
 	if (request->acquire.dir)
 		backend_read(request->fs->backend, request->acquire.dir, on_dir_read, request);
 	else
-		request_reply(request, -ENOMEM);
+		reply_unlocked(request, -ENOMEM);
 }
 
 static void on_bound(void *ctx, int status, const struct lock *lock)
@@ -176,13 +206,13 @@ static void on_bound(void *ctx, int status, const struct lock *lock)
 		return;
 	}
 	if (status == 0 && is_locked(file)) {
-		request_reply(request, 0); /* by another thread or process that has it */
+		reply_unlocked(request, 0); /* by another thread or process that has it */
 		return;
 	}
 	if (status == 0)
 		status = keep_file(request, file, lock, file->id);
 	if (status < 0)
-		request_reply(request, status);
+		reply_unlocked(request, status);
 	else
 		reply_locked(request, file);
 }
@@ -190,9 +220,16 @@ static void on_bound(void *ctx, int status, const struct lock *lock)
 static void lock_file(struct request *request)
 {
 	struct file *file = request->acquire.file;
+	int err = 0;
 
 	if (is_locked(file)) {
 		request_reply(request, 0);
+		return;
+	}
+	if (node_view(request->node)->signal)
+		err = take_recipient(request, file);
+	if (err < 0) {
+		request_reply(request, err);
 		return;
 	}
 	drop_lost(file);
@@ -201,8 +238,6 @@ static void lock_file(struct request *request)
 		lock_name(request);
 		return;
 	}
-	/* Who is told when it is lost; that it is the file's is proved by the id. */
-	(void)request_identify(request);
 	request->claim = (struct lock_claim){ .id = file->id };
 	backend_bind(request->fs->backend, request->key, &request->claim, file_token(file), on_bound, request);
 }

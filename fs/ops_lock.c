@@ -14,8 +14,11 @@
 static int hold_open(struct request *request, struct file *file, const struct lock *lock)
 {
 	file->keep = keep_new(&request->fs->keeper, lock, request->acquire.id, node_view(request->node)->signal,
-		request->caller.process);
-	return file->keep ? 0 : -ENOMEM;
+		request->acquire.recipient);
+	if (!file->keep)
+		return -ENOMEM;
+	request->acquire.recipient = NULL;
+	return 0;
 }
 
 /* An open file of what was acquired; NULL where there is no memory. */
@@ -68,6 +71,7 @@ static void reply_acquired(struct request *request, const struct lock *lock)
 		node_look_up(&fs->nodes, NODE_LOCK, request->node->name.view, lock->token, request->key,
 			fuse_req_ctx(request->fuse)->uid);
 
+	request_drop_recipient(request);
 	attr.st_ino = path_inode(request->key);
 	if (node)
 		node_belongs_to(node, attr.st_uid, attr.st_gid);
@@ -88,32 +92,56 @@ static void reply_acquired(struct request *request, const struct lock *lock)
 	acquire_give_back(request, lock->token);
 }
 
+/* A file that has acquired nothing itself. NULL: it was replied to. */
+static struct file *open_unacquired(struct request *request, uint64_t token)
+{
+	struct holdings *holdings = &request->fs->holdings;
+	struct file *file = token ? file_open(holdings, request->key, token, 0) : file_open_handle(holdings);
+	int err = file ? request_note_opener(request, file) : -ENOMEM;
+
+	if (err == 0) {
+		file->may_lock = true;
+		return file;
+	}
+	if (file)
+		file_close(holdings, file);
+	request_reply(request, err);
+	return NULL;
+}
+
+/* Replies with that and its node (NULL: no memory). True if somebody took the reply. The request is ended. */
+static bool end_created(struct request *request, struct file *file, struct node *node, const struct stat *attr)
+{
+	bool taken = reply_created(request, file, node, attr);
+
+	if (!taken) {
+		if (node)
+			node_forget(&request->fs->nodes, node, 1);
+		file_close(&request->fs->holdings, file);
+	}
+	request_end(request);
+	return taken;
+}
+
 /* A handle acquires nothing by itself: it is what flock(1) opens. */
 static void reply_handle(struct request *request)
 {
 	struct fs *fs = request->fs;
 	struct stat attr = { 0 };
-	struct file *file = file_open_handle(&fs->holdings);
-	struct node *node = node_look_up(&fs->nodes, NODE_HANDLE, request->node->name.view,
-		node_unique(&fs->nodes), request->key, fuse_req_ctx(request->fuse)->uid);
+	struct file *file = open_unacquired(request, 0);
+	struct node *node;
 
+	if (!file)
+		return;
+	node = node_look_up(&fs->nodes, NODE_HANDLE, request->node->name.view, node_unique(&fs->nodes), request->key,
+		fuse_req_ctx(request->fuse)->uid);
 	if (node) {
 		const struct fuse_ctx *asker = fuse_req_ctx(request->fuse);
 
 		node_belongs_to(node, asker->uid, asker->gid);
 		attr = attr_of_ended(node);
 	}
-	if (file)
-		file->may_lock = true;
-	if (file && node_view(request->node)->signal && request_identify(request) == 0)
-		file->opener = process_now(request->caller.process);
-	if (!reply_created(request, file, node, &attr)) {
-		if (node)
-			node_forget(&fs->nodes, node, 1);
-		if (file)
-			file_close(&fs->holdings, file);
-	}
-	request_end(request);
+	end_created(request, file, node, &attr);
 }
 
 /* The caller's own side has it already: opens it, as op_open() would where the kernel finds the name. */
@@ -122,31 +150,22 @@ static void reply_existing(struct request *request, const struct lock *lock)
 	struct fs *fs = request->fs;
 	struct entry entry = { .kind = ENTRY_LOCK, .lock = *lock };
 	struct stat attr = attr_of_entry(fs, request->node, &entry, fuse_req_ctx(request->fuse));
-	struct file *file = file_open(&fs->holdings, request->key, lock->token, 0);
-	struct node *node =
-		node_look_up(&fs->nodes, NODE_LOCK, request->node->name.view, lock->token, request->key,
-			fuse_req_ctx(request->fuse)->uid);
+	struct file *file = open_unacquired(request, lock->token);
+	struct node *node;
 
+	if (!file)
+		return;
+	file->may_write = true;
+	file->foreign = lock->foreign;
+	node = node_look_up(&fs->nodes, NODE_LOCK, request->node->name.view, lock->token, request->key,
+		fuse_req_ctx(request->fuse)->uid);
 	attr.st_ino = path_inode(request->key);
 	if (node)
 		node_belongs_to(node, attr.st_uid, attr.st_gid);
-	if (file) {
-		file->may_write = true;
-		file->may_lock = true;
-		file->foreign = lock->foreign;
-		if (node_view(request->node)->signal)
-			file->opener = process_now(request->caller.process);
-	}
-	if (reply_created(request, file, node, &attr)) {
+	if (end_created(request, file, node, &attr)) {
 		watches_add(&fs->watches, node, lock, false);
-		backend_tell(fs->backend, EVENT_ACQUIRED, request->key, match_token(lock->token));
-	} else {
-		if (node)
-			node_forget(&fs->nodes, node, 1);
-		if (file)
-			file_close(&fs->holdings, file);
+		backend_tell(fs->backend, EVENT_ACQUIRED, node->name.path, match_token(lock->token));
 	}
-	request_end(request);
 }
 
 static void on_existing_emptied(void *ctx, int status, const struct lock *lock)
@@ -180,6 +199,7 @@ static void on_acquired(void *ctx, int status, const struct lock *lock)
 		reply_acquired(request, lock);
 		return;
 	}
+	request_drop_recipient(request);
 	/* Taken by another meanwhile, and it can be opened all the same. */
 	if (status == -EBUSY && opens_handle(flags)) {
 		reply_handle(request);
@@ -203,8 +223,16 @@ static void acquire(struct request *request)
 		/* Two of one session who create exclusively are two. */
 		.anew = (request->info.flags & O_EXCL) && patience_any(&view->patience),
 	};
+	int err = 0;
 
-	acquire_start(request, &wish, on_acquired);
+	if (view->signal)
+		err = request_identify(request);
+	if (err == 0)
+		err = request_take_recipient(request, request->caller.process);
+	if (err < 0)
+		request_reply(request, err);
+	else
+		acquire_start(request, &wish, on_acquired);
 }
 
 static void on_handle(void *ctx, int status, const struct entry *entry)

@@ -29,6 +29,7 @@ struct options {
 	size_t user_streams;
 	size_t user_names;
 	size_t user_listings; /* bytes */
+	size_t user_signals;
 	mode_t mode; /* of the root directory, permission bits */
 	uid_t uid;
 	gid_t gid;

@@ -141,13 +141,15 @@ int process_birth(pid_t pid, uint64_t *ret_birth)
 	return read_birth(pid, ret_birth, &has_ended);
 }
 
-struct process process_now(pid_t pid)
+int process_now(pid_t pid, struct process *ret)
 {
-	struct process process = { .pid = pid };
+	uint64_t birth;
+	int err = pid > 0 ? process_birth(pid, &birth) : -ENOENT;
 
-	if (pid > 0 && process_birth(pid, &process.birth) == 0)
-		return process;
-	return (struct process){ 0 };
+	*ret = (struct process){ 0 };
+	if (err == 0)
+		*ret = (struct process){ .pid = pid, .birth = birth };
+	return err == -ENOENT ? 0 : err;
 }
 
 bool process_lives(const struct process *process)

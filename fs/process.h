@@ -27,8 +27,8 @@ struct process {
 	uint64_t birth;
 };
 
-/* Takes down which process has this number now; none where that cannot be seen. */
-struct process process_now(pid_t pid);
+/* Takes down which process has this number now: none, and 0, where there is none to be seen. */
+int process_now(pid_t pid, struct process *ret);
 
 /* Does it live still? */
 bool process_lives(const struct process *process);

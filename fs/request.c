@@ -104,6 +104,32 @@ bool request_identify_or_reply(struct request *request)
 	return err == 0;
 }
 
+int request_note_opener(struct request *request, struct file *file)
+{
+	int err;
+
+	if (!node_view(request->node)->signal)
+		return 0;
+	err = request_identify(request);
+	return err < 0 ? err : process_now(request->caller.process, &file->opener);
+}
+
+int request_take_recipient(struct request *request, pid_t process)
+{
+	uid_t uid = fuse_req_ctx(request->fuse)->uid;
+
+	request->acquire.recipient = NULL;
+	if (!node_view(request->node)->signal)
+		return 0;
+	return recipient_get(&request->fs->recipients, process, uid, &request->acquire.recipient);
+}
+
+void request_drop_recipient(struct request *request)
+{
+	recipient_put(request->acquire.recipient);
+	request->acquire.recipient = NULL;
+}
+
 bool request_recall(struct request *request, struct lock *ret)
 {
 	request->recalled = boot_ns() >= request->fs->recalls_ns &&

@@ -30,6 +30,7 @@ struct request {
 			struct caller_description description;
 			char id[LOCK_ID_MAX + 1];
 			struct file *file;  /* of flock; else NULL, */
+			struct recipient *recipient; /* that a signal is to be sent to when the lock is lost; NULL: none */
 			bool non_blocking;
 			char *dir;          /* that it is in, while its permissions are asked for */
 			struct request *prev, *next; /* and those that wait to lock it */
@@ -115,6 +116,21 @@ static inline int ended_status(const struct request *request)
 {
 	return request->node->files > 0 ? -ESTALE : -ENOENT;
 }
+
+/*
+ * Takes down who opened `file`, if its view is to signal that process. Returns 0, or a
+ * negative errno if that cannot be told; then the file must not be opened.
+ */
+int request_note_opener(struct request *request, struct file *file);
+
+/*
+ * Keeps `process` for acquire.recipient, if the view is to signal it. Returns 0, or
+ * -EMFILE if there is no descriptor for it; then nothing must be acquired.
+ */
+int request_take_recipient(struct request *request, pid_t process);
+
+/* Gives back what was not handed on to a keep. */
+void request_drop_recipient(struct request *request);
 
 /* Finds what a name stands for without asking: see recall() in backend.h. False: it is to be asked for. */
 bool request_recall(struct request *request, struct lock *ret);

@@ -48,7 +48,7 @@ static struct process find_member_since(pid_t number, int64_t when_ns)
 		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
 		if (pid > 0 && getsid(pid) == number && started_before(pid, when_ns))
-			member = process_now(pid);
+			(void)process_now(pid, &member); /* a member that cannot be looked at is none */
 	}
 	closedir(proc);
 	return member;

@@ -90,6 +90,148 @@ PY
   told nobody "3 open directories and streams" "Too many open files"
 }
 
+# Processes that say `has` when they have a lock that they are to be signalled for, `told`
+# when they were, or what else they were answered.
+holders() {
+  cat <<'PY'
+def holder(name, ready, take):
+    """A process that takes a lock in its own way, and says what it is told."""
+    pid = os.fork()
+    if pid == 0:
+        signal.signal(signal.SIGUSR1, lambda *_: (os.write(ready, b"told\n"), os._exit(0)))
+        signal.alarm(60)
+        descriptors = []
+        answer = outcome(lambda: descriptors.append(take(name)))
+        os.write(ready, ("%s\n" % ("has" if answer == "OK" else answer)).encode())
+        if answer != "OK":
+            os._exit(0)
+        while True:
+            signal.pause()
+    return pid
+
+def create(name):
+    return os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR)
+
+def lock(name):
+    fd = os.open(name, os.O_CREAT | os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return fd
+PY
+}
+
+@test "a user has so many processes that signal= is for, and no more, with any number of locks each" {
+  mount_shared user_signals=2
+  { holders; cat <<'PY'; } | py "$S"
+shared = sys.argv[1]
+view = shared + "/.with/hold,signal=USR1/"
+def use_up():
+    reader, writer = os.pipe()
+    answers = os.fdopen(reader)
+    mine = [create(view + "mine%d" % number) for number in range(20)] + [lock(view + "locked")]
+    first = holder(view + "first", writer, create)
+    check("first", answers.readline(), "has\n")
+    for way in (create, lock):
+        pid = holder(view + "second", writer, way)
+        check("second", answers.readline(), "EMFILE\n")
+        os.waitpid(pid, 0)
+        check("nothing is left", outcome(os.stat, shared + "/second"), "ENOENT")
+    os.close(create(shared + "/.with/hold/no_signal"))
+    # Each that ends makes room.
+    os.kill(first, signal.SIGKILL)
+    os.waitpid(first, 0)
+    while outcome(os.stat, shared + "/first") != "ENOENT":
+        time.sleep(0.005)
+    for way in (create, lock):
+        pid = holder(view + "second", writer, way)
+        check("second", answers.readline(), "has\n")
+        os.unlink(shared + "/.with/force/second")
+        check("second", answers.readline(), "told\n")
+        os.waitpid(pid, 0)
+        while outcome(os.stat, shared + "/second") != "ENOENT":
+            time.sleep(0.005)
+as_nobody(use_up)
+PY
+  told nobody "2 processes that signal= is for" "-o user_signals= allows more"
+}
+
+@test "a daemon without a descriptor for signal= refuses the lock, and who has one is signalled" {
+  ulimit -n 128
+  mount_shared timeout=10s
+  before=$(open_descriptors)
+  { holders; cat <<'PY'; } | py "$S"
+shared = sys.argv[1]
+view = shared + "/.with/hold,signal=USR1/"
+reader, writer = os.pipe()
+answers = os.fdopen(reader)
+holders = []
+while True:
+    way = (create, lock)[len(holders) % 2]
+    pid = holder(view + "job%d" % len(holders), writer, way)
+    answer = answers.readline()
+    if answer != "has\n":
+        break
+    holders.append(pid)
+os.waitpid(pid, 0)
+check("answer", answer, "EMFILE\n")
+check("so many", 10 < len(holders) < 120, True)
+check("nothing is left", outcome(os.stat, shared + "/job%d" % len(holders)), "ENOENT")
+# What needs none works for all.
+os.close(create(shared + "/.with/hold/no_signal"))
+as_nobody(lambda: check("others", outcome(lambda: os.close(create(shared + "/others"))), "OK"))
+check("look", outcome(os.listdir, shared) != "EMFILE", True)
+for number in range(len(holders)):
+    os.unlink(shared + "/.with/force/job%d" % number)
+for pid in holders:
+    check("signalled", answers.readline(), "told\n")
+    os.waitpid(pid, 0)
+PY
+  is 1 "$(wc -l <"$S.stderr")"
+  contains "there is no descriptor left for its process: Too many open files" "$(<"$S.stderr")"
+  : >"$S.stderr"
+  wait_until has_descriptors "$before"
+}
+
+open_descriptors() {
+  find "/proc/${daemon_of[$S]}/fd" -mindepth 1 | wc -l
+}
+
+# Sessions that it has seen keep some of them.
+has_descriptors() {
+  (($(open_descriptors) <= $1 + 3))
+}
+
+@test "one process needs one descriptor of the daemon for all its locks with signal=, of which it may have many" {
+  mount_shared user_signals=1
+  before=$(open_descriptors)
+  limit=$(awk '/^Max open files/ { print $4 }' "/proc/${daemon_of[$S]}/limits")
+  hard=$(ulimit -Hn)
+  [ "$hard" != unlimited ] && ((hard < 65536)) || hard=65536
+  ((limit >= hard)) || fail "the daemon may open $limit files, of $hard"
+  { holders; cat <<'PY'; } | py "$S" "${daemon_of[$S]}" "$before"
+view = sys.argv[1] + "/.with/hold,signal=USR1/"
+def take_many():
+    import resource
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2000, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    os.setgid(65534)
+    os.setuid(65534)
+    signal.alarm(60)
+    many = [create(view + "job%d" % number) for number in range(1200)]
+    os.write(writer, b".")
+    signal.pause()
+reader, writer = os.pipe()
+pid = os.fork()
+if pid == 0:
+    os.close(reader)
+    take_many()
+os.close(writer)
+check("all of them", os.read(reader, 1), b".")
+descriptors = len(os.listdir("/proc/%s/fd" % sys.argv[2]))
+check("descriptors", descriptors <= int(sys.argv[3]) + 4, True)
+os.kill(pid, signal.SIGKILL)
+os.waitpid(pid, 0)
+PY
+}
+
 # fills_up: as nobody takes locks until there is no room for more; prints how many
 fills_up() {
   as_user nobody sh -c 'set -C; i=0; while (: >"$0/lock$i") 2>/dev/null; do i=$((i + 1)); done; echo $i' "$S"
@@ -278,10 +420,10 @@ PY
 }
 
 @test "0 is any amount, and what is none is refused" {
-  mount_shared user_memory=0,user_waiters=0,user_streams=0,user_names=0
+  mount_shared user_memory=0,user_waiters=0,user_streams=0,user_names=0,user_signals=0
   expect OK @nobody open "$S/job" CREAT,EXCL,WRONLY
   expect ETIMEDOUT @daemon open "$S/.with/wait=10ms/job" CREAT,WRONLY
-  for option in user_memory user_waiters user_streams user_names; do
+  for option in user_memory user_waiters user_streams user_names user_signals; do
     run -2 "$LOCKFS" "$LOCKFS_TEST_SOURCE" "$M" -o "$option=many"
     contains "$option=many" "$output"
   done

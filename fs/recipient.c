@@ -1,0 +1,190 @@
+#include "fs/recipient.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "backend/table.h"
+#include "fs/log.h"
+#include "fs/process.h"
+
+/* More descriptors than this are not asked for, though the hard limit may be a billion. */
+#define DESCRIPTORS_MAX 65536
+
+/* So many are left to what the daemon itself opens: connections, and files of /proc for a moment. */
+#define RESERVE 64
+
+/* Names a process for good. */
+struct process_name {
+	uint64_t pid; /* without padding */
+	uint64_t birth;
+};
+
+struct recipient {
+	struct recipients *recipients;
+	struct process_name name;
+	int fd;
+	uid_t uid; /* whose quota it counts in: the first who asked for it */
+	size_t users;
+	UT_hash_handle hh;
+};
+
+void recipients_init(struct recipients *recipients)
+{
+	struct rlimit limit = { .rlim_cur = RESERVE };
+
+	*recipients = (struct recipients){ 0 };
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+		log_line(LOG_WARNING, "cannot tell how many files this daemon may open: %s", strerror(errno));
+	} else if (limit.rlim_cur < limit.rlim_max && limit.rlim_cur < DESCRIPTORS_MAX) {
+		struct rlimit raised = limit;
+
+		raised.rlim_cur = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
+		if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+			limit = raised;
+	}
+	if (limit.rlim_cur > DESCRIPTORS_MAX)
+		limit.rlim_cur = DESCRIPTORS_MAX;
+	recipients->fd_limit = (int)limit.rlim_cur - RESERVE;
+}
+
+static void drop(struct recipient *recipient)
+{
+	struct recipients *recipients = recipient->recipients;
+
+	HASH_DELETE(hh, recipients->by_process, recipient);
+	quota_give(&recipients->quota, recipient->uid, 1);
+	close(recipient->fd);
+	free(recipient);
+}
+
+void recipients_free(struct recipients *recipients)
+{
+	while (recipients->by_process)
+		drop(recipients->by_process);
+	quota_free(&recipients->quota);
+}
+
+static int refuse_descriptor(struct recipients *recipients, int err)
+{
+	if (!recipients->told)
+		log_line(LOG_WARNING, "a lock with signal= was refused, as there is no descriptor left for its process: %s. "
+			"Raise the limit of open files of this daemon, %d", strerror(-err), recipients->fd_limit + RESERVE);
+	recipients->told = true;
+	return err;
+}
+
+/* Returns a pidfd, or a negative errno; -ESRCH: the process has ended. */
+static int open_process(struct recipients *recipients, const struct process *process)
+{
+	int fd = (int)syscall(SYS_pidfd_open, process->pid, 0);
+
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+		return refuse_descriptor(recipients, -errno);
+	if (fd < 0)
+		return -errno;
+	if (fd >= recipients->fd_limit) {
+		close(fd);
+		return refuse_descriptor(recipients, -EMFILE);
+	}
+	recipients->told = false;
+	/* It may have ended before it was opened, and the number be another's. */
+	if (process_lives(process))
+		return fd;
+	close(fd);
+	return -ESRCH;
+}
+
+static struct recipient *find(const struct recipients *recipients, const struct process_name *name)
+{
+	struct recipient *recipient;
+
+	HASH_FIND(hh, recipients->by_process, name, sizeof(*name), recipient);
+	return recipient;
+}
+
+/* Adds one that the quota was taken for. Returns 0 or a negative errno; -ESRCH: the process has ended. */
+static int add(struct recipients *recipients, const struct process *process, uid_t uid, struct recipient **ret)
+{
+	struct recipient *recipient = calloc(1, sizeof(*recipient));
+	int err = -ENOMEM;
+
+	if (!recipient)
+		return -ENOMEM;
+	recipient->recipients = recipients;
+	recipient->name = (struct process_name){ .pid = (uint64_t)process->pid, .birth = process->birth };
+	recipient->uid = uid;
+	recipient->users = 1;
+	recipient->fd = open_process(recipients, process);
+	if (recipient->fd < 0) {
+		err = recipient->fd;
+		goto fail;
+	}
+	HASH_ADD(hh, recipients->by_process, name, sizeof(recipient->name), recipient);
+	if (!recipient->hh.tbl)
+		goto fail_open;
+	*ret = recipient;
+	return 0;
+fail_open:
+	close(recipient->fd);
+fail:
+	free(recipient);
+	return err;
+}
+
+int recipient_get(struct recipients *recipients, pid_t pid, uid_t uid, struct recipient **ret)
+{
+	struct process process;
+	struct process_name name;
+	int err = process_now(pid, &process);
+
+	*ret = NULL;
+	if (err == -EMFILE || err == -ENFILE)
+		return refuse_descriptor(recipients, err);
+	if (err < 0 || process.pid == 0)
+		return err;
+	name = (struct process_name){ .pid = (uint64_t)process.pid, .birth = process.birth };
+	*ret = find(recipients, &name);
+	if (*ret) {
+		(*ret)->users++;
+		return 0;
+	}
+	err = quota_take(&recipients->quota, uid, 1);
+	if (err < 0)
+		return err;
+	err = add(recipients, &process, uid, ret);
+	if (err < 0)
+		quota_give(&recipients->quota, uid, 1);
+	return err == -ESRCH ? 0 : err;
+}
+
+void recipient_put(struct recipient *recipient)
+{
+	if (recipient && --recipient->users == 0)
+		drop(recipient);
+}
+
+bool recipient_lives(const struct recipient *recipient)
+{
+	struct pollfd end = { .events = POLLIN };
+
+	if (!recipient)
+		return false;
+	end.fd = recipient->fd;
+	return poll(&end, 1, 0) == 0;
+}
+
+int recipient_signal(const struct recipient *recipient, uid_t uid, int signal)
+{
+	int err = process_takes_signals((pid_t)recipient->name.pid, uid);
+
+	/* If the process has ended, its number may be another's; the descriptor is not. */
+	if (syscall(SYS_pidfd_send_signal, recipient->fd, err < 0 ? 0 : signal, NULL, 0) < 0)
+		return errno == ESRCH ? 0 : -errno;
+	return err;
+}

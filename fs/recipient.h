@@ -1,0 +1,43 @@
+/*
+ * Processes that are sent a signal if a lock is lost: `signal=`. Each is kept by a
+ * pidfd, one for all its locks, so that no other process of its number is ever meant.
+ * The pidfds of each user are counted, and some descriptors are left to the daemon.
+ */
+#ifndef FS_RECIPIENT_H
+#define FS_RECIPIENT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "backend/quota.h"
+
+struct recipient;
+
+struct recipients {
+	struct recipient *by_process;
+	struct quota quota; /* of each user; set by the owner */
+	int fd_limit;       /* pidfds have numbers below it */
+	bool told;          /* that there was none left, since the last one that there was */
+};
+
+/* Raises the number of descriptors that this daemon may have, which every recipient needs one of. */
+void recipients_init(struct recipients *recipients);
+void recipients_free(struct recipients *recipients);
+
+/*
+ * Keeps the process `pid` (0: unknown) for `uid`, who asks for it, until recipient_put().
+ * Returns 0 and the recipient, or NULL if there is none: it is unknown or has ended.
+ * -EMFILE: its user has too many, or the daemon has no descriptor left.
+ */
+int recipient_get(struct recipients *recipients, pid_t pid, uid_t uid, struct recipient **ret);
+
+/* Accepts NULL. */
+void recipient_put(struct recipient *recipient);
+
+/* False for NULL as well. */
+bool recipient_lives(const struct recipient *recipient);
+
+/* Sends it a signal, if `uid` could do that. Returns 0, also if it has ended, or a negative errno. */
+int recipient_signal(const struct recipient *recipient, uid_t uid, int signal);
+
+#endif
