@@ -399,6 +399,26 @@ bool holdings_acquired_by(const struct holdings *holdings, uint64_t token, pid_t
 	return false;
 }
 
+const char *file_proof(const struct file *file)
+{
+	if (file->keep)
+		return keep_claim(file->keep)->id;
+	return file->acquired && file->acquired == file_token(file) ? file->id : NULL;
+}
+
+const char *holdings_proof(const struct holdings *holdings, uint64_t token, fuse_ino_t number, bool created)
+{
+	const struct holding *holding = token ? find(holdings, token) : NULL;
+	const struct file *file;
+
+	if (!holding)
+		return NULL;
+	DL_FOREACH(holding->files, file)
+		if (file->node == number && (file->id || !created) && file_proof(file))
+			return file_proof(file);
+	return NULL;
+}
+
 bool holdings_has_ended(const struct holdings *holdings, uint64_t token)
 {
 	const struct holding *holding = find(holdings, token);

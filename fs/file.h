@@ -31,6 +31,8 @@ struct file {
 	struct keep *keep;            /* what keeps its holding, which is bound to it, or NULL */
 	struct request *lockers;      /* who waits to lock it */
 	char *id;                     /* of the holding that was acquired by creating it, or NULL */
+	uint64_t acquired;            /* that holding; 0: none */
+	fuse_ino_t node;              /* through which the kernel has it open */
 	pid_t acquirer;               /* the process that acquired with it, or 0 */
 	struct process opener;        /* that a signal is to be sent to, if any */
 	bool may_write;               /* it was opened by the holder */
@@ -109,6 +111,18 @@ void holdings_adopt(struct holdings *holdings, const struct lock *lock);
 
 /* Has `process` a file open that acquired this holding? */
 bool holdings_acquired_by(const struct holdings *holdings, uint64_t token, pid_t process);
+
+/*
+ * The id of the holding that this file has acquired, or that is bound to it: having the file
+ * proves that. NULL: neither.
+ */
+const char *file_proof(const struct file *file);
+
+/*
+ * The id of a holding that whoever asks through the node `number` has, as an open file of
+ * that node proves; `created`: only one by whose creation it was acquired counts. Or NULL.
+ */
+const char *holdings_proof(const struct holdings *holdings, uint64_t token, fuse_ino_t number, bool created);
 
 /* Has this holding an open file, and is known to have ended? */
 bool holdings_has_ended(const struct holdings *holdings, uint64_t token);

@@ -61,7 +61,7 @@ static void node_free(struct node_table *table, struct node *node)
 	view_put(&table->views, node->name.view);
 	if (node_is_special(node))
 		special_put(node->special);
-	else if (node_kind(node) == NODE_LOCK)
+	else if (node_is_of_holding(node))
 		watch_free(node->watch);
 	free(node);
 }

@@ -17,6 +17,7 @@
 enum node_kind {
 	NODE_DIR,  /* of the tree, seen plainly or through a view */
 	NODE_LOCK, /* one holding of a lock */
+	NODE_ACQUIRED, /* likewise, for who acquired it by creating: see request_look_up_lock() */
 	NODE_HANDLE, /* made by opening a name for flock(2); it holds what is locked through it */
 	NODE_WITH, /* `.with` */
 	/* What has a reserved name, all special: */
@@ -37,6 +38,8 @@ struct node {
 	fuse_ino_t number;
 	uint64_t lookups; /* how often the kernel was told of it, less what it forgot */
 	size_t files;     /* of it that are open */
+	size_t creators;  /* those among them by whose creation the holding was acquired */
+	bool eclipsed;    /* the kernel was given another node of the same name and holding since */
 	bool named;       /* found by its name; not so once it was removed */
 	bool recalled;    /* a lock that was looked up last without asking whether it is there */
 	uid_t uid;            /* of a lock: its owner, as the kernel was told */
@@ -116,9 +119,15 @@ static inline bool node_is_special(const struct node *node)
 	return node_kind(node) >= NODE_EVENTS;
 }
 
+/* Is it named by a holding? */
+static inline bool node_is_of_holding(const struct node *node)
+{
+	return node_kind(node) == NODE_LOCK || node_kind(node) == NODE_ACQUIRED;
+}
+
 static inline bool node_is_lock(const struct node *node)
 {
-	return node_kind(node) == NODE_LOCK || node_kind(node) == NODE_HANDLE;
+	return node_is_of_holding(node) || node_kind(node) == NODE_HANDLE;
 }
 
 /* The holding that a lock's node stands for; 0: none, it is a handle. */
@@ -126,7 +135,7 @@ static inline uint64_t node_token(const struct node *node)
 {
 	if (node->bound_token)
 		return node->bound_token;
-	return node_kind(node) == NODE_LOCK ? node->name.token : 0;
+	return node_is_of_holding(node) ? node->name.token : 0;
 }
 
 /* Is the holding that a lock's node stands for known to have ended, though no file of it may be open any more? */

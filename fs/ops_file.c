@@ -147,8 +147,10 @@ static void lock_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *
 	uint64_t token = file_token(file);
 	bool has_ended = file_has_ended(file);
 
-	if (node)
+	if (node) {
 		node->files--;
+		node->creators -= file->acquired != 0;
+	}
 	file_close(&fs->holdings, file);
 	/* The node remembers for itself what the open files of the holding knew. */
 	if (node && token && has_ended)

@@ -105,7 +105,7 @@ static int keep_file(struct request *request, struct file *file, const struct lo
 	}
 	node_bind(request->node, lock->token);
 	/* The lock of a foreign client has the same token each time it comes with the same value. */
-	if (node_kind(request->node) == NODE_LOCK && request->node->name.token != lock->token)
+	if (node_is_of_holding(request->node) && request->node->name.token != lock->token)
 		node_unname(&fs->nodes, request->node);
 	return 0;
 }

@@ -30,6 +30,7 @@ static struct file *open_acquired(struct request *request, const struct lock *lo
 		return NULL;
 	file->may_write = true;
 	file->may_lock = true;
+	file->acquired = lock->token;
 	file->id = strdup(request->acquire.id);
 	if (file->id && (!node_view(request->node)->hold || hold_open(request, file, lock) == 0))
 		return file;
@@ -57,7 +58,9 @@ static bool reply_created(struct request *request, struct file *file, struct nod
 	request->info.direct_io = 1;
 	if (fuse_reply_create(request->fuse, &reply, &request->info) < 0)
 		return false;
+	file->node = node->number;
 	node->files++;
+	node->creators += file->acquired != 0;
 	return true;
 }
 
@@ -68,7 +71,7 @@ static void reply_acquired(struct request *request, const struct lock *lock)
 	struct stat attr = attr_of_entry(fs, request->node, &entry, fuse_req_ctx(request->fuse));
 	struct file *file = open_acquired(request, lock);
 	struct node *node =
-		node_look_up(&fs->nodes, NODE_LOCK, request->node->name.view, lock->token, request->key,
+		node_look_up(&fs->nodes, NODE_ACQUIRED, request->node->name.view, lock->token, request->key,
 			fuse_req_ctx(request->fuse)->uid);
 
 	request_drop_recipient(request);
@@ -157,8 +160,7 @@ static void reply_existing(struct request *request, const struct lock *lock)
 		return;
 	file->may_write = true;
 	file->foreign = lock->foreign;
-	node = node_look_up(&fs->nodes, NODE_LOCK, request->node->name.view, lock->token, request->key,
-		fuse_req_ctx(request->fuse)->uid);
+	node = request_look_up_lock(request, lock);
 	attr.st_ino = path_inode(request->key);
 	if (node)
 		node_belongs_to(node, attr.st_uid, attr.st_gid);
@@ -360,13 +362,8 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 		refuse_ended(request, which);
 		return;
 	}
-	if (!request_identify_or_reply(request))
+	if (!request_identify_holder_or_reply(request))
 		return;
-	/* Whoever has the file that it is bound to. It may be unlocked before the backend is asked. */
-	if (request->info.fh && file_of(&request->info)->keep) {
-		stpcpy(request->acquire.id, keep_claim(file_of(&request->info)->keep)->id);
-		request->claim = (struct lock_claim){ .id = request->acquire.id };
-	}
 	if (which & FUSE_SET_ATTR_SIZE)
 		backend_truncate(backend, request->key, claim, match_token(request->token), attr->st_size,
 			on_truncated, request);

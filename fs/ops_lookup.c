@@ -79,7 +79,7 @@ static bool may_be_forgotten(const struct node *node)
 {
 	if (view_hides(node->name.view))
 		return node_kind(node) == NODE_DIR && !*node->name.path;
-	if (node_kind(node) == NODE_LOCK)
+	if (node_is_of_holding(node))
 		return node->files == 0;
 	return node_kind(node) == NODE_DIR && node->name.view && !*node->name.path;
 }

@@ -208,6 +208,7 @@ static const struct attribute *attributes_of(const struct node *node)
 	static const struct attribute *const by_kind[] = {
 		[NODE_DIR] = dir_attributes,
 		[NODE_LOCK] = lock_attributes,
+		[NODE_ACQUIRED] = lock_attributes,
 		[NODE_HANDLE] = lock_attributes,
 		[NODE_WITH] = no_attributes,
 		[NODE_EVENTS] = no_attributes,
@@ -351,7 +352,7 @@ static struct request *request_on_attribute(fuse_req_t req, fuse_ino_t ino, cons
 		return NULL;
 	}
 	snprintf(request->xattr.name, sizeof(request->xattr.name), "%s", name);
-	return request_identify_or_reply(request) ? request : NULL;
+	return request_identify_holder_or_reply(request) ? request : NULL;
 }
 
 void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
@@ -400,7 +401,7 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 		reply_value(request, "", 0, size);
 		return;
 	}
-	if (!request_identify_or_reply(request))
+	if (!request_identify_holder_or_reply(request))
 		return;
 	if (request_has_ended(request))
 		on_listing(request, -ENOENT, NULL);

@@ -104,6 +104,59 @@ bool request_identify_or_reply(struct request *request)
 	return err == 0;
 }
 
+/* The id that proves that the descriptor through which a request comes is the holder's, or NULL. */
+static const char *proof_of(const struct request *request)
+{
+	const struct node *node = request->node;
+
+	if (!node_is_lock(node))
+		return NULL;
+	if (request->info.fh)
+		return file_proof(file_of(&request->info));
+	if (node_kind(node) == NODE_LOCK)
+		return NULL;
+	return holdings_proof(&request->fs->holdings, request->token, node->number, node_kind(node) == NODE_ACQUIRED);
+}
+
+bool request_identify_holder_or_reply(struct request *request)
+{
+	const char *id = proof_of(request);
+	int err = request_identify(request);
+
+	if (id) {
+		/* The file may be unlocked or closed before the backend is asked. */
+		stpcpy(request->proof, id);
+		request->claim = (struct lock_claim){ .id = request->proof };
+		return true;
+	}
+	if (err < 0)
+		request_reply(request, err);
+	return err == 0;
+}
+
+/* May who looks a lock up find the node of the descriptors that acquired it? */
+static bool is_acquirer(struct request *request, const struct node *acquired, const struct lock *lock)
+{
+	if (acquired->creators == 0)
+		return true;
+	return request_identify(request) == 0 && lock_is_held_by(lock, &request->claim) &&
+		holdings_acquired_by(&request->fs->holdings, lock->token, request->caller.process);
+}
+
+struct node *request_look_up_lock(struct request *request, const struct lock *lock)
+{
+	struct node_table *nodes = &request->fs->nodes;
+	struct view *view = request->node->name.view;
+	uid_t uid = fuse_req_ctx(request->fuse)->uid;
+	struct node *acquired = node_peek(nodes, NODE_ACQUIRED, view, lock->token, request->key);
+
+	if (acquired)
+		acquired->eclipsed = node_peek(nodes, NODE_LOCK, view, lock->token, request->key) ||
+			!is_acquirer(request, acquired, lock);
+	return node_look_up(nodes, acquired && !acquired->eclipsed ? NODE_ACQUIRED : NODE_LOCK, view, lock->token,
+		request->key, uid);
+}
+
 int request_note_opener(struct request *request, struct file *file)
 {
 	int err;
@@ -219,7 +272,7 @@ void request_reply_entry(struct request *request, const struct entry *entry)
 	struct view *view = request->node->name.view;
 	uid_t uid = fuse_req_ctx(request->fuse)->uid;
 	struct node *node = entry->kind == ENTRY_LOCK ?
-		node_look_up(&fs->nodes, NODE_LOCK, view, entry->lock.token, request->key, uid) :
+		request_look_up_lock(request, &entry->lock) :
 		node_look_up(&fs->nodes, NODE_DIR, view, dir_token(&fs->nodes, view), request->key, uid);
 
 	if (!node) {
@@ -254,6 +307,7 @@ void request_reply_attr(struct request *request, const struct entry *entry)
 void request_reply_open(struct request *request, struct file *file)
 {
 	request->info.fh = (uintptr_t)file;
+	file->node = request->node->number;
 	request->info.direct_io = 1; /* every read sees the holder's content of now */
 	if (fuse_reply_open(request->fuse, &request->info) < 0)
 		file_close(&request->fs->holdings, file);

@@ -18,6 +18,7 @@ struct request {
 	struct node *node; /* what was asked about; for a name in a directory, the directory */
 	char key[LOCK_KEY_MAX + 1];
 	struct lock_claim claim; /* set by request_identify() */
+	char proof[LOCK_ID_MAX + 1]; /* the id in `claim`, if it is that of a descriptor */
 	struct caller caller;
 	struct fuse_file_info info; /* the kernel's, where it gave one */
 	uint64_t token; /* of the holding that it is about when it is made, see request_token(); 0: none */
@@ -65,6 +66,23 @@ int request_identify(struct request *request);
 
 /* The same; false where it cannot be told, and then the request was replied to. */
 bool request_identify_or_reply(struct request *request);
+
+/*
+ * Likewise, for what changes or tells of a holding. Whoever asks through a descriptor that has
+ * acquired it, or that it is bound to, is its holder, whatever session that is by now.
+ */
+bool request_identify_holder_or_reply(struct request *request);
+
+/*
+ * The node of a lock that is found by name, with one more lookup counted; NULL without memory.
+ *
+ * futimens(2), fsetxattr(2) and fgetxattr(2) carry no file handle, only the node. So that they
+ * prove what the descriptor that acquired does, the node that its creation made is found by
+ * nobody but the process that acquired, as long as that descriptor is open. All others find
+ * another node of the holding; and once there is one everybody does, as the kernel drops a name
+ * that changes its node, and an inotify(7) watch of it would not be told of the end.
+ */
+struct node *request_look_up_lock(struct request *request, const struct lock *lock);
 
 /* Reply and end. `status` is 0 or a negative errno. */
 void request_reply(struct request *request, int status);

@@ -225,8 +225,11 @@ static void add_end(struct watches *watches, struct node *node)
 	/* If it is looked up once more, that is another file. */
 	node_unname(watches->nodes, node);
 	watch_free(node->watch);
-	if (!end)
+	/* To tell the kernel of a node that it does not find by its name would make it forget the one that it does. */
+	if (!end || node->eclipsed) {
+		free(end);
 		return;
+	}
 	end->child = node->number;
 	DL_APPEND(watches->ended, end);
 }
@@ -235,16 +238,18 @@ static void on_next_turn(uv_idle_t *idle);
 
 void watches_end(struct watches *watches, const char *key, uint64_t token)
 {
-	struct node *node = NULL;
+	static const enum node_kind kinds[] = { NODE_LOCK, NODE_ACQUIRED };
 	struct watch *watch, *next;
 
 	DL_FOREACH_SAFE(find(watches, token), watch, next)
 		if (strcmp(watch->node->name.path, key) == 0)
 			add_end(watches, watch->node);
-	if (watches->backend && tells_all_ends(watches))
-		node = node_peek(watches->nodes, NODE_LOCK, NULL, token, key);
-	if (node)
-		add_end(watches, node);
+	for (size_t i = 0; i < 2 && watches->backend && tells_all_ends(watches); i++) {
+		struct node *node = node_peek(watches->nodes, kinds[i], NULL, token, key);
+
+		if (node)
+			add_end(watches, node);
+	}
 	if (watches->ended)
 		uv_idle_start(&watches->next_turn, on_next_turn);
 }

@@ -212,3 +212,98 @@ check("times", outcome(os.utime, fd), "ESTALE")
 check("owner", os.fstat(fd).st_uid, int(sys.argv[1]))
 PY
 }
+
+# proves_holding WAY: a descriptor that has acquired by WAY refreshes from another session,
+# and those of others do not, whatever is looked up meanwhile
+proves_holding() {
+  py "$1" <<'PY'
+create = lambda: os.open(M + "/.with/ttl=1h/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+hold = lambda: os.open(M + "/.with/hold,ttl=1h/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+def lock():
+    fd = os.open(M + "/.with/ttl=1h/job", os.O_CREAT | os.O_RDWR | os.O_EXCL)
+    os.unlink(M + "/job")
+    os.close(fd)
+    fd = os.open(M + "/.with/ttl=1h/job", os.O_CREAT | os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    return fd
+fd = {"create": create, "hold": hold, "flock": lock}[sys.argv[1]]()
+may_write = sys.argv[1] != "flock"
+id = attribute(fd, "id")
+views = ["", ".with/ttl=1h/", ".with/hold,ttl=1h/"]
+
+def refreshes():
+    before = os.fstat(fd).st_mtime_ns
+    time.sleep(0.002)
+    check("futimens", outcome(os.utime, fd), "OK")
+    check("later", os.fstat(fd).st_mtime_ns > before, True)
+    check("ttl", outcome(os.setxattr, fd, "user.lock.ttl", b"2h"), "OK")
+    check("its ttl", attribute(fd, "ttl"), "7200.000")
+    check("state", attribute(fd, "state"), "ACQUIRED")
+    check("id", attribute(fd, "id"), id)
+    check("listed", "user.lock.handle" in os.listxattr(fd), True)
+    check("fsync", outcome(os.fsync, fd), "OK")
+    if may_write:
+        check("write", outcome(os.pwrite, fd, b"x", 0), 1)
+        check("ftruncate", outcome(os.ftruncate, fd, 0), "OK")
+
+def others():
+    """In another session, by path and by a descriptor of its own."""
+    for view in views:
+        path = M + "/" + view + "job"
+        for name in [path] + [os.open(path, os.O_RDONLY) for _ in range(2)]:
+            check("state", attribute(name, "state"), "UNAVAILABLE")
+            check("utime", outcome(os.utime, name), "EPERM")
+            check("ttl", outcome(os.setxattr, name, "user.lock.ttl", b"3h"), "EPERM")
+        check("size", os.stat(path).st_size, 0)
+        check("truncate", outcome(os.truncate, path, 0), "EBUSY")
+
+check("the same session", in_child(refreshes), "OK")
+check("daemon", in_child(refreshes, session=True), "OK")
+check("others", in_child(others, session=True), "OK")
+check("daemon", in_child(refreshes, session=True), "OK")
+# Also where others, and the holder itself, have its name in use.
+watch = [os.open(M + "/" + view + "job", os.O_PATH) for view in views]
+check("others", in_child(others, session=True), "OK")
+check("daemon", in_child(refreshes, session=True), "OK")
+refreshes()
+check("name", attribute(M + "/job", "state"), "ACQUIRED")
+check("others", in_child(others, session=True), "OK")
+# Of an end it says what any other does.
+os.unlink(M + "/.with/force/job")
+def ended():
+    check("futimens", outcome(os.utime, fd), "ESTALE")
+    check("ttl", outcome(os.setxattr, fd, "user.lock.ttl", b"2h"), "ESTALE")
+    check("state", attribute(fd, "state"), "EXPIRED")
+check("daemon", in_child(ended, session=True), "OK")
+PY
+}
+
+@test "a descriptor that acquired by creating proves holding in any session" {
+  proves_holding create
+}
+
+@test "a descriptor that acquired by creating in a view with hold proves holding in any session" {
+  proves_holding hold
+}
+
+@test "a descriptor that acquired by flock proves holding in any session" {
+  proves_holding flock
+}
+
+@test "once the descriptor that acquired is closed, no other one proves what it did" {
+  py <<'PY'
+fd = os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+same = os.open(M + "/job", os.O_RDWR)
+os.close(fd)
+def other():
+    check("state", attribute(same, "state"), "UNAVAILABLE")
+    check("ttl", outcome(os.setxattr, same, "user.lock.ttl", b"2h"), "EPERM")
+    check("futimens", outcome(os.utime, same), "EPERM")
+# The kernel tells of the close a moment later.
+until = boottime() + 10
+while in_child(other, session=True) != "OK":
+    check("closed", boottime() < until, True)
+check("other", in_child(other, session=True), "OK")
+check("write", os.write(same, b"x"), 1)
+PY
+}

@@ -123,3 +123,36 @@ EOF
   daemon_ended "$M"
   is 0 "$daemon_status"
 }
+
+@test "a watch is told of the end also while the descriptor that acquired is open, whoever looks meanwhile" {
+  py <<'PY'
+for view in ("", ".with/ttl=1h/"):
+    path = M + "/" + view + "job"
+    fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR)
+    def watch(end):
+        inotify = Inotify()
+        inotify.add(path)
+        os.stat(path)
+        os.write(ready, b".")
+        return " ".join(inotify.wait(10000))
+    for end in (lambda: os.unlink(path), lambda: os.unlink(M + "/.with/force/job")):
+        if outcome(os.stat, path) == "ENOENT":
+            fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR)
+        gate, ready = os.pipe()
+        watcher, answer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.setsid()
+            os.write(answer, watch(end).encode())
+            os._exit(0)
+        os.read(gate, 1)
+        # Each of the holder's looks would take the watched file out of the kernel's sight.
+        for _ in range(3):
+            check("state", attribute(path, "state"), "ACQUIRED")
+            os.utime(fd)
+        end()
+        check("told", os.read(watcher, 100), b"DELETE_SELF IGNORED")
+        os.waitpid(pid, 0)
+        os.close(fd)
+PY
+}
