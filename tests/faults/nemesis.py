@@ -248,6 +248,25 @@ class DiskFull(Fault):
         return "aof_last_write_status:ok" in info and "aof_rewrite_in_progress:0" in info
 
 
+class MemoryFull(Fault):
+    """The server refuses what needs memory. What needs none works as before, so nothing else is excused by it."""
+
+    name = "memory of Redis full (maxmemory, noeviction)"
+    concerns = "memory"
+    lasts = (2.0, 5.0)
+
+    def __init__(self, nemesis):
+        super().__init__(nemesis)
+        self.target = "memory"
+
+    def inject(self):
+        # Its policy is noeviction by default.
+        self.redis.ask("CONFIG", "SET", "maxmemory", "1")
+
+    def heal(self):
+        self.redis.ask("CONFIG", "SET", "maxmemory", "0")
+
+
 class Garbage(Fault):
     """Anybody may publish. What is no true message changes nothing, so nothing is excused by it."""
 
@@ -320,7 +339,7 @@ class ClockBack(Fault):
 
 FAULTS = [DaemonKilled, DaemonRestarted, DaemonStopped, HolderKilled, HolderStopped, RedisKilled, RedisEmptied,
           RedisStopped, CutOff, RequestsLost, AnswersLost, Slow, Lossy, ConnectionsKilled, DiskFull,
-          Garbage, ClockForward, ClockBack]
+          MemoryFull, Garbage, ClockForward, ClockBack]
 
 # Mended in the opposite order: a daemon is mounted again when it can reach the server, and the server has memory.
 ORDER = ("channels", "daemon", "holder", "memory", "network", "redis")
