@@ -204,9 +204,13 @@ class Mount:
         return names, changed
 
     def set_mode(self, mode):
-        """Asks the workers of this mount for turns of one kind (worker.py); None: for all kinds again."""
+        """
+        Asks the workers of this mount for turns of one kind (worker.py); None: for all kinds again.
+        Where two faults ask at the same time, the last word counts.
+        """
         if mode is None:
-            os.unlink(self.mode_file)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.mode_file)
             return
         with open(self.mode_file + ".new", "w", encoding="utf-8") as file:
             file.write(mode)
