@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <utlist.h>
 
 #include "backend/clock.h"
@@ -14,40 +15,66 @@
 #define MANY_LINES_MIN (32 * 1024)
 
 struct event_record {
-	struct lock_event event; /* its texts are behind it */
+	struct event_news news;  /* its directories and texts are behind it */
+	struct lock_event event;
 	size_t size;
 	size_t readers;          /* whose place is here */
 	struct event_record *prev, *next;
-	char text[];
+	struct dir_access dirs[];
 };
 
-/* What is about no lock, such as a gap, is for all. */
-static bool is_for(const struct event_reader *reader, const struct lock_event *event)
+static bool is_below(const char *key, const char *dir)
 {
-	size_t length = strlen(reader->dir);
+	size_t length = strlen(dir);
 
-	if (!event->key || length == 0)
-		return true;
-	return strncmp(event->key, reader->dir, length) == 0 && event->key[length] == '/';
+	return length == 0 || (strncmp(key, dir, length) == 0 && key[length] == '/');
 }
 
-static struct event_record *make_record(const struct lock_event *event)
+/* Whoever can list a directory may know what happens to the locks in it. */
+static bool may_know(const struct credentials *who, const struct event_news *news)
 {
+	if (who->uid == 0)
+		return true;
+	for (size_t i = 0; i < news->dir_count; i++)
+		if (!credentials_allow(who, &news->dirs[i], i + 1 < news->dir_count ? X_OK : R_OK | X_OK))
+			return false;
+	return news->dir_count > 0;
+}
+
+/* What is about no lock, such as a gap, is for all. */
+static bool is_for(const struct event_reader *reader, const struct event_news *news)
+{
+	if (news->number <= reader->since)
+		return false;
+	return !news->event->key || (is_below(news->event->key, reader->dir) && may_know(&reader->who, news));
+}
+
+static struct event_record *make_record(const struct event_news *news)
+{
+	const struct lock_event *event = news->event;
 	size_t key_size = event->key ? strlen(event->key) + 1 : 0;
 	size_t owner_size = event->owner ? strnlen(event->owner, EVENT_OWNER_MAX - 1) + 1 : 0;
-	size_t size = sizeof(struct event_record) + key_size + owner_size;
+	size_t dirs_size = news->dir_count * sizeof(*news->dirs);
+	size_t size = sizeof(struct event_record) + dirs_size + key_size + owner_size;
 	struct event_record *record = malloc(size);
+	char *text;
 
 	if (!record)
 		return NULL;
+	text = (char *)record->dirs + dirs_size;
 	record->event = *event;
+	record->news = *news;
+	record->news.event = &record->event;
+	record->news.dirs = record->dirs;
 	record->size = size;
 	record->readers = 0;
+	if (dirs_size)
+		memcpy(record->dirs, news->dirs, dirs_size);
 	if (event->key)
-		record->event.key = memcpy(record->text, event->key, key_size);
+		record->event.key = memcpy(text, event->key, key_size);
 	if (event->owner) {
-		record->event.owner = memcpy(record->text + key_size, event->owner, owner_size - 1);
-		record->text[key_size + owner_size - 1] = '\0';
+		record->event.owner = memcpy(text + key_size, event->owner, owner_size - 1);
+		text[key_size + owner_size - 1] = '\0';
 	}
 	return record;
 }
@@ -66,7 +93,7 @@ static void put_at(struct event_reader *reader, struct event_record *record)
 /* The first from `record` on that is for this reader. */
 static struct event_record *first_for(const struct event_reader *reader, struct event_record *record)
 {
-	while (record && !is_for(reader, &record->event))
+	while (record && !is_for(reader, &record->news))
 		record = record->next;
 	return record;
 }
@@ -111,42 +138,44 @@ void event_log_join(struct event_log *log, struct event_reader *reader)
 {
 	DL_APPEND(log->readers, reader);
 	log->reader_count++;
+	log->restricted_count += reader->who.uid != 0;
 }
 
 void event_log_leave(struct event_log *log, struct event_reader *reader)
 {
 	DL_DELETE(log->readers, reader);
 	log->reader_count--;
+	log->restricted_count -= reader->who.uid != 0;
 	put_at(reader, NULL);
 	free(reader->rest);
 	reader->rest = NULL;
 	trim(log);
 }
 
-static bool concerns_anybody(const struct event_log *log, const struct lock_event *event)
+static bool concerns_anybody(const struct event_log *log, const struct event_news *news)
 {
 	const struct event_reader *reader;
 
 	DL_FOREACH(log->readers, reader)
-		if (is_for(reader, event))
+		if (is_for(reader, news))
 			return true;
 	return false;
 }
 
-void event_log_add(struct event_log *log, const struct lock_event *event)
+void event_log_add(struct event_log *log, const struct event_news *news)
 {
 	struct event_reader *reader, *next;
 	struct event_record *record;
 
-	if (!concerns_anybody(log, event))
+	if (!concerns_anybody(log, news))
 		return;
-	record = make_record(event);
+	record = make_record(news);
 	if (record) {
 		DL_APPEND(log->records, record);
 		log->size += record->size;
 	}
 	DL_FOREACH(log->readers, reader) {
-		if (!is_for(reader, event))
+		if (!is_for(reader, news))
 			continue;
 		if (!record)
 			lose(log, reader);
@@ -157,8 +186,18 @@ void event_log_add(struct event_log *log, const struct lock_event *event)
 		lose_first(log);
 	trim(log);
 	DL_FOREACH_SAFE(log->readers, reader, next)
-		if (is_for(reader, event) && event_reader_has_news(reader))
+		if (is_for(reader, news) && event_reader_has_news(reader))
 			log->news(log->ctx, reader);
+}
+
+void event_log_lose(struct event_log *log)
+{
+	struct event_reader *reader, *next;
+
+	DL_FOREACH(log->readers, reader)
+		lose(log, reader);
+	DL_FOREACH_SAFE(log->readers, reader, next)
+		log->news(log->ctx, reader);
 }
 
 /* Reading */

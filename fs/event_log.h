@@ -10,12 +10,15 @@
 #include <sys/types.h>
 
 #include "fs/event_line.h"
+#include "fs/permission.h"
 
 struct event_record;
 
 struct event_reader {
 	const char *dir;          /* it is told of the locks below, and of what is about no lock */
 	enum event_format format;
+	struct credentials who;   /* when it was opened */
+	uint64_t since;           /* it is told of what comes after the event of this number */
 
 	/* The rest belongs to event_log.c. */
 	struct event_record *at;  /* the next that it reads; NULL: it has read all */
@@ -30,16 +33,29 @@ struct event_log {
 	size_t size; /* of all records, in bytes */
 	struct event_reader *readers;
 	size_t reader_count;
+	size_t restricted_count; /* of those who may not read every directory, as all but root */
 	uint64_t lost; /* by all readers, ever */
 	void (*news)(void *ctx, struct event_reader *reader); /* this reader has something to read */
 	void *ctx;
 };
 
-/* A reader reads what is added from now on. */
+/* An event, and who may know of it. */
+struct event_news {
+	const struct lock_event *event;
+	uint64_t number; /* in the order in which they happened */
+	/* The directories that its key is in, from the root on. None: only root may know of it, unless it is about no lock. */
+	const struct dir_access *dirs;
+	size_t dir_count;
+};
+
+/* A reader reads what is added from now on, and happened after `since`. */
 void event_log_join(struct event_log *log, struct event_reader *reader);
 void event_log_leave(struct event_log *log, struct event_reader *reader);
 
-void event_log_add(struct event_log *log, const struct lock_event *event);
+void event_log_add(struct event_log *log, const struct event_news *news);
+
+/* An event was lost before it could be added: all readers are told so. */
+void event_log_lose(struct event_log *log);
 
 bool event_reader_has_news(const struct event_reader *reader);
 

@@ -177,6 +177,7 @@ static void stream_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info
 static void reply_opened(struct event_stream *stream, fuse_req_t req)
 {
 	stream->is_open = true;
+	stream->reader.since = stream->streams->gate.number;
 	event_log_join(&stream->streams->log, &stream->reader);
 	stream->info.fh = (uintptr_t)&stream->opened;
 	stream->info.direct_io = 1;
@@ -259,6 +260,7 @@ void event_stream_open(struct event_streams *streams, const char *dir, enum even
 	stream->streams = streams;
 	stream->reader.dir = stream->dir;
 	stream->reader.format = format;
+	credentials_take(&stream->reader.who, req);
 	stream->special = special_hold(special);
 	stream->info = *info;
 	DL_APPEND(streams->all, stream);
@@ -286,13 +288,14 @@ void event_streams_gap(struct event_streams *streams)
 	struct event_stream *stream;
 
 	/* Before those are open that have missed nothing. */
-	event_log_add(&streams->log, &gap);
+	event_gate_add(&streams->gate, &gap);
 	while ((stream = streams->opening))
 		reply_opened(stream, end_opening(stream));
 }
 
 void event_streams_init(struct event_streams *streams, uv_loop_t *loop, struct listening *listening,
-                        struct parking *parking, struct quota *quota, int64_t timeout_ms)
+                        struct parking *parking, struct quota *quota, int64_t timeout_ms,
+                        const struct dir_access *root)
 {
 	*streams = (struct event_streams){
 		.log = { .news = on_news },
@@ -301,6 +304,7 @@ void event_streams_init(struct event_streams *streams, uv_loop_t *loop, struct l
 		.quota = quota,
 		.timeout_ms = timeout_ms,
 	};
+	event_gate_init(&streams->gate, loop, &streams->log, root);
 	uv_timer_init(loop, &streams->timer);
 	streams->timer.data = streams;
 }
@@ -314,6 +318,7 @@ void event_streams_stop(struct event_streams *streams)
 	DL_FOREACH(streams->all, stream)
 		while (stream->reads)
 			fuse_reply_buf(end_read(stream->reads), NULL, 0);
+	event_gate_stop(&streams->gate);
 	uv_close((uv_handle_t *)&streams->timer, NULL);
 }
 
@@ -321,4 +326,5 @@ void event_streams_free(struct event_streams *streams)
 {
 	while (streams->all)
 		close_stream(streams->all);
+	event_gate_free(&streams->gate);
 }

@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "backend/quota.h"
+#include "fs/event_gate.h"
 #include "fs/event_log.h"
 #include "fs/listening.h"
 #include "fs/opened.h"
@@ -28,6 +29,7 @@ struct event_stream;
 /* All at one mount. */
 struct event_streams {
 	struct event_log log;
+	struct event_gate gate; /* before it */
 	struct listening *listening;
 	struct parking *parking;
 	struct quota *quota; /* of each user */
@@ -38,7 +40,8 @@ struct event_streams {
 };
 
 void event_streams_init(struct event_streams *streams, uv_loop_t *loop, struct listening *listening,
-                        struct parking *parking, struct quota *quota, int64_t timeout_ms);
+                        struct parking *parking, struct quota *quota, int64_t timeout_ms,
+                        const struct dir_access *root);
 
 /* Ends what waits, as the end of the file, before the backend is closed. */
 void event_streams_stop(struct event_streams *streams);

@@ -94,7 +94,8 @@ int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
 	parking_init(&fs->parking, loop, limit_ms);
 	dir_reads_init(&fs->dir_reads, loop, &fs->parking, options->timeout_ms);
 	spin_init(&fs->spin, loop, options->spin_us);
-	event_streams_init(&fs->streams, loop, &fs->listening, &fs->parking, &fs->streams_quota, options->timeout_ms);
+	event_streams_init(&fs->streams, loop, &fs->listening, &fs->parking, &fs->streams_quota, options->timeout_ms,
+		&(struct dir_access){ options->mode, options->uid, options->gid });
 	return 0;
 fail_waiters:
 	waiters_stop(&fs->waiters);
@@ -127,7 +128,8 @@ static void on_failed(void *ctx, enum call_kind kind, const char *key, int statu
 		.operation = call_kind_name(kind),
 	};
 
-	event_log_add(&fs->streams.log, &event);
+	if (!event_gate_asks(&fs->streams.gate, key))
+		event_gate_add(&fs->streams.gate, &event);
 }
 
 int fs_attach(struct fs *fs, struct backend *backend)
@@ -150,6 +152,7 @@ int fs_attach(struct fs *fs, struct backend *backend)
 	fs->listening.backend = metered;
 	fs->watches.backend = metered;
 	fs->dir_reads.backend = metered;
+	fs->streams.gate.backend = metered;
 	return 0;
 }
 
@@ -206,7 +209,7 @@ void fs_on_event(void *ctx, const struct lock_event *event)
 			holdings_doubt(&fs->holdings, event->key, event->token);
 		watches_end(&fs->watches, event->key, event->token);
 	}
-	event_log_add(&fs->streams.log, event);
+	event_gate_add(&fs->streams.gate, event);
 }
 
 void fs_on_ended(void *ctx, const char *key, uint64_t token, bool taken)

@@ -1,21 +1,31 @@
 #include "fs/permission.h"
 
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#define ASKED_GROUPS_MAX 64 /* of one process; those behind are not looked at, and so give no right */
+static int groups_of(fuse_req_t req, gid_t groups[ASKED_GROUPS_MAX])
+{
+	int count = fuse_req_getgroups(req, ASKED_GROUPS_MAX, groups);
+
+	if (count < 0)
+		return 0;
+	return count < ASKED_GROUPS_MAX ? count : ASKED_GROUPS_MAX;
+}
+
+static bool has_group(const gid_t *groups, int count, gid_t gid)
+{
+	for (int i = 0; i < count; i++)
+		if (groups[i] == gid)
+			return true;
+	return false;
+}
 
 static bool is_in_group(fuse_req_t req, gid_t gid)
 {
 	gid_t groups[ASKED_GROUPS_MAX];
-	int count;
 
-	if (fuse_req_ctx(req)->gid == gid)
-		return true;
-	count = fuse_req_getgroups(req, ASKED_GROUPS_MAX, groups);
-	for (int i = 0; i < count && i < ASKED_GROUPS_MAX; i++)
-		if (groups[i] == gid)
-			return true;
-	return false;
+	return fuse_req_ctx(req)->gid == gid || has_group(groups, groups_of(req, groups), gid);
 }
 
 bool may_create_in(fuse_req_t req, const struct dir_info *dir)
@@ -29,4 +39,27 @@ bool may_create_in(fuse_req_t req, const struct dir_info *dir)
 	if (is_in_group(req, dir->gid))
 		return dir->mode & S_IWGRP;
 	return dir->mode & S_IWOTH;
+}
+
+void credentials_take(struct credentials *ret, fuse_req_t req)
+{
+	const struct fuse_ctx *asker = fuse_req_ctx(req);
+
+	ret->uid = asker->uid;
+	ret->gid = asker->gid;
+	ret->group_count = asker->uid == 0 ? 0 : groups_of(req, ret->groups);
+}
+
+bool credentials_allow(const struct credentials *asker, const struct dir_access *dir, int mask)
+{
+	enum { OWNER_SHIFT = 6, GROUP_SHIFT = 3 };
+	mode_t bits = dir->mode;
+
+	if (asker->uid == 0)
+		return true;
+	if (asker->uid == dir->uid)
+		bits >>= OWNER_SHIFT;
+	else if (asker->gid == dir->gid || has_group(asker->groups, asker->group_count, dir->gid))
+		bits >>= GROUP_SHIFT;
+	return (bits & (mode_t)mask) == (mode_t)mask;
 }

@@ -13,6 +13,7 @@ setup() {
 
 teardown() {
   end_hearers
+  end_background
   end_mounts
 }
 
@@ -404,4 +405,92 @@ EOF
   is "$evil" "$(printf %b "$(cut -f 3 "$T/heard")")"
   is "$evil" "$(printf %b "$(cut -f 4 "$T/heard")")"
   is "$evil $evil" "$(python3 -c 'import json, sys; event = json.load(open(sys.argv[1])); print(event["key"], event["owner"])' "$T/json")"
+}
+
+# Who may know
+
+# hear_as USER FILE STREAM: listens as a user, and is listening when it returns
+hear_as() {
+  in_background_as "$1" cat "$3" >"$2" 2>"$2.stderr"
+  wait_until is_hearing "$pid"
+}
+
+# share: a mount for all users at $S, with the directories `open`, and `closed` of root
+share() {
+  S=$T/shared
+  mount_lockfs -o allow_other "$S"
+  mkdir "$S/open" "$S/closed" "$S/closed/in" "$S/names"
+  chmod 755 "$S/open" "$S/closed/in"
+  chmod 700 "$S/closed"
+  chmod 711 "$S/names"
+}
+
+@test "a stream tells a user only of directories that they could list, in order, and root of all" {
+  need_root
+  share
+  hear_as nobody "$T/nobody" "$S/.events"
+  hear_as nobody "$T/json" "$S/.events.json"
+  hear_as nobody "$T/view" "$S/.with/ttl=1m/.events"
+  hear "$T/root" "$S"
+  take "$S/a" "$S/open/a" "$S/closed/secret" "$S/closed/in/secret" "$S/names/secret"
+  rm "$S/closed/secret" "$S/open/a" "$S/names/secret" "$S/a"
+  heard "$T/root" 'ACQUIRED a' 'ACQUIRED open/a' 'ACQUIRED closed/secret' 'ACQUIRED closed/in/secret' \
+    'ACQUIRED names/secret' 'RELEASED closed/secret' 'RELEASED open/a' 'RELEASED names/secret' 'RELEASED a'
+  heard "$T/nobody" 'ACQUIRED a' 'ACQUIRED open/a' 'RELEASED open/a' 'RELEASED a'
+  heard "$T/view" 'ACQUIRED a' 'ACQUIRED open/a' 'RELEASED open/a' 'RELEASED a'
+  wait_until has_lines "$T/json" 4
+  is 4 "$(wc -l <"$T/json")"
+  refute grep -q secret "$T/json" "$T/nobody" "$T/view"
+}
+
+@test "a stream of a directory that only can be searched is not for a user to open" {
+  need_root
+  share
+  expect EACCES @nobody open "$S/names/.events" RDONLY
+  expect EACCES @nobody open "$S/closed/in/.events" RDONLY
+}
+
+@test "what a user may know follows chmod within a second" {
+  need_root
+  share
+  hear_as nobody "$T/nobody" "$S/.events"
+  take "$S/closed/one"
+  take "$S/open/one"
+  heard "$T/nobody" 'ACQUIRED open/one'
+  chmod 755 "$S/closed"
+  chmod 700 "$S/open"
+  sleep 1.2  # what is known may be used for a second
+  take "$S/open/two" "$S/closed/two" "$S/last"
+  heard "$T/nobody" 'ACQUIRED open/one' 'ACQUIRED closed/two' 'ACQUIRED last'
+}
+
+@test "groups decide as they do for ls: those that the reader had when it opened the stream" {
+  need_root
+  share
+  chgrp 4242 "$S/closed"
+  chmod 750 "$S/closed"
+  in_background setpriv --reuid=nobody --regid=nogroup --groups=4242 cat "$S/.events" >"$T/member" 2>/dev/null
+  wait_until is_hearing "$pid"
+  in_background setpriv --reuid=nobody --regid=nogroup --groups=4243 cat "$S/.events" >"$T/other" 2>/dev/null
+  wait_until is_hearing "$pid"
+  take "$S/closed/in/a" "$S/b"
+  heard "$T/member" 'ACQUIRED closed/in/a' 'ACQUIRED b'
+  heard "$T/other" 'ACQUIRED b'
+}
+
+@test "thousands of events in many directories reach a user who may know them, all and in order" {
+  need_root
+  share
+  hear_as nobody "$T/nobody" "$S/.events"
+  py "$S" <<'PY'
+shared = sys.argv[1]
+for i in range(50):
+    os.mkdir("%s/open/%d" % (shared, i))
+    os.mkdir("%s/closed/%d" % (shared, i))
+for i in range(2000):
+    for kind in ("open", "closed"):
+        os.close(os.open("%s/%s/%d/%d" % (shared, kind, i % 50, i), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+PY
+  wait_until has_lines "$T/nobody" 2000
+  is "$(for i in {0..1999}; do echo "ACQUIRED open/$((i % 50))/$i"; done)" "$(words "$T/nobody")"
 }
