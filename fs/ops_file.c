@@ -219,6 +219,23 @@ static void on_written(void *ctx, int status)
 	request_end(request);
 }
 
+/* Is it too much for whatever content the lock has? */
+static bool never_fits(size_t size, off_t offset, bool appends)
+{
+	if (size == 0)
+		return false;
+	return size > LOCK_CONTENT_MAX || (!appends && offset > (off_t)(LOCK_CONTENT_MAX - size));
+}
+
+/* The lock may have ended, which is what a descriptor of it is told then. */
+static void on_read_for_too_much(void *ctx, int status, const struct entry *entry)
+{
+	struct request *request = ctx;
+	int err = check_holding(request, status, entry);
+
+	request_reply(request, err < 0 ? err : -EFBIG);
+}
+
 static void lock_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
                        struct fuse_file_info *info)
 {
@@ -229,6 +246,11 @@ static void lock_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t 
 		return;
 	if (!file_of(info)->may_write) {
 		request_reply(request, request->token == 0 ? -ESTALE : -EBUSY);
+		return;
+	}
+	/* Neither copied nor sent: of that there may be very much at a time. */
+	if (never_fits(size, offset, info->flags & O_APPEND)) {
+		backend_read(request->fs->backend, request->key, on_read_for_too_much, request);
 		return;
 	}
 	/* The holder's right was checked when it was opened; the token says that nothing changed since. */

@@ -207,6 +207,30 @@ holds() {
   [[ $(lock "$2" owner 2>/dev/null) == "$1" ]]
 }
 
+# received: bytes that came to the server
+received() {
+  redis_cli INFO stats | sed -n 's/^total_net_input_bytes:\([0-9]*\).*/\1/p'
+}
+
+@test "a write that can only be too large is not sent to the server, and one of an ended lock is told so" {
+  mount_redis
+  before=$(received)
+  py <<'PY'
+fd = os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+for _ in range(50):
+    check("large", outcome(os.write, fd, b"x" * 100000), "EFBIG")
+    check("behind", outcome(os.pwrite, fd, b"x" * 4000, 97), "EFBIG")
+check("fits", os.pwrite(fd, b"x" * 4000, 96), 4000)
+appending = os.open(M + "/job", os.O_WRONLY | os.O_APPEND)
+check("appended", outcome(os.write, appending, b"x"), "EFBIG")
+check("content", len(open(M + "/job", "rb").read()), 4096)
+os.unlink(M + "/.with/force/job")
+check("ended", outcome(os.write, fd, b"x" * 100000), "ESTALE")
+PY
+  sent=$(($(received) - before))
+  ((sent < 200000)) || fail "$sent bytes were sent"
+}
+
 # Names that one user may have in open directories
 
 @test "names in open directories are bounded for each user, and told of once" {
