@@ -35,6 +35,10 @@
  *   held_by_nobody     with nothing under way, an acquisition that was cancelled or
  *                      whose answer was lost or late holds nothing and has no ticket
  *
+ * A caller with the id of a holder, on that mount or on another one, may be told that the id holds
+ * the lock (TELLS): it believes so until the holding is released or ends by its lease, which
+ * includes the exclusion that an undo must respect.
+ *
  * and nothing ever stands still, as spin looks for that by itself.
  *
  * Time is in ticks. What is under way arrives before the next tick, but for SLOW of
@@ -60,6 +64,8 @@
  *
  * Broken on purpose:
  *
+ *   UNDO_PROVEN       an undo frees also the lock of one who was told that he holds it
+ *   TOLD_OPEN         a mount tells so its own callers of an acquisition that it may undo
  *   CONFIRM_BLIND     a grant is confirmed without looking whether it is still ours
  *   CANCEL_KEEPS      a cancelled waiter's grant is taken away, but not passed on
  *   UNDO_BY_ID        undone by the given id, not by the nonce
@@ -106,6 +112,9 @@
 #ifndef FORCES
 #define FORCES   0
 #endif
+#ifndef TELLS
+#define TELLS    0
+#endif
 #ifndef SLOW
 #define SLOW     0
 #endif
@@ -143,7 +152,7 @@ mtype = { IDLE, WAITING, HOLDING };
 
 /* The server: the lock, the queue, n#g, n#m:MOUNT, who is subscribed, n#token. */
 byte holder, left, token;
-bool provisional, revoked, granted;
+bool provisional, revoked, granted, undoable;
 byte queue[NONCES + 1];
 byte alive[MOUNTS];
 bool reach[MOUNTS];
@@ -179,8 +188,11 @@ byte undo[NONCES + 1];
 bool plain_holds;
 byte forced_token;
 
+/* One who was told, and believes, that the id of the holder holds the lock. */
+bool told;
+
 /* Faults so far, and what the properties remember. */
-byte slow, breaks, deaths, restarts, forces, plains;
+byte slow, breaks, deaths, restarts, forces, plains, tells;
 byte highest_seen, starved;
 bool unpromised[MOUNTS];
 #ifdef RENEWAL_OUTLIVES
@@ -221,14 +233,15 @@ inline first_ticket() {
 
 inline set_lock(nonce, lease) {
 	/* exclusion: nobody believes to hold what is given to another */
-	assert(exclusion || !plain_holds);
+	assert(exclusion || !plain_holds && !told);
 	for (i : 0 .. MOUNTS - 1) { assert(exclusion || !believes(i)) }
 	holder = nonce;
 	left = lease;
 	last_token++;
 	token = last_token;
 	revoked = false;
-	provisional = false
+	provisional = false;
+	undoable = true
 }
 
 inline clear_lock() {
@@ -236,7 +249,8 @@ inline clear_lock() {
 	left = 0;
 	token = 0;
 	revoked = false;
-	provisional = false
+	provisional = false;
+	undoable = false
 }
 
 inline pass_on() {
@@ -338,7 +352,11 @@ inline undo_script(nonce) {
 #ifdef UNDO_BY_ID
 	:: holder != 0 -> free_lock()
 #else
+#ifdef UNDO_PROVEN
 	:: holder == nonce ->
+#else
+	:: holder == nonce && undoable ->
+#endif
 #ifdef CANCEL_KEEPS
 		clear_lock()
 #else
@@ -354,7 +372,7 @@ inline release_script(which) {
 #ifdef RELEASE_ANY
 	:: holder != 0 -> free_lock()
 #else
-	:: holder != 0 && token == which -> free_lock()
+	:: holder != 0 && token == which -> told = false; free_lock()
 #endif
 	:: else
 	fi
@@ -534,7 +552,7 @@ inline finish(m) {
 }
 
 inline believe(m, which, lease) {
-	assert(exclusion || !plain_holds);
+	assert(exclusion || !plain_holds && (!told || which == token));
 	for (i : 0 .. MOUNTS - 1) { assert(exclusion || !believes(i)) }
 	/* tokens increase */
 	assert(tokens_increase || which > highest_seen);
@@ -755,6 +773,7 @@ inline force() {
 		:: holder == PLAIN -> plain_holds = false
 		:: else
 		fi;
+		told = false;
 		free_lock()
 	fi
 }
@@ -791,6 +810,7 @@ inline restart() {
 	last_token = 0;
 #endif
 	plain_holds = false;
+	told = false;
 	for (j : 0 .. MOUNTS - 1) {
 		alive[j] = 0;
 		reach[j] = false;
@@ -801,6 +821,15 @@ inline restart() {
 	restarts++;
 	starved = 0
 }
+
+/* Is it known at the mount of the holder that the acquisition will not be undone? */
+#ifdef TOLD_OPEN
+#define is_settled true
+#else
+#define is_settled (undo[holder] == NO_UNDO && !(phase[MOUNT(holder)] == WAITING && NONCE(MOUNT(holder)) == holder))
+#endif
+
+#define can_tell (tells < TELLS && holder && holder != PLAIN && !provisional && !told)
 
 proctype World() {
 end:
@@ -828,6 +857,20 @@ end:
 		:: holder == PLAIN -> free_lock()
 		:: else
 		fi }
+	:: d_step { can_tell ->
+		tells++; starved = 0;
+		printf("server: the id of nonce %d is told on another mount that it holds\n", holder);
+		undoable = false;
+		told = true }
+	:: d_step { can_tell && !dead[MOUNT(holder)] && up[MOUNT(holder)] && is_settled ->
+		tells++; starved = 0;
+		printf("mount %d tells another caller with the id of nonce %d that it holds\n", MOUNT(holder), holder);
+		told = true }
+	/* elsewhere the caller of the acquisition may believe that it holds, or be about to */
+	:: d_step { told && holder && phase[MOUNT(holder)] == IDLE ->
+		told = false;
+		printf("who was told releases\n");
+		free_lock() }
 	:: d_step { forces < FORCES && holder && can_be_told -> forces++;
 		printf("somebody releases by force\n");
 		force() }
@@ -837,7 +880,7 @@ end:
 #ifdef FORCE_ANY
 		:: holder && holder != PLAIN -> free_lock()
 #else
-		:: holder && token == forced_token -> free_lock()
+		:: holder && token == forced_token -> told = false; free_lock()
 #endif
 		:: else
 		fi;
@@ -885,7 +928,7 @@ inline check() {
 			/* what is not waited for any more is held and queued by nobody */
 			if
 			:: phase[j] == WAITING && NONCE(j) == i -> flag = true
-			:: else -> assert(held_by_nobody || !queue[i] && (holder != i || token == highest_seen))
+			:: else -> assert(held_by_nobody || !queue[i] && (holder != i || token == highest_seen || !undoable))
 			fi
 		fi
 	}
@@ -897,7 +940,7 @@ inline check() {
 		fi
 	}
 	if
-	:: flag && !plain_holds -> starved++
+	:: flag && !plain_holds && !told -> starved++
 	:: else -> starved = 0
 	fi;
 	assert(progress_of_queue || starved <= BOUND)
@@ -937,7 +980,7 @@ inline tick() {
 	if
 	:: left && left != NEVER -> left--;
 		if
-		:: left == 0 -> printf("server: the lock of nonce %d expires\n", holder); clear_lock()
+		:: left == 0 -> printf("server: the lock of nonce %d expires\n", holder); told = false; clear_lock()
 		:: else
 		fi
 	:: else
