@@ -240,7 +240,8 @@ static void meter_bind(struct backend *backend, const char *key, const struct lo
 	backend_bind(meter_of(backend)->inner, key, claim, token, on_lock, measure);
 }
 
-static void meter_read(struct backend *backend, const char *key, backend_entry_done *done, void *ctx)
+static void meter_read(struct backend *backend, const char *key, const struct lock_claim *claim,
+                       backend_entry_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, CALL_READ, key, ctx);
 
@@ -249,7 +250,7 @@ static void meter_read(struct backend *backend, const char *key, backend_entry_d
 		return;
 	}
 	measure->done.entry = done;
-	backend_read(meter_of(backend)->inner, key, on_entry, measure);
+	backend_read_as(meter_of(backend)->inner, key, claim, on_entry, measure);
 }
 
 /* Nobody is asked, so there is nothing to measure. */
@@ -392,6 +393,11 @@ static void meter_tell(struct backend *backend, enum lock_event_kind kind, const
 	backend_tell(meter_of(backend)->inner, kind, key, match);
 }
 
+static void meter_give_back(struct backend *backend, const char *key, uint64_t token)
+{
+	backend_give_back(meter_of(backend)->inner, key, token);
+}
+
 static void meter_stats(struct backend *backend, struct backend_stats *ret)
 {
 	backend_stats(meter_of(backend)->inner, ret);
@@ -403,6 +409,7 @@ static const struct backend_ops meter_ops = {
 	.acquire = meter_acquire,
 	.cancel = meter_cancel,
 	.release = meter_release,
+	.give_back = meter_give_back,
 	.refresh = meter_refresh,
 	.bind = meter_bind,
 	.listen = meter_listen,

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "fs/log.h"
 
 static int make_id(char id[LOCK_ID_MAX + 1])
 {
@@ -21,22 +20,10 @@ static int make_id(char id[LOCK_ID_MAX + 1])
 	return 0;
 }
 
-static void on_given_back(void *ctx, int status)
-{
-	struct request *request = ctx;
-
-	request->fs->giving_back--;
-	if (status < 0 && status != -ENOENT)
-		log_line(LOG_WARNING, "a lock whose caller is gone stays until its lease ends: %s", strerror(-status));
-	request_end(request);
-}
-
 void acquire_give_back(struct request *request, uint64_t token)
 {
-	request->claim = (struct lock_claim){ .id = request->acquire.id };
-	request->fs->giving_back++;
-	backend_release(request->fs->backend, request->key, &request->claim, match_token(token), on_given_back,
-		request);
+	backend_give_back(request->fs->backend, request->key, token);
+	request_end(request);
 }
 
 void acquire_start(struct request *request, const struct acquire_wish *wish, backend_lock_done *done)

@@ -14,7 +14,10 @@ struct acquire_wish {
 /* Asks for the lock at request->key; sets request->acquire. `done` is told once, with the request. */
 void acquire_start(struct request *request, const struct acquire_wish *wish, backend_lock_done *done);
 
-/* Nobody took the answer, so nobody holds it: gives this holding back by its id, and ends the request. */
+/*
+ * Nobody took the answer: gives this holding back, unless somebody else of its id was
+ * told that he holds it, and ends the request.
+ */
 void acquire_give_back(struct request *request, uint64_t token);
 
 #endif

@@ -34,7 +34,7 @@ static struct stat attr_of_lock(const struct fs *fs, const struct node *node, co
                                 const struct fuse_ctx *asker)
 {
 	const char *id = given_id(fs, node);
-	bool is_asker = id && strcmp(id, lock->holder.claim.id) == 0;
+	bool is_asker = id && !lock->granted && strcmp(id, lock->holder.claim.id) == 0;
 	/* Whose a lock is that was taken past lockfs, nobody knows: the owner of the tree may act on it. */
 	uid_t uid = lock->foreign ? fs->options->uid : lock->holder.uid;
 	gid_t gid = lock->foreign ? fs->options->gid : lock->holder.gid;

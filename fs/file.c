@@ -293,6 +293,14 @@ void file_close(struct holdings *holdings, struct file *file)
 	free(file);
 }
 
+void file_discard(struct holdings *holdings, struct file *file)
+{
+	if (file->keep)
+		keep_discard(file->keep);
+	file->keep = NULL;
+	file_close(holdings, file);
+}
+
 bool file_has_ended(const struct file *file)
 {
 	return (file->holding && file->holding->ended) || (file->keep && keep_has_ended(file->keep));

@@ -75,6 +75,9 @@ struct file *file_open_handle(struct holdings *holdings);
 
 void file_close(struct holdings *holdings, struct file *file);
 
+/* Closes a file that was just made for what was acquired, and does not release that. */
+void file_discard(struct holdings *holdings, struct file *file);
+
 /* Keeps `handle` (NULL: none) to tell of the end; returns what poll(2) reports now. */
 unsigned int file_poll(struct holdings *holdings, struct file *file, struct fuse_pollhandle *handle);
 

@@ -164,7 +164,7 @@ void fs_let_go(struct fs *fs)
 
 bool fs_is_settled(const struct fs *fs)
 {
-	return fs->giving_back == 0 && !keeper_is_releasing(&fs->keeper);
+	return !keeper_is_releasing(&fs->keeper);
 }
 
 void fs_stop(struct fs *fs)

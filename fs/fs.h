@@ -53,7 +53,6 @@ struct fs {
 	int64_t mounted_ms; /* since the epoch */
 	bool answers;       /* the kernel has said hello */
 	bool told_hidden;   /* the log says that callers cannot be seen */
-	size_t giving_back; /* releases under way of locks whose callers were gone: acquire.h */
 	int64_t recalls_ns; /* CLOCK_BOOTTIME, until which every name is asked for: request.h */
 };
 

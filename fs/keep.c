@@ -325,6 +325,12 @@ void keep_release(struct keep *keep, backend_done *done, void *ctx)
 	release_when_idle(keep);
 }
 
+void keep_discard(struct keep *keep)
+{
+	clear_timer(keep);
+	free_keep(keep);
+}
+
 int keeper_init(struct keeper *keeper, uv_loop_t *loop)
 {
 	*keeper = (struct keeper){ 0 };

@@ -57,6 +57,9 @@ void keep_lose(struct keep *keep);
  */
 void keep_release(struct keep *keep, backend_done *done, void *ctx);
 
+/* Frees a keep that was just made, whose lock is not released by it. */
+void keep_discard(struct keep *keep);
+
 /* How many holdings are kept. */
 size_t keeper_count(const struct keeper *keeper);
 

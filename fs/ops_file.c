@@ -74,6 +74,11 @@ static void on_emptied(void *ctx, int status, const struct lock *lock)
 	open_file(request, true, lock->foreign);
 }
 
+static bool opens_to_write(int flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
+}
+
 static void on_opening(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
@@ -97,11 +102,8 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 		request_reply(request, status);
 		return;
 	}
-	if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC)) {
-		if (!request_identify_or_reply(request))
-			return;
+	if (opens_to_write(flags))
 		is_holder = lock_is_held_by(&entry->lock, &request->claim);
-	}
 	if (!is_holder && !opens_handle(flags)) {
 		tell_attempt(request, EVENT_UNAVAILABLE);
 		request_reply(request, -EBUSY);
@@ -125,8 +127,8 @@ static void lock_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *inf
 	/* A handle can be opened once more, by /proc/self/fd for instance. */
 	if (node_token(request->node) == 0 && opens_handle(info->flags))
 		open_file(request, false, false);
-	else
-		backend_read(request->fs->backend, request->key, on_opening, request);
+	else if (!opens_to_write(info->flags) || request_identify_or_reply(request))
+		backend_read_as(request->fs->backend, request->key, &request->claim, on_opening, request);
 }
 
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)

@@ -31,13 +31,27 @@ static struct keep *unbind(struct request *request, struct file *file)
 	return keep;
 }
 
-/* Replies that the file is locked; where nobody takes the reply, it is not. */
-static void reply_locked(struct request *request, struct file *file)
+/* Replies that the file is locked, by what it had acquired before; where nobody takes the reply, it is not. */
+static void reply_bound(struct request *request, struct file *file)
 {
 	if (fuse_reply_err(request->fuse, 0) < 0) {
 		keep_release(unbind(request, file), NULL, NULL);
 	}
 	request_end(request);
+}
+
+/* Likewise, by what it acquired just now. */
+static void reply_locked(struct request *request, struct file *file)
+{
+	uint64_t token = file_token(file);
+	struct keep *keep = fuse_reply_err(request->fuse, 0) < 0 ? unbind(request, file) : NULL;
+
+	if (keep) {
+		keep_discard(keep);
+		acquire_give_back(request, token);
+	} else {
+		request_end(request);
+	}
 }
 
 /*
@@ -100,7 +114,7 @@ static int keep_file(struct request *request, struct file *file, const struct lo
 		node_end(&fs->nodes, request->node, file_token(file));
 	drop_lost(file);
 	if (file_bind(&fs->holdings, file, request->key, lock->token, keep) < 0) {
-		keep_release(keep, NULL, NULL);
+		keep_discard(keep);
 		return -ENOMEM;
 	}
 	node_bind(request->node, lock->token);
@@ -214,7 +228,7 @@ static void on_bound(void *ctx, int status, const struct lock *lock)
 	if (status < 0)
 		reply_unlocked(request, status);
 	else
-		reply_locked(request, file);
+		reply_bound(request, file);
 }
 
 static void lock_file(struct request *request)

@@ -85,13 +85,8 @@ static void reply_acquired(struct request *request, const struct lock *lock)
 	}
 	if (node)
 		node_forget(&fs->nodes, node, 1);
-	if (file && file->keep) {
-		file_close(&fs->holdings, file); /* which releases what is bound to it */
-		request_end(request);
-		return;
-	}
 	if (file)
-		file_close(&fs->holdings, file);
+		file_discard(&fs->holdings, file);
 	acquire_give_back(request, lock->token);
 }
 

@@ -43,9 +43,8 @@ static void look_up_view(fuse_req_t req, const char *text)
 /* Is it another's lock in a view that does not show those? */
 static bool is_hidden(struct request *request, const struct entry *entry)
 {
-	if (entry->kind != ENTRY_LOCK || !view_hides(request->node->name.view))
-		return false;
-	return request_identify(request) < 0 || !lock_is_held_by(&entry->lock, &request->claim);
+	return entry->kind == ENTRY_LOCK && view_hides(request->node->name.view) &&
+		!lock_is_held_by(&entry->lock, &request->claim);
 }
 
 static void on_looked_up(void *ctx, int status, const struct entry *entry)
@@ -64,10 +63,13 @@ static void look_up(struct request *request)
 {
 	struct entry entry = { .kind = ENTRY_LOCK };
 
+	/* Of what is found, the kernel says EEXIST to an exclusive creation by itself. */
+	if (!view_hides(request->node->name.view) || request_identify(request) < 0)
+		request_claim_id(request);
 	if (request_recall(request, &entry.lock))
 		on_looked_up(request, 0, &entry);
 	else
-		backend_read(request->fs->backend, request->key, on_looked_up, request);
+		backend_read_as(request->fs->backend, request->key, &request->claim, on_looked_up, request);
 }
 
 /*
@@ -212,6 +214,8 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 		request_has_ended(request)) {
 		reply_ended(request);
 	} else {
-		backend_read(request->fs->backend, request->key, on_attr, request);
+		/* The owner is the asker's in a view with the id of the holder. */
+		request_claim_id(request);
+		backend_read_as(request->fs->backend, request->key, &request->claim, on_attr, request);
 	}
 }

@@ -366,7 +366,7 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	if (request_has_ended(request))
 		on_getting(request, -ENOENT, NULL);
 	else
-		backend_read(request->fs->backend, request->key, on_getting, request);
+		backend_read_as(request->fs->backend, request->key, &request->claim, on_getting, request);
 }
 
 static void on_listing(void *ctx, int status, const struct entry *entry)
@@ -406,7 +406,7 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	if (request_has_ended(request))
 		on_listing(request, -ENOENT, NULL);
 	else
-		backend_read(request->fs->backend, request->key, on_listing, request);
+		backend_read_as(request->fs->backend, request->key, &request->claim, on_listing, request);
 }
 
 /* Setting */

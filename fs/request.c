@@ -95,6 +95,11 @@ int request_identify(struct request *request)
 	return id ? 0 : err;
 }
 
+void request_claim_id(struct request *request)
+{
+	request->claim = (struct lock_claim){ .id = given_id(request->fs, request->node) };
+}
+
 bool request_identify_or_reply(struct request *request)
 {
 	int err = request_identify(request);

@@ -17,7 +17,7 @@ struct request {
 	struct fs *fs;
 	struct node *node; /* what was asked about; for a name in a directory, the directory */
 	char key[LOCK_KEY_MAX + 1];
-	struct lock_claim claim; /* set by request_identify() */
+	struct lock_claim claim; /* set by request_identify() or request_claim_id(); else empty */
 	char proof[LOCK_ID_MAX + 1]; /* the id in `claim`, if it is that of a descriptor */
 	struct caller caller;
 	struct fuse_file_info info; /* the kernel's, where it gave one */
@@ -83,6 +83,9 @@ bool request_identify_holder_or_reply(struct request *request);
  * that changes its node, and an inotify(7) watch of it would not be told of the end.
  */
 struct node *request_look_up_lock(struct request *request, const struct lock *lock);
+
+/* Sets the claim, where an id is given; looks at nobody. */
+void request_claim_id(struct request *request);
 
 /* Reply and end. `status` is 0 or a negative errno. */
 void request_reply(struct request *request, int status);

@@ -15,6 +15,7 @@
 #include "tests/contract/claims.h"
 #include "tests/contract/content.h"
 #include "tests/contract/directories.h"
+#include "tests/contract/giving_back.h"
 #include "tests/contract/leases.h"
 #include "tests/contract/mounts.h"
 #include "tests/contract/places.h"
@@ -47,6 +48,7 @@ int main(int argc, char **argv)
 	add_waiting();
 	add_all(binding_tests, COUNT(binding_tests));
 	add_sharing();
+	add_giving_back();
 	/* The macro of this name wants to know the size of an array. */
 	return _cmocka_run_group_tests("contract", tests, test_count, try_source, NULL);
 }

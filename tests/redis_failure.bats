@@ -466,11 +466,20 @@ PY
   wait_until 2 nobody_holds lockfs:job
 }
 
-# Lost answers. The traps are set for requests with the caller's identity or id
-# in them, so that the lookup before goes through.
+# Lost answers. The traps are set for requests with the caller's identity in them, or with
+# what stands beside a given id in one kind of request, so that the lookup before goes through.
 
 identity() {
   getfattr --absolute-names --only-values -n user.lock.identity "$M"
+}
+
+# What a request has in it that acquires or releases by a given id: a nonce or a token behind the claim.
+acquires_as() {
+  printf '%s%s\n' "$1" '\r\n$0\r\n\r\n$32\r\n'
+}
+
+releases_as() {
+  printf '%s%s\n' "$1" '\r\n$0\r\n\r\n$0\r\n\r\n'
 }
 
 # trap_at TEXT TRAP [MORE]
@@ -505,7 +514,7 @@ lost_by_everybody() {
   mended
   wait_until 2 nobody_holds lockfs:session
   : >"$T/proxy"
-  lost_acquisition "$M/.with/id=alice/given" alice "$@"
+  lost_acquisition "$M/.with/id=alice/given" "$(acquires_as alice)" "$@"
   if [[ $1 == stop ]]; then redis_thaw; fi
   mended
   wait_until 2 nobody_holds lockfs:given
@@ -541,7 +550,7 @@ lost_by_everybody() {
   proxy_start
   take "$M/.with/id=alice/job"
   token=$(lock "$M/job" token)
-  lost_acquisition "$M/.with/id=alice/other" alice mute
+  lost_acquisition "$M/.with/id=alice/other" "$(acquires_as alice)" mute
   mended
   wait_until 2 nobody_holds lockfs:other
   is "$token" "$(lock "$M/job" token)"
@@ -549,7 +558,7 @@ lost_by_everybody() {
 
 @test "undoing does not touch what the same id, or another, took since" {
   proxy_start
-  lost_acquisition "$M/.with/id=alice/job" alice hold '"ms": 2500'
+  lost_acquisition "$M/.with/id=alice/job" "$(acquires_as alice)" hold '"ms": 2500'
   redis_cli DEL lockfs:job >/dev/null
   take "$N/.with/id=alice/job"
   token=$(lock "$N/job" token)
@@ -567,10 +576,210 @@ lost_by_everybody() {
   is "$token" "$(lock "$N/two" token)"
 }
 
+# An acquisition by an id on a mount that is cut off with its answer, and what that id
+# is told meanwhile on the other mount: whoever is told that he holds the lock keeps it.
+
+# lost_and_away: the creation on $M is answered ETIMEDOUT, and $M reaches the server no more
+lost_and_away() {
+  proxy_start
+  lost_acquisition "$M/.with/id=alice/job" "$(acquires_as alice)" mute '"away": true'
+  is 1 "$(redis_cli EXISTS lockfs:job)" || fail "the acquisition did not arrive"
+}
+
+# keeps_job: what would be undone by $M, once it is back, is held still, and by nobody else
+keeps_job() {
+  local token
+  token=$(redis_cli HGET lockfs#d:job token)
+  orders '{}'
+  mended
+  never_lost "$token"
+  expect EEXIST @session open "$N/job" CREAT,EXCL,WRONLY
+  is ACQUIRED "$(state "$N/.with/id=alice/job")"
+  rm "$N/.with/id=alice/job"
+  gone "$N/job"
+}
+
+@test "a holder that was told EEXIST in a view of its own locks keeps what another mount would undo" {
+  lost_and_away
+  expect EEXIST open "$N/.with/id=alice,wait=10s/job" CREAT,EXCL,WRONLY
+  keeps_job
+}
+
+@test "a holder whose exclusive creation was refused as its own keeps what another mount would undo" {
+  lost_and_away
+  expect EEXIST open "$N/.with/id=alice/job" CREAT,EXCL,WRONLY
+  keeps_job
+}
+
+@test "a holder that refreshed keeps what another mount would undo" {
+  lost_and_away
+  touch "$N/.with/id=alice/job"
+  keeps_job
+}
+
+@test "a holder that refreshed by the handle of its lock keeps what another mount would undo" {
+  local id
+  proxy_start
+  lost_acquisition "$M/job" "$(identity)" mute '"away": true'
+  id=$(redis_cli GET lockfs:job)
+  touch "$N/.with/id=$id,ttl=90s/job"
+  token=$(lock "$N/job" token)
+  orders '{}'
+  mended
+  never_lost "$token"
+  is ACQUIRED "$(state "$N/.with/id=$id/job")"
+}
+
+@test "a holder that set the lease by its attribute keeps what another mount would undo" {
+  lost_and_away
+  setfattr -n user.lock.ttl -v 90s "$N/.with/id=alice/job"
+  keeps_job
+}
+
+@test "a holder that opened its lock for writing keeps what another mount would undo" {
+  lost_and_away
+  exec 7<>"$N/.with/id=alice/job"
+  token=$(lock "$N/job" token)
+  orders '{}'
+  mended
+  never_lost "$token"
+  echo words >&7
+  is words "$(cat "$N/job")"
+  exec 7>&-
+}
+
+@test "a holder that truncated its lock by path keeps what another mount would undo" {
+  lost_and_away
+  truncate -s 3 "$N/.with/id=alice/job"
+  keeps_job
+}
+
+@test "a holder that emptied its lock by opening it keeps what another mount would undo" {
+  lost_and_away
+  echo words >"$N/.with/id=alice/job"
+  keeps_job
+  take "$N/job"
+}
+
+@test "a holder that read the state ACQUIRED keeps what another mount would undo" {
+  lost_and_away
+  is ACQUIRED "$(state "$N/.with/id=alice/job")"
+  keeps_job
+}
+
+@test "an acquisition whose answer was lost is undone though others looked at the lock" {
+  lost_and_away
+  is UNAVAILABLE "$(state "$N/job")"
+  is UNAVAILABLE "$(state "$N/.with/id=bob/job")"
+  expect EEXIST open "$N/job" CREAT,EXCL,WRONLY
+  expect EPERM utime "$N/job"
+  ls -l "$N" >"$T/list"
+  cat "$N/job"
+  orders '{}'
+  mended
+  gone "$N/job"
+  take_as_other "$N/job"
+}
+
+# A mount that may not write cannot see to it that the lock is kept.
+@test "a mount that may only read says ACQUIRED of an acquisition that cannot be undone, and of no other" {
+  O=$T/third
+  set_rights '~*' '&*' +@read +@connection +@pubsub +@scripting +info +client +time
+  mount_redis -o ro "$O" "$(weak_source)"
+  lost_and_away
+  is UNAVAILABLE "$(state "$O/.with/id=alice/job")"
+  touch "$N/.with/id=alice/job"
+  is ACQUIRED "$(state "$O/.with/id=alice/job")"
+  keeps_job
+  take "$N/.with/id=bob/other"
+  echo words >"$N/.with/id=bob/other"
+  is ACQUIRED "$(state "$O/.with/id=bob/other")"
+}
+
+@test "a read-only mount that says ACQUIRED keeps what another mount would undo" {
+  O=$T/third
+  mount_redis -o ro "$O"
+  lost_and_away
+  is ACQUIRED "$(state "$O/.with/id=alice/job")"
+  keeps_job
+}
+
+# waiting_for_job VIEW: the holder of the session of the test has the job, and on $M id alice waits for it
+waiting_for_job() {
+  timeout=3000 proxy_start
+  take "$N/job"
+  in_background python3 -IS "$BATS_RUN_TMPDIR/calls.py" open "$M/.with/$1/job" CREAT,WRONLY >"$T/waiter"
+  waiter=$pid
+  wait_until waits 1 "$N/job"
+}
+
+handed_to_alice() {
+  [[ $(redis_cli GET lockfs:job) == alice && -z $(redis_cli HGET lockfs#d:job granted) ]]
+}
+
+@test "a waiter whose confirmation was not answered gets the lock that its id was told of elsewhere" {
+  waiting_for_job id=alice,wait=1m
+  trap_at "$(acquires_as alice)" cut '"away": true'
+  rm "$N/job"
+  wait_until handed_to_alice
+  is ACQUIRED "$(state "$N/.with/id=alice/job")"
+  token=$(lock "$N/job" token)
+  wait_until test -s "$M.stderr"
+  orders '{}'
+  mended
+  wait_until ended "$waiter"
+  is OK "$(cat "$T/waiter")"
+  is "$token" "$(lock "$N/job" token)"
+  expect EEXIST @session open "$N/job" CREAT,EXCL,WRONLY
+}
+
+@test "a waiter that gives up after its confirmation was not answered leaves the lock to its id that was told" {
+  waiting_for_job id=alice,wait=1m
+  trap_at "$(acquires_as alice)" mute '"away": true'
+  rm "$N/job"
+  wait_until handed_to_alice
+  is ACQUIRED "$(state "$N/.with/id=alice/job")"
+  kill -KILL "$waiter"
+  wait_until ended "$waiter"
+  wait_until grep -q "does not answer" "$M.stderr"
+  keeps_job
+}
+
+@test "a waiter that gives up after its confirmation was not answered leaves no lock" {
+  waiting_for_job id=alice,wait=1m
+  trap_at "$(acquires_as alice)" mute '"away": true'
+  rm "$N/job"
+  wait_until handed_to_alice
+  is UNAVAILABLE "$(state "$N/job")"
+  kill -KILL "$waiter"
+  wait_until ended "$waiter"
+  wait_until grep -q "does not answer" "$M.stderr"
+  orders '{}'
+  mended
+  wait_until gone "$N/job"
+}
+
+@test "what a mount is about to undo is held by nobody there, and by nobody is it kept" {
+  waiting_for_job id=alice,wait=1m
+  allow_words "$words|redis://[^ ]* refuses: NOREPLICAS.*"
+  trap_at "$(acquires_as alice)" late '"ms": 900'
+  rm "$N/job"
+  wait_until handed_to_alice
+  # The waiter ends before the answer comes, and the server does not let it be undone.
+  kill -KILL "$waiter"
+  wait_until ended "$waiter"
+  redis_cli CONFIG SET min-replicas-to-write 1 >/dev/null
+  orders '{}'
+  wait_until grep -q NOREPLICAS "$M.stderr"
+  is UNAVAILABLE "$(state "$M/.with/id=alice/job")"
+  redis_cli CONFIG SET min-replicas-to-write 0 >/dev/null
+  wait_until gone "$N/job"
+}
+
 # The message comes by another connection, and so before the answer about which it is.
 @test "a forced release that overtakes the answer of its acquisition ends that holding" {
   proxy_start
-  orders '{"at": "alice", "trap": "late", "ms": 400}'
+  trap_at "$(acquires_as alice)" late '"ms": 400'
   py "$N" <<'PY'
 import subprocess, sys
 N, = sys.argv[1:]
@@ -646,7 +855,7 @@ never_lost() {
 @test "an unlink that was answered ETIMEDOUT does not release a later holding of the same id" {
   proxy_start
   take "$M/.with/id=alice/job"
-  late_release "$M/.with/id=alice/job" alice
+  late_release "$M/.with/id=alice/job" "$(releases_as alice)"
   # Elsewhere, while the mount that lost its answer does not even know yet.
   rm "$N/.with/force/job"
   take "$N/.with/id=alice/job"

@@ -14,6 +14,7 @@ data and for each connection:
                   cut      it arrives, and the connection is closed at once, before an answer
                   stop     the server (process `pid`) is stopped before it arrives
                   add      the next piece that comes back has `text` behind it
+  away          true: who connects is turned away at once; connections that are there last
 
 `sprung` is printed when the trap was sprung, `delivered` when a held request
 has been. What was taken is passed on in the end, also where its sender has gone
@@ -55,6 +56,9 @@ class Proxy:
         return orders["trap"]
 
     def serve(self, client):
+        if self.orders().get("away"):
+            client.close()
+            return
         server = socket.socket(socket.AF_UNIX)
         try:
             server.connect(self.path)

@@ -90,6 +90,15 @@ static bool is_held_by(const struct mem_lock *lock, const struct lock_claim *cla
 	return lock_claim_proves(claim, &holder.claim);
 }
 
+/* The same; whoever is told so relies on it from then on. */
+static bool prove(struct mem_lock *lock, const struct lock_claim *claim)
+{
+	bool holds = is_held_by(lock, claim);
+
+	lock->proven = lock->proven || holds;
+	return holds;
+}
+
 static int64_t lease_end(int64_t now_ns, int64_t ttl_ms)
 {
 	return now_ns + ttl_ms * NS_PER_MS;
@@ -287,7 +296,7 @@ static int meet_held(struct memory_backend *memory, struct acquisition *acquisit
 {
 	int err;
 
-	if (!acquisition->anew && is_held_by(lock, &acquisition->holder.claim))
+	if (!acquisition->anew && prove(lock, &acquisition->holder.claim))
 		return -EEXIST;
 	if (!acquisition->waits) {
 		tell(memory, EVENT_UNAVAILABLE, acquisition->key, lock);
@@ -367,9 +376,19 @@ static void memory_release(struct backend *backend, const char *key, const struc
 	done(ctx, try_release(memory, key, claim, match));
 }
 
-static int may_refresh(const struct mem_lock *lock, const struct lock_claim *claim, int64_t ttl_ms)
+static void memory_give_back(struct backend *backend, const char *key, uint64_t token)
 {
-	if (!is_held_by(lock, claim))
+	struct memory_backend *memory = memory_of(backend);
+	struct mem_lock *lock;
+
+	expire_due(memory);
+	if (find_lock(memory, key, match_token(token), &lock) == 0 && !lock->proven)
+		end_holding(memory, lock, EVENT_RELEASED);
+}
+
+static int may_refresh(struct mem_lock *lock, const struct lock_claim *claim, int64_t ttl_ms)
+{
+	if (!prove(lock, claim))
 		return -EPERM;
 	if (lock->ttl_ms == LEASE_NEVER)
 		return -ENOTSUP;
@@ -424,7 +443,7 @@ static void memory_bind(struct backend *backend, const char *key, const struct l
 	struct mem_lock *lock = NULL;
 	int status = find_lock(memory, key, match_token(token), &lock);
 
-	if (status == 0 && !is_held_by(lock, claim))
+	if (status == 0 && !prove(lock, claim))
 		status = -EPERM;
 	if (status == 0 && lock->ttl_ms != LEASE_NEVER) {
 		start_lease(memory, lock, now_ns);
@@ -433,11 +452,12 @@ static void memory_bind(struct backend *backend, const char *key, const struct l
 	answer_lock(status, status == 0 ? lock : NULL, now_ns, done, ctx);
 }
 
-static void memory_read(struct backend *backend, const char *key, backend_entry_done *done, void *ctx)
+static void memory_read(struct backend *backend, const char *key, const struct lock_claim *claim,
+                        backend_entry_done *done, void *ctx)
 {
 	struct memory_backend *memory = memory_of(backend);
 	int64_t now_ns = expire_due(memory);
-	const struct mem_entry *found = find_entry(memory, key);
+	struct mem_entry *found = find_entry(memory, key);
 	struct entry entry;
 
 	if (!found) {
@@ -446,6 +466,8 @@ static void memory_read(struct backend *backend, const char *key, backend_entry_
 	}
 	entry.kind = found->kind;
 	if (found->kind == ENTRY_LOCK) {
+		if (claim)
+			prove((struct mem_lock *)found, claim);
 		entry.lock = describe((const struct mem_lock *)found, now_ns);
 	} else {
 		entry.dir = ((const struct mem_dir *)found)->info;
@@ -504,6 +526,7 @@ static int try_write(struct memory_backend *memory, const char *key, uint64_t to
 			return err;
 	}
 	memcpy(lock->content + start, data, size);
+	lock->proven = true;
 	return 0;
 }
 
@@ -524,7 +547,7 @@ static int try_truncate(struct memory_backend *memory, const char *key, const st
 
 	if (err < 0)
 		return err;
-	if (!is_held_by(lock, claim))
+	if (!prove(lock, claim))
 		return -EBUSY;
 	if (size > LOCK_CONTENT_MAX)
 		return -EFBIG;
@@ -779,6 +802,7 @@ const struct backend_ops memory_backend_ops = {
 	.acquire = memory_acquire,
 	.cancel = memory_cancel,
 	.release = memory_release,
+	.give_back = memory_give_back,
 	.refresh = memory_refresh,
 	.bind = memory_bind,
 	.listen = memory_listen,

@@ -48,6 +48,7 @@ struct mem_lock {
 	int64_t acquired_ms;
 	int64_t refreshed_ms;
 	uint64_t token;
+	bool proven; /* somebody but who acquired it was told that he holds it */
 	struct mem_queue *queue; /* who waits for it; NULL: nobody */
 	char *content; /* NULL where there is none */
 	size_t content_size;

@@ -16,6 +16,7 @@ if held then
     return mine(held, call('PTTL', KEYS[1]), follow_up(call, 'ZCARD', tickets_key(path)) or 0)
   end
   if not anew and proves(wants.id, wants.identity, held) then
+    prove(path, held)
     if waits then leave(path, wants.nonce) end
     return describe('EEXIST', path, held)
   end

@@ -4,6 +4,7 @@ if not held or held.token ~= ARGV[6] or held.foreign or held.revoked then return
 if not proves(ARGV[4], ARGV[5], held) then return { 'EPERM' } end
 call('PTTL', KEYS[1]) -- as the answer does: where that is refused, nothing has changed
 begin_freely()
+prove(path, held)
 call('HSET', details_key(path), 'bound', '1', 'mount', mount, 'grace', ARGV[7])
 local ttl = lease(held.ttl)
 if ttl and ttl > 0 then

@@ -31,7 +31,7 @@ struct undo {
 	struct undo *prev, *next;
 	bool under_way;
 	bool refused; /* the acquisition was not lost but refused, maybe in the middle */
-	char nonce[NONCE_SIZE];
+	char about[NONCE_SIZE]; /* its nonce, or the token of the lock */
 	char key[];
 };
 
@@ -84,7 +84,7 @@ static void close_all(struct calls *calls);
 static void send_undo(struct undo *undo);
 
 /* NULL where there is no memory. */
-static struct undo *undo_later(struct calls *calls, const char *key, const char *nonce)
+static struct undo *undo_later(struct calls *calls, const char *key, const char *about)
 {
 	struct undo *undo = calloc(1, sizeof(*undo) + strlen(key) + 1);
 
@@ -93,7 +93,7 @@ static struct undo *undo_later(struct calls *calls, const char *key, const char 
 		return NULL;
 	}
 	undo->calls = calls;
-	stpcpy(undo->nonce, nonce);
+	stpcpy(undo->about, about);
 	stpcpy(undo->key, key);
 	DL_APPEND(calls->undos, undo);
 	return undo;
@@ -434,7 +434,7 @@ static void send_undo(struct undo *undo)
 	undo->under_way = true;
 	call->done = on_undone;
 	call->ctx = undo;
-	call_add_text(call, undo->nonce);
+	call_add_text(call, undo->about);
 	call_start(call);
 }
 
@@ -452,9 +452,9 @@ void calls_undo_again(struct calls *calls)
 		send_undos(calls);
 }
 
-void calls_undo(struct calls *calls, const char *key, const char *nonce)
+void calls_undo(struct calls *calls, const char *key, const char *about)
 {
-	undo_later(calls, key, nonce);
+	undo_later(calls, key, about);
 	calls_undo_again(calls);
 }
 
@@ -467,6 +467,16 @@ void calls_undo_refused(struct calls *calls, const char *key, const char *nonce)
 	undo->refused = true;
 	if (connection_is_up(calls->connection))
 		send_undo(undo);
+}
+
+bool calls_undoing(const struct calls *calls, const char *about)
+{
+	const struct undo *undo;
+
+	DL_FOREACH(calls->undos, undo)
+		if (strcmp(undo->about, about) == 0)
+			return true;
+	return false;
 }
 
 /* The connection comes and goes */

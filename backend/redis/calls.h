@@ -89,10 +89,14 @@ void call_add_token(struct call *call, uint64_t token);
 void call_add_match(struct call *call, struct holding_match match);
 
 /*
- * Has the server take back the acquisition of this nonce, be it a lock or a ticket:
- * now, or as soon as it can be asked.
+ * Has the server take back an acquisition, be it a lock or a ticket: now, or as soon as
+ * it can be asked. `about` is its nonce, or the token of the lock. The lock stays where
+ * somebody was told since that it holds it (prove() in holding.lua).
  */
-void calls_undo(struct calls *calls, const char *key, const char *nonce);
+void calls_undo(struct calls *calls, const char *key, const char *about);
+
+/* Is the server still to be asked to take back the acquisition of this nonce or token? */
+bool calls_undoing(const struct calls *calls, const char *about);
 
 /*
  * Likewise where the server refused the acquisition. Should it refuse this as well, that is

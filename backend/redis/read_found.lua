@@ -1,8 +1,21 @@
 -- The rest of read.lua, where something stands.
+
+-- A holder who is told by its own mount is not lied to: that mount knows whether it may still undo
+-- the acquisition (done_read() in redis.c). Another mount does not, so the acquisition is proved
+-- first. Where the server refuses that, the lock is shown as one that is handed over: nobody's yet.
+local function may_tell(held)
+  return not is_undoable(held) or held.mount == mount or (proves(ARGV[4], ARGV[5], held) and
+    type(redis.pcall('HDEL', details_key(path), 'undoable')) == 'number')
+end
+
 local held = path ~= '' and holding(path) or nil
 if held then
   -- Its mount did not hear it.
   if held.revoked and held.mount == mount then tell(mount, 'REVOKE', held.token, path) end
+  if not may_tell(held) then
+    held.flat[#held.flat + 1] = 'granted'
+    held.flat[#held.flat + 1] = '1'
+  end
   return describe('OK', path, held)
 end
 if not dir_exists(path) then return { 'ENOENT' } end

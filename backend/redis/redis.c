@@ -3,6 +3,7 @@
  * Each call is one script (scripts.h); calls.c carries it there and back.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,6 +166,31 @@ static void done_entry(struct call *call, int status, const redisReply *reply, i
 	call->answer.entry(call->ctx, checked(status), status == 0 ? &entry : NULL);
 }
 
+/* May this mount still have it undone, as the caller who acquires it was not answered, or will not be? */
+static bool may_be_undone(const struct redis_backend *redis, const redisReply *reply, uint64_t token)
+{
+	const char *nonce = reply_undoable(reply);
+	char text[CALL_NUMBER_MAX];
+
+	if (!nonce)
+		return false;
+	snprintf(text, sizeof(text), "%" PRIu64, token);
+	return tickets_know(redis->tickets, nonce) || calls_undoing(redis->calls, nonce) ||
+		calls_undoing(redis->calls, text);
+}
+
+/* As done_entry(), for somebody who asks whether the lock is his. */
+static void done_read(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	struct entry entry;
+
+	if (status == 0)
+		status = reply_entry(reply, call->key, age_ms, &entry);
+	if (status == 0 && entry.kind == ENTRY_LOCK && may_be_undone(call->owner, reply, entry.lock.token))
+		entry.lock.granted = true;
+	call->answer.entry(call->ctx, checked(status), status == 0 ? &entry : NULL);
+}
+
 /* Making calls */
 
 /* A call that is answered by a status alone; NULL: it was answered, as there is no memory. */
@@ -264,6 +290,17 @@ static void redis_release(struct backend *backend, const char *key, const struct
 	start_change(redis, call);
 }
 
+/* By the token, as the nonce was the call's. Until it is done the lock is shown as nobody's. */
+static void redis_give_back(struct backend *backend, const char *key, uint64_t token)
+{
+	struct redis_backend *redis = redis_of(backend);
+	char text[CALL_NUMBER_MAX];
+
+	snprintf(text, sizeof(text), "%" PRIu64, token);
+	fresh_drop(&redis->fresh, key);
+	calls_undo(redis->calls, key, text);
+}
+
 static void redis_refresh(struct backend *backend, const char *key, const struct lock_claim *claim,
                           struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx)
 {
@@ -333,7 +370,8 @@ static void redis_tell(struct backend *backend, enum lock_event_kind kind, const
 	call_start(call);
 }
 
-static void redis_read(struct backend *backend, const char *key, backend_entry_done *done, void *ctx)
+static void redis_read(struct backend *backend, const char *key, const struct lock_claim *claim,
+                       backend_entry_done *done, void *ctx)
 {
 	struct redis_backend *redis = redis_of(backend);
 	struct entry entry = { .kind = ENTRY_LOCK };
@@ -349,7 +387,9 @@ static void redis_read(struct backend *backend, const char *key, backend_entry_d
 		done(ctx, -ENOMEM, NULL);
 		return;
 	}
-	call->done = done_entry;
+	add_claim(call, claim);
+	call->done = done_read;
+	call->owner = redis;
 	call->answer.entry = done;
 	call->ctx = ctx;
 	call_start(call);
@@ -379,6 +419,7 @@ static void check_behind(struct redis_backend *redis, const struct lock *lock)
 		free(key);
 		return;
 	}
+	add_claim(call, NULL);
 	call->done = done_checking;
 	call->owner = redis;
 	call->mark = lock->token;
@@ -838,6 +879,7 @@ const struct backend_ops redis_backend_ops = {
 	.acquire = redis_acquire,
 	.cancel = redis_cancel,
 	.release = redis_release,
+	.give_back = redis_give_back,
 	.refresh = redis_refresh,
 	.bind = redis_bind,
 	.listen = redis_listen,

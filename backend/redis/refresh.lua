@@ -10,6 +10,7 @@ local held = holding(path)
 if not held and dir_exists(path) then return { 'EISDIR' } end
 if not held or held.revoked or (token ~= '' and token ~= held.token) then return refuse('ENOENT', held) end
 if not proves(id, identity, held) then return refuse('EPERM', held) end
+prove(path, held)
 local left = call('PTTL', KEYS[1])
 if left < 0 then return refuse('ENOTSUP', held) end
 if ttl < 0 then return refuse('EINVAL', held) end

@@ -212,6 +212,14 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
 	return 0;
 }
 
+const char *reply_undoable(const redisReply *reply)
+{
+	enum { DETAILS = 5 }; /* as reply_lock() */
+	const redisReply *details = element(reply, DETAILS, REDIS_REPLY_ARRAY);
+
+	return strcmp(detail_text(details, "undoable", ""), "1") == 0 ? detail_text(details, "nonce", NULL) : NULL;
+}
+
 /* A lock that was there when the server looked, though nobody may rely on it by now. */
 static int reply_lock_seen(const redisReply *reply, const char *key, int64_t age_ms, struct lock *ret)
 {

@@ -25,6 +25,9 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
  */
 int reply_entry(const redisReply *reply, const char *key, int64_t age_ms, struct entry *ret);
 
+/* The nonce of the acquisition that made this lock, which reply_lock() has read, or NULL where it cannot be undone. */
+const char *reply_undoable(const redisReply *reply);
+
 /* A page of a listing, whose texts are the reply's own. */
 struct list_page {
 	struct list_item *items; /* that the caller frees; NULL: there are none */

@@ -457,6 +457,14 @@ void tickets_ask_again(struct tickets *tickets)
 	ask_again_but(tickets, NULL);
 }
 
+bool tickets_know(const struct tickets *tickets, const char *nonce)
+{
+	const struct ticket *ticket;
+
+	HASH_FIND_STR(tickets->by_nonce, nonce, ticket);
+	return ticket != NULL;
+}
+
 size_t tickets_key_count(const struct tickets *tickets)
 {
 	return HASH_COUNT(tickets->queues);

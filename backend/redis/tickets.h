@@ -30,6 +30,9 @@ struct tickets *tickets_new(const struct backend_config *config, struct calls *c
 void tickets_acquire(struct tickets *tickets, struct acquisition *acquisition);
 void tickets_cancel(struct tickets *tickets, struct acquisition *acquisition);
 
+/* Is this the nonce of a ticket whose caller was not answered yet? */
+bool tickets_know(const struct tickets *tickets, const char *nonce);
+
 /* For so many keys this mount has tickets. */
 size_t tickets_key_count(const struct tickets *tickets);
 

@@ -11,7 +11,8 @@ if not held.foreign then
   local content = held.content or ''
   if size <= #content then begin_freely() end
   if size > #content then content = content .. string.rep('\0', size - #content) end
-  call('HSET', details_key(path), 'content', string.sub(content, 1, size))
+  -- As prove() does, in the same step: both are done, or neither is.
+  call('HSET', details_key(path), 'content', string.sub(content, 1, size), 'undoable', '')
   tell_holder('TOUCH', path, held)
 end
 return describe_again(path, held)

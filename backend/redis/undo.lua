@@ -1,5 +1,10 @@
--- ARGV: 4 nonce. Takes back an acquisition whose answer was lost, or that waits.
-local held = holding(path)
-if not held or held.nonce ~= ARGV[4] then return { leave(path, ARGV[4]) and 'OK' or 'ENOENT' } end
+-- ARGV: 4 nonce, or token. Takes back an acquisition whose caller was not told of it: one that
+-- waits, one whose answer was lost, or one that nobody took the answer of. A holder who was told
+-- elsewhere that it has the lock keeps it.
+local held, about = holding(path), ARGV[4]
+if not held or (held.nonce ~= about and held.token ~= about) then
+  return { leave(path, about) and 'OK' or 'ENOENT' }
+end
+if not is_undoable(held) then return { 'EEXIST' } end
 local before = free(path, held, 'RELEASED')
 if not before then return { 'OK', held.token, trouble } end

@@ -9,6 +9,7 @@ if offset < 0 then offset = #content end
 if offset + #data > largest then return { 'EFBIG' } end
 if offset > #content then content = content .. string.rep('\0', offset - #content) end
 content = string.sub(content, 1, offset) .. data .. string.sub(content, offset + #data + 1)
-call('HSET', details_key(path), 'content', content)
+-- As prove() does, in the same step: both are done, or neither is.
+call('HSET', details_key(path), 'content', content, 'undoable', '')
 tell_holder('TOUCH', path, held)
 return { 'OK', trouble }

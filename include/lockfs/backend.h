@@ -19,7 +19,8 @@
  *   -ESHUTDOWN (backend_close() was called), and where the backend refuses
  *   -EACCES, -EROFS, -ENOSPC or -EIO. None but -ETIMEDOUT and -ESHUTDOWN leaves
  *   open whether the step was taken; an acquisition whose answer was lost is
- *   undone by the backend as soon as it can.
+ *   undone by the backend as soon as it can, unless somebody was told meanwhile
+ *   that he holds the lock.
  * - A status other than 0 changed nothing.
  * - A lock whose lease has passed does not exist: it answers like a free one.
  */
@@ -239,6 +240,15 @@ struct backend_ops {
 	                struct holding_match match, backend_done *done, void *ctx);
 
 	/*
+	 * Takes back what acquire() has just answered with, as the caller could not be told:
+	 * called within its `done`. It is not answered; `key` is the caller's again when it
+	 * returns. A holder who was told of this holding by anything else, on any mount
+	 * (-EEXIST, refresh, bind, write, truncate, or read with the holder's claim), keeps
+	 * it; so it is where the answer to an acquisition is lost, or comes after cancel().
+	 */
+	void (*give_back)(struct backend *backend, const char *key, uint64_t token);
+
+	/*
 	 * Starts the lease anew from now: `ttl_ms` long, or as long as before
 	 * with LEASE_UNSET. `match` as in release. 0 and the lock as it is now;
 	 * without it: -ENOENT: free. -EPERM: another's. -ENOTSUP: it never
@@ -292,8 +302,14 @@ struct backend_ops {
 	 */
 	bool (*recall)(struct backend *backend, const char *key, struct lock *ret);
 
-	/* What stands at a path: 0 and the entry, or -ENOENT. */
-	void (*read)(struct backend *backend, const char *key, backend_entry_done *done, void *ctx);
+	/*
+	 * What stands at a path: 0 and the entry, or -ENOENT. Where the asker goes by what
+	 * lock_is_held_by() says of a claim, this is the `claim`: who is told so that it holds
+	 * the lock keeps it (see give_back). With any other claim, or NULL, the lock may be
+	 * shown as nobody's yet.
+	 */
+	void (*read)(struct backend *backend, const char *key, const struct lock_claim *claim,
+	             backend_entry_done *done, void *ctx);
 
 	/*
 	 * Writes content of the holding named by `token`, never 0. `offset` -1 appends;
@@ -378,6 +394,11 @@ static inline void backend_release(struct backend *b, const char *key, const str
 	b->ops->release(b, key, claim, match, done, ctx);
 }
 
+static inline void backend_give_back(struct backend *b, const char *key, uint64_t token)
+{
+	b->ops->give_back(b, key, token);
+}
+
 static inline void backend_refresh(struct backend *b, const char *key, const struct lock_claim *claim,
                                    struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx)
 {
@@ -425,7 +446,14 @@ static inline bool backend_tells_all_ends(const struct backend *b)
 
 static inline void backend_read(struct backend *b, const char *key, backend_entry_done *done, void *ctx)
 {
-	b->ops->read(b, key, done, ctx);
+	b->ops->read(b, key, NULL, done, ctx);
+}
+
+/* For one who asks whether he holds it. */
+static inline void backend_read_as(struct backend *b, const char *key, const struct lock_claim *claim,
+                                   backend_entry_done *done, void *ctx)
+{
+	b->ops->read(b, key, claim, done, ctx);
 }
 
 static inline void backend_write(struct backend *b, const char *key, uint64_t token, off_t offset,

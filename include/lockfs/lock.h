@@ -89,7 +89,7 @@ struct lock {
 	int64_t refreshed_ms; /* likewise; acquired_ms where never refreshed */
 	int64_t expires_ms;   /* likewise, or LEASE_NEVER */
 	uint64_t token;       /* the fencing token, never 0; it names this holding */
-	bool granted;         /* handed to one who waited, and not taken yet: nobody's until then */
+	bool granted;         /* nobody's yet: handed to one who waits, or it may be undone, as its acquirer was not told */
 	bool foreign;         /* taken past lockfs: key, id and lease are all that is known, the token is made up */
 	uint64_t waiters;     /* on all mounts */
 	const char *content;  /* not NUL-terminated */

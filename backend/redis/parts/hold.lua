@@ -54,7 +54,7 @@ local function hold(key, wants, granted)
   local flat = {
     'id', wants.id, 'nonce', wants.nonce, 'token', token, 'ttl', ttl_text, 'acquired', now, 'refreshed', now,
     'user', wants.user, 'host', wants.host, 'mount', wants.mount, 'place', wants.place, 'command', wants.command,
-    'pid', wants.pid, 'uid', wants.uid, 'gid', wants.gid, 'grace', wants.grace,
+    'pid', wants.pid, 'uid', wants.uid, 'gid', wants.gid, 'grace', wants.grace, 'undoable', '1',
   }
   local function add(field, value)
     flat[#flat + 1], flat[#flat + 2] = field, value

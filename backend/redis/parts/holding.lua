@@ -29,6 +29,17 @@ local function proves(id, identity, held)
   return held.id == id
 end
 
+-- Whoever is told that it holds a lock relies on that. An acquisition can be undone, as its answer
+-- may be lost (undo.lua), so this ends before anybody but the acquirer is told. The nonce stays: a
+-- ticket whose confirmation was not answered finds its lock by it, and shares the holding with
+-- those of its id who were told.
+local function is_undoable(held) return held.undoable == '1' end
+
+-- Needs no memory.
+local function prove(key, held)
+  if is_undoable(held) then call('HDEL', details_key(key), 'undoable') end
+end
+
 -- An answer with a lock: word, id, what is left of the lease (-1: never, -2: it is over
 -- by now), now, token, the details as fields and values, and how many wait.
 local function describe(word, key, held)
