@@ -196,6 +196,35 @@ class AnswersLost(OnCable):
     ways = ("back",)
 
 
+class IdAnswersLost(AnswersLost):
+    """
+    A mount that lost the answer to an acquisition takes the acquisition back as soon as it can.
+    By then another mount may have been told that the lock is its own, for it presents the same id.
+    """
+
+    name = "one id on several mounts, answers lost on one"
+    lasts = (1.2, 3.0)
+
+    def inject(self):
+        for mount in self.stage.mounts:
+            mount.set_mode("ids" if mount is self.mount else "join")
+        # The kernel looks a name up before it creates. What is to be lost is the answer to the
+        # creation, so these are on their way for most of the time.
+        self.mount.cable.both(delay=100)
+        # Most turns of other kinds end meanwhile.
+        time.sleep(2)
+        super().inject()
+
+    def heal(self):
+        try:
+            super().heal()
+            # The mount connects again, and takes back what it was never told of.
+            time.sleep(1.5)
+        finally:
+            for mount in self.stage.mounts:
+                mount.set_mode(None)
+
+
 class Slow(OnCable):
     name = "delay of 50 to 500 ms"
 
@@ -338,7 +367,7 @@ class ClockBack(Fault):
 
 
 FAULTS = [DaemonKilled, DaemonRestarted, DaemonStopped, HolderKilled, HolderStopped, RedisKilled, RedisEmptied,
-          RedisStopped, CutOff, RequestsLost, AnswersLost, Slow, Lossy, ConnectionsKilled, DiskFull,
+          RedisStopped, CutOff, RequestsLost, AnswersLost, IdAnswersLost, Slow, Lossy, ConnectionsKilled, DiskFull,
           MemoryFull, Garbage, ClockForward, ClockBack]
 
 # Mended in the opposite order: a daemon is mounted again when it can reach the server, and the server has memory.
