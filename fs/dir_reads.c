@@ -77,17 +77,30 @@ static void on_interrupted(struct parked *parked)
 		end_early(read, -EINTR);
 }
 
-static void on_turn(uv_timer_t *timer);
+static void on_turn(uv_idle_t *turn);
+static void on_pause(uv_timer_t *pause);
 
-/* Asks for the next page: after a pause as long as the last one took, where the backend has much to do. */
+static bool is_armed(const struct dir_reads *reads)
+{
+	return uv_is_active((const uv_handle_t *)&reads->pause) || uv_is_active((const uv_handle_t *)&reads->turn);
+}
+
+/*
+ * Asks for the next page: after a pause as long as the last one took, where the backend has much
+ * to do. (A timer of 0 ms that is set within a timer's call runs in that same turn with libuv before 1.45.)
+ */
 static void arm(struct dir_reads *reads)
 {
 	int64_t pause_ms = (boot_ns() - reads->asked_ns) / NS_PER_MS;
 
 	if (!reads->waiting || reads->asking || uv_is_closing((uv_handle_t *)&reads->turn))
 		return;
-	uv_update_time(reads->turn.loop);
-	uv_timer_start(&reads->turn, on_turn, (uint64_t)(pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS), 0);
+	if (pause_ms == 0) {
+		uv_idle_start(&reads->turn, on_turn);
+		return;
+	}
+	uv_update_time(reads->pause.loop);
+	uv_timer_start(&reads->pause, on_pause, (uint64_t)(pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS), 0);
 }
 
 static void on_page(struct listing *listing, int status, const struct list_item *items, size_t count)
@@ -122,9 +135,15 @@ static void ask(struct dir_reads *reads)
 	backend_list(reads->backend, &read->listing);
 }
 
-static void on_turn(uv_timer_t *timer)
+static void on_turn(uv_idle_t *turn)
 {
-	ask(timer->data);
+	uv_idle_stop(turn);
+	ask(turn->data);
+}
+
+static void on_pause(uv_timer_t *pause)
+{
+	ask(pause->data);
 }
 
 void dir_reads_start(struct dir_reads *reads, struct dir_stream *stream, struct request *request,
@@ -148,7 +167,7 @@ void dir_reads_start(struct dir_reads *reads, struct dir_stream *stream, struct 
 	read->patient_until_ns = boot_ns() + reads->patience_ns;
 	stream->reading = read;
 	DL_APPEND(reads->waiting, read);
-	if (!uv_is_active((uv_handle_t *)&reads->turn))
+	if (!is_armed(reads))
 		ask(reads);
 	if (stream->reading) {
 		read->parked.interrupted = on_interrupted;
@@ -166,7 +185,9 @@ void dir_reads_give_up(struct dir_stream *stream, int status)
 void dir_reads_init(struct dir_reads *reads, uv_loop_t *loop, struct parking *parking, int64_t timeout_ms)
 {
 	*reads = (struct dir_reads){ .parking = parking, .patience_ns = timeout_ms * NS_PER_MS };
-	uv_timer_init(loop, &reads->turn);
+	uv_timer_init(loop, &reads->pause);
+	uv_idle_init(loop, &reads->turn);
+	reads->pause.data = reads;
 	reads->turn.data = reads;
 }
 
@@ -176,5 +197,6 @@ void dir_reads_stop(struct dir_reads *reads)
 		end_early(reads->waiting, -ESHUTDOWN);
 	if (reads->asking && reads->asking->stream)
 		end_early(reads->asking, -ESHUTDOWN);
+	uv_close((uv_handle_t *)&reads->pause, NULL);
 	uv_close((uv_handle_t *)&reads->turn, NULL);
 }

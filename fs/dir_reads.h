@@ -23,7 +23,8 @@ struct dir_reads {
 	struct dir_read *waiting; /* for their turn */
 	struct dir_read *asking;  /* whose page is under way; NULL: none */
 	int64_t asked_ns;         /* when the last page was asked for, on CLOCK_BOOTTIME */
-	uv_timer_t turn;
+	uv_timer_t pause;
+	uv_idle_t turn; /* active while the next page is for the next turn of the loop */
 	int64_t patience_ns; /* an interrupt ends one that takes longer than this */
 };
 

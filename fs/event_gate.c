@@ -159,10 +159,11 @@ static void ask(struct event_gate *gate, size_t length)
 	backend_read(gate->backend, dir->path, on_read, gate);
 }
 
-static void on_turn(uv_timer_t *timer)
+static void on_turn(uv_idle_t *turn)
 {
-	struct event_gate *gate = timer->data;
+	struct event_gate *gate = turn->data;
 
+	uv_idle_stop(turn);
 	while (gate->held && !gate->asking) {
 		size_t length;
 
@@ -177,7 +178,7 @@ static void on_turn(uv_timer_t *timer)
 static void arm(struct event_gate *gate)
 {
 	if (gate->held && !gate->asking && gate->backend && !uv_is_closing((uv_handle_t *)&gate->turn))
-		uv_timer_start(&gate->turn, on_turn, 0, 0);
+		uv_idle_start(&gate->turn, on_turn);
 }
 
 /* Events */
@@ -230,7 +231,7 @@ bool event_gate_asks(const struct event_gate *gate, const char *path)
 void event_gate_init(struct event_gate *gate, uv_loop_t *loop, struct event_log *log, const struct dir_access *root)
 {
 	*gate = (struct event_gate){ .log = log, .root = *root };
-	uv_timer_init(loop, &gate->turn);
+	uv_idle_init(loop, &gate->turn);
 	gate->turn.data = gate;
 }
 

@@ -21,7 +21,7 @@ struct event_gate {
 	size_t held_size;         /* of these, in bytes */
 	struct known_dir *known;  /* by path, those asked for longest ago first */
 	struct known_dir *asking; /* whose settings are being asked for; NULL: none */
-	uv_timer_t turn;
+	uv_idle_t turn; /* active while events may pass in the next turn of the loop */
 };
 
 void event_gate_init(struct event_gate *gate, uv_loop_t *loop, struct event_log *log, const struct dir_access *root);
