@@ -233,11 +233,22 @@ void holdings_free(struct holdings *holdings)
 		file_close(holdings, holdings->by_token->files);
 	while (holdings->handles)
 		file_close(holdings, holdings->handles);
+	quota_free(&holdings->quota);
 }
 
 /* Files */
 
-struct file *file_open(struct holdings *holdings, const char *key, uint64_t token, pid_t acquirer)
+int file_count(struct holdings *holdings, uid_t uid)
+{
+	return quota_take(&holdings->quota, uid, 1);
+}
+
+void file_uncount(struct holdings *holdings, uid_t uid)
+{
+	quota_give(&holdings->quota, uid, 1);
+}
+
+struct file *file_open(struct holdings *holdings, const char *key, uint64_t token, pid_t acquirer, uid_t uid)
 {
 	struct file *file = calloc(1, sizeof(*file));
 
@@ -250,17 +261,19 @@ struct file *file_open(struct holdings *holdings, const char *key, uint64_t toke
 	}
 	file->opened.ops = &lock_file_ops;
 	file->acquirer = acquirer;
+	file->uid = uid;
 	DL_APPEND(file->holding->files, file);
 	return file;
 }
 
-struct file *file_open_handle(struct holdings *holdings)
+struct file *file_open_handle(struct holdings *holdings, uid_t uid)
 {
 	struct file *file = calloc(1, sizeof(*file));
 
 	if (!file)
 		return NULL;
 	file->opened.ops = &lock_file_ops;
+	file->uid = uid;
 	DL_APPEND(holdings->handles, file);
 	return file;
 }
@@ -289,6 +302,7 @@ void file_close(struct holdings *holdings, struct file *file)
 		keep_release(file->keep, NULL, NULL);
 	if (file->poll)
 		fuse_pollhandle_destroy(file->poll);
+	file_uncount(holdings, file->uid);
 	free(file->id);
 	free(file);
 }

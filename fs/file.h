@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "backend/deadlines.h"
+#include "backend/quota.h"
 #include "backend/table.h"
 #include "fs/keep.h"
 #include "fs/listening.h"
@@ -33,6 +34,7 @@ struct file {
 	char *id;                     /* of the holding that was acquired by creating it, or NULL */
 	uint64_t acquired;            /* that holding; 0: none */
 	fuse_ino_t node;              /* through which the kernel has it open */
+	uid_t uid;                    /* of who opened it, in whose quota it counts */
 	pid_t acquirer;               /* the process that acquired with it, or 0 */
 	struct process opener;        /* that a signal is to be sent to, if any */
 	bool may_write;               /* it was opened by the holder */
@@ -45,6 +47,7 @@ struct file {
 struct holdings {
 	struct holding *by_token;
 	struct file *handles;
+	struct quota quota; /* of the files of each user; set by the owner */
 	struct backend *backend;
 	struct listening *listening;
 	struct deadlines rechecks;
@@ -67,11 +70,23 @@ void holdings_let_go(struct holdings *holdings);
 /* Closes what the kernel has not closed when a mount ends. */
 void holdings_free(struct holdings *holdings);
 
-/* An open file of a holding. NULL where there is no memory. */
-struct file *file_open(struct holdings *holdings, const char *key, uint64_t token, pid_t acquirer);
+/*
+ * Counts a file that `uid` is about to open, before anything is acquired for it. Returns 0,
+ * or -EMFILE if that user has too many, or -ENOMEM; then it was not counted.
+ */
+int file_count(struct holdings *holdings, uid_t uid);
 
-/* An open file that holds nothing. NULL where there is no memory. */
-struct file *file_open_handle(struct holdings *holdings);
+/* Takes back the count of a file that was not opened. */
+void file_uncount(struct holdings *holdings, uid_t uid);
+
+/*
+ * An open file of a holding. `uid` has been counted for it, which file_close() takes back.
+ * NULL if there is no memory: the count is still the caller's.
+ */
+struct file *file_open(struct holdings *holdings, const char *key, uint64_t token, pid_t acquirer, uid_t uid);
+
+/* An open file that holds nothing; otherwise as file_open(). */
+struct file *file_open_handle(struct holdings *holdings, uid_t uid);
 
 void file_close(struct holdings *holdings, struct file *file);
 

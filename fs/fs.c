@@ -42,6 +42,14 @@ static void set_quotas(struct fs *fs)
 		.option = "user_streams",
 		.on_full = fs_on_notice,
 	};
+	fs->holdings.quota = (struct quota){
+		.most = fs->options->user_files,
+		.self = geteuid(),
+		.error = -EMFILE,
+		.what = "open lock files",
+		.option = "user_files",
+		.on_full = fs_on_notice,
+	};
 	fs->listings_quota = (struct quota){
 		.most = fs->options->user_listings,
 		.self = geteuid(),

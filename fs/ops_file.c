@@ -23,9 +23,7 @@ static void tell_attempt(const struct request *request, enum lock_event_kind kin
 
 static void open_file(struct request *request, bool may_write, bool foreign)
 {
-	struct holdings *holdings = &request->fs->holdings;
-	uint64_t token = node_token(request->node);
-	struct file *file = token ? file_open(holdings, request->key, token, 0) : file_open_handle(holdings);
+	struct file *file = request_open_file(request, node_token(request->node), 0);
 	int err;
 
 	if (!file) {
@@ -124,6 +122,8 @@ static void lock_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *inf
 	if (!request)
 		return;
 	request->info.fh = 0;
+	if (!request_count_file_or_reply(request))
+		return;
 	/* A handle can be opened once more, by /proc/self/fd for instance. */
 	if (node_token(request->node) == 0 && opens_handle(info->flags))
 		open_file(request, false, false);

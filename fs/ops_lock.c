@@ -24,7 +24,7 @@ static int hold_open(struct request *request, struct file *file, const struct lo
 /* An open file of what was acquired; NULL where there is no memory. */
 static struct file *open_acquired(struct request *request, const struct lock *lock)
 {
-	struct file *file = file_open(&request->fs->holdings, request->key, lock->token, request->caller.process);
+	struct file *file = request_open_file(request, lock->token, request->caller.process);
 
 	if (!file)
 		return NULL;
@@ -93,8 +93,7 @@ static void reply_acquired(struct request *request, const struct lock *lock)
 /* A file that has acquired nothing itself. NULL: it was replied to. */
 static struct file *open_unacquired(struct request *request, uint64_t token)
 {
-	struct holdings *holdings = &request->fs->holdings;
-	struct file *file = token ? file_open(holdings, request->key, token, 0) : file_open_handle(holdings);
+	struct file *file = request_open_file(request, token, 0);
 	int err = file ? request_note_opener(request, file) : -ENOMEM;
 
 	if (err == 0) {
@@ -102,7 +101,7 @@ static struct file *open_unacquired(struct request *request, uint64_t token)
 		return file;
 	}
 	if (file)
-		file_close(holdings, file);
+		file_close(&request->fs->holdings, file);
 	request_reply(request, err);
 	return NULL;
 }
@@ -252,6 +251,8 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	if (!request)
 		return;
 	request->info.fh = 0;
+	if (!request_count_file_or_reply(request))
+		return;
 	/* Opening for reading with O_CREAT, as flock(1) does, acquires nothing. */
 	if ((info->flags & O_ACCMODE) == O_RDONLY && !(info->flags & O_EXCL))
 		backend_read(request->fs->backend, request->key, on_handle, request);

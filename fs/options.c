@@ -23,6 +23,7 @@
 #define DEFAULT_USER_WAITERS 4096
 #define DEFAULT_USER_STREAMS 1024
 #define DEFAULT_USER_NAMES 16384
+#define DEFAULT_USER_FILES 16384
 #define DEFAULT_USER_LISTINGS (64UL << 20)
 #define DEFAULT_USER_SIGNALS 1024
 
@@ -31,7 +32,7 @@ struct raw_options {
 	struct options *options;
 	char *cacert, *cert, *key;
 	char *namespace_, *ttl, *timeout, *min_interval, *spin, *owner, *id, *mode, *uid, *gid, *password_file;
-	char *user_memory, *user_waiters, *user_streams, *user_names, *user_listings, *user_signals;
+	char *user_memory, *user_waiters, *user_streams, *user_names, *user_files, *user_listings, *user_signals;
 	bool help, version, refused;
 };
 
@@ -55,6 +56,7 @@ static const struct fuse_opt option_table[] = {
 	RAW("user_waiters=%s", user_waiters),
 	RAW("user_streams=%s", user_streams),
 	RAW("user_names=%s", user_names),
+	RAW("user_files=%s", user_files),
 	RAW("user_listings=%s", user_listings),
 	RAW("user_signals=%s", user_signals),
 	RAW("cacert=%s", cacert),
@@ -137,9 +139,9 @@ static const char usage_text[] =
 	"  -o scan               ls shows locks that other Redis clients took, too (slow)\n"
 	"  -o ro                 look, and change nothing\n"
 	"  -o allow_other        other users may use the mount too\n"
-	"  -o user_memory= user_waiters= user_streams= user_names= user_listings= user_signals=\n"
-	"                        what each of them may take: bytes, calls that wait, open streams, names in use, bytes,\n"
-	"                        processes that signal= is for\n"
+	"  -o user_memory= user_waiters= user_streams= user_names= user_files= user_listings= user_signals=\n"
+	"                        what each of them may take: bytes, calls that wait, open streams, names in use,\n"
+	"                        open lock files, bytes, processes that signal= is for\n"
 	"\n"
 	"Unmount with: fusermount3 -u MOUNTPOINT. The manuals are lockfs(1) and lockfs(5).\n";
 
@@ -403,6 +405,8 @@ static void check_user(struct raw_options *raw)
 		"user_streams=%s: it is a number of open streams, or 0 for any");
 	options->user_names = check_number(raw, raw->user_names, 10, SIZE_MAX, DEFAULT_USER_NAMES,
 		"user_names=%s: it is a number of names in use, or 0 for any");
+	options->user_files = check_number(raw, raw->user_files, 10, SIZE_MAX, DEFAULT_USER_FILES,
+		"user_files=%s: it is a number of open lock files, or 0 for any");
 	options->user_listings = check_number(raw, raw->user_listings, 10, SIZE_MAX, DEFAULT_USER_LISTINGS,
 		"user_listings=%s: it is a number of bytes, or 0 for any");
 	options->user_signals = check_number(raw, raw->user_signals, 10, SIZE_MAX, DEFAULT_USER_SIGNALS,

@@ -28,6 +28,7 @@ struct options {
 	size_t user_waiters;
 	size_t user_streams;
 	size_t user_names;
+	size_t user_files;
 	size_t user_listings; /* bytes */
 	size_t user_signals;
 	mode_t mode; /* of the root directory, permission bits */

@@ -162,6 +162,31 @@ struct node *request_look_up_lock(struct request *request, const struct lock *lo
 		request->key, uid);
 }
 
+bool request_count_file_or_reply(struct request *request)
+{
+	uid_t uid = fuse_req_ctx(request->fuse)->uid;
+	int err = file_count(&request->fs->holdings, uid);
+
+	if (err < 0) {
+		request_reply(request, err);
+		return false;
+	}
+	request->counts_file = true;
+	request->file_uid = uid;
+	return true;
+}
+
+struct file *request_open_file(struct request *request, uint64_t token, pid_t acquirer)
+{
+	struct holdings *holdings = &request->fs->holdings;
+	struct file *file = token ? file_open(holdings, request->key, token, acquirer, request->file_uid) :
+		file_open_handle(holdings, request->file_uid);
+
+	if (file)
+		request->counts_file = false;
+	return file;
+}
+
 int request_note_opener(struct request *request, struct file *file)
 {
 	int err;
@@ -230,6 +255,8 @@ bool request_has_ended(const struct request *request)
 
 void request_end(struct request *request)
 {
+	if (request->counts_file)
+		file_uncount(&request->fs->holdings, request->file_uid);
 	free(request);
 }
 

@@ -23,6 +23,8 @@ struct request {
 	struct fuse_file_info info; /* the kernel's, where it gave one */
 	uint64_t token; /* of the holding that it is about when it is made, see request_token(); 0: none */
 	bool recalled; /* what a name stands for was found without asking */
+	bool counts_file; /* the file that it opens is counted for `file_uid` and not made yet */
+	uid_t file_uid;   /* the user who opens that file */
 
 	/* What the single operations keep until the backend has answered. */
 	union {
@@ -137,6 +139,19 @@ static inline int ended_status(const struct request *request)
 {
 	return request->node->files > 0 ? -ESTALE : -ENOENT;
 }
+
+/*
+ * Counts the file that the request is going to open, before anything is acquired for it.
+ * Whatever ends the request takes that back, unless request_open_file() made the file.
+ * False: its user has too many, or there is no memory, and the request was replied to.
+ */
+bool request_count_file_or_reply(struct request *request);
+
+/*
+ * Opens the file that was counted: of the holding `token`, or a handle if that is 0.
+ * NULL if there is no memory.
+ */
+struct file *request_open_file(struct request *request, uint64_t token, pid_t acquirer);
 
 /*
  * Takes down who opened `file`, if its view is to signal that process. Returns 0, or a

@@ -90,6 +90,92 @@ PY
   told nobody "3 open directories and streams" "Too many open files"
 }
 
+@test "a user has so many open lock files, and no more" {
+  mount_shared user_files=4
+  py "$S" <<'PY'
+shared = sys.argv[1]
+views = [shared + view for view in ("", "/.with/hold", "/.with/wait=10s", "/.with/id=x,ttl=1h")]
+
+def use_up():
+    held = os.open(shared + "/held", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+    os.write(held, b"content")
+    handle = os.open(shared + "/handle", os.O_CREAT | os.O_RDONLY)
+    bound = os.open(shared + "/.with/hold/bound", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+    again = os.open(shared + "/held", os.O_RDONLY)
+    for view in views:
+        for flags in (os.O_EXCL | os.O_WRONLY, os.O_RDWR, os.O_RDONLY):
+            check("create", outcome(os.open, view + "/more", os.O_CREAT | flags), "EMFILE")
+            check("no lock is left", outcome(os.stat, shared + "/more"), "ENOENT")
+    for flags in (os.O_RDONLY, os.O_RDWR, os.O_WRONLY | os.O_TRUNC):
+        check("open", outcome(os.open, shared + "/held", flags), "EMFILE")
+        check("open by descriptor", outcome(os.open, "/proc/self/fd/%d" % held, flags), "EMFILE")
+    check("content", os.read(again, 10), b"content")
+    # What is done with open files, and looking, opens none.
+    os.close(os.dup(handle))
+    check("flock", outcome(fcntl.flock, handle, fcntl.LOCK_EX), "OK")
+    check("unlock", outcome(fcntl.flock, handle, fcntl.LOCK_UN), "OK")
+    poll = select.poll()
+    poll.register(bound, select.POLLERR)
+    check("poll", poll.poll(0), [])
+    check("state", attribute(shared + "/held", "state"), "ACQUIRED")
+    check("names", sorted(os.listdir(shared)), ["bound", "held"])
+    # Each that is closed makes room for one.
+    for fd in (held, handle, bound, again):
+        os.close(fd)
+        os.close(open_in_time("/more"))
+        files.append(open_in_time("/more"))
+        check("another", outcome(os.open, shared + "/another", os.O_CREAT | os.O_RDONLY), "EMFILE")
+
+def open_in_time(name):
+    """The daemon is told of a close after close(2) has returned."""
+    while True:
+        try:
+            return os.open(shared + name, os.O_CREAT | os.O_RDONLY)
+        except OSError as error:
+            check("too early", error.errno, errno.EMFILE)
+            time.sleep(0.005)
+
+files = []
+as_nobody(use_up)
+many = [os.open(shared + "/ours", os.O_CREAT | os.O_RDONLY) for _ in range(20)]
+PY
+  expect OK @daemon open "$S/theirs" CREAT,EXCL,WRONLY
+  told nobody "4 open lock files" "Too many open files. -o user_files= allows more"
+}
+
+@test "an opening that fails or is interrupted is not counted as an open lock file" {
+  mount_shared user_files=1
+  # shellcheck disable=SC2016  # the other shell expands it
+  as_user nobody sh -c 'set -C; : >"$0"' "$S/job"
+  py "$S" <<'PY'
+shared = sys.argv[1]
+job = shared + "/job"
+
+def fail():
+    for _ in range(3):
+        check("held", outcome(os.open, job, os.O_CREAT | os.O_EXCL | os.O_WRONLY), "EEXIST")
+        check("held by another", outcome(os.open, job, os.O_WRONLY), "EBUSY")
+        check("emptied by another", outcome(os.open, job, os.O_RDWR | os.O_TRUNC), "EBUSY")
+        check("waited", outcome(os.open, shared + "/.with/wait=5ms/job", os.O_CREAT | os.O_WRONLY), "ETIMEDOUT")
+        check("no directory", outcome(os.open, shared + "/none/job", os.O_CREAT | os.O_WRONLY), "ENOENT")
+        pid = os.fork()
+        if pid == 0:
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            os.open(shared + "/.with/wait=forever/job", os.O_CREAT | os.O_WRONLY)
+            os._exit(1)
+        check("interrupted", os.waitpid(pid, 0)[1], signal.SIGALRM)
+        # The daemon is told of the interruption after the process has gone.
+        while attribute(job, "waiters") != "0":
+            time.sleep(0.005)
+    fd = os.open(shared + "/mine", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+    check("one is open", outcome(os.open, shared + "/more", os.O_CREAT | os.O_RDONLY), "EMFILE")
+    os.close(fd)
+
+as_nobody(fail)
+PY
+  told nobody "1 open lock files" "Too many open files"
+}
+
 # Processes that say `has` when they have a lock that they are to be signalled for, `told`
 # when they were, or what else they were answered.
 holders() {
@@ -420,10 +506,10 @@ PY
 }
 
 @test "0 is any amount, and what is none is refused" {
-  mount_shared user_memory=0,user_waiters=0,user_streams=0,user_names=0,user_signals=0
+  mount_shared user_memory=0,user_waiters=0,user_streams=0,user_names=0,user_files=0,user_signals=0
   expect OK @nobody open "$S/job" CREAT,EXCL,WRONLY
   expect ETIMEDOUT @daemon open "$S/.with/wait=10ms/job" CREAT,WRONLY
-  for option in user_memory user_waiters user_streams user_names user_signals; do
+  for option in user_memory user_waiters user_streams user_names user_files user_listings user_signals; do
     run -2 "$LOCKFS" "$LOCKFS_TEST_SOURCE" "$M" -o "$option=many"
     contains "$option=many" "$output"
   done
