@@ -80,7 +80,8 @@ static size_t without(size_t count, size_t leaving)
 /* Has this user as many nodes as the user may have now? */
 static bool is_full(const struct known_nodes *known, const struct known_user *user, size_t leaving)
 {
-	size_t share = known->most / HASH_COUNT(known->users);
+	size_t users = HASH_COUNT(known->users);
+	size_t share = users ? known->most / users : 0;
 
 	return is_at_least(without(user->count, leaving), known->user_most) ||
 		(is_at_least(without(known->count, leaving), known->most) && user->count > share);

@@ -255,7 +255,7 @@ static bool is_meant(struct request *request, int status, const struct entry *en
 
 	if (!request->token)
 		return status == 0 && entry->kind == ENTRY_LOCK;
-	if (!request_finds_holding(request, status, entry))
+	if (!request_finds_holding(request, status, entry) || !entry)
 		return false;
 	return node_kind(node) == NODE_HANDLE || request->token == node->name.token ||
 		lock_is_held_by(&entry->lock, &request->claim);

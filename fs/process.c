@@ -136,7 +136,7 @@ static int read_birth(pid_t pid, uint64_t *ret_birth, bool *ret_has_ended)
 
 int process_birth(pid_t pid, uint64_t *ret_birth)
 {
-	bool has_ended;
+	bool has_ended = false;
 
 	return read_birth(pid, ret_birth, &has_ended);
 }
@@ -154,8 +154,8 @@ int process_now(pid_t pid, struct process *ret)
 
 bool process_lives(const struct process *process)
 {
-	uint64_t birth;
-	bool has_ended;
+	uint64_t birth = 0;
+	bool has_ended = true;
 
 	return process->pid > 0 && read_birth(process->pid, &birth, &has_ended) == 0 && birth == process->birth &&
 		!has_ended;

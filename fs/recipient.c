@@ -104,6 +104,7 @@ static struct recipient *find(const struct recipients *recipients, const struct 
 {
 	struct recipient *recipient;
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it reads a whole name, byte by byte */
 	HASH_FIND(hh, recipients->by_process, name, sizeof(*name), recipient);
 	return recipient;
 }

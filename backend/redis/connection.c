@@ -270,22 +270,35 @@ static bool read_last_words(const redisAsyncContext *context, char words[LAST_WO
 	return true;
 }
 
+/* hiredis takes an error that answers SUBSCRIBE for one of the connection, and ends it. */
+static bool is_refusal(const redisAsyncContext *context)
+{
+	return context->c.err == REDIS_ERR_OTHER && server_error_is_known(error_text(context));
+}
+
+static void lose_by_refusal(struct connection *connection, const char *text)
+{
+	char problem[BACKEND_PROBLEM_MAX];
+
+	server_error_print(connection->source->name, text, problem, sizeof(problem));
+	lose(connection, server_error_find(text)->status, problem);
+}
+
 static void on_disconnect(const redisAsyncContext *context, int status)
 {
 	struct connection *connection = context->data;
 	char words[LAST_WORDS_MAX];
-	char problem[BACKEND_PROBLEM_MAX];
 
 	(void)status;
 	if (connection->context != context)
 		return;
 	connection->context = NULL;
-	if (!connection->tls && read_last_words(context, words)) {
-		server_error_print(connection->source->name, words, problem, sizeof(problem));
-		lose(connection, server_error_find(words)->status, problem);
-		return;
-	}
-	lose_because(connection, -EHOSTDOWN, describe_break(context));
+	if (!connection->tls && read_last_words(context, words))
+		lose_by_refusal(connection, words);
+	else if (is_refusal(context))
+		lose_by_refusal(connection, error_text(context));
+	else
+		lose_because(connection, -EHOSTDOWN, describe_break(context));
 }
 
 static int adopt_context(struct connection *connection, redisAsyncContext *context)

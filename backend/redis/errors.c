@@ -104,6 +104,11 @@ const struct server_error *server_error_find(const char *text)
 	return error;
 }
 
+bool server_error_is_known(const char *text)
+{
+	return *server_error_find(text)->prefix;
+}
+
 void server_error_print(const char *server, const char *text, char *line, size_t size)
 {
 	const char *reason = find_reason(text);

@@ -16,6 +16,9 @@ struct server_error {
 /* Never NULL: an unknown one has the prefix "" and -EIO. What Redis 6.2 puts before the error of a script is left out. */
 const struct server_error *server_error_find(const char *text);
 
+/* Is this an error that a server answers, and not one of the connection? */
+bool server_error_is_known(const char *text);
+
 /* A line: which server, what it said, what to do. */
 void server_error_print(const char *server, const char *text, char *line, size_t size);
 

@@ -150,7 +150,8 @@ static int judge_server(const struct setup *setup, const char *info, char proble
 {
 	const char *server = setup->source->name;
 	char mode[16], version[32];
-	int major, minor;
+	long number[2] = { 0, 0 }; /* the first two of the version */
+	char *end;
 
 	read_info_field(info, "\nredis_mode:", mode, sizeof(mode));
 	read_info_field(info, "\nredis_version:", version, sizeof(version));
@@ -165,7 +166,10 @@ static int judge_server(const struct setup *setup, const char *info, char proble
 			server);
 		return -EINVAL;
 	}
-	if (sscanf(version, "%d.%d", &major, &minor) == 2 && (major < 6 || (major == 6 && minor < 2))) {
+	number[0] = strtol(version, &end, 10);
+	if (*end == '.')
+		number[1] = strtol(end + 1, NULL, 10);
+	if (end > version && (number[0] < 6 || (number[0] == 6 && number[1] < 2))) {
 		snprintf(problem, BACKEND_PROBLEM_MAX, "%s is Redis %s, and lockfs needs 6.2 or newer, or Valkey",
 			server, version);
 		return -EPROTONOSUPPORT;
