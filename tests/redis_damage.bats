@@ -47,6 +47,65 @@ dirs=(mkdir rmdir configure list)
   damaged tickets "${waiting[@]}" release force
 }
 
+# forced FILE: releases it by force, and prints how many ms that took
+forced() {
+  local start
+  start=$(now_ms)
+  rm "$1"
+  echo $(($(now_ms) - start))
+}
+
+@test "whatever time to stop a damaged holding asks for, a forced release ends in 5 seconds, and the lock is free" {
+  local took fd fds=() count graces=(5000 50000 60000 99999999999999999999 -1 -50000 1e9 soon '')
+  N=$T/second
+  mount_redis "$M"
+  mount_redis "$N"
+  for ((count = 0; count < ${#graces[@]}; count++)); do
+    exec {fd}>"$N/.with/hold/job$count"
+    fds+=("$fd")
+  done
+  wait_until subscribed
+  kill -STOP "${daemon_of[$N]}"
+  for ((count = 0; count < ${#graces[@]}; count++)); do
+    redis_cli HSET "lockfs#d:job$count" grace "${graces[count]}" >/dev/null
+    took=$(deadline 30 forced "$M/.with/force/job$count")
+    gone "$M/job$count"
+    is 0 "$(redis_cli EXISTS "lockfs:job$count")"
+    # 5000 is what a mount may ask for, and has; the others are given the least.
+    ((count > 0 || took >= 5000)) || fail "${graces[count]}: it took $took ms"
+    ((took < 9000)) || fail "${graces[count]}: it took $took ms"
+    take "$M/job$count"
+  done
+  kill -CONT "${daemon_of[$N]}"
+  for fd in "${fds[@]}"; do
+    exec {fd}>&-
+  done
+}
+
+subscribed() {
+  [[ $(redis_cli PUBSUB CHANNELS 'lockfs#m:*' | wc -l) == 2 ]]
+}
+
+@test "a forced release ends, and says so, where the server forgets again and again that the holder was told" {
+  N=$T/second
+  mount_redis "$M"
+  mount_redis "$N"
+  in_background "$redis_cli_command" -s "${redis_socket[redis]}" -r -1 -i 0.01 EVAL \
+    "redis.call('HDEL', KEYS[2], 'revoked'); return redis.call('PERSIST', KEYS[1]) + redis.call('PERSIST', KEYS[2])" \
+    2 lockfs:job lockfs#d:job >/dev/null
+  exec 7>"$N/.with/hold/job"
+  # Long enough for what forgets to come by.
+  redis_cli HSET lockfs#d:job grace 2000 >/dev/null
+  wait_until subscribed
+  kill -STOP "${daemon_of[$N]}"
+  allow_words 'the server put off a forced release 3 times, .* the lock stays\. .*\(asked about lockfs:job\)'
+  deadline 20 expect EIO unlink "$M/.with/force/job"
+  is 1 "$(grep -c 'the server put off a forced release' "$M.stderr")"
+  is 1 "$(redis_cli EXISTS lockfs:job)"
+  kill -CONT "${daemon_of[$N]}"
+  exec 7>&-
+}
+
 # modes of $M/dir, as stat shows it
 dir_mode() {
   stat -c '%a %u %g' "$M/dir"

@@ -20,9 +20,8 @@
 /* A refusal of the same kind is told once in this time. */
 #define NOTICE_PAUSE_NS (10 * NS_PER_S)
 
-/* What is to be answered by this mount waits for so long, and for so many round trips. */
+/* What is to be answered by this mount waits for so long, and for so many round trips; GRACE_MAX_MS at most. */
 #define GRACE_MIN_MS 500
-#define GRACE_MAX_MS 5000
 #define GRACE_ROUND_TRIPS 3
 
 /* An acquisition whose answer was lost: the server is asked to take it back. */

@@ -1,6 +1,7 @@
 #include "backend/redis/evictions.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -9,6 +10,12 @@
 
 /* So much longer than the holder was given it takes the server's word to come. */
 #define PATIENCE_MS 20
+
+/*
+ * The server is asked politely, for good once the holder was given its time, and once more if
+ * it lost meanwhile that the holder was told. One that forgets again is not asked for ever.
+ */
+#define ASKS_MAX 3
 
 /* Whose word it is, as release.lua wants it. */
 #define FORCE_POLITE "1" /* only as far as the holder lets it */
@@ -24,6 +31,7 @@ enum eviction_state {
 struct eviction {
 	struct evictions *evictions;
 	enum eviction_state state;
+	unsigned int asks; /* calls that were made */
 	const char *key;
 	uint64_t token;       /* while WAITING */
 	uint64_t freed_token; /* that was told of while a call was under way; 0: none was */
@@ -118,6 +126,18 @@ static void await(struct eviction *eviction, uint64_t token, int64_t ms)
 	arm(evictions);
 }
 
+static void tell_forgetful(const struct eviction *eviction)
+{
+	const struct backend_config *config = &eviction->evictions->config;
+	char line[BACKEND_PROBLEM_MAX];
+
+	snprintf(line, sizeof(line), "the server put off a forced release %d times, as if it forgot that the holder was "
+		"told: the lock stays. Try again, and see who else writes to its keys (asked about %s:%s)",
+		ASKS_MAX, config->namespace_, eviction->key);
+	if (config->on_notice)
+		config->on_notice(config->ctx, line);
+}
+
 static void on_asked(struct call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct eviction *eviction = call->ctx;
@@ -125,6 +145,11 @@ static void on_asked(struct call *call, int status, const redisReply *reply, int
 	int64_t ms;
 
 	(void)age_ms;
+	if (status == -EAGAIN && eviction->asks == ASKS_MAX) {
+		tell_forgetful(eviction);
+		answer(eviction, -EIO);
+		return;
+	}
 	/* Also where it was final: a server that lost some of its data does not know that the holder was asked. */
 	if (status == -EAGAIN && reply_revoked(reply, &token, &ms) == 0) {
 		await(eviction, token, ms);
@@ -147,6 +172,7 @@ static void force(struct eviction *eviction)
 		return;
 	}
 	eviction->state = FORCING;
+	eviction->asks++;
 	call->done = on_asked;
 	call->ctx = eviction;
 	call_start(call);
@@ -176,6 +202,7 @@ void evictions_release(struct evictions *evictions, const char *key, struct hold
 	}
 	eviction->evictions = evictions;
 	eviction->state = ASKING;
+	eviction->asks = 1;
 	eviction->key = key;
 	eviction->done = done;
 	eviction->ctx = ctx;

@@ -9,9 +9,6 @@
 
 #include "backend/clock.h"
 
-/* No holder is given longer to stop. */
-#define REVOKE_MAX_MS 60000
-
 /* Tokens that foreign_token() in holding.lua makes up: those that are counted get there in the year 2112. */
 #define FOREIGN_TOKEN_MIN (UINT64_C(1) << 52)
 
@@ -270,7 +267,7 @@ int reply_revoked(const redisReply *reply, uint64_t *ret_token, int64_t *ret_ms)
 {
 	const redisReply *ms = element(reply, 2, REDIS_REPLY_INTEGER);
 
-	if (!ms || ms->integer < 0 || ms->integer > REVOKE_MAX_MS)
+	if (!ms || ms->integer < 0 || ms->integer > GRACE_MAX_MS)
 		return -EPROTO;
 	*ret_ms = ms->integer;
 	return reply_token(reply, ret_token);

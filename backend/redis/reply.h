@@ -7,6 +7,12 @@
 #include "lockfs/backend.h"
 
 /*
+ * No mount is given longer to stop a holder, or to take a lock that it was handed: what asks
+ * for more, as a damaged holding does, is not followed.
+ */
+#define GRACE_MAX_MS 5000
+
+/*
  * The word that every answer begins with, as a status: 0, a negative errno, or
  * -EPROTO where it is no answer of ours. `reply` may be anything that came.
  */
@@ -45,7 +51,10 @@ int reply_survey(const redisReply *reply, struct list_page *ret);
 /* Reads the token of what was released. Returns 0 or -EPROTO. */
 int reply_token(const redisReply *reply, uint64_t *ret);
 
-/* Reads the token of what is being released, and the time in ms that its holder has. Returns 0 or -EPROTO. */
+/*
+ * Reads the token of what is being released, and the time in ms that its holder has: GRACE_MAX_MS
+ * at most. Returns 0 or -EPROTO.
+ */
 int reply_revoked(const redisReply *reply, uint64_t *ret_token, int64_t *ret_ms);
 
 /* How it stands with a key that a ticket waits for. */

@@ -3,8 +3,8 @@
 -- So long tickets stay behind a lock that nobody passed on, in ms.
 local LEFTOVER = 10000
 
--- No mount is given longer to answer, in ms.
-local GRACE_MAX = 60000
+-- No mount is given longer to answer, in ms: GRACE_MAX_MS of reply.h.
+local GRACE_MAX = 5000
 
 local function wants_key(key) return ns .. '#t:' .. key end
 
