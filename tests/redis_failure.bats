@@ -129,6 +129,38 @@ told() {
   wait_until told 1 "is reached again"
 }
 
+@test "a server that takes long for each answer, but answers, is reached; one that stops in the middle is not" {
+  write_script "$T/slow.py" <<'PY'
+# Passes everything on to a server; each piece that it answers comes 300 ms late, and none after the first argv[1].
+import socket, threading
+def forward(source, target, delay, pieces):
+    while pieces:
+        data = source.recv(1 << 20)
+        if not data:
+            break
+        time.sleep(delay)
+        target.sendall(data)
+        pieces -= 1
+    time.sleep(60)
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(T + "/slow-%s.sock" % sys.argv[1])
+listener.listen(8)
+while True:
+    client, _ = listener.accept()
+    server = socket.socket(socket.AF_UNIX)
+    server.connect(T + "/redis.sock")
+    threading.Thread(target=forward, args=(client, server, 0, 1 << 30), daemon=True).start()
+    threading.Thread(target=forward, args=(server, client, 0.3, int(sys.argv[1])), daemon=True).start()
+PY
+  for pieces in 1000000 1; do
+    in_background "${python[@]}" "$T/slow.py" $pieces
+    wait_until test -S "$T/slow-$pieces.sock"
+  done
+  mount_redis -o timeout=500ms "$M" "redis+unix://$T/slow-1000000.sock"
+  unmount_lockfs
+  refuses 2500 "redis+unix://$T/slow-1.sock" timeout=500ms "does not answer"
+}
+
 # Away
 
 @test "frozen" {

@@ -19,7 +19,11 @@
 #define ADDRESSES_MAX 8
 #define ADDRESS_TEXT_MAX 64
 
-/* An attempt may take this long at the most, so that a server that is back is found soon. */
+/*
+ * An attempt may go on for this long without an answer, so that a server that is back is
+ * found soon. Each answer counts, because a machine without time for the daemon would end
+ * attempt after attempt otherwise.
+ */
 #define ATTEMPT_MAX_MS 1000
 
 /* Pauses between attempts: short enough that a server which is back is found within a second. */
@@ -161,6 +165,7 @@ static void on_greeting(redisAsyncContext *context, void *data, void *ctx)
 		lose(connection, server_error_find(reply->str)->status, problem);
 		return;
 	}
+	connection_progressed(connection);
 	if (--connection->greetings == 0)
 		greeted(connection);
 }
@@ -237,6 +242,7 @@ static void on_connect(const redisAsyncContext *context, int status)
 		return;
 	if (status == REDIS_OK) {
 		connection->reached = true;
+		connection_progressed(connection);
 		if (!connection->source->path)
 			watch_silence(context->c.fd);
 		connection->tls_begun = connection->tls && tls_begin(connection->tls, connection->context) == 0;
@@ -441,6 +447,12 @@ struct connection *connection_new(const struct backend_config *config, const str
 void connection_start(struct connection *connection)
 {
 	attempt(connection);
+}
+
+void connection_progressed(struct connection *connection)
+{
+	if (connection->state == CONNECTING || connection->state == CONNECTED)
+		uv_timer_start(&connection->timer, on_timer, (uint64_t)connection->attempt_ms, 0);
 }
 
 void connection_settled(struct connection *connection)

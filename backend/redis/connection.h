@@ -38,6 +38,9 @@ struct connection *connection_new(const struct backend_config *config, const str
                                   struct tls_context *tls, const struct connection_owner *owner);
 void connection_start(struct connection *connection);
 
+/* The server has answered one of the owner's questions before it settled: it has as long for the next as for all before. */
+void connection_progressed(struct connection *connection);
+
 /* The connection is fit for use: the next loss begins with a short pause again. */
 void connection_settled(struct connection *connection);
 

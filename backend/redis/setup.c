@@ -93,6 +93,7 @@ static void on_reply(struct setup *setup, const redisReply *reply)
 		connection_drop(setup->connection, server_error_find(reply->str)->status, problem);
 		return;
 	}
+	connection_progressed(setup->connection);
 	if (--setup->replies_wanted == 0)
 		go_on(setup);
 }
