@@ -106,7 +106,7 @@ LEASES
 @test "the name of a holder cannot steer the terminal" {
   : >"$M/.with/id="$'\e'"[2Jbad/job"
   contains "job is held by ?[2Jbad for another" "$(lockctl acquire --or-fail "$M/job" 2>&1 || true)"
-  contains "?[2Jbad" "$(lockctl ls "$M")"
+  contains '\033[2Jbad' "$(lockctl ls "$M")"
 }
 
 @test "refresh counts the lease anew" {
