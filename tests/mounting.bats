@@ -183,26 +183,36 @@ PY
 }
 
 @test "a signal does not end the command while the mount that it made goes on" {
-  # The command is slow to go on after it forked, as on a busy machine.
+  # The command does not go on after it forked before the signal was sent, as on a busy machine.
+  export SIGNAL_IS_SENT=$T/sent
   shimmed <<'C'
 #include <dlfcn.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <unistd.h>
 pid_t fork(void)
 {
+	static bool is_in_background; /* what the daemon starts is not meant */
 	pid_t (*next)(void) = dlsym(RTLD_NEXT, "fork");
-	pid_t child = next();
+	bool waits = !is_in_background;
+	pid_t child;
 
-	if (child > 0)
-		usleep(500000);
+	is_in_background = true;
+	child = next();
+	while (waits && child > 0 && access(getenv("SIGNAL_IS_SENT"), F_OK) < 0)
+		usleep(1000);
 	return child;
 }
 C
   LOCKFS=$T/shimmed
   for signal in TERM HUP; do
+    rm -f "$SIGNAL_IS_SENT"
     "$LOCKFS" memory: "$M" 3>&- &
     starting=$!
+    background+=("$starting")
     wait_until answers "$M"
     kill -"$signal" "$starting"
+    : >"$SIGNAL_IS_SENT"
     wait_until ended "$starting"
     status=0
     wait "$starting" || status=$?
