@@ -159,7 +159,9 @@ EOF
   mount_redis "$N"
   hear "$T/heard" "$N"
   exec 7>"$M/.with/hold,ttl=2s/job"
-  heard "$T/heard" 'ACQUIRED job'
+  # Renewals may have come since.
+  wait_until has_lines "$T/heard" 1
+  is 'ACQUIRED job' "$(words "$T/heard" | head -n 1)"
   kill -STOP "${daemon_of[$N]}"
   # More than is read at once stands before each renewal.
   take "$M/busy"
