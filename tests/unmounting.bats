@@ -157,7 +157,7 @@ rounds() {
 
 @test "a mount that ends while the server stands still ends within its timeout, and says which locks stay" {
   unmount_lockfs
-  mount_redis -o timeout=500ms
+  mount_redis -o timeout=2s
   hold_by hold
   fusermount3 -uz "$M"
   redis_freeze
