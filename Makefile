@@ -7,7 +7,7 @@
 #   make coverage   runs every test, and tells how many lines of fs/ and backend/ they run
 #   make memcheck   runs tests of locks in memory under valgrind (TESTS='acquire flock': those files)
 #   make fuzz       any bytes for what reads them, random calls for mounts (SECONDS=30 each, SEED= as above)
-#   make bench      installs what it compares with, and measures (PART='cycle idle', LOCKS=1000000; more in tests/bench/run)
+#   make bench      installs what it compares with, and measures (PART='cycle idle', LOCKS=1000000, SECONDS=60 of `hostile`; more in tests/bench/run)
 #   make install    DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
 #   make deb        installs what is missing, makes a Debian package in build/
 #   make lint       warnings and analyzers of gcc and clang, cppcheck, shellcheck, mandoc
@@ -166,7 +166,7 @@ fuzz:
 bench:
 	@scripts/setup bench
 	@$(MAKE) --no-print-directory all bench-programs
-	@tests/bench/run '$(BUILD)' $(PART)
+	@HOSTILE_SECONDS='$(SECONDS)' tests/bench/run '$(BUILD)' $(PART)
 
 # How C is compiled here, as words of a shell, for tests/lint.
 flags:
