@@ -19,6 +19,9 @@ static void on_lost(void *ctx, const char *key, uint64_t token)
 /* Names that the daemon remembers for the kernel, of all users: some 40 MB. */
 #define NAMES_MAX 65536
 
+/* A user who takes all that there is, gives it back and takes it again is not told of each time. */
+#define TOLD_PAUSE_NS (60 * NS_PER_S)
+
 static void set_quotas(struct fs *fs)
 {
 	fs->waiters.min_interval_ms = fs->options->min_interval_ms;
@@ -32,6 +35,7 @@ static void set_quotas(struct fs *fs)
 		.error = -ENOLCK,
 		.what = "calls that wait for locks",
 		.option = "user_waiters",
+		.pause_ns = TOLD_PAUSE_NS,
 		.on_full = fs_on_notice,
 	};
 	fs->streams_quota = (struct quota){
@@ -40,6 +44,7 @@ static void set_quotas(struct fs *fs)
 		.error = -EMFILE,
 		.what = "open directories and streams",
 		.option = "user_streams",
+		.pause_ns = TOLD_PAUSE_NS,
 		.on_full = fs_on_notice,
 	};
 	fs->holdings.quota = (struct quota){
@@ -48,6 +53,7 @@ static void set_quotas(struct fs *fs)
 		.error = -EMFILE,
 		.what = "open lock files",
 		.option = "user_files",
+		.pause_ns = TOLD_PAUSE_NS,
 		.on_full = fs_on_notice,
 	};
 	fs->listings_quota = (struct quota){
@@ -56,7 +62,7 @@ static void set_quotas(struct fs *fs)
 		.error = -ENOMEM,
 		.what = "bytes of names in open directories",
 		.option = "user_listings",
-		.pause_ns = 60 * NS_PER_S,
+		.pause_ns = TOLD_PAUSE_NS,
 		.on_full = fs_on_notice,
 	};
 	fs->recipients.quota = (struct quota){
@@ -65,6 +71,7 @@ static void set_quotas(struct fs *fs)
 		.error = -EMFILE,
 		.what = "processes that signal= is for",
 		.option = "user_signals",
+		.pause_ns = TOLD_PAUSE_NS,
 		.on_full = fs_on_notice,
 	};
 }

@@ -177,6 +177,32 @@ PY
   told nobody "1 open lock files" "Too many open files"
 }
 
+@test "a user who takes all and gives it back again and again is told of once" {
+  mount_shared user_streams=4,user_files=4
+  py "$S" <<'PY'
+shared = sys.argv[1]
+
+def take_all(name, flags):
+    """Opens as many as are allowed, several times."""
+    refused = 0
+    while refused < 5:
+        files = []
+        answer = "OK"
+        while answer == "OK":
+            answer = outcome(lambda: files.append(os.open(shared + name, flags)))
+        check(name, answer, "EMFILE")
+        refused += bool(files)
+        for fd in files:
+            os.close(fd)
+
+as_nobody(lambda: take_all("/.events", os.O_RDONLY))
+as_nobody(lambda: take_all("/more", os.O_CREAT | os.O_RDONLY))
+PY
+  is "$(printf 'lockfs: user %d has as much as one user may, 4 open %s, and is refused more: Too many open files. -o %s= allows more\n' \
+    "$(id -u nobody)" "directories and streams" user_streams "$(id -u nobody)" "lock files" user_files)" "$(tr -d '\0' <"$S.stderr")"
+  : >"$S.stderr"
+}
+
 # Processes that say `has` when they have a lock that they are to be signalled for, `told`
 # when they were, or what else they were answered.
 holders() {
