@@ -223,6 +223,11 @@ static void on_bound(void *ctx, int status, const struct lock *lock)
 		reply_unlocked(request, 0); /* by another thread or process that has it */
 		return;
 	}
+	/* Another thread unlocked the file meanwhile, or its holding ended: then a release of that may be under way. */
+	if (status == 0 && (request->token != file_token(file) || file_has_ended(file))) {
+		lock_name(request);
+		return;
+	}
 	if (status == 0)
 		status = keep_file(request, file, lock, file->id);
 	if (status < 0)
@@ -234,6 +239,7 @@ static void on_bound(void *ctx, int status, const struct lock *lock)
 static void lock_file(struct request *request)
 {
 	struct file *file = request->acquire.file;
+	bool has_ended = file_has_ended(file); /* the keep alone may know it, which drop_lost() takes away */
 	int err = 0;
 
 	if (is_locked(file)) {
@@ -248,7 +254,7 @@ static void lock_file(struct request *request)
 	}
 	drop_lost(file);
 	/* What it acquired may have ended, or been unlocked. */
-	if (!file->id || !file_token(file) || file_has_ended(file)) {
+	if (!file->id || !file_token(file) || has_ended) {
 		lock_name(request);
 		return;
 	}

@@ -477,6 +477,63 @@ if not 0.3 <= took < 4:  # one after another would take 9 s
 PY
 }
 
+# The server has renewed the lease when the mount, which did not hear of that, releases the lock. The daemon stands still
+# until both the call and the end of the lease are there to be looked at.
+@test "flock on a descriptor whose lease is over by the clock takes the lock anew, and whoever is told so has it" {
+  timeout=10000 proxy_start
+  py "$redis_cli_command" "${redis_socket[redis]}" "${daemon_of[$M]}" <<'PY'
+import json, subprocess, sys, threading
+client, socket, daemon = sys.argv[1], sys.argv[2], int(sys.argv[3])
+fd = os.open(M + "/.with/ttl=6s/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+fcntl.flock(fd, fcntl.LOCK_EX)
+locked = time.monotonic()
+with open(T + "/orders", "w") as orders:
+    json.dump({"back": 6000}, orders)
+time.sleep(max(0, locked + 4 - time.monotonic()))
+with open(T + "/orders", "w") as orders:
+    json.dump({}, orders)
+time.sleep(max(0, locked + 5 - time.monotonic()))
+os.kill(daemon, signal.SIGSTOP)
+try:
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(outcome(fcntl.flock, fd, fcntl.LOCK_EX)))
+    thread.start()
+    time.sleep(max(0, locked + 6.3 - time.monotonic()))
+finally:
+    os.kill(daemon, signal.SIGCONT)
+thread.join()
+time.sleep(0.3)
+check("answer", answers, ["OK"])
+check("the lock is there", subprocess.run([client, "-s", socket, "EXISTS", "lockfs:job"], stdout=subprocess.PIPE).stdout, b"1\n")
+check("the descriptor", outcome(os.fsync, fd), "OK")
+PY
+}
+
+@test "of two threads that lock one descriptor at once, the second never has what the first unlocked meanwhile" {
+  timeout=10000 proxy_start
+  py "$redis_cli_command" "${redis_socket[redis]}" <<'PY'
+import json, subprocess, sys, threading
+client, socket = sys.argv[1:]
+fd = os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+with open(T + "/orders", "w") as orders:
+    json.dump({"back": 2000}, orders)
+answers = []
+def lock_and_unlock():
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    fcntl.flock(fd, fcntl.LOCK_UN)
+def lock():
+    time.sleep(1)
+    answers.append(outcome(fcntl.flock, fd, fcntl.LOCK_EX))
+threads = [threading.Thread(target=lock_and_unlock), threading.Thread(target=lock)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+check("answer", answers, ["OK"])
+check("the lock is there", subprocess.run([client, "-s", socket, "EXISTS", "lockfs:job"], stdout=subprocess.PIPE).stdout, b"1\n")
+PY
+}
+
 @test "answers that come too late" {
   proxy_start
   ops prepare "$M"
