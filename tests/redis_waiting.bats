@@ -326,3 +326,31 @@ skipped() {
   wait_until has_lines "$T/has" 2
   is 0 "$(lock "$N/job" waiters)"
 }
+
+@test "nobody gets in past a living waiter, however many tickets of dead mounts stand in front" {
+  mount_redis
+  mount_redis "$N"
+  local round
+  for round in 1 2 3; do
+    take "$M/job"
+    in_background bash -c 'set -C; : >"$0/.with/wait=60s/job"; echo has it' "$N" >"$T/waiter"
+    wait_until waits 1 "$M/job"
+    redis_cli EVAL "for i = 1, 1200 do
+        redis.call('ZADD', 'lockfs#w:job', i, 'dead' .. i)
+        redis.call('HSET', 'lockfs#t:job', 'dead' .. i, cmsgpack.pack({ mount = 'dead', id = 'x', nonce = 'dead' .. i }))
+      end" 0 >/dev/null
+    # At once, before any mount has looked at the lock.
+    py <<'PY'
+os.unlink(M + "/job")
+check("a newcomer", outcome(os.open, M + "/.with/id=newcomer/job", os.O_CREAT | os.O_EXCL | os.O_WRONLY), "EEXIST")
+check("one who waits", outcome(os.open, M + "/.with/id=newcomer,wait=10ms/job", os.O_CREAT | os.O_WRONLY), "ETIMEDOUT")
+PY
+    wait_until grep -q "has it" "$T/waiter"
+    rm "$M/.with/force/job"
+    wait_until waits_of_nobody
+  done
+}
+
+waits_of_nobody() {
+  is 0 "$(redis_cli EXISTS lockfs#w:job lockfs:job)" 2>/dev/null
+}

@@ -1,6 +1,6 @@
 -- 'EAGAIN': what stood in the index first was names without locks, which another client has
--- deleted by force. They are forgotten as in list.lua, so many at a time, and it is to be asked
--- again, until a lock is found or the index is empty.
+-- deleted by force. They are forgotten as in list.lua, so many at a time, and where there may be
+-- more it is to be asked again, until a lock is found or the index is empty.
 local DEAD_MAX = 200
 
 if path == '' then return { 'EBUSY' } end
@@ -11,10 +11,13 @@ local names = call('ZRANGEBYSCORE', index_key(path), integer(now_ms), 'inf', 'LI
 for _, lock in ipairs(names) do
   if call('EXISTS', lock_key(path .. '/' .. lock)) == 1 then return { 'ENOTEMPTY' } end
 end
-if #names == DEAD_MAX then
-  for _, lock in ipairs(names) do forget(path .. '/' .. lock) end
-  return { 'EAGAIN', trouble }
+for _, lock in ipairs(names) do
+  local refused = forget(path .. '/' .. lock)
+  if refused then return refused end
 end
+-- A name that cannot be taken out of the index would be found again and again.
+if trouble then return trouble end
+if #names == DEAD_MAX then return { 'EAGAIN' } end
 -- A name whose directory has gone could not be removed, so the directory goes last. Of an index of
 -- many names whose leases have passed, the server frees the memory by the way.
 local named = call('SREM', subdirs_key(parent(path)), name(path))

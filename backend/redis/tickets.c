@@ -39,6 +39,7 @@ struct ticket {
 	struct acquisition *acquisition; /* NULL: answered, and the call under way frees it */
 	struct acquisition wants; /* a copy, with its texts, for calls that are under way when it is answered */
 	enum ticket_state state;
+	bool known;          /* the server may have it, as a call was answered or its answer was lost */
 	bool refused;        /* the last call was answered with an error */
 	bool granted;        /* while ASKING: so it was told, maybe of what the answer does not know yet */
 	int64_t give_up_ns;  /* when nothing good is heard until then; 0: all is well */
@@ -274,12 +275,13 @@ static void answer(struct ticket *ticket, int status, const struct lock *lock)
 		free_ticket(ticket);
 }
 
+/* What a server may have is undone however often it refuses that; of what was never sent it has nothing. */
 static void undo(const struct ticket *ticket, const char *key)
 {
-	if (ticket->refused)
-		calls_undo_refused(ticket->tickets->calls, key, ticket->nonce);
-	else
+	if (ticket->known)
 		calls_undo(ticket->tickets->calls, key, ticket->nonce);
+	else if (ticket->refused)
+		calls_undo_refused(ticket->tickets->calls, key, ticket->nonce);
 }
 
 /* Ends it without the lock, and whatever the server has of it. */
@@ -346,8 +348,10 @@ static void on_asked(struct call *call, int status, const redisReply *reply, int
 
 	change_state(ticket, QUEUED);
 	ticket->refused = call->refused;
+	/* A call that was never sent ends with EHOSTDOWN. */
+	ticket->known |= !call->refused && status != -EHOSTDOWN;
 	if (!ticket->acquisition) {
-		/* It was cancelled meanwhile. What was never sent is undone too, as an earlier call may have queued it. */
+		/* It was cancelled meanwhile. */
 		undo(ticket, call->key);
 		free_ticket(ticket);
 	} else if (status == -EINPROGRESS) {
