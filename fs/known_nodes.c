@@ -63,7 +63,7 @@ static void tell(const struct known_nodes *known, struct known_user *user)
 		return;
 	user->is_told = true;
 	snprintf(line, sizeof(line), "user %u uses %zu names, of %zu that all users use, and is refused more: %s. -o user_names= allows more",
-		(unsigned int)user->uid, user->count, known->count, strerror(ENFILE));
+		(unsigned int)user->uid, user->count - 1, known->count - 1, strerror(ENFILE));
 	known->on_full(known->ctx, line);
 }
 
@@ -77,14 +77,14 @@ static size_t without(size_t count, size_t leaving)
 	return count > leaving ? count - leaving : 0;
 }
 
-/* Has this user as many nodes as the user may have now? */
+/* Has this user, beside the node that was added last, as many as the user may have now? */
 static bool is_full(const struct known_nodes *known, const struct known_user *user, size_t leaving)
 {
 	size_t users = HASH_COUNT(known->users);
 	size_t share = users ? known->most / users : 0;
 
-	return is_at_least(without(user->count, leaving), known->user_most) ||
-		(is_at_least(without(known->count, leaving), known->most) && user->count > share);
+	return is_at_least(without(user->count, leaving + 1), known->user_most) ||
+		(is_at_least(without(known->count, leaving + 1), known->most) && user->count > share);
 }
 
 int known_nodes_admit(struct known_nodes *known, uid_t uid, size_t leaving)

@@ -37,8 +37,8 @@ struct known_nodes {
 };
 
 /*
- * May this user look up another name? `leaving` nodes are about to be forgotten, and do
- * not count. Returns 0 or -ENFILE.
+ * May this user have the node that was added last? `leaving` nodes are about to be
+ * forgotten, and do not count. Returns 0 or -ENFILE.
  */
 int known_nodes_admit(struct known_nodes *known, uid_t uid, size_t leaving);
 

@@ -16,6 +16,10 @@ static void reply_fixed(fuse_req_t req, struct node *node)
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
+	if (!request_admits_node(req, node)) {
+		fuse_reply_err(req, ENFILE);
+		return;
+	}
 	reply = (struct fuse_entry_param){
 		.ino = node->number,
 		.attr = attr_of_fixed(fs, node),
@@ -100,27 +104,13 @@ static void forget_excess(struct fs *fs, uid_t uid)
 	}
 }
 
-/* May the caller have the daemon remember one more name? If not, that was replied. */
-static bool admit(fuse_req_t req)
-{
-	struct fs *fs = fs_of(req);
-	uid_t uid = fuse_req_ctx(req)->uid;
-	int err = known_nodes_admit(&fs->nodes.known, uid, notifier_forgets(&fs->notifier));
-
-	forget_excess(fs, uid);
-	if (err < 0)
-		fuse_reply_err(req, -err);
-	return err == 0;
-}
-
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct fs *fs = fs_of(req);
 	const struct node *dir = node_find(&fs->nodes, parent);
 	struct request *request;
 
-	if (!admit(req))
-		return;
+	forget_excess(fs, fuse_req_ctx(req)->uid);
 	if (dir && node_kind(dir) == NODE_WITH) {
 		look_up_view(req, name);
 		return;

@@ -120,8 +120,8 @@ static void reply_found(struct request *request, mode_t mode, uid_t uid, gid_t g
 	struct node *node = make_node(request, mode, uid, gid);
 	struct fuse_entry_param reply;
 
-	if (!node) {
-		request_reply(request, -ENOMEM);
+	if (!node || !request_admits_node(request->fuse, node)) {
+		request_reply(request, node ? -ENFILE : -ENOMEM);
 		return;
 	}
 	reply = (struct fuse_entry_param){ .ino = node->number, .attr = attr_of(node) };

@@ -162,6 +162,17 @@ struct node *request_look_up_lock(struct request *request, const struct lock *lo
 		request->key, uid);
 }
 
+bool request_admits_node(fuse_req_t fuse, struct node *node)
+{
+	struct fs *fs = fs_of(fuse);
+
+	if (node->lookups > 1 ||
+		known_nodes_admit(&fs->nodes.known, fuse_req_ctx(fuse)->uid, notifier_forgets(&fs->notifier)) == 0)
+		return true;
+	node_forget(&fs->nodes, node, 1);
+	return false;
+}
+
 bool request_count_file_or_reply(struct request *request)
 {
 	uid_t uid = fuse_req_ctx(request->fuse)->uid;
@@ -307,8 +318,8 @@ void request_reply_entry(struct request *request, const struct entry *entry)
 		request_look_up_lock(request, &entry->lock) :
 		node_look_up(&fs->nodes, NODE_DIR, view, dir_token(&fs->nodes, view), request->key, uid);
 
-	if (!node) {
-		request_reply(request, -ENOMEM);
+	if (!node || !request_admits_node(request->fuse, node)) {
+		request_reply(request, node ? -ENFILE : -ENOMEM);
 		return;
 	}
 

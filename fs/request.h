@@ -89,6 +89,12 @@ struct node *request_look_up_lock(struct request *request, const struct lock *lo
 /* Sets the claim, where an id is given; looks at nobody. */
 void request_claim_id(struct request *request);
 
+/*
+ * May the caller have the daemon remember this node, which was just looked up? One that was
+ * known before costs nothing more. If not, the lookup was taken back; the answer is ENFILE.
+ */
+bool request_admits_node(fuse_req_t fuse, struct node *node);
+
 /* Reply and end. `status` is 0 or a negative errno. */
 void request_reply(struct request *request, int status);
 /*

@@ -554,7 +554,30 @@ C
   # The thread has taken one name from the queue; if it did so at the end, there is one less.
   ((held >= 50 + forgets_max - 1 && held <= 50 + forgets_max)) || fail "$held names"
   told_of_names $((50 + forgets_max - 1)) $((50 + forgets_max))
-  wait_until has_names_below 51
+  # Those of this user, and `.with` and what root has just looked up.
+  wait_until has_names_below 54
+}
+
+@test "a user who has all names in use finds, refreshes and releases the locks that are known already" {
+  mount_shared user_names=50
+  py "$S" <<'PY'
+shared = sys.argv[1]
+def use_up():
+    mine = os.open(shared + "/mine", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+    held = []
+    while len(held) < 2000:
+        try:
+            held.append(os.open("%s/.with/id=v%d" % (shared, len(held)), os.O_PATH))
+        except OSError as error:
+            check("refused", error.errno, errno.ENFILE)
+            break
+    check("touch", outcome(os.utime, shared + "/mine"), "OK")
+    check("state", attribute(shared + "/mine", "state"), "ACQUIRED")
+    check("a lock of a new name", outcome(os.close, os.open(shared + "/other", os.O_CREAT | os.O_EXCL | os.O_RDWR)), "OK")
+    check("rm", outcome(os.unlink, shared + "/mine"), "OK")
+as_nobody(use_up)
+PY
+  : >"$S.stderr"
 }
 
 @test "what is in use works on while the kernel is asked to forget other names" {
