@@ -230,6 +230,7 @@ int caller_identify(struct callers *callers, pid_t pid, uid_t uid, struct caller
 	err = pid > 0 && callers->sees_processes ? process_of_thread(pid, &ret->process) : -ENOENT;
 	if (err < 0)
 		ret->process = 0;
+	ret->unseen = ret->process == 0 && is_hidden(callers, pid);
 	if (err == 0 || !of_process)
 		err = identifiers[callers->owner](callers, pid, uid, ret);
 	if (err == -ENOENT || err == -ESRCH) {

@@ -34,6 +34,7 @@ struct caller {
 	char identity[LOCK_IDENTITY_MAX + 1];
 	pid_t process; /* 0: it cannot be seen */
 	bool hidden;   /* it lives, and is told apart by user because its process or session cannot be seen */
+	bool unseen;   /* its process lives and cannot be seen, however it is told apart; `process` is 0 */
 };
 
 /* What people are told of a caller. */

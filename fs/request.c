@@ -215,6 +215,9 @@ int request_take_recipient(struct request *request, pid_t process)
 	request->acquire.recipient = NULL;
 	if (!node_view(request->node)->signal)
 		return 0;
+	/* It could never be told of a loss, which it counts on. */
+	if (process == 0 && request->caller.unseen)
+		return -ESRCH;
 	return recipient_get(&request->fs->recipients, process, uid, &request->acquire.recipient);
 }
 

@@ -167,7 +167,8 @@ int request_note_opener(struct request *request, struct file *file);
 
 /*
  * Keeps `process` for acquire.recipient, if the view is to signal it. Returns 0, or
- * -EMFILE if there is no descriptor for it; then nothing must be acquired.
+ * -EMFILE if there is no descriptor for it, or -ESRCH if it is the caller's, which lives and
+ * cannot be seen; then nothing must be acquired.
  */
 int request_take_recipient(struct request *request, pid_t process);
 

@@ -507,8 +507,8 @@ PY
   expect EPERM unlink "$M/job"
 }
 
-# hide_daemon PROC: a daemon in a pid namespace of its own, whose mount, $hidden, is passed
-# on to ours. PROC is `own` where it has the /proc of that, and `ours` where not.
+# hide_daemon PROC [OPTION]: a daemon in a pid namespace of its own, whose mount, $hidden, is
+# passed on to ours. PROC is `own` where it has the /proc of that, and `ours` where not.
 hide_daemon() {
   local shared=$T/passed
   need_root
@@ -520,8 +520,8 @@ hide_daemon() {
   # shellcheck disable=SC2016  # the other shell expands it
   unshare -m -p -f --kill-child --propagation unchanged sh -c '
     [ "$3" = ours ] || { mount --make-private /proc && mount -t proc proc /proc; } || exit
-    "$0" "$1" "$2" -f -o allow_other
-  ' "$LOCKFS" "$LOCKFS_TEST_SOURCE" "$hidden" "$1" 2>"$T/hidden.stderr" 3>&- &
+    "$0" "$1" "$2" -f -o "allow_other$4"
+  ' "$LOCKFS" "$LOCKFS_TEST_SOURCE" "$hidden" "$1" "${2:+,$2}" 2>"$T/hidden.stderr" 3>&- &
   hidden_daemon=$!
   wait_until is_mounted "$hidden"
 }
@@ -554,6 +554,23 @@ UNAVAILABLE
 user:$(id -u nobody)@[0-9a-f]+ \(process or session not visible\)
 released" "$answers"
     matches "lockfs: the daemon of $hidden $cannot_see" "$(<"$T/hidden.stderr")"
+    rmdir "$hidden" "$T/passed"
+  done
+}
+
+@test "a caller that the daemon cannot see, and so could not signal, is refused a lock with signal=" {
+  for with in 'own ' 'ours ' 'own owner=user' 'own owner=mount'; do
+    hide_daemon "${with%% *}" "${with#* }"
+    answers=$(
+      for view in hold,signal=TERM hold,signal=TERM,id=me; do
+        call open "$hidden/.with/$view/job" CREAT,EXCL,WRONLY
+        flock -n "$hidden/.with/$view/job" true 2>&1 | grep -o 'No such process'
+        gone "$hidden/job" && echo free
+      done
+      call open "$hidden/.with/hold,id=me/job" CREAT,EXCL,WRONLY
+    ) || true
+    show_daemon
+    is "ESRCH,No such process,free,ESRCH,No such process,free,OK" "${answers//$'\n'/,}"
     rmdir "$hidden" "$T/passed"
   done
 }
