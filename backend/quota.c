@@ -46,7 +46,8 @@ static struct quota_user *add(struct quota *quota, uid_t uid)
 static void tell(struct quota *quota, struct quota_user *user)
 {
 	int64_t now_ns = boot_ns();
-	char line[256];
+	char allows_more[64];
+	char line[384];
 
 	if (user->told)
 		return;
@@ -55,8 +56,10 @@ static void tell(struct quota *quota, struct quota_user *user)
 		return;
 	quota->told_uid = user->uid;
 	quota->told_ns = now_ns;
-	snprintf(line, sizeof(line), "user %u has as much as one user may, %zu %s, and is refused more: %s. -o %s= allows more",
-		(unsigned int)user->uid, quota->most, quota->what, strerror(-quota->error), quota->option);
+	snprintf(allows_more, sizeof(allows_more), "-o %s= allows more", quota->option);
+	snprintf(line, sizeof(line), "user %u has as much as one user may, %zu %s, and is refused more: %s. %s",
+		(unsigned int)user->uid, quota->most, quota->what, strerror(-quota->error),
+		quota->advice ? quota->advice : allows_more);
 	quota->on_full(quota->ctx, line);
 }
 

@@ -18,6 +18,7 @@ struct quota {
 	int error;          /* what is answered beyond it, negative */
 	const char *what;   /* in the line that people are told: "waiting calls", */
 	const char *option; /* and the option that allows more */
+	const char *advice; /* what allows more, as a sentence, if no option does; else NULL */
 	int64_t pause_ns;   /* so long a user is not told of again, who may come back to it each moment */
 	void (*on_full)(void *ctx, const char *line); /* told once, until the user has half of it or less */
 	void *ctx;

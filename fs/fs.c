@@ -22,6 +22,18 @@ static void on_lost(void *ctx, const char *key, uint64_t token)
 /* A user who takes all that there is, gives it back and takes it again is not told of each time. */
 #define TOLD_PAUSE_NS (60 * NS_PER_S)
 
+/* However much is allowed: who has all descriptors keeps others from every lock with signal=. */
+static void bound_recipients(struct recipients *recipients)
+{
+	struct quota *quota = &recipients->quota;
+	size_t most = recipients_most(recipients);
+
+	if (quota->most > 0 && quota->most <= most)
+		return;
+	quota->most = most;
+	quota->advice = "It is half of what the limit of open files of this daemon allows: raise that";
+}
+
 static void set_quotas(struct fs *fs)
 {
 	fs->waiters.min_interval_ms = fs->options->min_interval_ms;
@@ -74,6 +86,7 @@ static void set_quotas(struct fs *fs)
 		.pause_ns = TOLD_PAUSE_NS,
 		.on_full = fs_on_notice,
 	};
+	bound_recipients(&fs->recipients);
 }
 
 int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
@@ -106,6 +119,7 @@ int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
 	err = callers_init(&fs->callers, loop, options->owner, options->mountpoint);
 	if (err < 0)
 		goto fail_waiters;
+	fs->callers.sessions.watched_most = sessions_watched_most(fs->recipients.descriptors);
 	parking_init(&fs->parking, loop, limit_ms);
 	dir_reads_init(&fs->dir_reads, loop, &fs->parking, options->timeout_ms);
 	spin_init(&fs->spin, loop, options->spin_us);

@@ -12,6 +12,7 @@
 #include "backend/table.h"
 #include "fs/log.h"
 #include "fs/process.h"
+#include "fs/sessions.h"
 
 /* More descriptors than this are not asked for, though the hard limit may be a billion. */
 #define DESCRIPTORS_MAX 65536
@@ -50,7 +51,14 @@ void recipients_init(struct recipients *recipients)
 	}
 	if (limit.rlim_cur > DESCRIPTORS_MAX)
 		limit.rlim_cur = DESCRIPTORS_MAX;
-	recipients->fd_limit = (int)limit.rlim_cur - RESERVE;
+	recipients->descriptors = limit.rlim_cur;
+	recipients->fd_limit = (int)limit.rlim_cur - RESERVE - (int)sessions_watched_most(limit.rlim_cur);
+}
+
+size_t recipients_most(const struct recipients *recipients)
+{
+	/* In a quota, 0 would be any amount. */
+	return recipients->fd_limit < 2 ? 1 : (size_t)recipients->fd_limit / 2;
 }
 
 static void drop(struct recipient *recipient)
@@ -74,7 +82,7 @@ static int refuse_descriptor(struct recipients *recipients, int err)
 {
 	if (!recipients->told)
 		log_line(LOG_WARNING, "a lock with signal= was refused, as there is no descriptor left for its process: %s. "
-			"Raise the limit of open files of this daemon, %d", strerror(-err), recipients->fd_limit + RESERVE);
+			"Raise the limit of open files of this daemon, %zu", strerror(-err), recipients->descriptors);
 	recipients->told = true;
 	return err;
 }

@@ -1,7 +1,8 @@
 /*
  * Processes that are sent a signal if a lock is lost: `signal=`. Each is kept by a
  * pidfd, one for all its locks, so that no other process of its number is ever meant.
- * The pidfds of each user are counted, and some descriptors are left to the daemon.
+ * The pidfds of each user are counted, and some descriptors are left to the daemon and
+ * to the sessions that it watches.
  */
 #ifndef FS_RECIPIENT_H
 #define FS_RECIPIENT_H
@@ -16,6 +17,7 @@ struct recipient;
 struct recipients {
 	struct recipient *by_process;
 	struct quota quota; /* of each user; set by the owner */
+	size_t descriptors; /* that the daemon may have */
 	int fd_limit;       /* pidfds have numbers below it */
 	bool told;          /* that there was none left, since the last one that there was */
 };
@@ -23,6 +25,9 @@ struct recipients {
 /* Raises the number of descriptors that this daemon may have, which every recipient needs one of. */
 void recipients_init(struct recipients *recipients);
 void recipients_free(struct recipients *recipients);
+
+/* The most that one user may have of them, so that others have some: half. */
+size_t recipients_most(const struct recipients *recipients);
 
 /*
  * Keeps the process `pid` (0: unknown) for `uid`, who asks for it, until recipient_put().

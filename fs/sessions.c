@@ -15,8 +15,12 @@
 /* More sessions than this are not remembered; the ones not seen for longest go first. */
 #define SESSIONS_MAX 65536
 
-/* So many leaders are watched at a time; the end of others is known only as far as they were seen. */
+/*
+ * So many leaders are watched at a time, or a part of the descriptors if there are few; the end of
+ * others is known only as far as they were seen.
+ */
 #define WATCHED_MAX 256
+#define WATCHED_PART 8
 
 struct session_seen {
 	pid_t number;
@@ -83,7 +87,7 @@ static void watch_leader(struct sessions *sessions, struct session_seen *seen)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.fd = seen->number };
 
-	if (seen->leader_fd >= 0 || sessions->watched >= WATCHED_MAX)
+	if (seen->leader_fd >= 0 || sessions->watched >= sessions->watched_most)
 		return;
 	seen->leader_fd = (int)syscall(SYS_pidfd_open, seen->number, 0);
 	if (seen->leader_fd < 0)
@@ -124,6 +128,11 @@ static void on_deaths(uv_poll_t *poll, int status, int events)
 	(void)status;
 	(void)events;
 	collect_deaths(poll->data);
+}
+
+size_t sessions_watched_most(size_t descriptors)
+{
+	return descriptors / WATCHED_PART < WATCHED_MAX ? descriptors / WATCHED_PART : WATCHED_MAX;
 }
 
 int sessions_init(struct sessions *sessions, uv_loop_t *loop)

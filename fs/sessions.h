@@ -21,8 +21,12 @@ struct sessions {
 	struct session_seen *by_number; /* the one seen longest ago first */
 	int deaths_fd;                  /* an epoll of living leaders */
 	size_t watched;
+	size_t watched_most; /* set by the owner; each that is watched takes a descriptor */
 	uv_poll_t deaths;
 };
+
+/* How many sessions a daemon that may have so many descriptors watches: a part of them, as others need some. */
+size_t sessions_watched_most(size_t descriptors);
 
 /* Returns 0 or a negative errno; then there is nothing to close. */
 int sessions_init(struct sessions *sessions, uv_loop_t *loop);

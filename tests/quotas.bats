@@ -304,6 +304,81 @@ PY
   wait_until has_descriptors "$before"
 }
 
+@test "one user has at most half of the descriptors for signal=, whatever user_signals= says" {
+  ulimit -n 256
+  mount_shared user_signals=0
+  { holders; cat <<'PY'; } | py "$S"
+shared = sys.argv[1]
+view = shared + "/.with/hold,signal=USR1/"
+reader, writer = os.pipe()
+answers = os.fdopen(reader)
+def use_up():
+    holders = []
+    while True:
+        pid = holder(view + "job%d" % len(holders), writer, create)
+        answer = answers.readline()
+        if answer != "has\n":
+            break
+        holders.append(pid)
+    os.waitpid(pid, 0)
+    check("answer", answer, "EMFILE\n")
+    check("so many", len(holders), (256 - 64 - 256 // 8) // 2)
+    os.write(asking, b".")
+    check("another user", answers.readline(), "OK\n")
+    for pid in holders:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+# Another user tries it when asked to.
+asked, asking = os.pipe()
+other = os.fork()
+if other == 0:
+    os.close(asking)
+    os.setgid(65534)
+    os.setuid(65533)
+    os.read(asked, 1)
+    os.write(writer, ("%s\n" % outcome(lambda: os.close(create(view + "other")))).encode())
+    os._exit(0)
+as_nobody(use_up)
+os.waitpid(other, 0)
+PY
+  told nobody "80 processes that signal= is for" "It is half of what the limit of open files of this daemon allows: raise that"
+}
+
+@test "sessions and locks with signal= leave the daemon the descriptors that it needs to tell callers apart" {
+  ulimit -n 128
+  mount_shared timeout=10s
+  { holders; cat <<'PY'; } | py "$S"
+shared = sys.argv[1]
+view = shared + "/.with/hold,signal=USR1/"
+reader, writer = os.pipe()
+answers = os.fdopen(reader)
+children = []
+while True:
+    children.append(holder(view + "job%d" % len(children), writer, create))
+    if answers.readline() != "has\n":
+        break
+check("so many", len(children) > 10, True)
+def in_session(number):
+    """A new session that takes a lock, says how that went, and stays."""
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        signal.alarm(60)
+        os.write(writer, ("%s\n" % outcome(lambda: os.close(create(shared + "/session%d" % number)))).encode())
+        signal.pause()
+    return pid
+for number in range(150):
+    children.append(in_session(number))
+    check("session %d" % number, answers.readline(), "OK\n")
+for pid in children:
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+PY
+  contains "there is no descriptor left for its process: Too many open files. Raise the limit of open files of this daemon, 128" "$(<"$S.stderr")"
+  is 1 "$(wc -l <"$S.stderr")"
+  : >"$S.stderr"
+}
+
 open_descriptors() {
   find "/proc/${daemon_of[$S]}/fd" -mindepth 1 | wc -l
 }
