@@ -16,6 +16,7 @@ static void try_once(struct waiter *waiter);
  */
 struct polled_key {
 	unsigned int waiters;
+	const struct waiter *asker; /* one whose question is under way, or NULL */
 	int64_t refused_ns; /* when one was told last that another holds it, on CLOCK_BOOTTIME; 0: none was */
 	struct lock_claim holder; /* who held it then; its texts are below */
 	char id[LOCK_ID_MAX + 1];
@@ -71,7 +72,11 @@ static void leave_polled(struct waiter *waiter)
 	struct polled_key *polled = waiter->polled;
 
 	waiter->polled = NULL;
-	if (!polled || --polled->waiters > 0)
+	if (!polled)
+		return;
+	if (polled->asker == waiter)
+		polled->asker = NULL;
+	if (--polled->waiters > 0)
 		return;
 	HASH_DELETE(hh, waiter->waiters->polled, polled);
 	free(polled);
@@ -103,7 +108,8 @@ static bool is_refused_already(const struct waiter *waiter)
 
 	if (!polled || !polled->refused_ns || waiter->attempts + 1 == waiter->patience.attempts)
 		return false;
-	if (boot_ns() - polled->refused_ns >= waiter->waiters->min_interval_ms * NS_PER_MS)
+	/* Where an answer takes long, the question that is under way is the one of this interval. */
+	if (!polled->asker && boot_ns() - polled->refused_ns >= waiter->waiters->min_interval_ms * NS_PER_MS)
 		return false;
 	return acquisition->anew || !lock_claim_proves(&acquisition->holder.claim, &polled->holder);
 }
@@ -223,6 +229,8 @@ static void on_acquired(void *ctx, int status, const struct lock *lock)
 	struct waiter *waiter = ctx;
 
 	waiter->asking = false;
+	if (waiter->polled && waiter->polled->asker == waiter)
+		waiter->polled->asker = NULL;
 	if (waiter->polled && status == -EBUSY && lock)
 		remember_refusal(waiter->polled, lock);
 	if (tries_again(waiter, status) && pause_between(waiter))
@@ -238,6 +246,8 @@ static void on_acquired(void *ctx, int status, const struct lock *lock)
 static void try_once(struct waiter *waiter)
 {
 	waiter->asking = true;
+	if (waiter->polled && !waiter->polled->asker)
+		waiter->polled->asker = waiter;
 	waiter->attempts++;
 	backend_acquire(waiter->waiters->backend, &waiter->acquisition);
 }

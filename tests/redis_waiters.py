@@ -902,9 +902,17 @@ def one_expiry(redis, count, *mounts):
     threads.crowd.end()
 
 
-def hand_over(redis, rounds, crowd_size, port, *mounts):
-    """From the release on the first mount to one who waits on the second, behind whom so many others do. Prints the median
-    round trip through the port, and of hand-overs by close, by unlink, and from the answer of unlink, in ms."""
+def hand_over(redis, rounds, crowd_size, port, orders, *mounts):
+    """From the release on the first mount to one who waits on the second, behind whom so many others do. Once all wait,
+    the proxy of the port gets its orders, such as to be slow. Prints the median round trip through it, and of hand-overs
+    by close, by unlink, and from the answer of unlink, in ms."""
+    def order(text):
+        with open(orders + ".new", "w") as file:
+            file.write(text)
+        os.rename(orders + ".new", orders)
+
+    with open(orders) as file:
+        given = file.read()
     trips = []
     far = Redis.__new__(Redis)
     far.socket = socket.create_connection(("127.0.0.1", int(port)))
@@ -914,10 +922,12 @@ def hand_over(redis, rounds, crowd_size, port, *mounts):
     for turn in range(2 * int(rounds)):
         crowd = Crowd()
         by_close = turn % 2 == 0
+        order("{}")
         release = (lock_by_flock if by_close else lock_by_view)(mounts[0], "job")
         crowd.wait_for("next", mounts[1], hold_s=0)
         until("it queues", lambda: redis.waiting() == 1)
         others = Threads(redis, int(crowd_size), mounts) if int(crowd_size) else None
+        order(given)
         # As long as it takes now, among all who wait.
         for _ in range(3):
             began = now()
@@ -931,6 +941,7 @@ def hand_over(redis, rounds, crowd_size, port, *mounts):
         if not by_close:
             took["answer"].append(ms(at - answered))
         crowd.hear_that("gave")
+        order("{}")
         if others:
             others.crowd.end()
         crowd.end()

@@ -247,9 +247,9 @@ skipped() {
   mount_redis "$M" "redis://127.0.0.1:$port"
   mount_redis "$N" "redis://127.0.0.1:$port"
   # It takes two. So long, the third is more than what a busy machine needs for all the rest.
-  echo '{"there": 100, "back": 100}' >"$T/orders"
   for size in 0 1000; do
-    measure trip close unlink answer = hand_over 3 "$size" "$port" "$M" "$N"
+    echo '{"there": 100, "back": 100}' >"$T/orders"
+    measure trip close unlink answer = hand_over 3 "$size" "$port" "$T/orders" "$M" "$N"
     figure "a round trip takes $trip ms; hand-over with $((size + 1)) waiting: $close ms by close, $unlink ms by unlink, $answer ms after its answer"
     within "$(python3 -c "print(int(3 * $trip))")" "$close"
     within "$(python3 -c "print(int(3 * $trip))")" "$unlink"
