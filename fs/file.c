@@ -7,17 +7,20 @@
 #include <utlist.h>
 
 #include "backend/clock.h"
+#include "fs/node.h"
 
 /* When the backend could not say whether a watched holding is there, it is asked again so much later. */
 #define RETRY_MS 500
 
 struct holding {
 	uint64_t token;
+	uint64_t serial; /* of all holdings that there ever were here; a foreign lock's token comes again */
 	bool ended;
 	bool watched;
 	bool has_recheck;
 	struct heap_item recheck;
 	struct file *files;
+	struct holding *prev, *next; /* of the same token, the first is in the table; or of those that ended */
 	UT_hash_handle hh;
 	char key[];
 };
@@ -26,9 +29,11 @@ struct holding {
 struct check {
 	struct holdings *holdings;
 	uint64_t token;
+	uint64_t serial;
 	char key[];
 };
 
+/* The first of this token, which is the only one unless it is foreign. */
 static struct holding *find(const struct holdings *holdings, uint64_t token)
 {
 	struct holding *holding;
@@ -37,9 +42,45 @@ static struct holding *find(const struct holdings *holdings, uint64_t token)
 	return holding;
 }
 
+/* The holding of this token, if it is one of this key. */
+static struct holding *find_of_key(const struct holdings *holdings, const char *key, uint64_t token)
+{
+	struct holding *holding;
+
+	DL_FOREACH(find(holdings, token), holding)
+		if (strcmp(holding->key, key) == 0)
+			return holding;
+	return NULL;
+}
+
+static int link_holding(struct holdings *holdings, struct holding *holding)
+{
+	struct holding *first = find(holdings, holding->token);
+
+	if (first) {
+		DL_APPEND(first, holding);
+		return 0;
+	}
+	DL_APPEND(first, holding);
+	HASH_ADD(hh, holdings->by_token, token, sizeof(holding->token), holding);
+	return holding->hh.tbl ? 0 : -ENOMEM;
+}
+
+static void unlink_holding(struct holdings *holdings, struct holding *holding)
+{
+	struct holding *first = find(holdings, holding->token);
+
+	if (first == holding)
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the table is there while a holding is in it */
+		HASH_DELETE(hh, holdings->by_token, first);
+	DL_DELETE(first, holding);
+	if (first && first != find(holdings, holding->token))
+		HASH_ADD(hh, holdings->by_token, token, sizeof(first->token), first);
+}
+
 static struct holding *find_or_make(struct holdings *holdings, const char *key, uint64_t token)
 {
-	struct holding *holding = find(holdings, token);
+	struct holding *holding = find_of_key(holdings, key, token);
 
 	if (holding)
 		return holding;
@@ -47,9 +88,9 @@ static struct holding *find_or_make(struct holdings *holdings, const char *key, 
 	if (!holding)
 		return NULL;
 	holding->token = token;
+	holding->serial = ++holdings->last_serial;
 	stpcpy(holding->key, key);
-	HASH_ADD(hh, holdings->by_token, token, sizeof(holding->token), holding);
-	if (!holding->hh.tbl) {
+	if (link_holding(holdings, holding) < 0) {
 		free(holding);
 		return NULL;
 	}
@@ -98,9 +139,9 @@ static void found(struct holdings *holdings, struct holding *holding, const stru
 static void on_checked(void *ctx, int status, const struct entry *entry)
 {
 	struct check *check = ctx;
-	struct holding *holding = find(check->holdings, check->token);
+	struct holding *holding = find_of_key(check->holdings, check->key, check->token);
 
-	if (holding && !holding->ended && status != -ESHUTDOWN) {
+	if (holding && holding->serial == check->serial && !holding->ended && status != -ESHUTDOWN) {
 		if (status < 0 && status != -ENOENT)
 			recheck_in(check->holdings, holding, RETRY_MS);
 		else if (!entry_is_holding(status, entry, check->token))
@@ -121,6 +162,7 @@ static void check_holding(struct holdings *holdings, struct holding *holding)
 	}
 	check->holdings = holdings;
 	check->token = holding->token;
+	check->serial = holding->serial;
 	stpcpy(check->key, holding->key);
 	backend_read(holdings->backend, check->key, on_checked, check);
 }
@@ -172,24 +214,24 @@ static bool is_relied_on(const struct holding *holding)
 
 void holdings_recheck(struct holdings *holdings, uint64_t token)
 {
-	struct holding *holding = find(holdings, token);
-
-	if (holding && is_relied_on(holding))
-		check_holding(holdings, holding);
-}
-
-void holdings_recheck_all(struct holdings *holdings)
-{
 	struct holding *holding, *next;
 
-	HASH_ITER(hh, holdings->by_token, holding, next)
+	DL_FOREACH_SAFE(find(holdings, token), holding, next)
 		if (is_relied_on(holding))
 			check_holding(holdings, holding);
 }
 
+void holdings_recheck_all(struct holdings *holdings)
+{
+	struct holding *first, *next;
+
+	HASH_ITER(hh, holdings->by_token, first, next)
+		holdings_recheck(holdings, first->token);
+}
+
 void holdings_adopt(struct holdings *holdings, const struct lock *lock)
 {
-	struct holding *holding = find(holdings, lock->token);
+	struct holding *holding = find_of_key(holdings, lock->key, lock->token);
 
 	if (holding)
 		found(holdings, holding, lock);
@@ -203,10 +245,11 @@ int holdings_init(struct holdings *holdings, uv_loop_t *loop)
 
 void holdings_stop(struct holdings *holdings)
 {
-	struct holding *holding, *next;
+	struct holding *first, *next, *holding;
 
-	HASH_ITER(hh, holdings->by_token, holding, next)
-		unwatch(holdings, holding);
+	HASH_ITER(hh, holdings->by_token, first, next)
+		DL_FOREACH(first, holding)
+			unwatch(holdings, holding);
 	holdings->backend = NULL;
 	deadlines_close(&holdings->rechecks, NULL);
 }
@@ -216,6 +259,7 @@ void holdings_let_go(struct holdings *holdings)
 	struct holding *holding, *next;
 	struct file *file;
 
+	/* Nothing is bound of a foreign token, which alone several holdings have. */
 	HASH_ITER(hh, holdings->by_token, holding, next) {
 		DL_FOREACH(holding->files, file) {
 			struct keep *keep = file->keep;
@@ -231,6 +275,8 @@ void holdings_free(struct holdings *holdings)
 {
 	while (holdings->by_token)
 		file_close(holdings, holdings->by_token->files);
+	while (holdings->ended)
+		file_close(holdings, holdings->ended->files);
 	while (holdings->handles)
 		file_close(holdings, holdings->handles);
 	quota_free(&holdings->quota);
@@ -278,6 +324,12 @@ struct file *file_open_handle(struct holdings *holdings, uid_t uid)
 	return file;
 }
 
+/* Was it taken out of the table, as its token may come again? */
+static bool is_apart(const struct holding *holding)
+{
+	return holding->ended && token_is_foreign(holding->token);
+}
+
 static void leave_holding(struct holdings *holdings, struct file *file)
 {
 	struct holding *holding = file->holding;
@@ -291,8 +343,10 @@ static void leave_holding(struct holdings *holdings, struct file *file)
 	if (holding->files)
 		return;
 	unwatch(holdings, holding);
-	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the table is there while a holding is in it */
-	HASH_DELETE(hh, holdings->by_token, holding);
+	if (is_apart(holding))
+		DL_DELETE(holdings->ended, holding);
+	else
+		unlink_holding(holdings, holding);
 	free(holding);
 }
 
@@ -371,20 +425,30 @@ unsigned int file_poll(struct holdings *holdings, struct file *file, struct fuse
 	return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 }
 
-/* The holding of this token, if it is one of this key. */
-static struct holding *find_of_key(const struct holdings *holdings, const char *key, uint64_t token)
-{
-	struct holding *holding = find(holdings, token);
-
-	return holding && strcmp(holding->key, key) == 0 ? holding : NULL;
-}
-
 void holdings_doubt(struct holdings *holdings, const char *key, uint64_t token)
 {
 	struct holding *holding = find_of_key(holdings, key, token);
 
 	if (holding && holding->watched && !holding->ended && !keep_of(holding))
 		recheck_in(holdings, holding, 0);
+}
+
+/*
+ * The next lock of this key and token is another holding, of other files and nodes. What is open
+ * stays ended, also where it is asked for by the node alone, as fgetxattr(2) does.
+ */
+static void set_apart(struct holdings *holdings, struct holding *holding)
+{
+	const struct file *file;
+
+	DL_FOREACH(holding->files, file) {
+		struct node *node = node_find(holdings->nodes, file->node);
+
+		if (node)
+			node_end(holdings->nodes, node, holding->token);
+	}
+	unlink_holding(holdings, holding);
+	DL_APPEND(holdings->ended, holding);
 }
 
 void holdings_end(struct holdings *holdings, const char *key, uint64_t token, bool taken)
@@ -396,6 +460,8 @@ void holdings_end(struct holdings *holdings, const char *key, uint64_t token, bo
 		return;
 	holding->ended = true;
 	unwatch(holdings, holding);
+	if (is_apart(holding))
+		set_apart(holdings, holding);
 	DL_FOREACH(holding->files, file) {
 		if (file->keep && taken)
 			keep_lose(file->keep);
@@ -442,9 +508,9 @@ const char *holdings_proof(const struct holdings *holdings, uint64_t token, fuse
 	return NULL;
 }
 
-bool holdings_has_ended(const struct holdings *holdings, uint64_t token)
+bool holdings_has_ended(const struct holdings *holdings, const char *key, uint64_t token)
 {
-	const struct holding *holding = find(holdings, token);
+	const struct holding *holding = find_of_key(holdings, key, token);
 	const struct keep *keep = holding ? keep_of(holding) : NULL;
 
 	return holding && (holding->ended || (keep && keep_has_ended(keep)));
@@ -452,10 +518,11 @@ bool holdings_has_ended(const struct holdings *holdings, uint64_t token)
 
 size_t holdings_count(const struct holdings *holdings)
 {
-	const struct holding *holding;
+	const struct holding *first, *holding;
 	size_t count = 0;
 
-	for (holding = holdings->by_token; holding; holding = holding->hh.next)
-		count += !holding->ended;
+	for (first = holdings->by_token; first; first = first->hh.next)
+		DL_FOREACH(first, holding)
+			count += !holding->ended;
 	return count;
 }

@@ -23,6 +23,7 @@
 #include "lockfs/backend.h"
 
 struct holding;
+struct node_table;
 struct request;
 
 struct file {
@@ -46,7 +47,10 @@ struct file {
 /* The holdings that have open files, and the open files that belong to none. */
 struct holdings {
 	struct holding *by_token;
+	struct holding *ended; /* those whose key and token may name another holding by now */
 	struct file *handles;
+	struct node_table *nodes; /* set by the owner */
+	uint64_t last_serial;
 	struct quota quota; /* of the files of each user; set by the owner */
 	struct backend *backend;
 	struct listening *listening;
@@ -142,8 +146,8 @@ const char *file_proof(const struct file *file);
  */
 const char *holdings_proof(const struct holdings *holdings, uint64_t token, fuse_ino_t number, bool created);
 
-/* Has this holding an open file, and is known to have ended? */
-bool holdings_has_ended(const struct holdings *holdings, uint64_t token);
+/* Has this holding of this key an open file, and is known to have ended? */
+bool holdings_has_ended(const struct holdings *holdings, const char *key, uint64_t token);
 
 /* How many holdings have open files. */
 size_t holdings_count(const struct holdings *holdings);

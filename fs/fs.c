@@ -109,6 +109,7 @@ int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
 	if (err < 0)
 		goto fail_holdings;
 	fs->holdings.listening = &fs->listening;
+	fs->holdings.nodes = &fs->nodes;
 	fs->keeper.lost = on_lost;
 	fs->keeper.ctx = fs;
 	err = waiters_init(&fs->waiters, loop, limit_ms);

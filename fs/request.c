@@ -243,9 +243,16 @@ bool request_recalled_wrongly(struct request *request)
 	return true;
 }
 
+/* Was the end of its holding told of to who asks so: through this descriptor, or else the node? */
+static bool was_told(const struct request *request)
+{
+	return request->info.fh ? file_has_ended(file_of(&request->info)) : node_has_ended(request->node);
+}
+
 void request_end_holding(struct request *request)
 {
-	if (!request->token)
+	/* Another foreign lock may have the token by now, which goes on. */
+	if (!request->token || (token_is_foreign(request->token) && was_told(request)))
 		return;
 	node_end(&request->fs->nodes, request->node, request->token);
 	holdings_end(&request->fs->holdings, request->key, request->token, true);
@@ -262,9 +269,8 @@ bool request_finds_holding(struct request *request, int status, const struct ent
 
 bool request_has_ended(const struct request *request)
 {
-	bool told = request->info.fh ? file_has_ended(file_of(&request->info)) : node_has_ended(request->node);
-
-	return request->token && (told || holdings_has_ended(&request->fs->holdings, request->token));
+	return request->token &&
+		(was_told(request) || holdings_has_ended(&request->fs->holdings, request->key, request->token));
 }
 
 void request_end(struct request *request)

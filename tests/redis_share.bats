@@ -622,6 +622,43 @@ told_at_mount() {
   take "$M/other"
 }
 
+# Somebody still has the descriptor open that was told of the end.
+@test "another client's lock that comes again with the same value is there for all but the descriptors of the one before" {
+  mount_redis
+  redis_set lockfs:job their-value NX PX 60000
+  redis_set lockfs:other their-value NX PX 60000
+  py "$redis_cli_command" "${redis_socket[redis]}" <<'PY'
+import subprocess, sys
+client, socket = sys.argv[1:]
+job, theirs = M + "/job", M + "/.with/id=their-value/job"
+def redis(*words):
+    subprocess.run([client, "-s", socket] + list(words), check=True, stdout=subprocess.DEVNULL)
+old, older = os.open(job, os.O_RDONLY), os.open(job, os.O_RDONLY)
+other = os.open(M + "/other", os.O_RDONLY)
+check("older", outcome(os.utime, older), "EPERM")
+for _ in range(2):
+    redis("DEL", "lockfs:job")
+    check("told", outcome(os.read, old, 1), "ESTALE")
+    check("free", outcome(os.stat, job), "ENOENT")
+    redis("SET", "lockfs:job", "their-value", "NX", "PX", "60000")
+    check("state", attribute(job, "state"), "UNAVAILABLE")
+    check("view", attribute(theirs, "state"), "ACQUIRED")
+    check("refresh", outcome(os.setxattr, theirs, "user.lock.ttl", b"90s"), "OK")
+    check("touch", outcome(os.utime, theirs), "OK")
+    new = os.open(job, os.O_RDONLY)
+    for fd in old, older:
+        check("old", (outcome(os.fsync, fd), outcome(os.utime, fd), outcome(os.read, fd, 1)), ("ESTALE",) * 3)
+        check("old", attribute(fd, "state"), "EXPIRED")
+    # What the old ones are told is not so of the new one.
+    check("new", (outcome(os.fsync, new), attribute(new, "state"), os.read(new, 1)), ("OK", "UNAVAILABLE", b""))
+    check("state", attribute(job, "state"), "UNAVAILABLE")
+    check("another key", outcome(os.fsync, other), "OK")
+    os.close(old)
+    check("new", outcome(os.fsync, new), "OK")
+    old = new
+PY
+}
+
 @test "the view of its value acts as another client" {
   mount_redis
   redis_set lockfs:job their-value NX PX 20000

@@ -9,9 +9,6 @@
 
 #include "backend/clock.h"
 
-/* Tokens that foreign_token() in holding.lua makes up: those that are counted get there in the year 2112. */
-#define FOREIGN_TOKEN_MIN (UINT64_C(1) << 52)
-
 /* Digits of INT64_MAX. */
 #define TOKEN_DIGITS_MAX 19
 
@@ -517,7 +514,7 @@ int reply_event(const char *text, size_t size, struct lock_event *ret)
 			return -EPROTO;
 		ret->ttl_ms = at_most(ttl_ms, LEASE_MAX_MS);
 		ret->token = (uint64_t)token;
-		ret->foreign = ret->token >= FOREIGN_TOKEN_MIN;
+		ret->foreign = token_is_foreign(ret->token);
 		if (ret->token)
 			ret->owner = at;
 		/* Behind the owner is a NUL, and then the key. */

@@ -79,6 +79,18 @@ static inline bool holding_matches(struct holding_match match, uint64_t token)
 	return match.any || match.token == token;
 }
 
+/*
+ * Tokens from here on are made of the value that another client of the server gave its lock: such
+ * a lock has the same token each time it comes with the same value, on every key. Tokens that are
+ * counted get there in the year 2112.
+ */
+#define FOREIGN_TOKEN_MIN (UINT64_C(1) << 52)
+
+static inline bool token_is_foreign(uint64_t token)
+{
+	return token >= FOREIGN_TOKEN_MIN;
+}
+
 /* A held lock at one instant: the instant at which the backend answered. */
 struct lock {
 	const char *key;
