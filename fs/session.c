@@ -258,7 +258,10 @@ static int watch_requests(struct session *session, uv_loop_t *loop)
 	if (err < 0)
 		return err;
 	session->poll.data = session;
-	return uv_poll_start(&session->poll, UV_READABLE, on_requests);
+	err = uv_poll_start(&session->poll, UV_READABLE, on_requests);
+	if (err < 0)
+		uv_close((uv_handle_t *)&session->poll, NULL);
+	return err;
 }
 
 struct session *session_start(uv_loop_t *loop, struct fs *fs, struct fuse_args *arguments)
