@@ -228,6 +228,9 @@ static void on_bound(void *ctx, int status, const struct lock *lock)
 		lock_name(request);
 		return;
 	}
+	/* The mount ends, see waiters_refuse(). The file has its lock still, by its lease. */
+	if (status == 0 && request->fs->waiters.refuses)
+		status = -ESHUTDOWN;
 	if (status == 0)
 		status = keep_file(request, file, lock, file->id);
 	if (status < 0)
@@ -246,7 +249,9 @@ static void lock_file(struct request *request)
 		request_reply(request, 0);
 		return;
 	}
-	if (node_view(request->node)->signal)
+	if (request->fs->waiters.refuses)
+		err = -ESHUTDOWN;
+	else if (node_view(request->node)->signal)
 		err = take_recipient(request, file);
 	if (err < 0) {
 		request_reply(request, err);

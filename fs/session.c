@@ -19,7 +19,7 @@ enum phase {
 	SERVING,
 	ASKED,    /* it ends with the last lock that is bound to an open file */
 	SETTLING, /* none is; the backend is to answer the releases that are under way */
-	STOPPING, /* the notifier is to end */
+	STOPPING, /* the notifier is to end; nothing is acquired any more */
 	ENDED,
 };
 
@@ -76,6 +76,8 @@ static void finish(void *ctx)
 static void stop_notifier(struct session *session)
 {
 	session->phase = STOPPING;
+	/* Nothing is bound now. A lock that was bound from here on would end with the mount, unlike what the manual says. */
+	waiters_refuse(&session->fs->waiters);
 	uv_timer_stop(&session->limit);
 	uv_prepare_stop(&session->turn);
 	notifier_stop(&session->fs->notifier, finish, session);

@@ -180,6 +180,12 @@ void waiters_end_all(struct waiters *waiters, int status)
 	waiters_end_told(waiters);
 }
 
+void waiters_refuse(struct waiters *waiters)
+{
+	waiters->refuses = true;
+	waiters_end_all(waiters, -ESHUTDOWN);
+}
+
 /* Before the loop sleeps again, whatever it was that told them: the backend, a timer. */
 static void on_turn(uv_prepare_t *turn)
 {
@@ -231,6 +237,11 @@ static void on_acquired(void *ctx, int status, const struct lock *lock)
 	waiter->asking = false;
 	if (waiter->polled && waiter->polled->asker == waiter)
 		waiter->polled->asker = NULL;
+	if (status == 0 && waiter->waiters->refuses && waiter->acquisition.bound) {
+		backend_give_back(waiter->waiters->backend, waiter->acquisition.key, lock->token);
+		finish(waiter, -ESHUTDOWN, NULL);
+		return;
+	}
 	if (waiter->polled && status == -EBUSY && lock)
 		remember_refusal(waiter->polled, lock);
 	if (tries_again(waiter, status) && pause_between(waiter))
@@ -324,8 +335,10 @@ static void plan_wait(struct waiter *waiter)
 void waiter_start(struct waiters *waiters, struct waiter *waiter, fuse_req_t fuse)
 {
 	bool is_patient = patience_any(&waiter->patience);
-	int err = is_patient ? quota_take(&waiters->quota, waiter->acquisition.holder.uid, 1) : 0;
+	int err = waiters->refuses ? -ESHUTDOWN : 0;
 
+	if (err == 0 && is_patient)
+		err = quota_take(&waiters->quota, waiter->acquisition.holder.uid, 1);
 	if (err < 0) {
 		waiter->done(waiter->ctx, err, NULL);
 		return;

@@ -39,6 +39,7 @@ struct waiters {
 	int64_t limit_ms;      /* of a request, see limit.h; 0: none */
 	int64_t min_interval_ms;   /* between looks at a key; set by the caller */
 	struct polled_key *polled; /* keys that are asked about again and again */
+	bool refuses;              /* see waiters_refuse() */
 };
 
 struct waiter {
@@ -72,6 +73,12 @@ struct waiter {
 
 /* `limit_ms` as request_limit_ms() has it. Returns 0 or a negative errno. The backend is set by the caller. */
 int waiters_init(struct waiters *waiters, uv_loop_t *loop, int64_t limit_ms);
+
+/*
+ * From now on nothing is bound to an open file: all waiters, and each that is started,
+ * end with -ESHUTDOWN. A bound holding that the backend has granted already is given back.
+ */
+void waiters_refuse(struct waiters *waiters);
 
 /* Answers those that pause with -ESHUTDOWN; the others when the backend is closed. */
 void waiters_stop(struct waiters *waiters);

@@ -323,3 +323,57 @@ PY
   daemon_ended "$M"
   said "$M is busy, .* Bound to open files: 7 locks: new.012line, b, c, d, e and 2 more"
 }
+
+refuses_to_acquire() {
+  [ "$(call open "$M/new" CREAT,EXCL,WRONLY)" = ESHUTDOWN ] || { rm "$M/new"; return 1; }
+}
+
+@test "a mount that ends after one signal binds no lock any more, nor does it acquire one" {
+  shimmed <<C
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <unistd.h>
+int fuse_lowlevel_notify_delete(void *session, uint64_t parent, uint64_t child, const char *name, size_t length)
+{
+	int (*next)(void *, uint64_t, uint64_t, const char *, size_t) = dlsym(RTLD_NEXT, "fuse_lowlevel_notify_delete");
+
+	close(creat("$T/notifies", 0600));
+	while (access("$T/go", F_OK) < 0)
+		usleep(1000);
+	return next(session, parent, child, name, length);
+}
+C
+  unmount_lockfs
+  LOCKFS=$T/shimmed
+  mount_redis
+  mount_redis "$T/other"
+  take "$T/other/busy"
+  # Acquired, and not bound.
+  exec 9>"$M/mine"
+  # The kernel is to be told that this file is gone; the mount ends once it was.
+  take "$M/gone"
+  rm "$T/other/.with/force/gone"
+  wait_until test -e "$T/notifies"
+  in_background flock "$M/busy" true
+  waiter=$pid
+  wait_until waits 1 "$T/other/busy"
+  kill -TERM "${daemon_of[$M]}"
+  wait_until refuses_to_acquire
+  run flock -n 9
+  contains "Cannot send after transport endpoint shutdown" "$output"
+  run flock -n "$M/free" true
+  contains "Cannot send after transport endpoint shutdown" "$output"
+  expect ESHUTDOWN open "$M/.with/hold/new" CREAT,WRONLY
+  wait_until ended "$waiter"
+  nothing_left new
+  nothing_left free
+  is 0 "$(redis_cli EXISTS lockfs#w:busy)"
+  : >"$T/go"
+  daemon_ended "$M"
+  is 0 "$daemon_status"
+  not_mounted "$M"
+  exec 9>&-
+  said
+}
