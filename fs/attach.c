@@ -71,10 +71,10 @@ struct attachment {
 	struct kernel_options kernel;
 	struct fuse_session *fuse;
 	bool by_libfuse; /* because we may not mount */
-	int device;      /* /dev/fuse, which libfuse closes; -1: none of ours */
+	int device;      /* /dev/fuse, which libfuse closes; -1: none */
 	int mount;       /* the mount while nobody sees it, else -1 */
 	int dead;        /* the dead mount that ours stands on, else -1 */
-	int nowhere;     /* takes the device's place when it is closed, else -1 */
+	int nowhere;     /* takes the device's place when that is closed, else -1 */
 	dev_t filesystem; /* number of the mounted filesystem; 0: it is not in its place */
 };
 
@@ -275,6 +275,22 @@ static int put(const struct attachment *attachment, int target, enum mountpoint_
 	return move_to(attachment, target, 0);
 }
 
+/* Takes the dead mount away that stands above ours. What stands on that is second to ours, and serves nobody. */
+static int remove_above(const char *path, int dead, int dead_id)
+{
+	struct mount_table table;
+	int err = 0;
+
+	for (int i = 0; i < ATTEMPTS; i++) {
+		err = mount_detach(dead);
+		if (mount_table_read(&table, path) == 0 && !mount_table_find(&table, dead_id))
+			return 0;
+	}
+	log_line(LOG_ERR, "%s is a mount whose daemon died, and it cannot be unmounted%s%s: try `fusermount3 -u %s`", path,
+		err < 0 ? ": " : "", err < 0 ? strerror(-err) : "", path);
+	return -1;
+}
+
 /* Is it ours alone? Takes the dead mount away if that is above. */
 static int decide(struct attachment *attachment, int target, enum mountpoint_state state)
 {
@@ -299,7 +315,7 @@ static int decide(struct attachment *attachment, int target, enum mountpoint_sta
 		return check_covered(attachment, target);
 	below = mount_table_below(&table, ours);
 	if (!below || below->id != dead_id)
-		return mountpoint_remove_dead(path, target);
+		return remove_above(path, target, dead_id);
 	attachment->dead = fcntl(target, F_DUPFD_CLOEXEC, 0);
 	return 0;
 }
@@ -325,7 +341,7 @@ static int show(struct attachment *attachment)
 	/* The dead mount may be gone when we come to it: then another daemon has replaced it. */
 	for (int i = 0; i < ATTEMPTS && (err == -ENOENT || err == -EINVAL); i++) {
 		enum mountpoint_state state;
-		int target = mountpoint_open(path, &state);
+		int target = mountpoint_open(path, true, &state);
 
 		if (target < 0)
 			return -1;
@@ -369,27 +385,30 @@ static bool is_connected(int device)
 	return poll(&state, 1, 0) == 0 || !(state.revents & POLLERR);
 }
 
-static void end_ourselves(struct attachment *attachment)
+/* The path may lead to the mount of another daemon by now, as ours can be unmounted while files are open. */
+static void unmount_ours(const struct attachment *attachment)
 {
-	if (attachment->filesystem && is_connected(attachment->device)) {
-		int fd = open_ours(attachment);
+	int fd = attachment->filesystem && is_connected(attachment->device) ? open_ours(attachment) : -1;
 
-		if (fd >= 0)
-			mount_detach(fd);
-		close_fd(&fd);
-	}
-	close_fd(&attachment->mount);
-	/* Ends the waiting of callers. The number stays in use until libfuse closes it. */
+	if (fd >= 0 && mount_detach(fd) == -EPERM)
+		mountpoint_unmount_as_user(attachment->options->mountpoint);
+	close_fd(&fd);
+}
+
+/* Ends the waiting of callers. The number stays in use until libfuse closes it, which unmounts nothing. */
+static void close_device(const struct attachment *attachment)
+{
 	dup2(attachment->nowhere, attachment->device);
-	if (attachment->dead >= 0)
-		mount_detach(attachment->dead);
+	if (attachment->by_libfuse)
+		fuse_session_unmount(attachment->fuse);
 }
 
 /* Mounting by libfuse and fusermount3, which know no more than a path */
 
 /*
  * Waits for our turn among the daemons that mount below one directory. Anybody who may read that can keep us
- * waiting, so that has an end: what is safe is decided afterwards, in any case.
+ * waiting, so that has an end. Returns a descriptor to be closed after the turn, or -1 if we did not get it. Then
+ * nothing may be unmounted by its path, as another daemon may just have mounted there.
  */
 static int wait_for_turn(const char *path)
 {
@@ -397,14 +416,20 @@ static int wait_for_turn(const char *path)
 	char *parent = strdup(path);
 	char *slash = parent ? strrchr(parent, '/') : NULL;
 	int fd = -1;
+	bool has_turn = false;
 
 	if (slash) {
 		slash[slash == parent] = '\0';
 		fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
 	}
 	free(parent);
-	for (int waited = 0; fd >= 0 && waited < TURN_WAIT_MS && flock(fd, LOCK_EX | LOCK_NB) < 0; waited += TURN_POLL_MS)
-		nanosleep(&pause, NULL);
+	for (int waited = 0; fd >= 0 && !has_turn && waited < TURN_WAIT_MS; waited += TURN_POLL_MS) {
+		has_turn = flock(fd, LOCK_EX | LOCK_NB) == 0;
+		if (!has_turn)
+			nanosleep(&pause, NULL);
+	}
+	if (!has_turn)
+		close_fd(&fd);
 	return fd;
 }
 
@@ -416,23 +441,28 @@ static dev_t filesystem_of(int device)
 	return number > 0 ? makedev(0, (unsigned int)number) : 0;
 }
 
-/* Is ours the lowest lockfs mount? If it cannot be told from another, it counts as second. */
-static bool is_first(const struct attachment *attachment)
+/* Is ours the lowest lockfs mount? If it cannot be told from another, it counts as second. Remembers which is ours. */
+static bool is_first(struct attachment *attachment)
 {
-	dev_t filesystem = filesystem_of(fuse_session_fd(attachment->fuse));
-	const struct mount_entry *ours = NULL;
+	dev_t filesystem = filesystem_of(attachment->device);
+	const struct mount_entry *ours = NULL, *other = NULL;
 	struct mount_table table;
 	size_t others = 0;
 
 	if (mount_table_read(&table, attachment->options->mountpoint) < 0)
 		return false;
 	for (size_t i = 0; i < table.count; i++) {
-		if (table.entries[i].is_lockfs && table.entries[i].device == filesystem)
+		if (table.entries[i].is_lockfs && table.entries[i].device == filesystem) {
 			ours = &table.entries[i];
-		else if (table.entries[i].is_lockfs)
+		} else if (table.entries[i].is_lockfs) {
+			other = &table.entries[i];
 			others++;
+		}
 	}
-	return ours ? !is_second(&table, ours, -1) : others == 1;
+	if (!ours && others == 1 && filesystem == 0)
+		ours = other;
+	attachment->filesystem = ours ? ours->device : filesystem;
+	return ours && !is_second(&table, ours, -1);
 }
 
 /* While nothing covered the directory, whoever could write to it may have taken its files for locks. */
@@ -446,8 +476,8 @@ static void warn_of_files(const char *path, int directory)
 			path);
 }
 
-/* Takes dead mounts away. Returns a descriptor of the directory, or -1. */
-static int uncover(const struct attachment *attachment, bool *ret_was_dead)
+/* Takes dead mounts away, if it is our turn. Returns a descriptor of the directory, or -1 after logging a line. */
+static int uncover(const struct attachment *attachment, bool has_turn, bool *ret_was_dead)
 {
 	const char *path = attachment->options->mountpoint;
 	enum mountpoint_state state;
@@ -455,7 +485,7 @@ static int uncover(const struct attachment *attachment, bool *ret_was_dead)
 
 	*ret_was_dead = false;
 	for (int i = 0; i < ATTEMPTS; i++) {
-		fd = mountpoint_open(path, &state);
+		fd = mountpoint_open(path, has_turn, &state);
 		if (fd < 0)
 			return -1;
 		if (*ret_was_dead && state == MOUNTPOINT_FREE)
@@ -464,20 +494,46 @@ static int uncover(const struct attachment *attachment, bool *ret_was_dead)
 			break;
 		if (state == MOUNTPOINT_FREE)
 			return fd;
+		if (!has_turn) {
+			mountpoint_refuse_turn(path);
+			break;
+		}
 		*ret_was_dead = true;
 		if (mountpoint_remove_dead(path, fd) < 0)
 			break;
 		close_fd(&fd);
+		if (i == ATTEMPTS - 1)
+			mountpoint_refuse_turn(path);
 	}
 	close_fd(&fd);
 	return -1;
 }
 
-static int mount_in_turn(struct attachment *attachment)
+/*
+ * Takes our mount away, which nobody was served on. If it is not on top, or cannot be told from others, it is dead once
+ * its device is closed, and stays where it is not our turn. Otherwise dead mounts are taken away, but never one that lives.
+ */
+static void back_out_by_path(const struct attachment *attachment, bool has_turn)
+{
+	const char *path = attachment->options->mountpoint;
+	enum mountpoint_state state;
+	int fd;
+
+	unmount_ours(attachment);
+	close_device(attachment);
+	if (!has_turn)
+		return;
+	fd = mountpoint_open(path, true, &state);
+	if (fd >= 0 && state == MOUNTPOINT_DEAD && !attachment->filesystem)
+		mountpoint_remove_dead(path, fd);
+	close_fd(&fd);
+}
+
+static int mount_by_path(struct attachment *attachment, bool has_turn)
 {
 	const char *path = attachment->options->mountpoint;
 	bool was_dead;
-	int directory = uncover(attachment, &was_dead);
+	int directory = uncover(attachment, has_turn, &was_dead);
 	int err = -1;
 
 	if (directory < 0)
@@ -485,12 +541,13 @@ static int mount_in_turn(struct attachment *attachment)
 	if (fuse_session_mount(attachment->fuse, path) < 0) {
 		fuse_log_complain("mount", path);
 	} else {
+		attachment->device = fuse_session_fd(attachment->fuse);
 		if (!is_first(attachment))
 			mountpoint_refuse(path);
 		else if (was_dead || check_covered(attachment, directory) == 0)
 			err = 0;
 		if (err < 0)
-			fuse_session_unmount(attachment->fuse);
+			back_out_by_path(attachment, has_turn);
 		else if (was_dead)
 			warn_of_files(path, directory);
 	}
@@ -498,12 +555,32 @@ static int mount_in_turn(struct attachment *attachment)
 	return err;
 }
 
+/*
+ * libfuse would unmount what is on the path at the end, unless the descriptor says POLLERR (fuse_kern_unmount() in
+ * libfuse), as a pipe does that nobody reads. Returns 0, or -1 after logging a line.
+ */
+static int make_nowhere(struct attachment *attachment)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		log_line(LOG_ERR, "cannot mount %s: %s", attachment->options->mountpoint, strerror(errno));
+		return -1;
+	}
+	close(ends[0]);
+	attachment->nowhere = ends[1];
+	return 0;
+}
+
 static int make_by_libfuse(struct attachment *attachment)
 {
-	int turn = wait_for_turn(attachment->options->mountpoint);
-	int err = mount_in_turn(attachment);
+	int turn, err;
 
+	if (make_nowhere(attachment) < 0)
+		return -1;
 	attachment->by_libfuse = true;
+	turn = wait_for_turn(attachment->options->mountpoint);
+	err = mount_by_path(attachment, turn >= 0);
 	close_fd(&turn);
 	return err;
 }
@@ -542,8 +619,10 @@ int attach_show(struct attachment *attachment)
 
 void attach_end(struct attachment *attachment)
 {
-	if (attachment->by_libfuse)
-		fuse_session_unmount(attachment->fuse);
-	else
-		end_ourselves(attachment);
+	unmount_ours(attachment);
+	close_fd(&attachment->mount);
+	close_device(attachment);
+	if (attachment->dead >= 0)
+		mountpoint_remove_unused(attachment->options->mountpoint, attachment->dead);
+	attachment->dead = -1;
 }

@@ -118,6 +118,14 @@ const struct mount_entry *mount_table_below(const struct mount_table *table, con
 	return mount_table_find(table, entry->parent);
 }
 
+const struct mount_entry *mount_table_above(const struct mount_table *table, const struct mount_entry *entry)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (table->entries[i].parent == entry->id)
+			return &table->entries[i];
+	return NULL;
+}
+
 long mount_fdinfo(int fd, const char *name)
 {
 	size_t length = strlen(name);

@@ -38,6 +38,9 @@ long mount_fdinfo(int fd, const char *name);
 /* The id of the mount in which a descriptor is, or a negative errno. */
 int mount_id(int fd);
 
+/* The mount that stands on `entry` on the same path, or NULL where that is on top. */
+const struct mount_entry *mount_table_above(const struct mount_table *table, const struct mount_entry *entry);
+
 /* Takes the mount of a descriptor away, or one that was put on top of it; never one below. Returns 0 or a negative errno. */
 int mount_detach(int fd);
 

@@ -14,14 +14,17 @@ enum mountpoint_state {
 int mountpoint_prepare(struct options *options);
 
 /*
- * Opens what is on top of `path`, which asks no daemon, and tells what it is. Dead mounts that
- * stand on another lockfs mount are taken away first, so that there is at most one.
+ * Opens what is on top of `path`, which asks no daemon, and tells what it is. With `may_remove`,
+ * dead mounts that stand on another lockfs mount are taken away first, so that there is at most one.
  * Returns a descriptor, or -1 after logging a line.
  */
-int mountpoint_open(const char *path, enum mountpoint_state *ret_state);
+int mountpoint_open(const char *path, bool may_remove, enum mountpoint_state *ret_state);
 
 /* Logs that there is a mount already. */
 void mountpoint_refuse(const char *path);
+
+/* Logs that a dead mount stays, as another daemon may be replacing it. */
+void mountpoint_refuse_turn(const char *path);
 
 /* Whether there are files in a directory; if it may not be read, there are none. */
 bool mountpoint_has_files(int fd);
@@ -32,7 +35,19 @@ bool mountpoint_has_files(int fd);
  */
 int mountpoint_check(const char *path, int fd, const struct options *options, enum mountpoint_state state);
 
-/* Takes a dead mount away, of which `fd` is a descriptor. Returns 0, or -1 after logging a line. */
+/*
+ * Takes a dead mount away, of which `fd` is a descriptor, unless another mount stands on it.
+ * Returns 0, also where that is to be looked at again, or -1 after logging a line.
+ */
 int mountpoint_remove_dead(const char *path, int fd);
+
+/* Unmounts what is on top of `path` by fusermount3, for a user who may not unmount. Returns 0 or -1. */
+int mountpoint_unmount_as_user(const char *path);
+
+/*
+ * Takes a dead mount away, of which `fd` is a descriptor that this closes, if no process uses the
+ * mount and no mount stands on it. It stays if it is in use for longer than some 100 ms.
+ */
+void mountpoint_remove_unused(const char *path, int fd);
 
 #endif

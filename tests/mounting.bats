@@ -601,6 +601,25 @@ nothing" "$output"
   is "done" "$output"
 }
 
+@test "a signal to a daemon of a user unmounts its own mount, and never that of the next daemon" {
+  run installed '
+    chown nobody "$M"
+    as_nobody lockfs memory: "$M"
+    first=$(pgrep -x lockfs)
+    as_nobody sh -c "exec 9>$M/mine; exec sleep 1000" &
+    until as_nobody test -e "$M/mine"; do sleep 0.01; done
+    as_nobody fusermount3 -uz "$M"
+    as_nobody lockfs memory: "$M"
+    as_nobody touch "$M/job"
+    kill -TERM "$first"
+    while kill -0 "$first" 2>/dev/null; do sleep 0.01; done
+    as_nobody ls "$M"
+    pkill -TERM -x lockfs
+    while pgrep -x lockfs >/dev/null; do sleep 0.01; done
+    grep -c " $M fuse.lockfs " /proc/mounts || echo unmounted'
+  is $'job\n0\nunmounted' "$output"
+}
+
 @test "files that were made while a user replaced a dead mount are told, and covered" {
   run installed '
     chown nobody "$M"

@@ -247,6 +247,195 @@ C
   is ACQUIRED "$(state "$M/job")"
 }
 
+# held_at_the_end: with $HELD set, it does not unmount anything by itself before there is $T/go, and $T/ends says
+# that it has come so far. No kernel can mount beneath another mount (as before Linux 6.5).
+held_at_the_end() {
+  shimmed <<C
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <unistd.h>
+int move_mount(int from, const char *from_path, int to, const char *to_path, unsigned int flags)
+{
+	int (*next)(int, const char *, int, const char *, unsigned int) = dlsym(RTLD_NEXT, "move_mount");
+
+	if (flags & 0x200) {
+		errno = EINVAL;
+		return -1;
+	}
+	return next(from, from_path, to, to_path, flags);
+}
+int umount2(const char *path, int flags)
+{
+	int (*next)(const char *, int) = dlsym(RTLD_NEXT, "umount2");
+	static int calls;
+
+	if (getenv("HELD") && ++calls == atoi(getenv("HELD"))) {
+		close(creat("$T/ends", 0600));
+		while (access("$T/go", F_OK) < 0)
+			usleep(1000);
+	}
+	return next(path, flags);
+}
+C
+  LOCKFS=$T/shimmed
+}
+
+@test "a daemon that stands above a dead mount leaves the mount of the next one alone when it ends" {
+  need_root
+  held_at_the_end
+  # Before it marks the dead mount as unused, and between that and unmounting.
+  for held in 1 2; do
+    rm -f "$T/go" "$T/ends"
+    mount_background memory: "$M"
+    kill_daemon
+    HELD=$held mount_background memory: "$M"
+    second=${daemon_of[$M]}
+    is 2 "$(mount_count "$M")"
+    fusermount3 -u "$M"
+    wait_until test -e "$T/ends"
+    expect ENOTCONN stat "$M"
+    deadline 10 "$LOCKFS" memory: "$M"
+    daemon_of[$M]=$(find_daemon "$M" | grep -vx "$second")
+    take "$M/job"
+    : >"$T/go"
+    wait_until ended "$second"
+    is ACQUIRED "$(state "$M/job")"
+    unmount_lockfs
+    wait_until not_mounted "$M"
+  done
+}
+
+@test "a mount that was put on a dead one is not taken away by a daemon that saw the dead one on top" {
+  need_root
+  mount_background memory: "$M"
+  kill_daemon
+  # The one that mounts by path is held after it looked for the second time; the other cannot mount beneath.
+  shimmed <<C
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+int fsopen(const char *name, unsigned int flags)
+{
+	int (*next)(const char *, unsigned int) = dlsym(RTLD_NEXT, "fsopen");
+
+	errno = EPERM;
+	return getenv("HELD") ? -1 : next(name, flags);
+}
+int move_mount(int from, const char *from_path, int to, const char *to_path, unsigned int flags)
+{
+	int (*next)(int, const char *, int, const char *, unsigned int) = dlsym(RTLD_NEXT, "move_mount");
+
+	errno = EINVAL;
+	return flags & 0x200 ? -1 : next(from, from_path, to, to_path, flags);
+}
+int openat64(int dir, const char *path, int flags, ...)
+{
+	int (*next)(int, const char *, int, ...) = dlsym(RTLD_NEXT, "openat64");
+	static int looks;
+	int fd = next(dir, path, flags);
+	int error = errno;
+
+	if (getenv("HELD") && strcmp(path, ".") == 0 && ++looks == 2) {
+		close(creat("$T/comes", 0600));
+		while (access("$T/go", F_OK) < 0)
+			usleep(1000);
+	}
+	errno = error;
+	return fd;
+}
+C
+  HELD=yes "$T/shimmed" memory: "$M" -f >"$T/said" 2>&1 3>&- &
+  held=$!
+  wait_until test -e "$T/comes"
+  LOCKFS=$T/shimmed mount_background memory: "$M"
+  daemon_of[$M]=$(pgrep -f "^$T/shimmed memory: $M\$")
+  take "$M/job"
+  : >"$T/go"
+  ends_with 1 "$held"
+  contains "$M is a lockfs mount already" "$(<"$T/said")"
+  is ACQUIRED "$(state "$M/job")"
+}
+
+# As for a user who may not mount; libfuse mounts by path then.
+without_fsopen() {
+  shimmed <<'C'
+#include <errno.h>
+int fsopen(const char *name, unsigned int flags)
+{
+	(void)name;
+	(void)flags;
+	errno = EPERM;
+	return -1;
+}
+C
+  LOCKFS=$T/shimmed
+}
+
+@test "a daemon that was unmounted while a file is open leaves the mount of the next one alone when it ends" {
+  need_root
+  without_fsopen
+  for signals in 1 2; do
+    mount_background memory: "$M"
+    first=${daemon_of[$M]}
+    exec 9>"$M/mine"
+    ((signals == 1)) || flock 9
+    fusermount3 -uz "$M"
+    deadline 10 "$LOCKFS" memory: "$M"
+    daemon_of[$M]=$(find_daemon "$M" | grep -vx "$first")
+    take "$M/job"
+    for ((i = 0; i < signals; i++)); do
+      kill -TERM "$first"
+    done
+    # The second signal may come while the first is pending.
+    ((signals == 1)) || wait_until kill_again "$first"
+    wait_until ended "$first"
+    is ACQUIRED "$(state "$M/job")"
+    exec 9>&-
+    unmount_lockfs
+    is 0 "$(mount_count "$M")"
+  done
+}
+
+kill_again() {
+  kill -TERM "$1" 2>/dev/null || true
+  ended "$1"
+}
+
+@test "a daemon that mounts by path unmounts when a signal ends it" {
+  need_root
+  without_fsopen
+  mount_lockfs
+  kill -TERM "${daemon_of[$M]}"
+  daemon_ended "$M"
+  is 0 "$daemon_status"
+  is 0 "$(mount_count "$M")"
+  expect ENOENT stat "$M/job"
+}
+
+@test "a daemon that mounts by path leaves a dead mount alone while another has the turn, and mounts on a free directory" {
+  need_root
+  without_fsopen
+  mount_lockfs
+  kill_daemon
+  in_background flock "$T" sleep 1000
+  wait_until refute flock -n "$T" true
+  run deadline 10 "$LOCKFS" memory: "$M"
+  is 1 "$status"
+  is "lockfs: $M is a mount whose daemon died, and another lockfs may be mounting there: try again, or unmount it first with \`fusermount3 -u $M\`" "$output"
+  is 1 "$(mount_count "$M")"
+  expect ENOTCONN stat "$M/job"
+  fusermount3 -u "$M"
+  mount_lockfs
+  take "$M/job"
+}
+
 # Several at a time
 
 # seal: M is a directory in which nothing can be created, also not by root
