@@ -190,11 +190,12 @@ own_options() {
 }
 
 # start_daemon DIR ARGUMENT...: starts lockfs as a child that is told about at
-# the end. Background jobs of bash ignore SIGINT, which a daemon would inherit.
+# the end. Background jobs of bash ignore SIGINT, and what nohup(1) started ignores
+# SIGHUP, which a daemon would inherit.
 start_daemon() {
   local dir=$1
   shift
-  env --default-signal=INT,QUIT "$LOCKFS" "$@" >"$dir.stdout" 2>"$dir.stderr" 3>&- &
+  env --default-signal=HUP,INT,QUIT "$LOCKFS" "$@" >"$dir.stdout" 2>"$dir.stderr" 3>&- &
   daemon_of[$dir]=$!
   our_child[$dir]=yes
   mounts+=("$dir")

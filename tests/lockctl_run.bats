@@ -19,7 +19,7 @@ supervisors=()
 
 # start ARGUMENT...: lockctl run in the background; its process is $supervisor
 start() {
-  env --default-signal=INT,QUIT "$lockctl" run "$@" >"$T/out" 2>"$T/err" 3>&- &
+  env --default-signal=HUP,INT,QUIT "$lockctl" run "$@" >"$T/out" 2>"$T/err" 3>&- &
   supervisor=$!
   supervisors+=("$supervisor")
 }

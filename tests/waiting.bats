@@ -279,7 +279,7 @@ PY
   take "$M/job"
   for view in wait=60s interval=60s; do
     for signal in KILL TERM INT; do
-      in_background env --default-signal=INT,QUIT python3 -IS "$BATS_RUN_TMPDIR/calls.py" open "$M/.with/$view/job" CREAT,WRONLY
+      in_background env --default-signal=HUP,INT,QUIT python3 -IS "$BATS_RUN_TMPDIR/calls.py" open "$M/.with/$view/job" CREAT,WRONLY
       wait_until requests_wait 1 "$M"
       [[ $view != wait* ]] || wait_until waits 1 "$M/job"
       kill -"$signal" "$pid"
