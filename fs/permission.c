@@ -23,9 +23,13 @@ static bool has_group(const gid_t *groups, int count, gid_t gid)
 
 static bool is_in_group(fuse_req_t req, gid_t gid)
 {
-	gid_t groups[ASKED_GROUPS_MAX];
+	gid_t groups[ASKED_GROUPS_MAX] = { 0 };
+	int count;
 
-	return fuse_req_ctx(req)->gid == gid || has_group(groups, groups_of(req, groups), gid);
+	if (fuse_req_ctx(req)->gid == gid)
+		return true;
+	count = groups_of(req, groups);
+	return has_group(groups, count, gid);
 }
 
 bool may_create_in(fuse_req_t req, const struct dir_info *dir)
