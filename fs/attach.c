@@ -71,6 +71,7 @@ struct attachment {
 	struct kernel_options kernel;
 	struct fuse_session *fuse;
 	bool by_libfuse; /* because we may not mount */
+	bool replaced;   /* a dead mount */
 	int device;      /* /dev/fuse, which libfuse closes; -1: none */
 	int mount;       /* the mount while nobody sees it, else -1 */
 	int dead;        /* the dead mount that ours stands on, else -1 */
@@ -355,6 +356,7 @@ static int show(struct attachment *attachment)
 			close(target);
 			return -1;
 		}
+		attachment->replaced = state == MOUNTPOINT_DEAD;
 		close(target);
 	}
 	if (err < 0)
@@ -550,6 +552,7 @@ static int mount_by_path(struct attachment *attachment, bool has_turn)
 			back_out_by_path(attachment, has_turn);
 		else if (was_dead)
 			warn_of_files(path, directory);
+		attachment->replaced = was_dead;
 	}
 	close(directory);
 	return err;
@@ -615,6 +618,11 @@ int attach_show(struct attachment *attachment)
 	/* As long as it is open, nobody could unmount. */
 	close_fd(&attachment->mount);
 	return err < 0 ? -1 : 0;
+}
+
+bool attach_replaced(const struct attachment *attachment)
+{
+	return attachment->replaced;
 }
 
 void attach_end(struct attachment *attachment)

@@ -13,6 +13,7 @@
 #define FS_ATTACH_H
 
 #include <fuse_lowlevel.h>
+#include <stdbool.h>
 
 #include "fs/options.h"
 
@@ -29,6 +30,9 @@ int attach_make(struct attachment *attachment, struct fuse_session *fuse);
  * else can fail. Returns 0, or -1 after logging a line; then nothing may be served.
  */
 int attach_show(struct attachment *attachment);
+
+/* Did the mount replace that of a daemon that died? Then nothing may take it away but an end that is asked for. */
+bool attach_replaced(const struct attachment *attachment);
 
 /* Unmounts. Callers who still wait for an answer get an error at once. */
 void attach_end(struct attachment *attachment);

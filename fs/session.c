@@ -176,16 +176,22 @@ static void on_end_signal(uv_signal_t *handle, int signal)
 		session_end(session);
 }
 
-/* The kernel has been answered, so that callers can come now. */
-static void announce(struct session *session)
+/*
+ * The kernel has been answered, so that callers can come now. False if ours is not the
+ * mount of this directory: what has come meanwhile must not be served.
+ */
+static bool announce(struct session *session)
 {
 	session->announced = true;
 	if (attach_show(session->attachment) < 0) {
 		session->failed = true;
 		session_break(session);
-	} else if (daemon_ready() < 0) {
-		session_end(session);
+		return false;
 	}
+	/* If the command was killed, a mount that replaced a dead one stays all the same: its end would uncover the directory. */
+	if (daemon_ready() < 0 && !attach_replaced(session->attachment))
+		session_end(session);
+	return true;
 }
 
 /* Takes one request: false where there is none, or never will be one again. */
@@ -213,9 +219,10 @@ static bool serve_one(struct session *session)
 		fuse_log_complain("serve", session->fs->options->mountpoint);
 		session->failed = true;
 		session_break(session);
-	} else if (!session->announced && session->phase == SERVING) {
-		announce(session);
+		return false;
 	}
+	if (!session->announced && session->phase == SERVING && !announce(session))
+		return false;
 	return session->phase != ENDED;
 }
 
