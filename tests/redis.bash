@@ -301,7 +301,12 @@ start_helper() {
   python3 -S "$BATS_TEST_DIRNAME/$program" "$@" >"$out" 2>"$out.stderr" 3>&- 5>&- 6>&- 7>&- &
   helpers+=($!)
   disown
-  wait_until grep -q '^ready' "$out"
+  wait_until is_ready "$out"
+}
+
+# With its newline: `read` fails without one.
+is_ready() {
+  has_lines "$1" 1 && grep -q '^ready' "$1"
 }
 
 # fake KIND: a server of redis_fake.py, at $fake_port
