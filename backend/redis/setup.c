@@ -49,7 +49,7 @@ static int try_scripts(struct setup *setup)
 	if (asprintf(&key, "%s:", namespace_) >= 0) {
 		const char *read[] = { "EVALSHA", setup->shas[SCRIPT_READ], "1", key, namespace_, "", setup->mount };
 		const char *scan[] = { "EVALSHA", setup->shas[SCRIPT_SCAN], "1", key, namespace_, "", setup->mount,
-			"0" };
+			"a0" }; /* the first page, as scan.lua has it */
 
 		err = ask(setup, on_plain, 7, read);
 		if (err == 0 && setup->config->scan)
@@ -155,6 +155,8 @@ static int judge_server(const struct setup *setup, const char *info, char proble
 	char *end;
 
 	read_info_field(info, "\nredis_mode:", mode, sizeof(mode));
+	if (!*mode)
+		read_info_field(info, "\nserver_mode:", mode, sizeof(mode)); /* Valkey 8.1 */
 	read_info_field(info, "\nredis_version:", version, sizeof(version));
 	if (strcmp(mode, "sentinel") == 0) {
 		snprintf(problem, BACKEND_PROBLEM_MAX,
