@@ -292,6 +292,14 @@ static int remove_above(const char *path, int dead, int dead_id)
 	return -1;
 }
 
+static bool has_lockfs(const struct mount_table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (table->entries[i].is_lockfs)
+			return true;
+	return false;
+}
+
 /* Is it ours alone? Takes the dead mount away if that is above. */
 static int decide(struct attachment *attachment, int target, enum mountpoint_state state)
 {
@@ -304,7 +312,12 @@ static int decide(struct attachment *attachment, int target, enum mountpoint_sta
 
 	ours = err < 0 ? NULL : mount_table_find(&table, id);
 	if (!ours) {
-		log_line(LOG_ERR, "cannot mount %s: %s", path, err < 0 ? strerror(-err) : "somebody unmounted it at once");
+		/* Others that came second may have taken it away as they backed out. */
+		if (err == 0 && has_lockfs(&table))
+			mountpoint_refuse(path);
+		else
+			log_line(LOG_ERR, "cannot mount %s: %s", path,
+				err < 0 ? strerror(-err) : "somebody unmounted it at once");
 		return -1;
 	}
 	attachment->filesystem = ours->device;

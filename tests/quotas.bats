@@ -501,7 +501,7 @@ has_names_below() {
 }
 
 @test "however many views a user looks up, the daemon remembers a bounded number of them" {
-  mount_shared user_names=200
+  mount_shared user_names=2000
   py "$S" <<'PY'
 shared = sys.argv[1]
 def look_up():
@@ -510,25 +510,25 @@ def look_up():
         os.stat("%s/.with/wait=%dms" % (shared, number))
 as_nobody(look_up)
 PY
-  wait_until has_names_below 201
+  wait_until has_names_below 2001
   is "" "$(cat "$S.stderr")"
 }
 
 @test "however many locks all users look at, the daemon remembers a bounded number of them" {
-  mount_shared user_names=200
+  mount_shared user_names=2000
   py "$S" <<'PY'
 shared = sys.argv[1]
-for number in range(2000):
+for number in range(5000):
     os.close(os.open("%s/lock%d" % (shared, number), os.O_CREAT | os.O_EXCL))
 def look_up():
-    for number in range(2000):
+    for number in range(5000):
         check("size", os.stat("%s/lock%d" % (shared, number)).st_size, 0)
         check("state", attribute("%s/lock%d" % (shared, number), "state"), "ACQUIRED")
 as_nobody(look_up)
-for number in range(2000):
+for number in range(5000):
     os.unlink("%s/lock%d" % (shared, number))
 PY
-  wait_until has_names_below 201
+  wait_until has_names_below 2001
 }
 
 @test "a user of 30,000 views costs the daemon a few megabytes of memory, which others still get" {
@@ -659,7 +659,7 @@ PY
 }
 
 @test "what is in use works on while the kernel is asked to forget other names" {
-  mount_shared user_names=200
+  mount_shared user_names=2000
   py "$S" <<'PY'
 shared = sys.argv[1]
 def work():
@@ -668,9 +668,9 @@ def work():
     held = os.open("job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
     flocked = os.open(shared + "/other", os.O_CREAT | os.O_RDWR)
     fcntl.flock(flocked, fcntl.LOCK_EX)
-    for number in range(1000):
+    for number in range(4000):
         os.stat("%s/.with/id=v%d" % (shared, number))
-        if number % 100 == 0:
+        if number % 400 == 0:
             os.pwrite(held, b"%d" % number, 0)
             check("content", os.pread(held, 10, 0), b"%d" % number)
             check("by its name", attribute("job", "state"), "ACQUIRED")

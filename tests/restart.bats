@@ -193,6 +193,7 @@ C
 killed_on_mounting() {
   shimmed <<C
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <unistd.h>
