@@ -218,12 +218,9 @@ need_pidfs() {
     skip "needs Linux 6.9"
 }
 
-@test "a process is another holder also if it has the number of one that ended within the same clock tick" {
-  need_root
-  need_pidfs
-  mount_lockfs -o owner=process "$T/process"
-  { reuse_of_numbers; cat <<'PY'; } | py
-M = T + "/process"
+# 200 times, without the pause after which a number comes again elsewhere.
+reuse_within_a_tick() {
+  cat <<'PY'
 time.sleep = lambda seconds: None
 again = 0
 for _ in range(200):
@@ -241,25 +238,17 @@ check("most numbers came again", again > 150, True)
 PY
 }
 
+@test "a process is another holder also if it has the number of one that ended within the same clock tick" {
+  need_root
+  need_pidfs
+  mount_lockfs -o owner=process "$T/process"
+  { echo 'M = T + "/process"'; reuse_of_numbers; reuse_within_a_tick; } | py
+}
+
 @test "a session is another holder also if it has the number of one that ended within the same clock tick" {
   need_root
   need_pidfs
-  { reuse_of_numbers; cat <<'PY'; } | py
-time.sleep = lambda seconds: None
-again = 0
-for _ in range(200):
-    number, answer = run(take)
-    check("first", answer, "taken")
-    try:
-        got = run(try_all, number)
-    except OSError as error:  # somebody else on this machine was given the number
-        check("fork", error.errno, errno.EEXIST)
-    else:
-        check("the next of that number", got, (number, STRANGER))
-        again += 1
-    os.unlink(M + "/.with/force/job")
-check("most numbers came again", again > 150, True)
-PY
+  { reuse_of_numbers; reuse_within_a_tick; } | py
 }
 
 @test "each new process of a session without its leader costs no look at all processes" {

@@ -179,7 +179,7 @@ static bool may_be_undone(const struct redis_backend *redis, const redisReply *r
 		calls_undoing(redis->calls, text);
 }
 
-/* As done_entry(), for somebody who asks whether the lock is his. */
+/* As done_entry(), for a caller that wants to know whether it holds the lock. */
 static void done_read(struct call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct entry entry;

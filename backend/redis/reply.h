@@ -45,7 +45,7 @@ struct list_page {
 /* Reads a page of list.lua or scan.lua. Returns 0, -ENOMEM or -EPROTO, and then nothing is to be freed. */
 int reply_list(const redisReply *reply, struct list_page *ret);
 
-/* Reads a step of survey.lua, likewise: the directories that it found. */
+/* Reads a step of survey.lua: the directories that it found, whose texts are the reply's own. */
 int reply_survey(const redisReply *reply, struct list_page *ret);
 
 /* Reads the token of what was released. Returns 0 or -EPROTO. */

@@ -1,6 +1,6 @@
 /*
  * Listing directories, a page a call. With the mount option `scan` the names of locks
- * that other clients took past lockfs come behind the others: they are in no index, so the
+ * that other Redis clients took come behind the others: they are in no index, so the
  * whole database is gone through.
  */
 #ifndef BACKEND_REDIS_SCAN_H

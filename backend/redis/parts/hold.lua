@@ -32,7 +32,7 @@ local function write_holding(key, id, flat, expires)
   return problem_of(redis.pcall('SET', lock_key(key), id))
 end
 
--- Whoever deleted a lock past lockfs told nobody, and left what stands beside it: so it is told now.
+-- Another Redis client that deletes a lock tells nobody, and leaves its details: the holder is told now.
 local function tell_deleted(key, flat)
   local held = {}
   for i = 1, #flat, 2 do held[flat[i]] = flat[i + 1] end
