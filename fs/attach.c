@@ -638,6 +638,11 @@ bool attach_replaced(const struct attachment *attachment)
 	return attachment->replaced;
 }
 
+dev_t attach_filesystem(const struct attachment *attachment)
+{
+	return attachment->filesystem;
+}
+
 void attach_end(struct attachment *attachment)
 {
 	unmount_ours(attachment);

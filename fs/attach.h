@@ -34,6 +34,9 @@ int attach_show(struct attachment *attachment);
 /* Did the mount replace that of a daemon that died? Then nothing may take it away but an end that is asked for. */
 bool attach_replaced(const struct attachment *attachment);
 
+/* The number of the mounted filesystem, which is that of its connection; 0: it was not told. */
+dev_t attach_filesystem(const struct attachment *attachment);
+
 /* Unmounts. Callers who still wait for an answer get an error at once. */
 void attach_end(struct attachment *attachment);
 

@@ -10,6 +10,7 @@
 #include "fs/daemon.h"
 #include "fs/fuse_log.h"
 #include "fs/log.h"
+#include "fs/watchdog.h"
 
 /* So many requests are taken before timers and other descriptors have their turn. */
 #define REQUESTS_A_TURN 64
@@ -27,6 +28,7 @@ struct session {
 	struct fs *fs;
 	struct fuse_session *fuse;
 	struct attachment *attachment;
+	pid_t watchdog; /* 0: none */
 	struct fuse_buf buffer;
 	uv_poll_t poll;
 	uv_signal_t signals[END_SIGNAL_COUNT];
@@ -188,6 +190,7 @@ static bool announce(struct session *session)
 		session_break(session);
 		return false;
 	}
+	session->watchdog = watchdog_start(attach_filesystem(session->attachment));
 	/* If the command was killed, a mount that replaced a dead one stays all the same: its end would uncover the directory. */
 	if (daemon_ready() < 0 && !attach_replaced(session->attachment))
 		session_end(session);
@@ -319,6 +322,7 @@ int session_free(struct session *session)
 	int status = session->failed ? -1 : 0;
 
 	fuse_session_destroy(session->fuse);
+	watchdog_stop(session->watchdog);
 	attach_free(session->attachment);
 	free(session->buffer.mem);
 	free(session);

@@ -534,6 +534,37 @@ check("the lock is there", subprocess.run([client, "-s", socket, "EXISTS", "lock
 PY
 }
 
+stands_in_the_kernel() {
+  grep -qsE '^[0-9]+ \(.*\) D ' "/proc/$1"/task/*/stat
+}
+
+@test "a daemon that is killed while it tells the kernel of an end lets its callers go, and is replaced" {
+  need_root
+  for round in 1 2 3; do
+    timeout=60000 proxy_start
+    # To a mount that listens to events each end is told, also while its questions get no answer.
+    hear "$T/events" "$M"
+    take "$N/job"
+    is UNAVAILABLE "$(state "$M/job")"
+    # Whose creation is under way has the directory in the kernel, for which the notifier waits then.
+    orders "{\"at\": \"other$round\", \"trap\": \"mute\"}"
+    in_background touch "$M/other$round"
+    wait_until sprung
+    rm "$N/job"
+    wait_until stands_in_the_kernel "${daemon_of[$M]}"
+    kill -KILL "${daemon_of[$M]}"
+    wait_until ended "$pid"
+    daemon_ended "$M"
+    end_hearers
+    expect ENOTCONN stat "$M"
+    mount_redis
+    take "$M/job"
+    rm "$M/job"
+    unmount_lockfs
+    unmount_lockfs "$N"
+  done
+}
+
 @test "answers that come too late" {
   proxy_start
   ops prepare "$M"

@@ -378,3 +378,33 @@ C
   exec 9>&-
   said
 }
+
+# A daemon that is killed
+
+watchdog_of() {
+  pgrep -P "$1" -x lockfs-watchdog
+}
+
+@test "the watchdog has another name than the daemon, keeps nothing of it in use, and ends with it" {
+  wait_until watchdog_of "${daemon_of[$M]}"
+  watchdog=$(watchdog_of "${daemon_of[$M]}")
+  wait_until test / -ef "/proc/$watchdog/cwd"
+  is lockfs-watchdog "$(tr '\0' ' ' <"/proc/$watchdog/cmdline" | sed 's/ *$//')"
+  is 1 "$(find "/proc/$watchdog/fd" -type l | wc -l)"
+  # Who ends all of a group or a terminal does not end it before the daemon.
+  kill -TERM "$watchdog"
+  kill -HUP "$watchdog"
+  kill -USR1 "$watchdog"
+  take "$M/job"
+  rm "$M/job"
+  kill -0 "$watchdog"
+  fusermount3 -u "$M"
+  daemon_ended "$M"
+  is 0 "$daemon_status"
+  ended "$watchdog"
+  mount_redis
+  watchdog=$(watchdog_of "${daemon_of[$M]}")
+  kill -KILL "${daemon_of[$M]}"
+  wait_until ended "$watchdog"
+  daemon_ended "$M"
+}
