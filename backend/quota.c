@@ -100,6 +100,15 @@ void quota_give(struct quota *quota, uid_t uid, size_t amount)
 	free(user);
 }
 
+size_t quota_bytes(size_t size)
+{
+	/* glibc: a word before each piece, in steps of two words, of which there are at least two. */
+	enum { STEP = 2 * sizeof(size_t) };
+	size_t bytes = (size + sizeof(size_t) + STEP - 1) / STEP * STEP;
+
+	return bytes < 2 * STEP ? 2 * STEP : bytes;
+}
+
 void quota_free(struct quota *quota)
 {
 	struct quota_user *user, *next;

@@ -33,6 +33,9 @@ int quota_take(struct quota *quota, uid_t uid, size_t amount);
 /* Gives back what was taken. */
 void quota_give(struct quota *quota, uid_t uid, size_t amount);
 
+/* What memory of this size takes of the machine's, with what the allocator adds. */
+size_t quota_bytes(size_t size);
+
 /* Forgets what is taken still. */
 void quota_free(struct quota *quota);
 

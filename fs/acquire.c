@@ -32,8 +32,10 @@ void acquire_start(struct request *request, const struct acquire_wish *wish, bac
 	const struct fuse_ctx *asker = fuse_req_ctx(request->fuse);
 	struct waiter *waiter = &request->acquire.waiter;
 	const char *id = given_id(fs, request->node);
-	int err = request_identify(request);
+	int err = reserve_check(&fs->reserve);
 
+	if (err == 0)
+		err = request_identify(request);
 	if (err == 0 && id)
 		stpcpy(request->acquire.id, id);
 	else if (err == 0)

@@ -95,9 +95,12 @@ int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
 	int err;
 
 	*fs = (struct fs){ .options = options, .mounted_ms = epoch_ns() / NS_PER_MS };
-	err = node_table_init(&fs->nodes);
+	err = reserve_init(&fs->reserve);
 	if (err < 0)
 		return err;
+	err = node_table_init(&fs->nodes);
+	if (err < 0)
+		goto fail_reserve;
 	notifier_init(&fs->notifier, loop);
 	err = watches_init(&fs->watches, loop, &fs->nodes, &fs->notifier);
 	if (err < 0)
@@ -112,6 +115,7 @@ int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
 	fs->holdings.nodes = &fs->nodes;
 	fs->keeper.lost = on_lost;
 	fs->keeper.ctx = fs;
+	fs->keeper.reserve = &fs->reserve;
 	err = waiters_init(&fs->waiters, loop, limit_ms);
 	if (err < 0)
 		goto fail_keeper;
@@ -137,6 +141,8 @@ fail_watches:
 	watches_stop(&fs->watches);
 fail:
 	node_table_free(&fs->nodes);
+fail_reserve:
+	reserve_free(&fs->reserve);
 	return err;
 }
 
@@ -226,6 +232,7 @@ void fs_free(struct fs *fs)
 	quota_free(&fs->waiters.quota);
 	quota_free(&fs->streams_quota);
 	quota_free(&fs->listings_quota);
+	reserve_free(&fs->reserve);
 }
 
 void fs_on_event(void *ctx, const struct lock_event *event)

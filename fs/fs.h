@@ -21,6 +21,7 @@
 #include "fs/options.h"
 #include "fs/parked.h"
 #include "fs/recipient.h"
+#include "fs/reserve.h"
 #include "fs/retry.h"
 #include "fs/spin.h"
 #include "fs/waiter.h"
@@ -50,6 +51,7 @@ struct fs {
 	struct callers callers;
 	struct retries retries;
 	struct recipients recipients;
+	struct reserve reserve;
 	int64_t mounted_ms; /* since the epoch */
 	bool answers;       /* the kernel has said hello */
 	bool told_hidden;   /* the log says that callers cannot be seen */

@@ -9,6 +9,7 @@
 #include "backend/clock.h"
 #include "fs/log.h"
 #include "fs/recipient.h"
+#include "fs/reserve.h"
 
 /* A lease is renewed when this part of it has passed. */
 #define RENEW_PART 3
@@ -275,6 +276,7 @@ static void on_due(struct deadlines *due)
 	struct keeper *keeper = (struct keeper *)((char *)due - offsetof(struct keeper, due));
 	struct heap_item *first;
 
+	reserve_prepare(keeper->reserve);
 	while ((first = heap_first(&due->heap)) && first->due <= boot_ns()) {
 		struct keep *keep = keep_of_due(first);
 

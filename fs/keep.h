@@ -16,11 +16,13 @@
 
 struct keep;
 struct recipient;
+struct reserve;
 
 /* All holdings that are kept at one mount. */
 struct keeper {
 	struct backend *backend;
 	struct deadlines due;
+	struct reserve *reserve; /* for renewals and releases that cannot wait; set by the caller */
 	struct keep *all;
 	/* A holding is lost: whoever has it open is to be told; calls keep_lose(). */
 	void (*lost)(void *ctx, const char *key, uint64_t token);

@@ -55,7 +55,7 @@ static bool is_exempt(const struct known_nodes *known, uid_t uid)
 	return uid == 0 || uid == known->self;
 }
 
-static void tell(const struct known_nodes *known, struct known_user *user)
+static void tell(const struct known_nodes *known, struct known_user *user, size_t added)
 {
 	char line[256];
 
@@ -63,7 +63,7 @@ static void tell(const struct known_nodes *known, struct known_user *user)
 		return;
 	user->is_told = true;
 	snprintf(line, sizeof(line), "user %u uses %zu names, of %zu that all users use, and is refused more: %s. -o user_names= allows more",
-		(unsigned int)user->uid, user->count - 1, known->count - 1, strerror(ENFILE));
+		(unsigned int)user->uid, user->count - added, known->count - added, strerror(ENFILE));
 	known->on_full(known->ctx, line);
 }
 
@@ -77,24 +77,35 @@ static size_t without(size_t count, size_t leaving)
 	return count > leaving ? count - leaving : 0;
 }
 
-/* Has this user, beside the node that was added last, as many as the user may have now? */
-static bool is_full(const struct known_nodes *known, const struct known_user *user, size_t leaving)
+/* Has this user, without `less` nodes, as many as the user may have now? */
+static bool is_full(const struct known_nodes *known, const struct known_user *user, size_t less)
 {
 	size_t users = HASH_COUNT(known->users);
 	size_t share = users ? known->most / users : 0;
 
-	return is_at_least(without(user->count, leaving + 1), known->user_most) ||
-		(is_at_least(without(known->count, leaving + 1), known->most) && user->count > share);
+	return is_at_least(without(user->count, less), known->user_most) ||
+		(is_at_least(without(known->count, less), known->most) && user->count > share);
+}
+
+/* `added` nodes are not to be told of, as they would be refused. */
+static int admit(struct known_nodes *known, uid_t uid, size_t leaving, size_t added)
+{
+	struct known_user *user = find(known, uid);
+
+	if (!user || is_exempt(known, uid) || !is_full(known, user, leaving + added))
+		return 0;
+	tell(known, user, added);
+	return -ENFILE;
 }
 
 int known_nodes_admit(struct known_nodes *known, uid_t uid, size_t leaving)
 {
-	struct known_user *user = find(known, uid);
+	return admit(known, uid, leaving, 1);
+}
 
-	if (!user || is_exempt(known, uid) || !is_full(known, user, leaving))
-		return 0;
-	tell(known, user);
-	return -ENFILE;
+int known_nodes_admit_next(struct known_nodes *known, uid_t uid, size_t leaving)
+{
+	return admit(known, uid, leaving, 0);
 }
 
 void known_nodes_add(struct known_nodes *known, struct node *node, uid_t uid)
@@ -151,7 +162,7 @@ static struct known_user *find_excessive(const struct known_nodes *known, uid_t 
 
 	if (user && !is_exempt(known, uid) && is_at_least(user->count, known->user_most / 2))
 		return user;
-	return is_at_least(known->count, known->most / 2) ? find_largest(known) : NULL;
+	return known->is_short || is_at_least(known->count, known->most / 2) ? find_largest(known) : NULL;
 }
 
 struct node *known_nodes_excess(struct known_nodes *known, uid_t uid, bool (*may_be_forgotten)(const struct node *node))

@@ -30,6 +30,7 @@ struct known_nodes {
 	size_t user_most; /* nodes of one user; 0: any number. Root and `self` may have any number. */
 	size_t most;      /* nodes of all users together; 0: any number */
 	uid_t self;       /* whom the daemon runs as */
+	bool is_short;    /* memory is short: there are too many, however few */
 	void (*on_full)(void *ctx, const char *line); /* told once of a user who is refused, until there is room again */
 	void *ctx;
 	struct known_user *users;
@@ -42,6 +43,9 @@ struct known_nodes {
  */
 int known_nodes_admit(struct known_nodes *known, uid_t uid, size_t leaving);
 
+/* Likewise, of a node that is yet to be added. */
+int known_nodes_admit_next(struct known_nodes *known, uid_t uid, size_t leaving);
+
 /* Books a new node. Without memory for a new user it stays unbooked. */
 void known_nodes_add(struct known_nodes *known, struct node *node, uid_t uid);
 
@@ -53,7 +57,7 @@ void known_nodes_remove(struct known_nodes *known, struct node *node);
 
 /*
  * The node that the kernel should forget now, because this user or all users together have
- * more than half of what they may. NULL: none, or all that were looked at are in use;
+ * more than half of what they may, or memory is short. NULL: none, or all that were looked at are in use;
  * the next call looks at others.
  */
 struct node *known_nodes_excess(struct known_nodes *known, uid_t uid, bool (*may_be_forgotten)(const struct node *node));

@@ -13,21 +13,29 @@
 static void on_made(void *ctx, int status)
 {
 	struct request *request = ctx;
-	struct entry entry = { .kind = ENTRY_DIR, .dir = request->dir };
 
 	if (status < 0)
 		request_reply(request, status);
 	else
-		request_reply_entry(request, &entry);
+		request_reply_made_dir(request);
 }
 
 void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
 	struct request *request = request_on_name(req, parent, name, NULL);
 	const struct fuse_ctx *asker = fuse_req_ctx(req);
+	int err;
 
 	if (!request)
 		return;
+	err = reserve_check(&request->fs->reserve);
+	/* The kernel will know it, and not forget it by being asked to. Refused now, nothing was made. */
+	if (err == 0)
+		err = known_nodes_admit_next(&request->fs->nodes.known, asker->uid, notifier_forgets(&request->fs->notifier));
+	if (err < 0) {
+		request_reply(request, err);
+		return;
+	}
 	request->dir = (struct dir_info){
 		.mode = mode & 07777,
 		.uid = asker->uid,
@@ -78,10 +86,12 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct fs *fs = fs_of(req);
 	uid_t uid = fuse_req_ctx(req)->uid;
-	int err = quota_take(&fs->streams_quota, uid, 1);
+	int err = reserve_check(&fs->reserve);
 	struct dir_stream *stream;
 
 	(void)ino;
+	if (err == 0)
+		err = quota_take(&fs->streams_quota, uid, 1);
 	if (err < 0) {
 		fuse_reply_err(req, -err);
 		return;

@@ -257,7 +257,8 @@ static void lock_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t 
 	}
 	/* The holder's right was checked when it was opened; the token says that nothing changed since. */
 	request->write.size = size;
-	request->write.data = malloc(size ? size : 1);
+	if (reserve_check(&request->fs->reserve) == 0)
+		request->write.data = malloc(size ? size : 1);
 	if (!request->write.data) {
 		request_reply(request, -ENOMEM);
 		return;

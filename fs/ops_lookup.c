@@ -32,10 +32,13 @@ static void reply_fixed(fuse_req_t req, struct node *node)
 
 static void look_up_view(fuse_req_t req, const char *text)
 {
-	struct node_table *nodes = &fs_of(req)->nodes;
+	struct fs *fs = fs_of(req);
+	struct node_table *nodes = &fs->nodes;
 	struct view *view;
-	int err = view_get(&nodes->views, text, &view);
+	int err = reserve_check(&fs->reserve);
 
+	if (err == 0)
+		err = view_get(&nodes->views, text, &view);
 	if (err < 0) {
 		fuse_reply_err(req, -err);
 		return;
@@ -95,6 +98,7 @@ static void forget_excess(struct fs *fs, uid_t uid)
 {
 	enum { FOR_EACH_NEW = 2 }; /* so that there are fewer, though one more is coming */
 
+	fs->nodes.known.is_short = fs->reserve.given_up;
 	for (int i = 0; i < FOR_EACH_NEW; i++) {
 		const struct node *node = known_nodes_excess(&fs->nodes.known, uid, may_be_forgotten);
 		const struct node *parent = node ? node_parent(&fs->nodes, node) : NULL;

@@ -167,9 +167,15 @@ void special_look_up(fuse_req_t req, fuse_ino_t parent, const char *name)
 void special_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct request *request;
+	int err;
 
 	if ((info->flags & O_ACCMODE) != O_RDONLY || (info->flags & O_TRUNC)) {
 		fuse_reply_err(req, EPERM);
+		return;
+	}
+	err = reserve_check(&fs_of(req)->reserve);
+	if (err < 0) {
+		fuse_reply_err(req, -err);
 		return;
 	}
 	request = request_on_node(req, ino, info);

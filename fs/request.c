@@ -176,8 +176,10 @@ bool request_admits_node(fuse_req_t fuse, struct node *node)
 bool request_count_file_or_reply(struct request *request)
 {
 	uid_t uid = fuse_req_ctx(request->fuse)->uid;
-	int err = file_count(&request->fs->holdings, uid);
+	int err = reserve_check(&request->fs->reserve);
 
+	if (err == 0)
+		err = file_count(&request->fs->holdings, uid);
 	if (err < 0) {
 		request_reply(request, err);
 		return false;
@@ -318,17 +320,21 @@ void request_done(void *ctx, int status)
 	request_reply(ctx, status);
 }
 
-void request_reply_entry(struct request *request, const struct entry *entry)
+static struct node *look_up_dir(struct request *request)
+{
+	struct node_table *nodes = &request->fs->nodes;
+	struct view *view = request->node->name.view;
+
+	return node_look_up(nodes, NODE_DIR, view, dir_token(nodes, view), request->key, fuse_req_ctx(request->fuse)->uid);
+}
+
+/* `node` NULL: there is no memory for it. */
+static void reply_node(struct request *request, struct node *node, const struct entry *entry)
 {
 	struct fs *fs = request->fs;
-	struct view *view = request->node->name.view;
-	uid_t uid = fuse_req_ctx(request->fuse)->uid;
-	struct node *node = entry->kind == ENTRY_LOCK ?
-		request_look_up_lock(request, &entry->lock) :
-		node_look_up(&fs->nodes, NODE_DIR, view, dir_token(&fs->nodes, view), request->key, uid);
 
-	if (!node || !request_admits_node(request->fuse, node)) {
-		request_reply(request, node ? -ENFILE : -ENOMEM);
+	if (!node) {
+		request_reply(request, -ENOMEM);
 		return;
 	}
 
@@ -346,6 +352,24 @@ void request_reply_entry(struct request *request, const struct entry *entry)
 	else if (entry->kind == ENTRY_LOCK)
 		watches_add(&fs->watches, node, &entry->lock, false);
 	request_end(request);
+}
+
+void request_reply_entry(struct request *request, const struct entry *entry)
+{
+	struct node *node = entry->kind == ENTRY_LOCK ? request_look_up_lock(request, &entry->lock) :
+		look_up_dir(request);
+
+	if (node && !request_admits_node(request->fuse, node))
+		request_reply(request, -ENFILE);
+	else
+		reply_node(request, node, entry);
+}
+
+void request_reply_made_dir(struct request *request)
+{
+	const struct entry entry = { .kind = ENTRY_DIR, .dir = request->dir };
+
+	reply_node(request, look_up_dir(request), &entry);
 }
 
 void request_reply_attr(struct request *request, const struct entry *entry)

@@ -106,6 +106,9 @@ int request_stale_or(struct request *request, int otherwise);
 /* Replies that; on a file handle, for which no call is repeated, -ESTALE. */
 void request_reply_stale(struct request *request, int otherwise);
 void request_reply_entry(struct request *request, const struct entry *entry);
+
+/* Likewise, with request->dir, which was just made: so its name is not refused any more. */
+void request_reply_made_dir(struct request *request);
 void request_reply_attr(struct request *request, const struct entry *entry);
 void request_reply_open(struct request *request, struct file *file);
 void request_reply_buf(struct request *request, const void *data, size_t size);

@@ -215,6 +215,7 @@ static bool serve_one(struct session *session)
 		session_break(session);
 		return false;
 	}
+	reserve_prepare(&session->fs->reserve);
 	fuse_session_process_buf(session->fuse, &session->buffer);
 	waiters_end_told(&session->fs->waiters);
 	/* The first request is to come to terms, and what libfuse could not answer it does not tell us. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -68,21 +69,24 @@ static void rename_process(void)
 		strncpy(program_invocation_name, NAME, size - 1); /* fills up with zeros */
 }
 
-/* All signals are blocked. Whoever sends one by hand means the daemon. */
-static void wait_for_death(pid_t daemon)
+/* All signals are blocked. Whoever sends one by hand means the daemon. False: it cannot be told of the end. */
+static bool wait_for_death(pid_t daemon)
 {
 	sigset_t signals;
 	siginfo_t info;
 
 	sigemptyset(&signals);
 	sigaddset(&signals, DEATH_SIGNAL);
-	/* The daemon may have ended before this was asked for. */
-	if (prctl(PR_SET_PDEATHSIG, DEATH_SIGNAL) < 0 || getppid() != daemon)
-		return;
+	if (prctl(PR_SET_PDEATHSIG, DEATH_SIGNAL) < 0)
+		return false;
+	/* It may have ended before. */
+	if (getppid() != daemon)
+		return true;
 	do {
 		if (sigwaitinfo(&signals, &info) < 0)
 			info.si_pid = 0;
 	} while (info.si_pid != daemon);
+	return true;
 }
 
 /* It keeps nothing of the daemon in use: no file, no directory, no terminal. */
@@ -90,14 +94,15 @@ static _Noreturn void watch(pid_t daemon, int abort_fd)
 {
 	const int kept = STDIN_FILENO;
 
-	dup2(abort_fd, kept);
+	if (dup2(abort_fd, kept) < 0)
+		_exit(1);
 	close(STDOUT_FILENO);
 	close(STDERR_FILENO);
 	descriptors_close_inherited(NULL, 0);
 	rename_process();
 	setsid();
-	if (chdir("/") == 0)
-		wait_for_death(daemon);
+	if (chdir("/") < 0 || !wait_for_death(daemon))
+		_exit(1);
 	_exit(write(kept, "1", 1) == 1 ? 0 : 1);
 }
 

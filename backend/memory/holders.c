@@ -1,5 +1,6 @@
 #include "backend/memory/holders.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -12,10 +13,12 @@ static size_t name_size(const struct lock_holder *holder)
 
 static struct mem_holder *copy_common(const struct lock_holder *common)
 {
-	struct mem_holder *copy = calloc(1, sizeof(*copy) + holder_text_size(common));
+	size_t size = sizeof(struct mem_holder) + holder_text_size(common);
+	struct mem_holder *copy = calloc(1, size);
 
 	if (!copy)
 		return NULL;
+	copy->bytes = quota_bytes(size);
 
 	char *cursor = copy->name.texts;
 	copy->name.pid = (uint32_t)common->pid;
@@ -26,41 +29,49 @@ static struct mem_holder *copy_common(const struct lock_holder *common)
 	return copy;
 }
 
-/* Keeps a new one, or frees it where there is no memory for that; NULL then. */
-static struct mem_holder *keep(struct mem_holder **all, struct mem_holder *new, size_t size)
+/* Keeps a copy. Returns 0, -ENOMEM, or what the quota says. */
+static int add(struct mem_holder **all, struct quota *quota, struct mem_holder *copy, size_t size)
 {
-	HASH_ADD_KEYPTR(hh, *all, &new->name, size, new);
-	if (new->hh.tbl)
-		return new;
-	free(new);
-	return NULL;
+	int err = quota_take(quota, copy->holder.uid, copy->bytes);
+
+	if (err < 0)
+		return err;
+	HASH_ADD_KEYPTR(hh, *all, &copy->name, size, copy);
+	if (copy->hh.tbl)
+		return 0;
+	quota_give(quota, copy->holder.uid, copy->bytes);
+	return -ENOMEM;
 }
 
-struct mem_holder *holder_get(struct mem_holder **all, const struct lock_holder *holder)
+int holder_get(struct mem_holder **all, struct quota *quota, const struct lock_holder *holder, struct mem_holder **ret)
 {
 	struct lock_holder common = *holder;
 	struct mem_holder *copy, *known;
 	size_t size;
+	int err = 0;
 
 	common.claim.id = NULL;
 	size = name_size(&common);
 	copy = copy_common(&common);
 	if (!copy)
-		return NULL;
+		return -ENOMEM;
 	HASH_FIND(hh, *all, &copy->name, size, known);
-	if (known)
+	if (!known)
+		err = add(all, quota, copy, size);
+	if (known || err < 0)
 		free(copy);
-	else
-		known = keep(all, copy, size);
-	if (known)
-		known->locks++;
-	return known;
+	if (err < 0)
+		return err;
+	*ret = known ? known : copy;
+	(*ret)->locks++;
+	return 0;
 }
 
-void holder_put(struct mem_holder **all, struct mem_holder *holder)
+void holder_put(struct mem_holder **all, struct quota *quota, struct mem_holder *holder)
 {
 	if (--holder->locks > 0)
 		return;
 	HASH_DELETE(hh, *all, holder);
+	quota_give(quota, holder->holder.uid, holder->bytes);
 	free(holder);
 }

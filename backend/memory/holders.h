@@ -5,6 +5,7 @@
 #ifndef BACKEND_MEMORY_HOLDERS_H
 #define BACKEND_MEMORY_HOLDERS_H
 
+#include "backend/quota.h"
 #include "backend/table.h"
 #include "lockfs/lock.h"
 
@@ -18,14 +19,18 @@ struct mem_holder_name {
 struct mem_holder {
 	struct lock_holder holder; /* its texts are those of the name; the id is NULL */
 	size_t locks;              /* that it has */
+	size_t bytes;              /* that it takes */
 	UT_hash_handle hh;
 	struct mem_holder_name name; /* last: it ends in texts */
 };
 
-/* The one that is like this, with one more lock counted. NULL where there is no memory. */
-struct mem_holder *holder_get(struct mem_holder **all, const struct lock_holder *holder);
+/*
+ * The one that is like this, with one more lock counted. A new one counts in the quota of
+ * its user. Returns 0, -ENOMEM, or what the quota says.
+ */
+int holder_get(struct mem_holder **all, struct quota *quota, const struct lock_holder *holder, struct mem_holder **ret);
 
 /* Takes back a lock; one without any is freed. */
-void holder_put(struct mem_holder **all, struct mem_holder *holder);
+void holder_put(struct mem_holder **all, struct quota *quota, struct mem_holder *holder);
 
 #endif

@@ -29,7 +29,20 @@ int tree_init(struct mem_tree *tree)
 	return 0;
 }
 
-/* What an entry takes of the quota of whom it counts for. */
+/* What an entry takes of tables and heaps beside its own memory. */
+#define INDEX_BYTES 24
+
+/* What an entry takes of the quota of whom it counts for, of which it was allocated `size`. */
+static size_t entry_bytes(size_t size)
+{
+	return quota_bytes(size) + INDEX_BYTES;
+}
+
+static size_t content_bytes(size_t size)
+{
+	return size ? quota_bytes(size) : 0;
+}
+
 static size_t lock_size(const char *path, const char *id)
 {
 	return sizeof(struct mem_lock) + text_size(id) + text_size(path);
@@ -48,20 +61,20 @@ static uid_t holder_uid(const struct mem_lock *lock)
 /* Memory for an entry, in the quota of whom it counts for. Returns 0, -ENOMEM, or what the quota says. */
 static int allocate(struct mem_tree *tree, uid_t uid, size_t size, void **ret)
 {
-	int err = quota_take(&tree->quota, uid, size);
+	int err = quota_take(&tree->quota, uid, entry_bytes(size));
 
 	if (err < 0)
 		return err;
 	*ret = calloc(1, size);
 	if (*ret)
 		return 0;
-	quota_give(&tree->quota, uid, size);
+	quota_give(&tree->quota, uid, entry_bytes(size));
 	return -ENOMEM;
 }
 
 static void discard(struct mem_tree *tree, uid_t uid, size_t size, void *entry)
 {
-	quota_give(&tree->quota, uid, size);
+	quota_give(&tree->quota, uid, entry_bytes(size));
 	free(entry);
 }
 
@@ -69,9 +82,10 @@ static void free_lock(struct mem_tree *tree, struct mem_lock *lock)
 {
 	uid_t uid = holder_uid(lock);
 
-	holder_put(&tree->holders, lock->holder);
+	holder_put(&tree->holders, &tree->quota, lock->holder);
+	quota_give(&tree->quota, uid, content_bytes(lock->content_size));
 	free(lock->content);
-	discard(tree, uid, lock_size(lock->entry.path, lock->text) + lock->content_size, lock);
+	discard(tree, uid, lock_size(lock->entry.path, lock->text), lock);
 }
 
 /* The directory that the passes go through is removed. */
@@ -158,18 +172,20 @@ int tree_add_lock(struct mem_tree *tree, struct mem_dir *parent, const char *pat
 	lock->entry.kind = ENTRY_LOCK;
 	copy_text(&cursor, holder->claim.id);
 	lock->entry.path = copy_text(&cursor, path);
-	lock->holder = holder_get(&tree->holders, holder);
-	if (!lock->holder)
+	err = holder_get(&tree->holders, &tree->quota, holder, &lock->holder);
+	if (err < 0)
 		goto fail;
-	if (!link_entry(tree, parent, &lock->entry))
+	if (!link_entry(tree, parent, &lock->entry)) {
+		err = -ENOMEM;
 		goto fail_holder;
+	}
 	*ret = lock;
 	return 0;
 fail_holder:
-	holder_put(&tree->holders, lock->holder);
+	holder_put(&tree->holders, &tree->quota, lock->holder);
 fail:
 	discard(tree, holder->uid, size, lock);
-	return -ENOMEM;
+	return err;
 }
 
 int tree_add_dir(struct mem_tree *tree, struct mem_dir *parent, const char *path, const struct dir_info *info)
@@ -214,8 +230,9 @@ static int change_content(struct mem_lock *lock, size_t size)
 
 int tree_resize_content(struct mem_tree *tree, struct mem_lock *lock, size_t size)
 {
-	size_t before = lock->content_size;
-	size_t more = size > before ? size - before : 0;
+	size_t before = content_bytes(lock->content_size);
+	size_t after = content_bytes(size);
+	size_t more = after > before ? after - before : 0;
 	int err = quota_take(&tree->quota, holder_uid(lock), more);
 
 	if (err < 0)
@@ -223,8 +240,8 @@ int tree_resize_content(struct mem_tree *tree, struct mem_lock *lock, size_t siz
 	err = change_content(lock, size);
 	if (err < 0)
 		quota_give(&tree->quota, holder_uid(lock), more);
-	else if (size < before)
-		quota_give(&tree->quota, holder_uid(lock), before - size);
+	else if (after < before)
+		quota_give(&tree->quota, holder_uid(lock), before - after);
 	return err;
 }
 

@@ -18,7 +18,7 @@ check says is wrong, is wrong in every order that the history allows.
   content     what is read by a holder is what it wrote
   ended       every operation has an end, and in time
   order       who waits is served in the order of arrival, but for who is handed a lock that is taken by force at once
-  kept        where nothing fails, a bound lock is not lost
+  kept        where nothing fails, and the machine does not stand still, a bound lock is not lost
   beneath     what is acquired is a lock: nobody ever created a plain file in the directory beneath a mount,
               and of two daemons that start on one mount point only one serves it
   full        a server without memory refuses what needs memory, with ENOSPC, and nothing else
@@ -112,6 +112,9 @@ class Fault:
                                                       " by %d ms" % self.by if self.by else "")
 
 
+Stall = collections.namedtuple("Stall", "inv ret")  # of the machine
+
+
 class Holding:
     def __init__(self, acquire):
         self.acquire = acquire
@@ -165,6 +168,7 @@ class Summary:
             count["proofs"], count["full"], count["rushed"])
         yield "the longest operation took %.1f s beyond its wait, %.1f s where no fault was near" % (
             self.slowest / S, self.slowest_calm / S)
+        yield "the machine stood still %d times" % count["stalls"]
 
 
 class Result:
@@ -178,6 +182,7 @@ class Checker:
         self.result = Result()
         self.ops = []
         self.faults = []
+        self.stalls = []
         self.pids, self.mounts, self.killed = {}, {}, {}
         self.last_token = 0
         self.left, self.keys, self.stuck, self.crashes, self.beneath, self.stacked = [], {}, [], [], [], []
@@ -214,6 +219,9 @@ class Checker:
                 self.pids[event["p"]], self.mounts[event["p"]] = event["pid"], event["m"]
             elif kind == "fault":
                 self.faults.append(Fault(event))
+            elif kind == "stalled":
+                self.stalls.append(Stall(event["t"], event["until"]))
+                self.result.summary.counts["stalls"] += 1
             elif kind == "killed":
                 self.killed[event["p"]] = event["t"]
             elif kind == "last":
@@ -523,8 +531,14 @@ class Checker:
                 continue
             if op.ret < self.leases(holding, op.ret)[0]:
                 self.violate("unchanged", "it ended before its lease, and nobody released it", holding.acquire, op)
-            elif not self.faults_near(holding.inv - HEALTHY, op.ret, on=(self.mounts[holding.p], "redis")):
+            elif not (self.faults_near(holding.inv - HEALTHY, op.ret, on=(self.mounts[holding.p], "redis")) or
+                      self.stalled(holding, op)):
                 self.violate("kept", "a bound lock was lost, and nothing had failed", holding.acquire, op)
+
+    def stalled(self, holding, end):
+        """Did the machine stand still between this sign of the end and the last one that it was held?"""
+        well = max((op.inv for op in holding.ops if op.ok and op.ret < end.inv), default=holding.inv)
+        return any(stall.inv <= end.ret and stall.ret >= well for stall in self.stalls)
 
     def check_leases(self):
         for holding in self.holdings:

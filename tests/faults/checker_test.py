@@ -854,6 +854,27 @@ def lost_without_fault():
     return history
 
 
+@accepts
+def lost_by_a_stall():
+    """a bound lock is lost while the machine stands still"""
+    history, one, _ = two()
+    handle = one.acquire(0, 5, 10, bound=True, how="hold")
+    history.add(e="stalled", t=400 * MS, until=1400 * MS)
+    one.poll(1500, handle, True)
+    return history
+
+
+@rejects("kept")
+def lost_after_a_stall():
+    """a bound lock is lost long after the machine stood still"""
+    history, one, _ = two()
+    handle = one.acquire(0, 5, 10, bound=True, how="hold")
+    history.add(e="stalled", t=400 * MS, until=1400 * MS)
+    one.poll(1500, handle, False)
+    one.poll(2500, handle, True)
+    return history
+
+
 @rejects("lease")
 def outlives_its_lease():
     """a lock is written long after its lease"""

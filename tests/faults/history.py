@@ -7,6 +7,7 @@ operation, so that what a killed process had begun is there.
   {"e": "inv", "p": PROCESS, "n": N, "t": NS, "op": OP, …}
   {"e": "ret", "p": PROCESS, "n": N, "t": NS, "r": RESULT, …}
   {"e": "fault", "kind": KIND, "on": TARGET, "t": NS, "until": NS, …}
+  {"e": "stalled", "t": NS, "until": NS}                 the machine stood still, for everybody
   {"e": "killed", "p": PROCESS, "t": NS}
   {"e": "last", "token": N}                              the largest token of the history before
   {"e": "left", "key": KEY, "token": N, "pid": N, "t": NS}   a lock that is there in the end, all being well

@@ -131,6 +131,8 @@ class Run:
         os.mkdir(directory)
         self.writer = Writer(directory + "/nemesis.jsonl")
         self.nemesis.writer = self.writer
+        metronome = subprocess.Popen([sys.executable, "-S", "-B", os.path.join(HERE, "metronome.py"),
+                                      directory + "/metronome.jsonl"], stdin=subprocess.DEVNULL)
         self.writer.write(e="last", token=self.token)
         self.order(str(self.round))
         self.nemesis.run(min(time.monotonic() + ROUND, max(self.end - CALM - 3, time.monotonic() + 5)))
@@ -139,6 +141,8 @@ class Run:
         self.look_at_what_is_left()
         self.look_beneath()
         self.writer.close()
+        metronome.kill()
+        metronome.wait()
         found = checker.check(read(directory))
         self.summary.add(found.summary)
         self.token = max(self.token, found.summary.token)
