@@ -32,8 +32,12 @@ void acquire_start(struct request *request, const struct acquire_wish *wish, bac
 	const struct fuse_ctx *asker = fuse_req_ctx(request->fuse);
 	struct waiter *waiter = &request->acquire.waiter;
 	const char *id = given_id(fs, request->node);
+	int64_t ttl_ms = node_view(request->node)->ttl_ms;
 	int err = reserve_check(&fs->reserve);
 
+	/* Where the lease is the directory's, it is known when the lock is had. */
+	if (err == 0 && wish->bound && ttl_ms != LEASE_UNSET)
+		err = keeper_admits(&fs->keeper, asker->uid, ttl_ms);
 	if (err == 0)
 		err = request_identify(request);
 	if (err == 0 && id)
@@ -58,7 +62,7 @@ void acquire_start(struct request *request, const struct acquire_wish *wish, bac
 				.uid = asker->uid,
 				.gid = asker->gid,
 			},
-			.ttl_ms = node_view(request->node)->ttl_ms,
+			.ttl_ms = ttl_ms,
 			.fallback_ttl_ms = fs->options->ttl_ms,
 			.bound = wish->bound,
 			.anew = wish->anew,

@@ -229,6 +229,14 @@ void holdings_recheck_all(struct holdings *holdings)
 		holdings_recheck(holdings, first->token);
 }
 
+int holdings_admit_lease(const struct holdings *holdings, const char *key, uint64_t token, int64_t ttl_ms)
+{
+	const struct holding *holding = find_of_key(holdings, key, token);
+	struct keep *keep = holding ? keep_of(holding) : NULL;
+
+	return keep && ttl_ms != LEASE_UNSET ? keep_admits(keep, ttl_ms) : 0;
+}
+
 void holdings_adopt(struct holdings *holdings, const struct lock *lock)
 {
 	struct holding *holding = find_of_key(holdings, lock->key, lock->token);

@@ -128,6 +128,9 @@ void holdings_recheck(struct holdings *holdings, uint64_t token);
 /* Looks so after all holdings. */
 void holdings_recheck_all(struct holdings *holdings);
 
+/* May the lease of a holding, if it is kept here, be this one? Returns 0, or what the quota of renewals says. */
+int holdings_admit_lease(const struct holdings *holdings, const char *key, uint64_t token, int64_t ttl_ms);
+
 /* The lease of a holding is now as `lock` says. */
 void holdings_adopt(struct holdings *holdings, const struct lock *lock);
 

@@ -87,6 +87,15 @@ static void set_quotas(struct fs *fs)
 		.on_full = fs_on_notice,
 	};
 	bound_recipients(&fs->recipients);
+	fs->keeper.renewals = (struct quota){
+		.most = fs->options->user_renewals,
+		.self = geteuid(),
+		.error = -ENOLCK,
+		.what = "renewals of bound locks a minute",
+		.option = "user_renewals",
+		.pause_ns = TOLD_PAUSE_NS,
+		.on_full = fs_on_notice,
+	};
 }
 
 int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
@@ -232,6 +241,7 @@ void fs_free(struct fs *fs)
 	quota_free(&fs->waiters.quota);
 	quota_free(&fs->streams_quota);
 	quota_free(&fs->listings_quota);
+	quota_free(&fs->keeper.renewals);
 	reserve_free(&fs->reserve);
 }
 

@@ -28,6 +28,9 @@
 #define RETRY_MIN_MS 10
 #define RETRY_MAX_MS 1000
 
+/* A lease whose renewals are more than its user may have is not renewed more often. */
+#define UNCOUNTED_MS 1000
+
 #define NO_DEADLINE INT64_MAX
 
 struct keep {
@@ -45,7 +48,8 @@ struct keep {
 	bool released;       /* the file has gone: it is released when none is */
 	int signal;
 	struct recipient *recipient; /* that the signal is sent to; NULL: none */
-	uid_t uid;           /* of who asked for the signal, and has no more rights by it */
+	uid_t uid;           /* of who acquired it: the signal is sent with this user's rights, and renewals count for it */
+	size_t renewals;     /* a minute, that are counted; fewer than there are where that was refused */
 	int64_t pause_ms;    /* before the next release, where one failed; 0: none did */
 	backend_done *done;  /* of keep_release() */
 	void *ctx;
@@ -65,8 +69,63 @@ bool keep_has_ended(const struct keep *keep)
 	return keep->ended || boot_ns() >= keep->deadline_ns;
 }
 
+/* Renewals */
+
+/* A minute; of the longest lease one, which is more than there are. */
+static size_t renewals_of(int64_t ttl_ms)
+{
+	const int64_t minute_ms = 60000;
+
+	if (ttl_ms == LEASE_NEVER)
+		return 0;
+	return (size_t)((minute_ms * RENEW_PART + ttl_ms - 1) / ttl_ms);
+}
+
+int keeper_admits(struct keeper *keeper, uid_t uid, int64_t ttl_ms)
+{
+	size_t renewals = renewals_of(ttl_ms);
+	int err = quota_take(&keeper->renewals, uid, renewals);
+
+	if (err == 0)
+		quota_give(&keeper->renewals, uid, renewals);
+	return err;
+}
+
+int keep_admits(struct keep *keep, int64_t ttl_ms)
+{
+	size_t renewals = renewals_of(ttl_ms);
+	size_t more = renewals > keep->renewals ? renewals - keep->renewals : 0;
+	int err = quota_take(&keep->keeper->renewals, keep->uid, more);
+
+	if (err == 0)
+		quota_give(&keep->keeper->renewals, keep->uid, more);
+	return err;
+}
+
+static void uncount_renewals(struct keep *keep)
+{
+	quota_give(&keep->keeper->renewals, keep->uid, keep->renewals);
+	keep->renewals = 0;
+}
+
+/* Returns 0, or what the quota says, and then none are counted. */
+static int count_renewals(struct keep *keep, int64_t ttl_ms)
+{
+	size_t renewals = renewals_of(ttl_ms);
+	int err;
+
+	if (renewals == keep->renewals)
+		return 0;
+	uncount_renewals(keep);
+	err = quota_take(&keep->keeper->renewals, keep->uid, renewals);
+	if (err == 0)
+		keep->renewals = renewals;
+	return err;
+}
+
 static void free_keep(struct keep *keep)
 {
+	uncount_renewals(keep);
 	DL_DELETE(keep->keeper->all, keep);
 	recipient_put(keep->recipient);
 	free(keep);
@@ -113,11 +172,15 @@ void keep_adopt(struct keep *keep, const struct lock *lock)
 	if (lock->ttl_ms == LEASE_NEVER) {
 		keep->deadline_ns = NO_DEADLINE;
 		keep->renew_ns = NO_DEADLINE;
+		uncount_renewals(keep);
 	} else {
 		int64_t end_ns = now_ns + lock->remaining_ms * NS_PER_MS;
 
 		keep->deadline_ns = end_ns - margin_ns(lock->ttl_ms);
 		keep->renew_ns = end_ns - lock->ttl_ms * NS_PER_MS / RENEW_PART * (RENEW_PART - 1);
+		/* Whoever shortens a lease by another mount cannot be refused that here, and may lose the lock. */
+		if (count_renewals(keep, lock->ttl_ms) < 0 && keep->renew_ns < now_ns + UNCOUNTED_MS * NS_PER_MS)
+			keep->renew_ns = now_ns + UNCOUNTED_MS * NS_PER_MS;
 	}
 	set_timer(keep);
 }
@@ -296,26 +359,33 @@ static void on_due(struct deadlines *due)
 
 /* Beginning and end */
 
-struct keep *keep_new(struct keeper *keeper, const struct lock *lock, const char *id, int signal,
-                      struct recipient *recipient)
+int keep_new(struct keeper *keeper, const struct lock *lock, const char *id, int signal, struct recipient *recipient,
+             struct keep **ret)
 {
 	size_t id_size = strlen(id) + 1;
 	struct keep *keep = calloc(1, sizeof(*keep) + id_size + strlen(lock->key) + 1);
+	int err;
 
 	if (!keep)
-		return NULL;
+		return -ENOMEM;
 	keep->keeper = keeper;
 	keep->token = lock->token;
 	keep->signal = signal;
-	keep->recipient = recipient;
 	keep->uid = lock->holder.uid;
+	err = count_renewals(keep, lock->ttl_ms);
+	if (err < 0) {
+		free(keep);
+		return err;
+	}
+	keep->recipient = recipient;
 	stpcpy(keep->id, id);
 	keep->claim = (struct lock_claim){ .id = keep->id };
 	keep->key = keep->id + id_size;
 	stpcpy(keep->key, lock->key);
 	DL_APPEND(keeper->all, keep);
 	keep_adopt(keep, lock);
-	return keep;
+	*ret = keep;
+	return 0;
 }
 
 void keep_release(struct keep *keep, backend_done *done, void *ctx)

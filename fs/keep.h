@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "backend/deadlines.h"
+#include "backend/quota.h"
 #include "lockfs/backend.h"
 
 struct keep;
@@ -22,6 +23,7 @@ struct reserve;
 struct keeper {
 	struct backend *backend;
 	struct deadlines due;
+	struct quota renewals; /* of each user, a minute; set by the caller */
 	struct reserve *reserve; /* for renewals and releases that cannot wait; set by the caller */
 	struct keep *all;
 	/* A holding is lost: whoever has it open is to be told; calls keep_lose(). */
@@ -35,13 +37,19 @@ int keeper_init(struct keeper *keeper, uv_loop_t *loop);
 /* Stops renewing, before the backend is closed. What is kept ends by its lease, and is lost to its process. */
 void keeper_stop(struct keeper *keeper);
 
+/* May this user have another holding of this lease kept? Returns 0, or what the quota of renewals says. */
+int keeper_admits(struct keeper *keeper, uid_t uid, int64_t ttl_ms);
+
 /*
  * Keeps the holding `lock` that the id `id` proves. `signal` is sent to `recipient` (NULL:
- * none), which the keep takes over, when it is lost. NULL where there is no memory; then
- * the recipient is still the caller's.
+ * none), which the keep takes over, when it is lost. Returns 0, -ENOMEM, or what the quota of
+ * renewals says; then the recipient is still the caller's.
  */
-struct keep *keep_new(struct keeper *keeper, const struct lock *lock, const char *id, int signal,
-                      struct recipient *recipient);
+int keep_new(struct keeper *keeper, const struct lock *lock, const char *id, int signal, struct recipient *recipient,
+             struct keep **ret);
+
+/* May its lease be this one? Returns 0, or what the quota of renewals says. */
+int keep_admits(struct keep *keep, int64_t ttl_ms);
 
 /* The lease is now as `lock` says. */
 void keep_adopt(struct keep *keep, const struct lock *lock);

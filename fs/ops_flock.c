@@ -106,9 +106,9 @@ static int keep_file(struct request *request, struct file *file, const struct lo
 
 	if (err < 0)
 		return err;
-	keep = keep_new(&fs->keeper, lock, id, node_view(request->node)->signal, request->acquire.recipient);
-	if (!keep)
-		return -ENOMEM;
+	err = keep_new(&fs->keeper, lock, id, node_view(request->node)->signal, request->acquire.recipient, &keep);
+	if (err < 0)
+		return err;
 	request->acquire.recipient = NULL;
 	if (file_token(file) && file_token(file) != lock->token)
 		node_end(&fs->nodes, request->node, file_token(file));

@@ -10,32 +10,39 @@
 
 /* Acquire */
 
-/* Binds what was acquired to its file. Returns 0 or -ENOMEM. */
+/* Binds what was acquired to its file, in a view with `hold`. Returns 0 or a negative errno. */
 static int hold_open(struct request *request, struct file *file, const struct lock *lock)
 {
-	file->keep = keep_new(&request->fs->keeper, lock, request->acquire.id, node_view(request->node)->signal,
-		request->acquire.recipient);
-	if (!file->keep)
-		return -ENOMEM;
-	request->acquire.recipient = NULL;
-	return 0;
+	const struct view_options *view = node_view(request->node);
+	int err;
+
+	if (!view->hold)
+		return 0;
+	err = keep_new(&request->fs->keeper, lock, request->acquire.id, view->signal, request->acquire.recipient,
+		&file->keep);
+	if (err == 0)
+		request->acquire.recipient = NULL;
+	return err;
 }
 
-/* An open file of what was acquired; NULL where there is no memory. */
-static struct file *open_acquired(struct request *request, const struct lock *lock)
+/* An open file of what was acquired. Returns 0 or a negative errno. */
+static int open_acquired(struct request *request, const struct lock *lock, struct file **ret)
 {
 	struct file *file = request_open_file(request, lock->token, request->caller.process);
+	int err;
 
 	if (!file)
-		return NULL;
+		return -ENOMEM;
 	file->may_write = true;
 	file->may_lock = true;
 	file->acquired = lock->token;
 	file->id = strdup(request->acquire.id);
-	if (file->id && (!node_view(request->node)->hold || hold_open(request, file, lock) == 0))
-		return file;
-	file_close(&request->fs->holdings, file);
-	return NULL;
+	err = file->id ? hold_open(request, file, lock) : -ENOMEM;
+	if (err == 0)
+		*ret = file;
+	else
+		file_close(&request->fs->holdings, file);
+	return err;
 }
 
 /*
@@ -44,12 +51,12 @@ static struct file *open_acquired(struct request *request, const struct lock *lo
  */
 #define CREATED_ATTR_S 0.05
 
-/* Replies with a file and its node; false where there was no memory or nobody took the reply. */
+/* Replies with a file and its node; false where there was no memory for that or nobody took the reply. */
 static bool reply_created(struct request *request, struct file *file, struct node *node, const struct stat *attr)
 {
 	struct fuse_entry_param reply;
 
-	if (!file || !node) {
+	if (!node) {
 		fuse_reply_err(request->fuse, ENOMEM);
 		return false;
 	}
@@ -69,12 +76,18 @@ static void reply_acquired(struct request *request, const struct lock *lock)
 	struct fs *fs = request->fs;
 	struct entry entry = { .kind = ENTRY_LOCK, .lock = *lock };
 	struct stat attr = attr_of_entry(fs, request->node, &entry, fuse_req_ctx(request->fuse));
-	struct file *file = open_acquired(request, lock);
-	struct node *node =
-		node_look_up(&fs->nodes, NODE_ACQUIRED, request->node->name.view, lock->token, request->key,
-			fuse_req_ctx(request->fuse)->uid);
+	struct file *file = NULL;
+	struct node *node;
+	int err = open_acquired(request, lock, &file);
 
 	request_drop_recipient(request);
+	if (err < 0) {
+		fuse_reply_err(request->fuse, -err);
+		acquire_give_back(request, lock->token);
+		return;
+	}
+	node = node_look_up(&fs->nodes, NODE_ACQUIRED, request->node->name.view, lock->token, request->key,
+		fuse_req_ctx(request->fuse)->uid);
 	attr.st_ino = path_inode(request->key);
 	if (node)
 		node_belongs_to(node, attr.st_uid, attr.st_gid);
@@ -85,8 +98,7 @@ static void reply_acquired(struct request *request, const struct lock *lock)
 	}
 	if (node)
 		node_forget(&fs->nodes, node, 1);
-	if (file)
-		file_discard(&fs->holdings, file);
+	file_discard(&fs->holdings, file);
 	acquire_give_back(request, lock->token);
 }
 
@@ -344,6 +356,8 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 {
 	struct backend *backend = request->fs->backend;
 	const struct lock_claim *claim = &request->claim;
+	int64_t ttl_ms = node_view(request->node)->ttl_ms;
+	int err;
 
 	if (which & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) {
 		request_reply(request, -EPERM);
@@ -360,12 +374,17 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 	}
 	if (!request_identify_holder_or_reply(request))
 		return;
-	if (which & FUSE_SET_ATTR_SIZE)
+	if (which & FUSE_SET_ATTR_SIZE) {
 		backend_truncate(backend, request->key, claim, match_token(request->token), attr->st_size,
 			on_truncated, request);
+		return;
+	}
+	err = holdings_admit_lease(&request->fs->holdings, request->key, request->token, ttl_ms);
+	if (err < 0)
+		request_reply(request, err);
 	else
-		backend_refresh(backend, request->key, claim, match_token(request->token),
-			node_view(request->node)->ttl_ms, on_refreshed, request);
+		backend_refresh(backend, request->key, claim, match_token(request->token), ttl_ms, on_refreshed,
+			request);
 }
 
 static void on_dir_read(void *ctx, int status, const struct entry *entry)

@@ -425,8 +425,15 @@ static void on_lease_set(void *ctx, int status, const struct lock *lock)
 
 static void set_lease(struct request *request, int64_t ttl_ms)
 {
+	int err;
+
 	if (request_has_ended(request)) {
 		request_refuse_refresh(request);
+		return;
+	}
+	err = holdings_admit_lease(&request->fs->holdings, request->key, request->token, ttl_ms);
+	if (err < 0) {
+		request_reply(request, err);
 		return;
 	}
 	/* A handle that holds nothing stands for whoever holds its name. */

@@ -26,13 +26,14 @@
 #define DEFAULT_USER_FILES 16384
 #define DEFAULT_USER_LISTINGS (64UL << 20)
 #define DEFAULT_USER_SIGNALS 1024
+#define DEFAULT_USER_RENEWALS 60000
 
 /* Everything as it was written, before it is checked. */
 struct raw_options {
 	struct options *options;
 	char *cacert, *cert, *key;
 	char *namespace_, *ttl, *timeout, *min_interval, *spin, *owner, *id, *mode, *uid, *gid, *password_file;
-	char *user_memory, *user_waiters, *user_streams, *user_names, *user_files, *user_listings, *user_signals;
+	char *user_memory, *user_waiters, *user_streams, *user_names, *user_files, *user_listings, *user_signals, *user_renewals;
 	bool help, version, refused;
 };
 
@@ -59,6 +60,7 @@ static const struct fuse_opt option_table[] = {
 	RAW("user_files=%s", user_files),
 	RAW("user_listings=%s", user_listings),
 	RAW("user_signals=%s", user_signals),
+	RAW("user_renewals=%s", user_renewals),
 	RAW("cacert=%s", cacert),
 	RAW("cert=%s", cert),
 	RAW("key=%s", key),
@@ -139,9 +141,9 @@ static const char usage_text[] =
 	"  -o scan               ls shows locks that other Redis clients took, too (slow)\n"
 	"  -o ro                 look, and change nothing\n"
 	"  -o allow_other        other users may use the mount too\n"
-	"  -o user_memory= user_waiters= user_streams= user_names= user_files= user_listings= user_signals=\n"
-	"                        what each of them may take: bytes, calls that wait, open streams, names in use,\n"
-	"                        open lock files, bytes, processes that signal= is for\n"
+	"  -o user_memory= user_waiters= user_streams= user_names= user_files= user_listings= user_signals= user_renewals=\n"
+	"                        what each of them may take: bytes, calls that wait, open streams, names in use, open\n"
+	"                        lock files, bytes, processes that signal= is for, renewals a minute\n"
 	"\n"
 	"Unmount with: fusermount3 -u MOUNTPOINT. The manuals are lockfs(1) and lockfs(5).\n";
 
@@ -411,6 +413,8 @@ static void check_user(struct raw_options *raw)
 		"user_listings=%s: it is a number of bytes, or 0 for any");
 	options->user_signals = check_number(raw, raw->user_signals, 10, SIZE_MAX, DEFAULT_USER_SIGNALS,
 		"user_signals=%s: it is a number of processes, or 0 for any");
+	options->user_renewals = check_number(raw, raw->user_renewals, 10, SIZE_MAX, DEFAULT_USER_RENEWALS,
+		"user_renewals=%s: it is a number of renewals a minute, or 0 for any");
 }
 
 /* Values that libfuse takes need no check here; the rest is looked at in this order. */

@@ -31,6 +31,7 @@ struct options {
 	size_t user_files;
 	size_t user_listings; /* bytes */
 	size_t user_signals;
+	size_t user_renewals; /* a minute */
 	mode_t mode; /* of the root directory, permission bits */
 	uid_t uid;
 	gid_t gid;

@@ -18,8 +18,9 @@ teardown() {
 
 # each KIND STRIDE: all of them where STRIDE is 1. (By hand: LOCKFS_TEST_SOURCE=redis+unix://… for the other backend.)
 each() {
-  run -0 deadline 110 python3 -S -B "$BATS_TEST_DIRNAME/failing/each.py" "$LOCKFS" "$T/failing.so" "$LOCKFS_TEST_SOURCE" \
+  run deadline 110 python3 -S -B "$BATS_TEST_DIRNAME/failing/each.py" "$LOCKFS" "$T/failing.so" "$LOCKFS_TEST_SOURCE" \
     "$1" "$T" "${@:2}"
+  [ "$status" = 0 ] || fail "$output"
   matches "$1: [0-9]+ calls, 0 bad ends, .*" "$output"
 }
 

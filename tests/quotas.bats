@@ -267,6 +267,62 @@ PY
   told nobody "2 processes that signal= is for" "-o user_signals= allows more"
 }
 
+@test "a user has so many renewals of bound locks a minute, and no more, however a lease came about" {
+  # Of a lease of 2 s 90, of 4 s 45.
+  mount_shared user_renewals=190
+  mkdir -m 777 "$S/short"
+  setfattr -n user.lock.default_ttl -v 2s "$S/short"
+  py "$S" <<'PY'
+shared = sys.argv[1]
+view = shared + "/.with/hold,ttl=2s/"
+TTL = "user.lock.ttl"
+
+def create(name):
+    return os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR)
+
+def flock(name):
+    fd = os.open(name, os.O_CREAT | os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+def use_up():
+    held = [create(view + "one"), flock(view + "two")]
+    for name in ("three", "short/three"):
+        for way in (create, flock):
+            dir = view if name == "three" else shared + "/.with/hold/"
+            check(name, outcome(way, dir + name), "ENOLCK")
+            check("nothing is left", outcome(os.stat, shared + "/" + name), "ENOENT")
+    # What is not renewed costs nothing, nor what is never over.
+    for way in (".with/ttl=2s/", ".with/hold,ttl=never/"):
+        os.close(create(shared + "/" + way + "other"))
+        outcome(os.unlink, shared + "/other")
+        while outcome(os.stat, shared + "/other") != "ENOENT":
+            time.sleep(0.005)
+    # Each that ends, or has a longer lease, makes room; nobody gets more by a shorter one.
+    os.close(held.pop())
+    while outcome(os.stat, shared + "/two") != "ENOENT":
+        time.sleep(0.005)
+    long = create(shared + "/.with/hold,ttl=4s/long")
+    check("shorter", outcome(os.setxattr, shared + "/long", TTL, b"1500ms"), "ENOLCK")
+    check("shorter by a view", outcome(os.utime, shared + "/.with/ttl=1500ms/long"), "ENOLCK")
+    check("as it was", os.getxattr(shared + "/long", TTL), b"4.000")
+    check("longer", outcome(os.setxattr, shared + "/long", TTL, b"1m"), "OK")
+    held.append(create(view + "two"))
+    check("no more", outcome(create, view + "three"), "ENOLCK")
+    for fd in held + [long]:
+        check("kept", outcome(os.fsync, fd), "OK")
+
+as_nobody(use_up)
+PY
+  # More than once, as there were fewer than half of them between.
+  sort -u "$S.stderr" -o "$S.stderr"
+  told nobody "190 renewals of bound locks a minute" "-o user_renewals= allows more"
+}
+
 @test "a daemon without a descriptor for signal= refuses the lock, and who has one is signalled" {
   ulimit -n 128
   mount_shared timeout=10s
@@ -614,6 +670,7 @@ def make():
 as_nobody(make)
 PY
   contains "user $(id -u nobody) uses 20 names, of 20 that all users use" "$(<"$S.stderr")"
+  : >"$S.stderr"
 }
 
 # The memory of the daemon, in kB.
@@ -752,10 +809,10 @@ PY
 }
 
 @test "0 is any amount, and what is none is refused" {
-  mount_shared user_memory=0,user_waiters=0,user_streams=0,user_names=0,user_files=0,user_signals=0
+  mount_shared user_memory=0,user_waiters=0,user_streams=0,user_names=0,user_files=0,user_signals=0,user_renewals=0
   expect OK @nobody open "$S/job" CREAT,EXCL,WRONLY
   expect ETIMEDOUT @daemon open "$S/.with/wait=10ms/job" CREAT,WRONLY
-  for option in user_memory user_waiters user_streams user_names user_files user_listings user_signals; do
+  for option in user_memory user_waiters user_streams user_names user_files user_listings user_signals user_renewals; do
     run -2 "$LOCKFS" "$LOCKFS_TEST_SOURCE" "$M" -o "$option=many"
     contains "$option=many" "$output"
   done

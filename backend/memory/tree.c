@@ -122,7 +122,8 @@ void tree_free(struct mem_tree *tree)
 		HASH_DELETE(hh, tree->by_path, entry);
 		entry_free(tree, entry);
 	}
-	end_passes(tree->root);
+	if (tree->root)
+		end_passes(tree->root);
 	free(tree->root);
 	tree->root = NULL;
 	quota_free(&tree->quota);
