@@ -103,7 +103,7 @@ int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
 	int64_t limit_ms = request_limit_ms();
 	int err;
 
-	*fs = (struct fs){ .options = options, .mounted_ms = epoch_ns() / NS_PER_MS };
+	*fs = (struct fs){ .options = options, .mounted_ms = epoch_ns() / NS_PER_MS, .asker = BACKEND_NOBODY };
 	err = reserve_init(&fs->reserve);
 	if (err < 0)
 		return err;
@@ -296,4 +296,11 @@ void fs_on_notice(void *ctx, const char *line)
 {
 	(void)ctx;
 	log_line(LOG_WARNING, "%s", line);
+}
+
+uid_t fs_asks(void *ctx)
+{
+	const struct fs *fs = ctx;
+
+	return fs->asker;
 }

@@ -52,6 +52,7 @@ struct fs {
 	struct retries retries;
 	struct recipients recipients;
 	struct reserve reserve;
+	uid_t asker; /* whose request is just taken in, if what the user may have is bounded; else BACKEND_NOBODY */
 	int64_t mounted_ms; /* since the epoch */
 	bool answers;       /* the kernel has said hello */
 	bool told_hidden;   /* the log says that callers cannot be seen */
@@ -83,6 +84,7 @@ void fs_on_ended(void *ctx, const char *key, uint64_t token, bool taken);
 void fs_on_touched(void *ctx, uint64_t token);
 void fs_on_touched_all(void *ctx);
 void fs_on_notice(void *ctx, const char *line);
+uid_t fs_asks(void *ctx);
 
 extern const struct fuse_lowlevel_ops fs_ops;
 

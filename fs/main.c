@@ -50,11 +50,13 @@ static int reach_backend(uv_loop_t *loop, struct fs *fs)
 		.scan = options->scan,
 		.timeout_ms = options->timeout_ms,
 		.user_memory = options->user_memory,
+		.user_calls = options->user_calls,
 		.on_event = fs_on_event,
 		.on_gap = fs_on_gap,
 		.on_ended = fs_on_ended,
 		.on_touched = fs_on_touched,
 		.on_touched_all = fs_on_touched_all,
+		.asks = fs_asks,
 		.on_notice = fs_on_notice,
 		.ctx = fs,
 	};

@@ -27,13 +27,14 @@
 #define DEFAULT_USER_LISTINGS (64UL << 20)
 #define DEFAULT_USER_SIGNALS 1024
 #define DEFAULT_USER_RENEWALS 60000
+#define DEFAULT_USER_CALLS 32
 
 /* Everything as it was written, before it is checked. */
 struct raw_options {
 	struct options *options;
 	char *cacert, *cert, *key;
 	char *namespace_, *ttl, *timeout, *min_interval, *spin, *owner, *id, *mode, *uid, *gid, *password_file;
-	char *user_memory, *user_waiters, *user_streams, *user_names, *user_files, *user_listings, *user_signals, *user_renewals;
+	char *user_memory, *user_waiters, *user_streams, *user_names, *user_files, *user_listings, *user_signals, *user_renewals, *user_calls;
 	bool help, version, refused;
 };
 
@@ -61,6 +62,7 @@ static const struct fuse_opt option_table[] = {
 	RAW("user_listings=%s", user_listings),
 	RAW("user_signals=%s", user_signals),
 	RAW("user_renewals=%s", user_renewals),
+	RAW("user_calls=%s", user_calls),
 	RAW("cacert=%s", cacert),
 	RAW("cert=%s", cert),
 	RAW("key=%s", key),
@@ -142,8 +144,8 @@ static const char usage_text[] =
 	"  -o ro                 look, and change nothing\n"
 	"  -o allow_other        other users may use the mount too\n"
 	"  -o user_memory= user_waiters= user_streams= user_names= user_files= user_listings= user_signals= user_renewals=\n"
-	"                        what each of them may take: bytes, calls that wait, open streams, names in use, open\n"
-	"                        lock files, bytes, processes that signal= is for, renewals a minute\n"
+	"  -o user_calls=        what each of them may take: bytes, calls that wait, open streams, names in use, open\n"
+	"                        lock files, bytes, processes that signal= is for, renewals a minute, calls to a server\n"
 	"\n"
 	"Unmount with: fusermount3 -u MOUNTPOINT. The manuals are lockfs(1) and lockfs(5).\n";
 
@@ -415,6 +417,8 @@ static void check_user(struct raw_options *raw)
 		"user_signals=%s: it is a number of processes, or 0 for any");
 	options->user_renewals = check_number(raw, raw->user_renewals, 10, SIZE_MAX, DEFAULT_USER_RENEWALS,
 		"user_renewals=%s: it is a number of renewals a minute, or 0 for any");
+	options->user_calls = check_number(raw, raw->user_calls, 10, SIZE_MAX, DEFAULT_USER_CALLS,
+		"user_calls=%s: it is a number of calls, or 0 for any");
 }
 
 /* Values that libfuse takes need no check here; the rest is looked at in this order. */

@@ -32,6 +32,7 @@ struct options {
 	size_t user_listings; /* bytes */
 	size_t user_signals;
 	size_t user_renewals; /* a minute */
+	size_t user_calls; /* under way to a server */
 	mode_t mode; /* of the root directory, permission bits */
 	uid_t uid;
 	gid_t gid;

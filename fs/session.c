@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fs/attach.h"
 #include "fs/daemon.h"
@@ -197,6 +199,14 @@ static bool announce(struct session *session)
 	return true;
 }
 
+/* As the kernel wrote it in front of the request. */
+static uid_t asker_of(const struct fuse_buf *request)
+{
+	const struct fuse_in_header *header = request->mem;
+
+	return header->uid == 0 || header->uid == geteuid() ? BACKEND_NOBODY : header->uid;
+}
+
 /* Takes one request: false where there is none, or never will be one again. */
 static bool serve_one(struct session *session)
 {
@@ -216,7 +226,9 @@ static bool serve_one(struct session *session)
 		return false;
 	}
 	reserve_prepare(&session->fs->reserve);
+	session->fs->asker = asker_of(&session->buffer);
 	fuse_session_process_buf(session->fuse, &session->buffer);
+	session->fs->asker = BACKEND_NOBODY;
 	waiters_end_told(&session->fs->waiters);
 	/* The first request is to come to terms, and what libfuse could not answer it does not tell us. */
 	if (fuse_session_exited(session->fuse) || !session->fs->answers) {

@@ -809,10 +809,10 @@ PY
 }
 
 @test "0 is any amount, and what is none is refused" {
-  mount_shared user_memory=0,user_waiters=0,user_streams=0,user_names=0,user_files=0,user_signals=0,user_renewals=0
+  mount_shared user_memory=0,user_waiters=0,user_streams=0,user_names=0,user_files=0,user_signals=0,user_renewals=0,user_calls=0
   expect OK @nobody open "$S/job" CREAT,EXCL,WRONLY
   expect ETIMEDOUT @daemon open "$S/.with/wait=10ms/job" CREAT,WRONLY
-  for option in user_memory user_waiters user_streams user_names user_files user_listings user_signals user_renewals; do
+  for option in user_memory user_waiters user_streams user_names user_files user_listings user_signals user_renewals user_calls; do
     run -2 "$LOCKFS" "$LOCKFS_TEST_SOURCE" "$M" -o "$option=many"
     contains "$option=many" "$output"
   done

@@ -247,3 +247,48 @@ PY
   is "job many" "$(call @nobody list "$M")"
   is 20000 "$(ls "$M/many" | wc -l)"
 }
+
+under_way() {
+  [ "$(sed -n 's/^lockfs_backend_calls_under_way //p' "$M/.stats")" = "$1" ]
+}
+
+@test "of one user's calls so many are under way to the server, and another user's comes next" {
+  need_root
+  mount_redis -o allow_other,timeout=20s,user_calls=10
+  mkdir "$M"/{1..61}
+  # Each in a directory of its own: in one, older libfuse looks up one name after another.
+  write_script "$T/looks.py" <<'PY'
+import threading
+user, name, numbers, sign = int(sys.argv[1]), sys.argv[2], range(int(sys.argv[3]), int(sys.argv[4]) + 1), sys.argv[5]
+os.setuid(user)
+dirs = [os.open("%s/%d" % (M, number), os.O_RDONLY) for number in numbers]
+print("ready", flush=True)
+while not os.path.exists(T + "/" + sign):
+    time.sleep(0.01)
+answers = []
+threads = [threading.Thread(target=lambda fd: answers.append(outcome(os.stat, name, dir_fd=fd)), args=(fd,)) for fd in dirs]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+check("answers", answers, ["ENOENT"] * len(dirs))
+PY
+  in_background "${python[@]}" "$T/looks.py" "$(id -u nobody)" many 1 60 frozen >"$T/many"
+  many=$pid
+  in_background "${python[@]}" "$T/looks.py" "$(id -u daemon)" theirs 61 61 waited >"$T/theirs"
+  wait_until has_lines "$T/many" 1
+  wait_until has_lines "$T/theirs" 1
+  watch_scripts
+  redis_freeze
+  touch "$T/frozen"
+  wait_until under_way 60
+  touch "$T/waited"
+  wait_until under_way 61
+  redis_thaw
+  ends_with 0 "$many"
+  ends_with 0 "$pid"
+  # What each script was about; the latest is told first. The kernel asks for the directory first.
+  redis_cli SLOWLOG GET 100000 | awk '/^EVALSHA$/ { at = NR + 3 } NR == at' | tac >"$T/order"
+  is 122 "$(wc -l <"$T/order")"
+  is 11 "$(grep -nx lockfs:61 "$T/order" | cut -d: -f1)"
+}

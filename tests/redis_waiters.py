@@ -883,6 +883,28 @@ def idle(redis, count, seconds, *mounts):
                                     sum(commands.values()) / threads.count))
 
 
+def beats(redis, seconds, *mounts):
+    """On each mount one waits for a lock of its own, which never ends: prints how many scripts the server was asked in
+    SECONDS, how many ms that were, and how many commands each of them had."""
+    crowd = Crowd()
+    for number, mount in enumerate(mounts):
+        os.close(os.open("%s/.with/ttl=never/job%d" % (mount, number), EXCLUSIVE))
+        crowd.wait_for(number, mount, "job%d" % number)
+    for number in range(len(mounts)):
+        until("waiter %d queues" % number, lambda: redis.waiting("job%d" % number) == 1)
+    time.sleep(1)
+    began = now()
+    redis("CONFIG", "RESETSTAT")
+    time.sleep(float(seconds))
+    asked, commands = redis.asked(), redis.commands()
+    watched = ms(now() - began)
+    del commands["config|resetstat"]
+    print("%d %d %.1f" % (asked, watched, sum(commands.values()) / max(asked, 1)))
+    crowd.end()
+    for number, mount in enumerate(mounts):
+        os.unlink("%s/job%d" % (mount, number))
+
+
 def one_expiry(redis, count, *mounts):
     """COUNT wait for a lock that expires; who gets it keeps it: prints what the server was asked in a second around that."""
     os.close(os.open(mounts[0] + "/job", EXCLUSIVE))
@@ -981,7 +1003,7 @@ def count(redis, rounds, workers, file, *mounts):
 
 COMMANDS = {function.__name__: function for function in (
     order, ends, slow, intervals, holder_killed, waiter_killed, daemon_gone, holders_daemon_gone, stops, losses_by_force,
-    losses_of_server, told, cuts, outage, kills, idle, one_expiry, hand_over, count)}
+    losses_of_server, told, cuts, outage, kills, idle, beats, one_expiry, hand_over, count)}
 
 if __name__ == "__main__":
     try:

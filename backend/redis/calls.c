@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,9 @@ struct calls {
 	struct connection *connection;
 	struct setup *setup;
 	struct call *under_way; /* in the order of their deadlines */
+	struct turns turns;   /* those among them that are sent, or wait for those of the same user */
+	bool taking_turns;
+	uid_t answered;       /* for whom the call was made that is just answered; else BACKEND_NOBODY */
 	struct undo *undos;
 	uv_timer_t deadline;  /* of the first call */
 	uv_timer_t keepalive;
@@ -78,6 +82,7 @@ static void notice(const struct calls *calls, const char *line)
 /* The end of a call */
 
 static void arm_deadline(struct calls *calls);
+static void take_turns(struct calls *calls);
 static void close_all(struct calls *calls);
 
 static void send_undo(struct undo *undo);
@@ -123,18 +128,31 @@ bool calls_acquiring(const struct calls *calls, const char *key)
 	return false;
 }
 
+/* What is asked for because of an answer is asked for the same user. */
+static void answer(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	struct calls *calls = call->calls;
+	uid_t before = calls->answered;
+
+	calls->answered = call->uid;
+	call->done(call, status, reply, age_ms);
+	calls->answered = before;
+}
+
 static void finish(struct call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct calls *calls = call->calls;
 
 	DL_DELETE(calls->under_way, call);
+	turns_end(&calls->turns, &call->turn);
 	if (!reply && call->sent && call->undone_if_lost)
 		undo_call(call);
-	call->done(call, status, reply, age_ms);
+	answer(call, status, reply, age_ms);
 	if (call->script == SCRIPT_ACQUIRE)
 		calls->owner.acquired(calls->owner.ctx, key_of(call));
 	free(call);
 	arm_deadline(calls);
+	take_turns(calls);
 }
 
 static void finish_waiting(struct calls *calls, int status)
@@ -228,6 +246,31 @@ static void send_or_finish(struct call *call, bool with_text)
 
 	if (err < 0)
 		finish(call, err, NULL, 0);
+}
+
+static void send_in_turn(struct call *call)
+{
+	if (call->uid == BACKEND_NOBODY || turns_begin(&call->calls->turns, &call->turn, call->uid))
+		send_or_finish(call, false);
+}
+
+static struct call *call_of_turn(struct turn *turn)
+{
+	return (struct call *)((char *)turn - offsetof(struct call, turn));
+}
+
+/* Sends those that waited for others of the same user. */
+static void take_turns(struct calls *calls)
+{
+	struct turn *turn;
+
+	/* One that cannot be sent is over, and comes here again. */
+	if (calls->taking_turns || !connection_is_up(calls->connection))
+		return;
+	calls->taking_turns = true;
+	while ((turn = turns_next(&calls->turns)))
+		send_or_finish(call_of_turn(turn), false);
+	calls->taking_turns = false;
 }
 
 /* Where something is wrong with a key, people want to know which lock or directory it belongs to. */
@@ -382,15 +425,23 @@ void call_add_match(struct call *call, struct holding_match match)
 		call_add_token(call, match.token);
 }
 
+static uid_t asks(const struct calls *calls)
+{
+	uid_t uid = calls->config.asks ? calls->config.asks(calls->config.ctx) : BACKEND_NOBODY;
+
+	return uid == BACKEND_NOBODY ? calls->answered : uid;
+}
+
 void call_start(struct call *call)
 {
 	struct calls *calls = call->calls;
 
+	call->uid = asks(calls);
 	call->deadline_ns = boot_ns() + calls->config.timeout_ms * NS_PER_MS;
 	DL_APPEND(calls->under_way, call);
 	arm_deadline(calls);
 	if (connection_is_up(calls->connection))
-		send_or_finish(call, false);
+		send_in_turn(call);
 	else if (calls->closing)
 		finish(call, -ESHUTDOWN, NULL, 0);
 	else if (!connection_has_hope(calls->connection))
@@ -506,9 +557,13 @@ static void on_set_up(void *ctx)
 	connection_settled(calls->connection);
 	calls->connections++;
 	send_undos(calls);
+	/* Only afterwards, as one that cannot be sent is over. */
+	calls->taking_turns = true;
 	DL_FOREACH_SAFE(calls->under_way, call, next)
-		if (!call->sent)
-			send_or_finish(call, false);
+		if (!call->sent && !call->turn.user)
+			send_in_turn(call);
+	calls->taking_turns = false;
+	take_turns(calls);
 	if (!calls->closing)
 		calls->owner.reached(calls->owner.ctx);
 	tell_started(calls, 0, NULL);
@@ -609,6 +664,8 @@ struct calls *calls_new(const struct backend_config *config, const struct redis_
 	calls->source = source;
 	calls->mount = mount;
 	calls->owner = *owner;
+	calls->turns.most = config->user_calls;
+	calls->answered = BACKEND_NOBODY;
 	calls->setup = setup_new(&calls->config, source, mount, on_set_up, calls);
 	if (calls->setup)
 		calls->connection = connection_new(config, source, tls, &connection_owner);

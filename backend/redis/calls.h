@@ -12,6 +12,7 @@
 
 #include "backend/redis/connection.h"
 #include "backend/redis/scripts.h"
+#include "backend/redis/turns.h"
 #include "lockfs/backend.h"
 
 #define CALL_ARGUMENTS_MAX 20
@@ -49,6 +50,8 @@ struct call {
 	struct call *prev, *next;
 	enum script script;
 	bool sent;
+	uid_t uid;         /* for whom, or BACKEND_NOBODY */
+	struct turn turn;
 	int64_t deadline_ns;
 	int argument_count;
 	const char *arguments[CALL_ARGUMENTS_MAX];

@@ -13,7 +13,16 @@
 #include "backend/table.h"
 
 /* The server takes a mount for dead after three beats that it did not hear (ALIVE in queue.lua). */
-#define BEAT_MS 400
+#define BEAT_MS 1000
+
+/* The first beat comes early, as most hand-overs that nobody takes are of those who came just before. */
+#define FIRST_BEAT_MS 500
+
+/* So often those are asked for, or given up, that the server could not be asked for; a part of each beat. */
+#define TICK_MS 250
+
+/* When a look that failed is tried again. */
+#define RETRY_MS 400
 
 /* The server counts in whole milliseconds. */
 #define SERVER_TICK_MS 1
@@ -73,8 +82,9 @@ struct tickets {
 	struct queue *queues;
 	struct queue *turn; /* the same, those next whose turn it is */
 	struct deadlines looks;
-	uv_timer_t beat;
-	bool beats;
+	uv_timer_t tick;
+	bool ticks;
+	unsigned int ticks_left; /* to the next beat */
 	unsigned int users; /* of this memory: the timer and the looks, and each call under way */
 	bool closing;
 	void (*freed)(void *ctx);
@@ -209,7 +219,7 @@ static void ask(struct ticket *ticket);
 
 static void ask_again_but(struct tickets *tickets, const struct ticket *but);
 
-static void start_beating(struct tickets *tickets);
+static void start_ticking(struct tickets *tickets);
 
 static struct ticket *make_ticket(struct tickets *tickets, struct acquisition *acquisition)
 {
@@ -297,7 +307,7 @@ static void take_back(struct ticket *ticket, int status)
 static void lose(struct ticket *ticket, int status)
 {
 	change_state(ticket, LOST);
-	start_beating(ticket->tickets);
+	start_ticking(ticket->tickets);
 	if (ticket->give_up_ns <= boot_ns())
 		take_back(ticket, status);
 }
@@ -324,7 +334,7 @@ static void queue_up(struct ticket *ticket, const redisReply *reply)
 	/* The look goes by the first of a mount's tickets, and by the wishes of all. */
 	if (queue->tickets == ticket || !queue->looks || ticket->acquisition->look_ms > 0)
 		plan_look(tickets, queue, &seen);
-	start_beating(tickets);
+	start_ticking(tickets);
 	if (!was_alive)
 		ask_again_but(tickets, ticket);
 	if (ticket->granted)
@@ -523,7 +533,7 @@ static void on_looked(struct call *call, int status, const redisReply *reply, in
 		if (status == 0)
 			learn(tickets, at, &seen[i]);
 		else if (queue)
-			look_in(tickets, queue, BEAT_MS);
+			look_in(tickets, queue, RETRY_MS);
 		at += strlen(at) + 1; /* behind the key, */
 		at += strlen(at) + 1; /* and the nonce */
 	}
@@ -568,27 +578,39 @@ static struct queue *queue_of_look(struct heap_item *item)
 	return (struct queue *)((char *)item - offsetof(struct queue, look));
 }
 
+/* Looks at keys whose time has come, as many as one look is about. False: there were none, or no memory for it. */
+static bool look_at_due(struct tickets *tickets, int64_t now_ns)
+{
+	struct look *look = make_look(tickets);
+	struct heap_item *first;
+
+	while ((first = heap_first(&tickets->looks.heap)) && first->due <= now_ns) {
+		struct queue *queue = queue_of_look(first);
+
+		if (look && look->count == LOOK_MAX)
+			break;
+		stop_looking(tickets, queue);
+		if (look)
+			add_to_look(look, queue);
+		else
+			look_in(tickets, queue, RETRY_MS);
+	}
+	if (look && look->count > 0) {
+		start_look(look);
+		return true;
+	}
+	free(look);
+	return false;
+}
+
 static void on_due(struct deadlines *looks)
 {
 	struct tickets *tickets = (struct tickets *)((char *)looks - offsetof(struct tickets, looks));
-	struct look *look = make_look(tickets);
 	int64_t now_ns = boot_ns();
-	struct heap_item *first;
 
-	while ((first = heap_first(&looks->heap)) && first->due <= now_ns) {
-		struct queue *queue = queue_of_look(first);
-
-		stop_looking(tickets, queue);
-		if (look && look->count < LOOK_MAX)
-			add_to_look(look, queue);
-		else
-			look_in(tickets, queue, BEAT_MS);
-	}
+	while (look_at_due(tickets, now_ns))
+		;
 	deadlines_arm(looks);
-	if (look && look->count > 0)
-		start_look(look);
-	else
-		free(look);
 }
 
 static void give_up_late(struct tickets *tickets)
@@ -631,10 +653,20 @@ static void fill_beat(struct tickets *tickets, struct look *look)
 	}
 }
 
-static void on_beat(uv_timer_t *timer)
+static void beat(struct tickets *tickets)
+{
+	struct look *look = tickets->queues ? make_look(tickets) : NULL;
+
+	tickets->ticks_left = BEAT_MS / TICK_MS;
+	if (!look)
+		return;
+	fill_beat(tickets, look);
+	start_look(look);
+}
+
+static void on_tick(uv_timer_t *timer)
 {
 	struct tickets *tickets = timer->data;
-	struct look *look;
 
 	give_up_late(tickets);
 	/* What the server refused for a moment, over a connection that lasts. */
@@ -642,22 +674,20 @@ static void on_beat(uv_timer_t *timer)
 		ask_lost(tickets);
 	if (!tickets->by_nonce) {
 		uv_timer_stop(timer);
-		tickets->beats = false;
+		tickets->ticks = false;
 		return;
 	}
-	look = tickets->queues ? make_look(tickets) : NULL;
-	if (!look)
-		return;
-	fill_beat(tickets, look);
-	start_look(look);
+	if (--tickets->ticks_left == 0)
+		beat(tickets);
 }
 
-static void start_beating(struct tickets *tickets)
+static void start_ticking(struct tickets *tickets)
 {
-	if (tickets->beats)
+	if (tickets->ticks)
 		return;
-	tickets->beats = true;
-	uv_timer_start(&tickets->beat, on_beat, BEAT_MS, BEAT_MS);
+	tickets->ticks = true;
+	tickets->ticks_left = FIRST_BEAT_MS / TICK_MS;
+	uv_timer_start(&tickets->tick, on_tick, TICK_MS, TICK_MS);
 }
 
 /* Opening and closing */
@@ -675,8 +705,8 @@ struct tickets *tickets_new(const struct backend_config *config, struct calls *c
 	tickets->calls = calls;
 	tickets->owner = *owner;
 	tickets->users = 2;
-	uv_timer_init(config->loop, &tickets->beat);
-	tickets->beat.data = tickets;
+	uv_timer_init(config->loop, &tickets->tick);
+	tickets->tick.data = tickets;
 	return tickets;
 }
 
@@ -698,5 +728,5 @@ void tickets_close(struct tickets *tickets, void (*freed)(void *ctx), void *ctx)
 			take_back(ticket, -ESHUTDOWN);
 	tickets->looks.poll.data = tickets;
 	deadlines_close(&tickets->looks, on_closed);
-	uv_close((uv_handle_t *)&tickets->beat, on_closed);
+	uv_close((uv_handle_t *)&tickets->tick, on_closed);
 }

@@ -41,6 +41,8 @@ struct backend;
 /* The longest line that backend_open() and `started` give as a problem. */
 #define BACKEND_PROBLEM_MAX 256
 
+#define BACKEND_NOBODY ((uid_t)-1)
+
 struct backend_config {
 	struct uv_loop_s *loop;
 	const char *source;       /* `memory:`, `redis://…` */
@@ -53,6 +55,7 @@ struct backend_config {
 	bool scan;                /* list() finds locks taken past lockfs too, at whatever cost */
 	int64_t timeout_ms;       /* the longest that a call may take */
 	size_t user_memory;       /* what it keeps itself for each user, in bytes; beyond it -ENOSPC. 0: any amount */
+	size_t user_calls;        /* of one user that are under way to a server at a time, others wait. 0: any number */
 
 	/*
 	 * Told of what happens to locks, in the order in which it happened to
@@ -77,6 +80,9 @@ struct backend_config {
 	void (*on_ended)(void *ctx, const char *key, uint64_t token, bool taken);
 	void (*on_touched)(void *ctx, uint64_t token);
 	void (*on_touched_all)(void *ctx);
+
+	/* The user for whom a call that begins is made; BACKEND_NOBODY: none that is to be bounded. NULL: none is. */
+	uid_t (*asks)(void *ctx);
 
 	/* One line that people should know, such as a backend that is lost or back. */
 	void (*on_notice)(void *ctx, const char *line);

@@ -44,7 +44,7 @@
  * Time is in ticks. What is under way arrives before the next tick, but for SLOW of
  * them, which may pass at any moment: so every race and every lapse of a lease, a
  * grant, an alive key or a deadline is tried, and still each run ends. A tick
- * is about 400 ms for heartbeats (ALIVE 2 and not 3, for size), and all of
+ * is a beat for heartbeats (ALIVE 2 and not 3, for size), and all of
  * 500 ms for a grant not confirmed and for a revoked lock.
  *
  * Left out: ids (all callers have the same one, as if given by hand: the worst case,

@@ -3,7 +3,7 @@
 -- So long a mount that waits is taken for alive after its last word, in ms. How long a lock
 -- that is handed over waits for its mount, and one that is taken by force for its holder to
 -- stop, is that mount's `grace`, as far away as it is.
-local ALIVE = 1200
+local ALIVE = 3000
 
 -- Answers 1 where the mount was taken for alive before, else 0: then it lost tickets.
 local function say_alive()

@@ -1,0 +1,108 @@
+#include "backend/redis/turns.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+struct turn_user {
+	uid_t uid;
+	size_t count; /* that go */
+	struct turn *waits;
+	struct turn_user *prev, *next; /* of whom some wait */
+	UT_hash_handle hh;
+};
+
+/* NULL where there is no memory. */
+static struct turn_user *find_or_add(struct turns *turns, uid_t uid)
+{
+	struct turn_user *user;
+
+	HASH_FIND(hh, turns->users, &uid, sizeof(uid), user);
+	if (user)
+		return user;
+	user = calloc(1, sizeof(*user));
+	if (!user)
+		return NULL;
+	user->uid = uid;
+	HASH_ADD(hh, turns->users, uid, sizeof(user->uid), user);
+	if (!user->hh.tbl) {
+		free(user);
+		return NULL;
+	}
+	return user;
+}
+
+static void drop_unused(struct turns *turns, struct turn_user *user)
+{
+	if (user->count > 0 || user->waits)
+		return;
+	HASH_DELETE(hh, turns->users, user);
+	free(user);
+}
+
+static void stop_waiting(struct turns *turns, struct turn *turn)
+{
+	struct turn_user *user = turn->user;
+
+	turn->waits = false;
+	DL_DELETE(user->waits, turn);
+	if (!user->waits)
+		DL_DELETE(turns->waiting, user);
+}
+
+bool turns_begin(struct turns *turns, struct turn *turn, uid_t uid)
+{
+	struct turn_user *user = turns->most > 0 ? find_or_add(turns, uid) : NULL;
+
+	if (!user)
+		return true;
+	turn->user = user;
+	if (user->count < turns->most) {
+		user->count++;
+		return true;
+	}
+	if (!user->waits)
+		DL_APPEND(turns->waiting, user);
+	turn->waits = true;
+	DL_APPEND(user->waits, turn);
+	return false;
+}
+
+void turns_end(struct turns *turns, struct turn *turn)
+{
+	struct turn_user *user = turn->user;
+
+	if (!user)
+		return;
+	if (turn->waits)
+		stop_waiting(turns, turn);
+	else
+		user->count--;
+	turn->user = NULL;
+	drop_unused(turns, user);
+}
+
+static struct turn_user *find_ready(const struct turns *turns)
+{
+	struct turn_user *user;
+
+	DL_FOREACH(turns->waiting, user)
+		if (user->count < turns->most)
+			return user;
+	return NULL;
+}
+
+struct turn *turns_next(struct turns *turns)
+{
+	struct turn_user *user = find_ready(turns);
+	struct turn *turn;
+
+	if (!user)
+		return NULL;
+	turn = user->waits;
+	/* Behind the others, if it has more. */
+	DL_DELETE(turns->waiting, user);
+	DL_APPEND(turns->waiting, user);
+	stop_waiting(turns, turn);
+	user->count++;
+	return turn;
+}
