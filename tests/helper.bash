@@ -74,10 +74,12 @@ refute() {
 }
 
 # The time of a process is dear: who waits starts none for it. Nothing is ever
-# written to that pipe.
+# written to that pipe. (One of a process substitution would change $!.)
 nap_fd=
 nap() {
-  [ -n "$nap_fd" ] || exec {nap_fd}<> <(:)
+  local pipe=$BATS_TEST_TMPDIR/nap
+  [ -p "$pipe" ] || mkfifo "$pipe"
+  [ -n "$nap_fd" ] || exec {nap_fd}<>"$pipe"
   read -rt 0.01 -u "$nap_fd" || true
 }
 
