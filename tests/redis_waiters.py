@@ -401,6 +401,8 @@ def ends(redis, how, kind, rounds, *mounts, view=None):
     took = []
     for _ in range(int(rounds)):
         crowd = Crowd()
+        # What came before may have ended by close(2), which the daemon is told of later.
+        until("it is free", lambda: redis("EXISTS", "lockfs:job") == 0)
 
         def wait():
             before = redis.waiting()
@@ -410,8 +412,6 @@ def ends(redis, how, kind, rounds, *mounts, view=None):
         ended = ENDS[how](redis, crowd, mounts, wait)
         took.append(ms(crowd.hear_that("has")["at"] - ended))
         crowd.hear_that("gave")
-        # By close(2), maybe, which the daemon is told of later.
-        until("it is free", lambda: redis("EXISTS", "lockfs:job") == 0)
         crowd.end()
     # Nobody may have it before its end, but for what two clocks differ by.
     if min(took) < -2:

@@ -49,7 +49,7 @@ struct connection {
 	struct guard guard;         /* of that */
 	uv_timer_t timer;           /* ends the pause, or the attempt */
 	uv_getaddrinfo_t resolver;
-	int64_t attempt_ms;
+	int64_t attempt_ms;    /* without an answer; of the first attempt all of the timeout, as its end is a mount's */
 	int64_t pause_ms;
 	bool reached;          /* something answered in this attempt */
 	bool tls_begun;        /* on this context */
@@ -101,6 +101,8 @@ static void discard_context(struct connection *connection)
 static void pause_attempts(struct connection *connection)
 {
 	connection->state = PAUSING;
+	if (connection->attempt_ms > ATTEMPT_MAX_MS)
+		connection->attempt_ms = ATTEMPT_MAX_MS;
 	uv_timer_start(&connection->timer, on_timer, with_jitter(connection->pause_ms), 0);
 	connection->pause_ms *= 2;
 	if (connection->pause_ms > LAST_PAUSE_MS)
@@ -435,7 +437,7 @@ struct connection *connection_new(const struct backend_config *config, const str
 	connection->loop = config->loop;
 	connection->source = source;
 	connection->tls = tls;
-	connection->attempt_ms = config->timeout_ms < ATTEMPT_MAX_MS ? config->timeout_ms : ATTEMPT_MAX_MS;
+	connection->attempt_ms = config->timeout_ms;
 	connection->pause_ms = FIRST_PAUSE_MS;
 	connection->owner = *owner;
 	connection->users = 1;
