@@ -190,6 +190,7 @@ void keep_adopt(struct keep *keep, const struct lock *lock)
 void keep_stop(struct keep *keep)
 {
 	keep->ended = true;
+	uncount_renewals(keep);
 	clear_timer(keep);
 }
 

@@ -315,6 +315,9 @@ def use_up():
     check("no more", outcome(create, view + "three"), "ENOLCK")
     for fd in held + [long]:
         check("kept", outcome(os.fsync, fd), "OK")
+    # So does what was lost, though its file is open.
+    os.unlink(shared + "/.with/force/two")
+    os.close(create(view + "three"))
 
 as_nobody(use_up)
 PY
