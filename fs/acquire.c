@@ -26,18 +26,26 @@ void acquire_give_back(struct request *request, uint64_t token)
 	request_end(request);
 }
 
+int acquire_admits_bound(struct request *request)
+{
+	struct fs *fs = request->fs;
+	int64_t ttl_ms = node_view(request->node)->ttl_ms;
+	int err = reserve_check(&fs->reserve);
+
+	/* Where the lease is the directory's, it is known when the lock is had. */
+	if (err < 0 || ttl_ms == LEASE_UNSET)
+		return err;
+	return keeper_admits(&fs->keeper, fuse_req_ctx(request->fuse)->uid, ttl_ms);
+}
+
 void acquire_start(struct request *request, const struct acquire_wish *wish, backend_lock_done *done)
 {
 	struct fs *fs = request->fs;
 	const struct fuse_ctx *asker = fuse_req_ctx(request->fuse);
 	struct waiter *waiter = &request->acquire.waiter;
 	const char *id = given_id(fs, request->node);
-	int64_t ttl_ms = node_view(request->node)->ttl_ms;
-	int err = reserve_check(&fs->reserve);
+	int err = wish->bound ? acquire_admits_bound(request) : reserve_check(&fs->reserve);
 
-	/* Where the lease is the directory's, it is known when the lock is had. */
-	if (err == 0 && wish->bound && ttl_ms != LEASE_UNSET)
-		err = keeper_admits(&fs->keeper, asker->uid, ttl_ms);
 	if (err == 0)
 		err = request_identify(request);
 	if (err == 0 && id)
@@ -62,7 +70,7 @@ void acquire_start(struct request *request, const struct acquire_wish *wish, bac
 				.uid = asker->uid,
 				.gid = asker->gid,
 			},
-			.ttl_ms = ttl_ms,
+			.ttl_ms = node_view(request->node)->ttl_ms,
 			.fallback_ttl_ms = fs->options->ttl_ms,
 			.bound = wish->bound,
 			.anew = wish->anew,

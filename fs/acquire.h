@@ -14,6 +14,9 @@ struct acquire_wish {
 /* Asks for the lock at request->key; sets request->acquire. `done` is told once, with the request. */
 void acquire_start(struct request *request, const struct acquire_wish *wish, backend_lock_done *done);
 
+/* May the caller have another lock bound to an open file, as far as is known before it is asked for? Or a negative errno. */
+int acquire_admits_bound(struct request *request);
+
 /*
  * Nobody took the answer: gives this holding back, unless somebody else of its id was
  * told that he holds it, and ends the request.

@@ -108,19 +108,19 @@ static void uncount_renewals(struct keep *keep)
 	keep->renewals = 0;
 }
 
-/* Returns 0, or what the quota says, and then none are counted. */
+/* Returns 0, or what the quota says, and then as many are counted as before. */
 static int count_renewals(struct keep *keep, int64_t ttl_ms)
 {
+	struct quota *quota = &keep->keeper->renewals;
 	size_t renewals = renewals_of(ttl_ms);
-	int err;
+	int err = renewals > keep->renewals ? quota_take(quota, keep->uid, renewals - keep->renewals) : 0;
 
-	if (renewals == keep->renewals)
-		return 0;
-	uncount_renewals(keep);
-	err = quota_take(&keep->keeper->renewals, keep->uid, renewals);
-	if (err == 0)
-		keep->renewals = renewals;
-	return err;
+	if (err < 0)
+		return err;
+	if (renewals < keep->renewals)
+		quota_give(quota, keep->uid, keep->renewals - renewals);
+	keep->renewals = renewals;
+	return 0;
 }
 
 static void free_keep(struct keep *keep)

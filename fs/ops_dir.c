@@ -189,7 +189,10 @@ void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struc
 		return;
 	request->read.size = size;
 	request->read.offset = offset;
-	if (offset == 0 && node_kind(request->node) == NODE_DIR)
+	/* The names are kept until it is closed. */
+	if (offset == 0 && reserve_check(&request->fs->reserve) < 0)
+		request_reply(request, -ENOMEM);
+	else if (offset == 0 && node_kind(request->node) == NODE_DIR)
 		dir_reads_start(&request->fs->dir_reads, stream_of(&request->info), request, on_listed);
 	else
 		reply_dirents(request);

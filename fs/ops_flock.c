@@ -251,7 +251,9 @@ static void lock_file(struct request *request)
 	}
 	if (request->fs->waiters.refuses)
 		err = -ESHUTDOWN;
-	else if (node_view(request->node)->signal)
+	else
+		err = acquire_admits_bound(request);
+	if (err == 0 && node_view(request->node)->signal)
 		err = take_recipient(request, file);
 	if (err < 0) {
 		request_reply(request, err);

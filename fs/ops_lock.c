@@ -375,6 +375,11 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 	if (!request_identify_holder_or_reply(request))
 		return;
 	if (which & FUSE_SET_ATTR_SIZE) {
+		err = attr->st_size > 0 ? reserve_check(&request->fs->reserve) : 0;
+		if (err < 0) {
+			request_reply(request, err);
+			return;
+		}
 		backend_truncate(backend, request->key, claim, match_token(request->token), attr->st_size,
 			on_truncated, request);
 		return;

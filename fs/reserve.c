@@ -7,6 +7,9 @@
 #include "backend/clock.h"
 #include "fs/log.h"
 
+/* So often it is tried to have it back, also where nobody asks for more. */
+#define TRY_NS NS_PER_S
+
 /* Not more often, as one user can bring it about and end it. */
 #define TELL_NS (60 * NS_PER_S)
 
@@ -79,13 +82,27 @@ static bool has_room(void)
 	return found;
 }
 
-void reserve_prepare(struct reserve *reserve)
+static void give_up(struct reserve *reserve)
 {
-	if (reserve->given_up || has_room())
-		return;
 	reserve->given_up = true;
 	drop(reserve->blocks);
 	tell(reserve);
+}
+
+void reserve_prepare(struct reserve *reserve)
+{
+	int64_t now_ns;
+
+	if (!reserve->given_up) {
+		if (!has_room())
+			give_up(reserve);
+		return;
+	}
+	now_ns = boot_ns();
+	if (now_ns - reserve->tried_ns < TRY_NS)
+		return;
+	reserve->tried_ns = now_ns;
+	reserve->given_up = !take_back(reserve);
 }
 
 int reserve_check(struct reserve *reserve)

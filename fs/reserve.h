@@ -16,6 +16,7 @@
 struct reserve {
 	void *blocks[RESERVE_BLOCKS];
 	bool given_up;
+	int64_t tried_ns; /* CLOCK_BOOTTIME, when it was tried to have it back last */
 	int64_t told_ns; /* CLOCK_BOOTTIME, when the log said so last; 0: never */
 };
 

@@ -15,8 +15,8 @@
 #include "fs/descriptors.h"
 #include "fs/log.h"
 
-/* What the kernel sends it when the thread that started it has ended. */
-#define DEATH_SIGNAL SIGUSR1
+/* What the kernel sends it when the thread that started it has ended: one that waits in line behind others of its kind. */
+#define DEATH_SIGNAL SIGRTMIN
 
 /* Not the name of the daemon, so that nobody ends both for one. */
 #define NAME "lockfs-watchdog"

@@ -477,6 +477,36 @@ if not 0.3 <= took < 4:  # one after another would take 9 s
 PY
 }
 
+@test "a user with hundreds of calls under way to a far server is not slowed, and nobody else is" {
+  need_root
+  orders '{}'
+  start_helper "$T/proxy" redis_proxy.py "${redis_socket[redis]}" "$T/orders"
+  read -r _ proxy_port <"$T/proxy"
+  orders '{"back": 100}'
+  mount_redis -o allow_other,timeout=10s "$M" "redis://127.0.0.1:$proxy_port"
+  mount_redis "$N"
+  mkdir "$N"/{1..300}
+  py <<'PY'
+import threading
+def look_up():
+    dirs = [os.open("%s/%d" % (M, number), os.O_RDONLY) for number in range(1, 301)]
+    answers = []
+    threads = [threading.Thread(target=lambda fd: answers.append(outcome(os.stat, "absent", dir_fd=fd)), args=(fd,))
+               for fd in dirs]
+    began = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    took = time.monotonic() - began
+    check("answers", answers, ["ENOENT"] * 300)
+    if took > 1.5:  # 32 at a time would take 2 s at the least
+        sys.exit("it took %.3f s" % took)
+as_nobody(look_up)
+PY
+  is "" "$(cat "$M.stderr")"
+}
+
 # The server has renewed the lease when the mount, which did not hear of that, releases the lock. The daemon stands still
 # until both the call and the end of the lease are there to be looked at.
 @test "flock on a descriptor whose lease is over by the clock takes the lock anew, and whoever is told so has it" {

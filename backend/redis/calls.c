@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <utlist.h>
 
 #include "backend/clock.h"
@@ -14,6 +15,9 @@
 #include "backend/redis/setup.h"
 
 #define KEEPALIVE_MS 30000
+
+/* For each whole millisecond of the shortest round trip, one user may have so many more calls under way. */
+#define CALLS_A_MS 16
 
 /* A server that refuses to undo something, as it takes no writes now, is asked again after this. */
 #define UNDO_PAUSE_MS 200
@@ -45,6 +49,7 @@ struct calls {
 	struct turns turns;   /* those among them that are sent, or wait for those of the same user */
 	bool taking_turns;
 	uid_t answered;       /* for whom the call was made that is just answered; else BACKEND_NOBODY */
+	bool hearing;         /* what is asked for follows from a message of the server */
 	struct undo *undos;
 	uv_timer_t deadline;  /* of the first call */
 	uv_timer_t keepalive;
@@ -52,6 +57,7 @@ struct calls {
 	bool ping_unanswered;
 	int64_t last_sent_ns;
 	int64_t round_trip_ms; /* the longest of late */
+	int64_t shortest_ns;   /* of the round trips over this connection */
 	bool closing; /* what is lost is still undone, until */
 	bool closed;
 	uint64_t connections; /* made so far, */
@@ -268,8 +274,15 @@ static void take_turns(struct calls *calls)
 	if (calls->taking_turns || !connection_is_up(calls->connection))
 		return;
 	calls->taking_turns = true;
-	while ((turn = turns_next(&calls->turns)))
-		send_or_finish(call_of_turn(turn), false);
+	while ((turn = turns_next(&calls->turns))) {
+		struct call *call = call_of_turn(turn);
+
+		/* The server has all of its time from now on: it is not what was slow. */
+		DL_DELETE(calls->under_way, call);
+		DL_APPEND(calls->under_way, call);
+		call->deadline_ns = boot_ns() + calls->config.timeout_ms * NS_PER_MS;
+		send_or_finish(call, false);
+	}
 	calls->taking_turns = false;
 }
 
@@ -338,6 +351,15 @@ int64_t calls_grace_ms(const struct calls *calls)
 	return ms < GRACE_MAX_MS ? ms : GRACE_MAX_MS;
 }
 
+/* What a far server is to be kept busy with takes more calls at a time, without anybody waiting for longer. */
+static void learn_distance(struct calls *calls, int64_t took_ns)
+{
+	if (calls->config.user_calls == 0 || took_ns >= calls->shortest_ns)
+		return;
+	calls->shortest_ns = took_ns;
+	calls->turns.most = calls->config.user_calls + (size_t)(took_ns / NS_PER_MS) * CALLS_A_MS;
+}
+
 /* What was long is forgotten by an eighth with each answer. */
 static void learn_round_trip(struct calls *calls, int64_t age_ms)
 {
@@ -362,6 +384,7 @@ static void on_reply(redisAsyncContext *context, void *data, void *ctx)
 		int64_t took_ns = boot_ns() - call->sent_ns;
 
 		learn_round_trip(call->calls, took_ns / NS_PER_MS);
+		learn_distance(call->calls, took_ns);
 		call->calls->answers++;
 		call->calls->answers_ns += took_ns;
 	}
@@ -425,18 +448,30 @@ void call_add_match(struct call *call, struct holding_match match)
 		call_add_token(call, match.token);
 }
 
-static uid_t asks(const struct calls *calls)
+/* An acquisition says so; what the mount has to do is nobody's; else it is the user whose request is served or answered. */
+static uid_t user_of(const struct call *call)
 {
-	uid_t uid = calls->config.asks ? calls->config.asks(calls->config.ctx) : BACKEND_NOBODY;
+	const struct calls *calls = call->calls;
+	uid_t uid;
 
+	if (call->of_mount || calls->hearing)
+		return BACKEND_NOBODY;
+	if (call->holder)
+		return call->holder->uid == 0 || call->holder->uid == geteuid() ? BACKEND_NOBODY : call->holder->uid;
+	uid = calls->config.asks ? calls->config.asks(calls->config.ctx) : BACKEND_NOBODY;
 	return uid == BACKEND_NOBODY ? calls->answered : uid;
+}
+
+void calls_hear(struct calls *calls, bool hearing)
+{
+	calls->hearing = hearing;
 }
 
 void call_start(struct call *call)
 {
 	struct calls *calls = call->calls;
 
-	call->uid = asks(calls);
+	call->uid = user_of(call);
 	call->deadline_ns = boot_ns() + calls->config.timeout_ms * NS_PER_MS;
 	DL_APPEND(calls->under_way, call);
 	arm_deadline(calls);
@@ -484,6 +519,7 @@ static void send_undo(struct undo *undo)
 	undo->under_way = true;
 	call->done = on_undone;
 	call->ctx = undo;
+	call->of_mount = true;
 	call_add_text(call, undo->about);
 	call_start(call);
 }
@@ -556,6 +592,7 @@ static void on_set_up(void *ctx)
 
 	connection_settled(calls->connection);
 	calls->connections++;
+	calls->shortest_ns = INT64_MAX;
 	send_undos(calls);
 	/* Only afterwards, as one that cannot be sent is over. */
 	calls->taking_turns = true;
@@ -666,6 +703,7 @@ struct calls *calls_new(const struct backend_config *config, const struct redis_
 	calls->owner = *owner;
 	calls->turns.most = config->user_calls;
 	calls->answered = BACKEND_NOBODY;
+	calls->shortest_ns = INT64_MAX;
 	calls->setup = setup_new(&calls->config, source, mount, on_set_up, calls);
 	if (calls->setup)
 		calls->connection = connection_new(config, source, tls, &connection_owner);

@@ -41,6 +41,7 @@ struct call {
 	char nonce[NONCE_SIZE]; /* of an acquisition; "" otherwise */
 	const struct lock_holder *holder; /* who acquires; NULL otherwise. It stays the caller's until the call is done. */
 	bool undone_if_lost;    /* where no answer comes, the server is asked to take it back */
+	bool of_mount;          /* the mount itself has to make it, whoever else has many under way */
 	uint64_t mark;
 	int64_t sent_ns;   /* CLOCK_BOOTTIME, once it is done */
 	bool refused;      /* once it is done: the server answered with an error */
@@ -118,6 +119,9 @@ bool calls_acquiring(const struct calls *calls, const char *key);
 
 /* How long this mount may need to answer the server, in ms: longer where the server is far. */
 int64_t calls_grace_ms(const struct calls *calls);
+
+/* What is asked for between true and false follows from a message of the server, and is no user's. */
+void calls_hear(struct calls *calls, bool hearing);
 
 /* Fills in what concerns the connection. */
 void calls_stats(const struct calls *calls, struct backend_stats *ret);

@@ -256,6 +256,7 @@ void evictions_obey(struct calls *calls, const char *key, uint64_t token)
 		free(copy);
 		return;
 	}
+	call->of_mount = true;
 	call->done = on_obeyed;
 	call->ctx = copy;
 	call_start(call);

@@ -634,10 +634,8 @@ static void tell_end(struct redis_backend *redis, const struct message *message)
 	obey(redis, message);
 }
 
-static void on_told(void *ctx, const struct message *message)
+static void take_message(struct redis_backend *redis, const struct message *message)
 {
-	struct redis_backend *redis = ctx;
-
 	if (message->kind != MESSAGE_GRANT)
 		fresh_drop(&redis->fresh, message->key);
 	switch (message->kind) {
@@ -657,6 +655,15 @@ static void on_told(void *ctx, const struct message *message)
 		evictions_freed(redis->evictions, message->key, message->token);
 		break;
 	}
+}
+
+static void on_told(void *ctx, const struct message *message)
+{
+	struct redis_backend *redis = ctx;
+
+	calls_hear(redis->calls, true);
+	take_message(redis, message);
+	calls_hear(redis->calls, false);
 }
 
 static void notice(const struct redis_backend *redis, const char *line)

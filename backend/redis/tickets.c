@@ -82,6 +82,7 @@ struct tickets {
 	struct queue *queues;
 	struct queue *turn; /* the same, those next whose turn it is */
 	struct deadlines looks;
+	struct look *spare; /* so that this mount can say that it lives also where there is no memory; NULL: in use */
 	uv_timer_t tick;
 	bool ticks;
 	unsigned int ticks_left; /* to the next beat */
@@ -104,7 +105,17 @@ static void drop_user(struct tickets *tickets)
 	if (--tickets->users > 0)
 		return;
 	tickets->freed(tickets->ctx);
+	free(tickets->spare);
 	free(tickets);
+}
+
+/* Accepts NULL. */
+static void free_look(struct look *look)
+{
+	if (look && !look->tickets->spare)
+		look->tickets->spare = look;
+	else
+		free(look);
 }
 
 /* Queues */
@@ -540,7 +551,7 @@ static void on_looked(struct call *call, int status, const redisReply *reply, in
 	/* It had dropped some, maybe all. */
 	if (!was_alive && !tickets->closing)
 		tickets_ask_again(tickets);
-	free(look);
+	free_look(look);
 	drop_user(tickets);
 }
 
@@ -551,20 +562,25 @@ static void start_look(struct look *look)
 
 	tickets->users++;
 	if (!call) {
-		free(look);
+		free_look(look);
 		drop_user(tickets);
 		return;
 	}
 	call_add_bytes(call, look->keys, look->size);
+	call->of_mount = true;
 	call->done = on_looked;
 	call->ctx = look;
 	call_start(call);
 }
 
+/* NULL where there is no memory, and one is under way. */
 static struct look *make_look(struct tickets *tickets)
 {
-	struct look *look = malloc(sizeof(*look));
+	struct look *look = tickets->spare;
 
+	tickets->spare = NULL;
+	if (!look)
+		look = malloc(sizeof(*look));
 	if (look) {
 		look->tickets = tickets;
 		look->count = 0;
@@ -599,7 +615,7 @@ static bool look_at_due(struct tickets *tickets, int64_t now_ns)
 		start_look(look);
 		return true;
 	}
-	free(look);
+	free_look(look);
 	return false;
 }
 
@@ -697,7 +713,11 @@ struct tickets *tickets_new(const struct backend_config *config, struct calls *c
 {
 	struct tickets *tickets = calloc(1, sizeof(*tickets));
 
-	if (!tickets || deadlines_init(&tickets->looks, config->loop, on_due) < 0) {
+	if (tickets)
+		tickets->spare = malloc(sizeof(*tickets->spare));
+	if (!tickets || !tickets->spare || deadlines_init(&tickets->looks, config->loop, on_due) < 0) {
+		if (tickets)
+			free(tickets->spare);
 		free(tickets);
 		return NULL;
 	}

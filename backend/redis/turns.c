@@ -56,7 +56,8 @@ bool turns_begin(struct turns *turns, struct turn *turn, uid_t uid)
 	if (!user)
 		return true;
 	turn->user = user;
-	if (user->count < turns->most) {
+	/* Nobody overtakes those who wait. */
+	if (user->count < turns->most && !user->waits) {
 		user->count++;
 		return true;
 	}
