@@ -25,24 +25,24 @@ static int hold_open(struct request *request, struct file *file, const struct lo
 	return err;
 }
 
-/* An open file of what was acquired. Returns 0 or a negative errno. */
-static int open_acquired(struct request *request, const struct lock *lock, struct file **ret)
+/* An open file of what was acquired; NULL, and a negative errno, where it cannot be had. */
+static struct file *open_acquired(struct request *request, const struct lock *lock, int *ret_err)
 {
 	struct file *file = request_open_file(request, lock->token, request->caller.process);
-	int err;
 
+	*ret_err = -ENOMEM;
 	if (!file)
-		return -ENOMEM;
+		return NULL;
 	file->may_write = true;
 	file->may_lock = true;
 	file->acquired = lock->token;
 	file->id = strdup(request->acquire.id);
-	err = file->id ? hold_open(request, file, lock) : -ENOMEM;
-	if (err == 0)
-		*ret = file;
-	else
-		file_close(&request->fs->holdings, file);
-	return err;
+	if (file->id)
+		*ret_err = hold_open(request, file, lock);
+	if (*ret_err == 0)
+		return file;
+	file_close(&request->fs->holdings, file);
+	return NULL;
 }
 
 /*
@@ -76,12 +76,12 @@ static void reply_acquired(struct request *request, const struct lock *lock)
 	struct fs *fs = request->fs;
 	struct entry entry = { .kind = ENTRY_LOCK, .lock = *lock };
 	struct stat attr = attr_of_entry(fs, request->node, &entry, fuse_req_ctx(request->fuse));
-	struct file *file = NULL;
+	int err;
+	struct file *file = open_acquired(request, lock, &err);
 	struct node *node;
-	int err = open_acquired(request, lock, &file);
 
 	request_drop_recipient(request);
-	if (err < 0) {
+	if (!file) {
 		fuse_reply_err(request->fuse, -err);
 		acquire_give_back(request, lock->token);
 		return;

@@ -34,7 +34,7 @@ static void look_up_view(fuse_req_t req, const char *text)
 {
 	struct fs *fs = fs_of(req);
 	struct node_table *nodes = &fs->nodes;
-	struct view *view;
+	struct view *view = NULL;
 	int err = reserve_check(&fs->reserve);
 
 	if (err == 0)
