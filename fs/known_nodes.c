@@ -87,7 +87,7 @@ static bool is_full(const struct known_nodes *known, const struct known_user *us
 		(is_at_least(without(known->count, less), known->most) && user->count > share);
 }
 
-/* `added` nodes are not to be told of, as they would be refused. */
+/* `added` nodes of the user are in the table already; people are told how many there are without these. */
 static int admit(struct known_nodes *known, uid_t uid, size_t leaving, size_t added)
 {
 	struct known_user *user = find(known, uid);

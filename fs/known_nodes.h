@@ -43,7 +43,7 @@ struct known_nodes {
  */
 int known_nodes_admit(struct known_nodes *known, uid_t uid, size_t leaving);
 
-/* Likewise, of a node that is yet to be added. */
+/* May this user have a node that is yet to be added? Returns 0 or -ENFILE. */
 int known_nodes_admit_next(struct known_nodes *known, uid_t uid, size_t leaving);
 
 /* Books a new node. Without memory for a new user it stays unbooked. */

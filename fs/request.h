@@ -107,7 +107,7 @@ int request_stale_or(struct request *request, int otherwise);
 void request_reply_stale(struct request *request, int otherwise);
 void request_reply_entry(struct request *request, const struct entry *entry);
 
-/* Likewise, with request->dir, which was just made: so its name is not refused any more. */
+/* Replies with request->dir, which was just made. Its name is not refused, however many names the user has. */
 void request_reply_made_dir(struct request *request);
 void request_reply_attr(struct request *request, const struct entry *entry);
 void request_reply_open(struct request *request, struct file *file);
