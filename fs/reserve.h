@@ -1,7 +1,8 @@
 /*
- * Memory that is kept back, so that locks can be released, renewed and looked at while there is no other. When an
- * allocation is about to fail, the reserve is given up; until it can be had back, and as much again, whatever takes
- * memory for long is refused with ENOMEM: locks, waiters, open files, views, listings, content.
+ * A reserve of memory, so that locks can be released, renewed and looked up while the daemon finds no other memory.
+ * When allocations are about to fail, the reserve is freed for such requests. Requests that keep memory for longer
+ * (locks, waiters, open files, views, listings, content) are refused with ENOMEM until the reserve, and as much
+ * memory again, can be allocated.
  */
 #ifndef FS_RESERVE_H
 #define FS_RESERVE_H
@@ -9,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* In blocks, for which there is room where one piece of all would not find any. */
+/* The reserve is allocated in blocks, as a fragmented heap may have no room for one piece of the whole size. */
 #define RESERVE_BLOCKS 10
 #define RESERVE_BLOCK_SIZE 98304 /* bytes: more than any piece that a request takes, such as hiredis's buffer of an answer */
 
@@ -24,10 +25,10 @@ struct reserve {
 int reserve_init(struct reserve *reserve);
 void reserve_free(struct reserve *reserve);
 
-/* Something begins that may not fail: gives the reserve up where there is no other memory. */
+/* To be called before a request or a renewal: frees the reserve if no other memory is left. */
 void reserve_prepare(struct reserve *reserve);
 
-/* Something begins that takes memory. Returns 0, or -ENOMEM while the reserve is given up and cannot be had back. */
+/* To be called before memory is taken for longer than a request. Returns 0, or -ENOMEM while the reserve is freed. */
 int reserve_check(struct reserve *reserve);
 
 #endif

@@ -5,9 +5,9 @@
 
 struct turn_user {
 	uid_t uid;
-	size_t count; /* that go */
-	struct turn *waits;
-	struct turn_user *prev, *next; /* of whom some wait */
+	size_t count; /* calls that are sent */
+	struct turn *waits; /* the queue */
+	struct turn_user *prev, *next; /* users with a queue that is not empty */
 	UT_hash_handle hh;
 };
 
@@ -56,7 +56,7 @@ bool turns_begin(struct turns *turns, struct turn *turn, uid_t uid)
 	if (!user)
 		return true;
 	turn->user = user;
-	/* Nobody overtakes those who wait. */
+	/* A new call does not overtake those in the queue. */
 	if (user->count < turns->most && !user->waits) {
 		user->count++;
 		return true;
@@ -100,7 +100,7 @@ struct turn *turns_next(struct turns *turns)
 	if (!user)
 		return NULL;
 	turn = user->waits;
-	/* Behind the others, if it has more. */
+	/* If the user has more calls in the queue, the other users come first. */
 	DL_DELETE(turns->waiting, user);
 	DL_APPEND(turns->waiting, user);
 	stop_waiting(turns, turn);

@@ -1,7 +1,8 @@
 /*
- * Whose calls go next: a server answers one after the other, so who has very many under
- * way makes everybody wait. Of one user only so many are sent at a time; the others wait
- * here, and users take turns.
+ * Fairness between users on one connection. The server answers calls in the order in which they
+ * are sent, so a user with very many calls under way would delay all others. Only a limited
+ * number of one user's calls is sent at a time. The user's other calls wait in a queue, and the
+ * users whose queues are not empty take turns.
  */
 #ifndef BACKEND_REDIS_TURNS_H
 #define BACKEND_REDIS_TURNS_H
@@ -16,28 +17,28 @@ struct turn_user;
 
 /* All zero but what the owner sets. */
 struct turns {
-	size_t most; /* of one user at a time; 0: any number */
-	struct turn_user *users;   /* who has any */
-	struct turn_user *waiting; /* those among them of whom some wait, the next one first */
+	size_t most; /* calls of one user that are sent at a time; 0: any number */
+	struct turn_user *users;   /* all users with calls */
+	struct turn_user *waiting; /* users with calls in their queue, the next user first */
 };
 
 /* The place of one call. All zero at first. */
 struct turn {
-	struct turn_user *user; /* NULL: it is not counted */
-	bool waits;
-	struct turn *prev, *next; /* of this user, that wait */
+	struct turn_user *user; /* NULL: the call is not counted */
+	bool waits;             /* in the user's queue */
+	struct turn *prev, *next; /* in the user's queue */
 };
 
 /*
- * A call of this user wants to go. True: it may; false: it waits until turns_next() gives it.
- * Without memory to count it, it may.
+ * A call of this user is ready to be sent. True: it may be sent now, also where there is no memory to
+ * count it. False: it waits in the user's queue until turns_next() returns it.
  */
 bool turns_begin(struct turns *turns, struct turn *turn, uid_t uid);
 
-/* It is over, or given up. */
+/* The call was answered or given up. */
 void turns_end(struct turns *turns, struct turn *turn);
 
-/* One that waited and goes now; NULL: none may. */
+/* Takes the next call that may be sent out of its queue. NULL: there is none. */
 struct turn *turns_next(struct turns *turns);
 
 #endif
