@@ -208,7 +208,7 @@ class Mount:
         os.mkdir(self.dir, 0)
         with open(self.said, "wb") as said:
             self.daemon = subprocess.Popen(
-                [lockfs, source, self.dir, "-f", "-o", "allow_other,ttl=2s,timeout=20s,namespace=fuzz"],
+                [lockfs, source, self.dir, "-f", "-o", "allow_other,ttl=2s,timeout=20s,namespace=fuzz,user_renewals=0"],
                 stdout=said, stderr=said, env=dict(os.environ, **SANITIZERS))
         until("it is mounted", lambda: os.path.ismount(self.dir) or self.daemon.poll() is not None)
         if not os.path.ismount(self.dir):
