@@ -496,6 +496,9 @@ PY
   expect EPERM unlink "$M/job"
 }
 
+# A search for leaks reads /proc, which may be of another pid namespace here.
+without_leaks=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
+
 # hide_daemon PROC [OPTION]: a daemon in a pid namespace of its own, whose mount, $hidden, is
 # passed on to ours. PROC is `own` where it has the /proc of that, and `ours` where not.
 hide_daemon() {
@@ -507,7 +510,7 @@ hide_daemon() {
   hidden=$shared/mnt
   mkdir "$hidden"
   # shellcheck disable=SC2016  # the other shell expands it
-  unshare -m -p -f --kill-child --propagation unchanged sh -c '
+  ASAN_OPTIONS=$without_leaks unshare -m -p -f --kill-child --propagation unchanged sh -c '
     [ "$3" = ours ] || { mount --make-private /proc && mount -t proc proc /proc; } || exit
     "$0" "$1" "$2" -f -o "allow_other$4"
   ' "$LOCKFS" "$LOCKFS_TEST_SOURCE" "$hidden" "$1" "${2:+,$2}" 2>"$T/hidden.stderr" 3>&- &
@@ -602,7 +605,7 @@ session:[0-9]+\.[0-9]+@[0-9a-f]+" "$output"
   need_root
   mkdir "$T/inner"
   # shellcheck disable=SC2016  # the other shell expands it
-  run unshare -m -p -f --kill-child sh -c '
+  ASAN_OPTIONS=$without_leaks run unshare -m -p -f --kill-child sh -c '
     "$0" "$1" "$2" -f 2>"$3" 3>&- &
     until setsid -w getfattr --absolute-names --only-values -n user.lock.identity "$2" 2>/dev/null; do sleep 0.01; done
     fusermount3 -u "$2"
