@@ -366,8 +366,9 @@ EOF
   echo x >&7
   echo x >&6
   exec 6>&- 7>&-
-  gone "$N/kept"
-  gone "$M/theirs"
+  # The daemon is told of a close(2) after that has returned.
+  wait_until gone "$N/kept"
+  wait_until gone "$M/theirs"
 }
 
 @test "an event that somebody else published ends no lock that is bound to an open file" {
@@ -454,6 +455,8 @@ EOF
   echo x >&7
   is ACQUIRED "$(state "$M/kept")"
   exec 7>&-
+  # The daemon is told of a close(2) after that has returned.
+  wait_until gone "$N/kept"
   take "$N/kept"
 }
 

@@ -871,7 +871,7 @@ library() {
   is ACQUIRED "$(state "$M/.with/id=$id/job")"
   exec 6>&-
   wait "$holder"
-  gone "$M/job"
+  wait_until gone "$M/job"
 
   take "$M/job"
   is refused "$(library try job)"
