@@ -22,6 +22,20 @@ static void on_lost(void *ctx, const char *key, uint64_t token)
 /* A user who takes all that there is, gives it back and takes it again is not told of each time. */
 #define TOLD_PAUSE_NS (60 * NS_PER_S)
 
+/* What each user may have, told of in the words of the manual's table. */
+static struct quota user_quota(size_t most, int error, const char *what, const char *option)
+{
+	return (struct quota){
+		.most = most,
+		.self = geteuid(),
+		.error = error,
+		.what = what,
+		.option = option,
+		.pause_ns = TOLD_PAUSE_NS,
+		.on_full = fs_on_notice,
+	};
+}
+
 /* However much is allowed: who has all descriptors keeps others from every lock with signal=. */
 static void bound_recipients(struct recipients *recipients)
 {
@@ -41,61 +55,18 @@ static void set_quotas(struct fs *fs)
 	fs->nodes.known.most = NAMES_MAX;
 	fs->nodes.known.self = geteuid();
 	fs->nodes.known.on_full = fs_on_notice;
-	fs->waiters.quota = (struct quota){
-		.most = fs->options->user_waiters,
-		.self = geteuid(),
-		.error = -ENOLCK,
-		.what = "calls that wait for locks",
-		.option = "user_waiters",
-		.pause_ns = TOLD_PAUSE_NS,
-		.on_full = fs_on_notice,
-	};
-	fs->streams_quota = (struct quota){
-		.most = fs->options->user_streams,
-		.self = geteuid(),
-		.error = -EMFILE,
-		.what = "open directories and streams",
-		.option = "user_streams",
-		.pause_ns = TOLD_PAUSE_NS,
-		.on_full = fs_on_notice,
-	};
-	fs->holdings.quota = (struct quota){
-		.most = fs->options->user_files,
-		.self = geteuid(),
-		.error = -EMFILE,
-		.what = "open lock files",
-		.option = "user_files",
-		.pause_ns = TOLD_PAUSE_NS,
-		.on_full = fs_on_notice,
-	};
-	fs->listings_quota = (struct quota){
-		.most = fs->options->user_listings,
-		.self = geteuid(),
-		.error = -ENOMEM,
-		.what = "bytes of names in open directories",
-		.option = "user_listings",
-		.pause_ns = TOLD_PAUSE_NS,
-		.on_full = fs_on_notice,
-	};
-	fs->recipients.quota = (struct quota){
-		.most = fs->options->user_signals,
-		.self = geteuid(),
-		.error = -EMFILE,
-		.what = "processes that signal= is for",
-		.option = "user_signals",
-		.pause_ns = TOLD_PAUSE_NS,
-		.on_full = fs_on_notice,
-	};
+	fs->waiters.quota = user_quota(fs->options->user_waiters, -ENOLCK,
+		"calls that wait for locks", "user_waiters");
+	fs->streams_quota = user_quota(fs->options->user_streams, -EMFILE,
+		"open directories and streams", "user_streams");
+	fs->holdings.quota = user_quota(fs->options->user_files, -EMFILE, "open lock files", "user_files");
+	fs->listings_quota = user_quota(fs->options->user_listings, -ENOMEM,
+		"bytes of names in open directories", "user_listings");
+	fs->recipients.quota = user_quota(fs->options->user_signals, -EMFILE,
+		"processes that signal= is for", "user_signals");
 	bound_recipients(&fs->recipients);
-	fs->keeper.renewals = (struct quota){
-		.most = fs->options->user_renewals,
-		.self = geteuid(),
-		.error = -ENOLCK,
-		.what = "renewals of bound locks a minute",
-		.option = "user_renewals",
-		.pause_ns = TOLD_PAUSE_NS,
-		.on_full = fs_on_notice,
-	};
+	fs->keeper.renewals = user_quota(fs->options->user_renewals, -ENOLCK,
+		"renewals of bound locks a minute", "user_renewals");
 }
 
 int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)

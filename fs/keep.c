@@ -81,25 +81,26 @@ static size_t renewals_of(int64_t ttl_ms)
 	return (size_t)((minute_ms * RENEW_PART + ttl_ms - 1) / ttl_ms);
 }
 
-int keeper_admits(struct keeper *keeper, uid_t uid, int64_t ttl_ms)
+/* May this user have so many more? */
+static int admits(struct keeper *keeper, uid_t uid, size_t more)
 {
-	size_t renewals = renewals_of(ttl_ms);
-	int err = quota_take(&keeper->renewals, uid, renewals);
+	int err = quota_take(&keeper->renewals, uid, more);
 
 	if (err == 0)
-		quota_give(&keeper->renewals, uid, renewals);
+		quota_give(&keeper->renewals, uid, more);
 	return err;
+}
+
+int keeper_admits(struct keeper *keeper, uid_t uid, int64_t ttl_ms)
+{
+	return admits(keeper, uid, renewals_of(ttl_ms));
 }
 
 int keep_admits(struct keep *keep, int64_t ttl_ms)
 {
 	size_t renewals = renewals_of(ttl_ms);
-	size_t more = renewals > keep->renewals ? renewals - keep->renewals : 0;
-	int err = quota_take(&keep->keeper->renewals, keep->uid, more);
 
-	if (err == 0)
-		quota_give(&keep->keeper->renewals, keep->uid, more);
-	return err;
+	return renewals > keep->renewals ? admits(keep->keeper, keep->uid, renewals - keep->renewals) : 0;
 }
 
 static void uncount_renewals(struct keep *keep)
