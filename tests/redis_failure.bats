@@ -399,10 +399,15 @@ past() {
 }
 
 # A way to the server that can be made bad. `orders` says how; see redis_proxy.py.
-proxy_start() {
+proxy_begin() {
   orders '{}'
   start_helper "$T/proxy" redis_proxy.py "${redis_socket[redis]}" "$T/orders"
   read -r _ proxy_port <"$T/proxy"
+}
+
+# proxy_start: that, with the mount M beyond it, and N that is not
+proxy_start() {
+  proxy_begin
   mount_redis -o "timeout=${timeout}ms" "$M" "redis://127.0.0.1:$proxy_port"
   mount_redis "$N"
 }
@@ -458,19 +463,10 @@ seen_late() {
   mkdir "$N"/{1..30}
   py <<'PY'
 import json
-import threading
-answers = []
 dirs = [os.open("%s/%d" % (M, n), os.O_RDONLY) for n in range(1, 31)]
-threads = [threading.Thread(target=lambda fd: answers.append(outcome(os.stat, "absent", dir_fd=fd)), args=(fd,))
-           for fd in dirs]
 with open(T + "/orders", "w") as orders:
     json.dump({"there": 150, "back": 150}, orders)
-began = time.monotonic()
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
-took = time.monotonic() - began
+answers, took = look_up_together("absent", dirs)
 check("answers", answers, ["ENOENT"] * 30)
 if not 0.3 <= took < 4:  # one after another would take 9 s
     sys.exit("it took %.3f s" % took)
@@ -479,26 +475,15 @@ PY
 
 @test "a user with hundreds of calls under way to a far server is not slowed, and nobody else is" {
   need_root
-  orders '{}'
-  start_helper "$T/proxy" redis_proxy.py "${redis_socket[redis]}" "$T/orders"
-  read -r _ proxy_port <"$T/proxy"
+  proxy_begin
   orders '{"back": 100}'
   mount_redis -o allow_other,timeout=10s "$M" "redis://127.0.0.1:$proxy_port"
   mount_redis "$N"
   mkdir "$N"/{1..300}
   py <<'PY'
-import threading
 def look_up():
     dirs = [os.open("%s/%d" % (M, number), os.O_RDONLY) for number in range(1, 301)]
-    answers = []
-    threads = [threading.Thread(target=lambda fd: answers.append(outcome(os.stat, "absent", dir_fd=fd)), args=(fd,))
-               for fd in dirs]
-    began = time.monotonic()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    took = time.monotonic() - began
+    answers, took = look_up_together("absent", dirs)
     check("answers", answers, ["ENOENT"] * 300)
     if took > 1.5:  # 32 at a time would take 2 s at the least
         sys.exit("it took %.3f s" % took)

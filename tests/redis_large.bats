@@ -258,19 +258,13 @@ under_way() {
   mkdir "$M"/{1..61}
   # Each in a directory of its own: in one, older libfuse looks up one name after another.
   write_script "$T/looks.py" <<'PY'
-import threading
 user, name, numbers, sign = int(sys.argv[1]), sys.argv[2], range(int(sys.argv[3]), int(sys.argv[4]) + 1), sys.argv[5]
 os.setuid(user)
 dirs = [os.open("%s/%d" % (M, number), os.O_RDONLY) for number in numbers]
 print("ready", flush=True)
 while not os.path.exists(T + "/" + sign):
     time.sleep(0.01)
-answers = []
-threads = [threading.Thread(target=lambda fd: answers.append(outcome(os.stat, name, dir_fd=fd)), args=(fd,)) for fd in dirs]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
+answers, _ = look_up_together(name, dirs)
 check("answers", answers, ["ENOENT"] * len(dirs))
 PY
   in_background "${python[@]}" "$T/looks.py" "$(id -u nobody)" many 1 60 frozen >"$T/many"
