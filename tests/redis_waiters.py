@@ -746,16 +746,25 @@ def cuts(redis, kinds, rounds, *mounts):
     print("%.1f %.1f" % (median(took), max(took)))
 
 
-def all_are_back(redis, mounts, count):
-    """So many wait, and each of the mounts has said just now that it lives, and hears."""
+def signs_of_life(redis):
+    """When each mount that waits will be taken for dead, in ms since the epoch."""
+    while True:
+        try:
+            return {key: redis("PEXPIRETIME", key) for key in redis("KEYS", "lockfs#m:*")}
+        except OSError:
+            # A mount that comes back over a socket may have a new server end another's connection.
+            redis.connect()
+
+
+def all_are_back(redis, mounts, count, before):
+    """So many wait, and each of the mounts hears, and has said that it lives since it was in `before`."""
     try:
-        alive = redis("KEYS", "lockfs#m:*")
+        alive = signs_of_life(redis)
         return (redis.waiting() == count and len(alive) == len(mounts) and
                 len(redis("PUBSUB", "CHANNELS", "lockfs#m:*")) == len(mounts) and
-                # One that was saved and loaded again has less left of its 1200 ms.
-                all(redis("PTTL", key) > 700 for key in alive))
+                # What was saved and loaded again is no sign of life.
+                all(end > before.get(key, 0) for key, end in alive.items()))
     except OSError:
-        # A mount that comes back over a socket may have a new server end another's connection.
         redis.connect()
         return False
 
@@ -769,9 +778,10 @@ def outage(redis, commands, expected, *mounts):
     do(redis, commands)
     if expected in ("order", "all"):
         redis.connect()
+        before = signs_of_life(redis)
         until("the mount works", lambda: outcome(os.stat, mounts[0] + "/other") == "ENOENT")
         if expected == "order":
-            until("all mounts are back", lambda: all_are_back(redis, mounts, 6))
+            until("all mounts are back", lambda: all_are_back(redis, mounts, 6, before))
         outcome(os.unlink, mounts[0] + "/job")
         released = now()
         names, _ = served(crowd, 6)
