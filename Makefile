@@ -62,7 +62,7 @@ ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DFUSE_USE_VERSION
               -Iinclude -I. -I$(BUILD) $(WARNINGS) $(LIB_CFLAGS) $(TLS_CFLAGS) $(HARDENING) $(FORTIFY) $(CFLAGS)
 ALL_LDFLAGS = $(HARDENING_LINK) $(LDFLAGS)
 
-BACKEND_SOURCES := $(wildcard backend/*.c backend/*/*.c)
+BACKEND_SOURCES := $(wildcard backend/*.c backend/*/*.c backend/*/*/*.c)
 FS_SOURCES      := $(wildcard fs/*.c)
 TEST_SOURCES    := $(wildcard tests/*.c)
 BENCH_SOURCES   := $(wildcard tests/bench/*.c)

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "backend/clock.h"
+#include "backend/util/clock.h"
 
 /* A call under way. What its caller is answered with stands here meanwhile. */
 struct measure {

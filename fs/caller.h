@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "backend/table.h"
+#include "backend/util/hash.h"
 #include "fs/options.h"
 #include "fs/sessions.h"
 #include "lockfs/lock.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "backend/clock.h"
+#include "backend/util/clock.h"
 #include "fs/request.h"
 
 #define PAUSE_MAX_MS 100

@@ -6,7 +6,7 @@
 #include <sys/random.h>
 #include <utlist.h>
 
-#include "backend/clock.h"
+#include "backend/util/clock.h"
 
 #define FIRST_CAPACITY 4096
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "backend/quota.h"
+#include "backend/util/quota.h"
 #include "lockfs/backend.h"
 
 struct dir_read;

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "backend/clock.h"
-#include "backend/copy.h"
-#include "backend/table.h"
+#include "backend/util/clock.h"
+#include "backend/util/hash.h"
+#include "backend/util/text_copy.h"
 
 /* Of events that wait: some ten thousand. */
 #define HELD_MAX (4 * 1024 * 1024)

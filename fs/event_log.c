@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#include "backend/clock.h"
+#include "backend/util/clock.h"
 
 /* Some ten thousand events. */
 #define LOG_MAX (4 * 1024 * 1024)

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "backend/clock.h"
+#include "backend/util/clock.h"
 
 /* Of one read at the most. */
 #define READ_MAX (128 * 1024)

@@ -8,7 +8,7 @@
 #include <fuse_lowlevel.h>
 #include <uv.h>
 
-#include "backend/quota.h"
+#include "backend/util/quota.h"
 #include "fs/event_gate.h"
 #include "fs/event_log.h"
 #include "fs/listening.h"

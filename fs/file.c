@@ -6,7 +6,7 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "backend/clock.h"
+#include "backend/util/clock.h"
 #include "fs/node.h"
 
 /* When the backend could not say whether a watched holding is there, it is asked again so much later. */

@@ -13,9 +13,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "backend/deadlines.h"
-#include "backend/quota.h"
-#include "backend/table.h"
+#include "backend/util/deadlines.h"
+#include "backend/util/hash.h"
+#include "backend/util/quota.h"
 #include "fs/keep.h"
 #include "fs/listening.h"
 #include "fs/opened.h"

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "backend/clock.h"
 #include "backend/meter.h"
+#include "backend/util/clock.h"
 #include "fs/limit.h"
 #include "fs/log.h"
 #include "fs/stats.h"

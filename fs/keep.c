@@ -6,7 +6,7 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "backend/clock.h"
+#include "backend/util/clock.h"
 #include "fs/log.h"
 #include "fs/recipient.h"
 #include "fs/reserve.h"

@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "backend/deadlines.h"
-#include "backend/quota.h"
+#include "backend/util/deadlines.h"
+#include "backend/util/quota.h"
 #include "lockfs/backend.h"
 
 struct keep;

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "backend/table.h"
+#include "backend/util/hash.h"
 
 struct known_user;
 struct node;

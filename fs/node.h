@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "backend/table.h"
+#include "backend/util/hash.h"
 #include "fs/known_nodes.h"
 #include "fs/view.h"
 

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "backend/clock.h"
+#include "backend/util/clock.h"
 #include "fs/attr.h"
 #include "fs/names.h"
 #include "fs/ops.h"

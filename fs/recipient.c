@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "backend/table.h"
+#include "backend/util/hash.h"
 #include "fs/log.h"
 #include "fs/process.h"
 #include "fs/sessions.h"

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "backend/quota.h"
+#include "backend/util/quota.h"
 
 struct recipient;
 

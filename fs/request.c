@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/clock.h"
+#include "backend/util/clock.h"
 #include "fs/attr.h"
 #include "fs/log.h"
 #include "fs/names.h"

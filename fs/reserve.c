@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <syslog.h>
 
-#include "backend/clock.h"
+#include "backend/util/clock.h"
 #include "fs/log.h"
 
 /* So often it is tried to have it back, also where nobody asks for more. */

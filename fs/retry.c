@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "backend/clock.h"
-#include "backend/table.h"
+#include "backend/util/clock.h"
+#include "backend/util/hash.h"
 #include "fs/node.h"
 
 /* A repetition comes at once, but the LOOKUP before it waits for the backend. */

@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "backend/clock.h"
+#include "backend/util/clock.h"
 #include "fs/process.h"
 
 /* More sessions than this are not remembered; the ones not seen for longest go first. */

@@ -13,7 +13,7 @@
 #include <sys/types.h>
 #include <uv.h>
 
-#include "backend/table.h"
+#include "backend/util/hash.h"
 
 struct session_seen;
 

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "backend/clock.h"
 #include "backend/meter.h"
+#include "backend/util/clock.h"
 
 struct stats_file {
 	struct opened opened;

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "backend/table.h"
+#include "backend/util/hash.h"
 #include "fs/waiter.h"
 #include "lockfs/lock.h"
 

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "backend/clock.h"
-#include "backend/table.h"
+#include "backend/util/clock.h"
+#include "backend/util/hash.h"
 
 static void try_once(struct waiter *waiter);
 

@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "backend/deadlines.h"
-#include "backend/quota.h"
+#include "backend/util/deadlines.h"
+#include "backend/util/quota.h"
 #include "lockfs/backend.h"
 
 #define WAIT_FOREVER INT64_C(-1)

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "backend/clock.h"
-#include "backend/table.h"
+#include "backend/util/clock.h"
+#include "backend/util/hash.h"
 #include "fs/node.h"
 
 /* So long the kernel must have known a file before the backend is asked about it. */

@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-#include "backend/deadlines.h"
+#include "backend/util/deadlines.h"
 #include "fs/notifier.h"
 #include "lockfs/backend.h"
 

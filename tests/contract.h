@@ -24,7 +24,7 @@
 
 #include <cmocka.h>
 
-#include "backend/clock.h"
+#include "backend/util/clock.h"
 #include "lockfs/backend.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "backend/copy.h"
+#include "backend/util/text_copy.h"
 
 static size_t name_size(const struct lock_holder *holder)
 {

@@ -5,8 +5,8 @@
 #ifndef BACKEND_MEMORY_HOLDERS_H
 #define BACKEND_MEMORY_HOLDERS_H
 
-#include "backend/quota.h"
-#include "backend/table.h"
+#include "backend/util/hash.h"
+#include "backend/util/quota.h"
 #include "lockfs/lock.h"
 
 /* What a holder is found by: all of it, byte by byte, so it is without padding. */

@@ -9,11 +9,11 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#include "backend/clock.h"
-#include "backend/deadlines.h"
 #include "backend/memory/queue.h"
 #include "backend/memory/tree.h"
 #include "backend/registry.h"
+#include "backend/util/clock.h"
+#include "backend/util/deadlines.h"
 
 struct memory_backend {
 	struct backend base;

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "backend/copy.h"
+#include "backend/util/text_copy.h"
 
 /* Links a new entry; false where the table had no memory for it. */
 static bool link_entry(struct mem_tree *tree, struct mem_dir *parent, struct mem_entry *entry)

@@ -5,10 +5,10 @@
 #ifndef BACKEND_MEMORY_TREE_H
 #define BACKEND_MEMORY_TREE_H
 
-#include "backend/heap.h"
 #include "backend/memory/holders.h"
-#include "backend/quota.h"
-#include "backend/table.h"
+#include "backend/util/hash.h"
+#include "backend/util/heap.h"
+#include "backend/util/quota.h"
 #include "lockfs/backend.h"
 
 /* What locks and directories have in common; both embed it first. */

@@ -9,10 +9,10 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#include "backend/clock.h"
 #include "backend/redis/errors.h"
 #include "backend/redis/reply.h"
 #include "backend/redis/setup.h"
+#include "backend/util/clock.h"
 
 #define KEEPALIVE_MS 30000
 

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/clock.h"
-#include "backend/copy.h"
-#include "backend/table.h"
+#include "backend/util/clock.h"
+#include "backend/util/hash.h"
+#include "backend/util/text_copy.h"
 
 /* A moment. Clients past lockfs tell nobody when they delete a lock, so it is short. */
 #define FRESH_NS (3 * NS_PER_MS)

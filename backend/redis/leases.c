@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/clock.h"
-#include "backend/table.h"
+#include "backend/util/clock.h"
+#include "backend/util/hash.h"
 
 /* The server counts in whole milliseconds, and looks at its clock once for a command. */
 #define SERVER_TICKS_MS 2

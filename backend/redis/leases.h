@@ -5,7 +5,7 @@
 #ifndef BACKEND_REDIS_LEASES_H
 #define BACKEND_REDIS_LEASES_H
 
-#include "backend/deadlines.h"
+#include "backend/util/deadlines.h"
 #include "lockfs/backend.h"
 
 struct lease;

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/clock.h"
 #include "backend/redis/errors.h"
 #include "backend/redis/leases.h"
 #include "backend/redis/reply.h"
+#include "backend/util/clock.h"
 
 /* Events are often not wanted for a moment only; they go on for so long. */
 #define LINGER_MS 5000

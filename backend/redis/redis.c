@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/clock.h"
 #include "backend/redis/acquire.h"
 #include "backend/redis/calls.h"
 #include "backend/redis/early.h"
@@ -22,6 +21,7 @@
 #include "backend/redis/tickets.h"
 #include "backend/redis/tls.h"
 #include "backend/registry.h"
+#include "backend/util/clock.h"
 
 struct redis_backend {
 	struct backend base;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/clock.h"
+#include "backend/util/clock.h"
 
 /* Digits of INT64_MAX. */
 #define TOKEN_DIGITS_MAX 19

@@ -5,12 +5,12 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "backend/clock.h"
-#include "backend/copy.h"
-#include "backend/deadlines.h"
 #include "backend/redis/acquire.h"
 #include "backend/redis/reply.h"
-#include "backend/table.h"
+#include "backend/util/clock.h"
+#include "backend/util/deadlines.h"
+#include "backend/util/hash.h"
+#include "backend/util/text_copy.h"
 
 /* The server takes a mount for dead after three beats that it did not hear (ALIVE in queue.lua). */
 #define BEAT_MS 1000

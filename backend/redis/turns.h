@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "backend/table.h"
+#include "backend/util/hash.h"
 
 struct turn_user;
 

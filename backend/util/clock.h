@@ -2,8 +2,8 @@
  * The two clocks that locks need: one that only counts, also while the machine
  * is suspended, for leases; and the wall's, for people and tokens.
  */
-#ifndef BACKEND_CLOCK_H
-#define BACKEND_CLOCK_H
+#ifndef BACKEND_UTIL_CLOCK_H
+#define BACKEND_UTIL_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>

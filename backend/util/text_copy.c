@@ -1,4 +1,4 @@
-#include "backend/copy.h"
+#include "backend/util/text_copy.h"
 
 #include <string.h>
 

@@ -2,8 +2,8 @@
  * Copies of texts behind the struct that owns them, so that both are one
  * allocation. A cursor is where the next text goes.
  */
-#ifndef BACKEND_COPY_H
-#define BACKEND_COPY_H
+#ifndef BACKEND_UTIL_TEXT_COPY_H
+#define BACKEND_UTIL_TEXT_COPY_H
 
 #include "lockfs/lock.h"
 

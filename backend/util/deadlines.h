@@ -2,13 +2,13 @@
  * Many deadlines, such as the ends of leases: a heap, and one timer on
  * CLOCK_BOOTTIME for the first of them.
  */
-#ifndef BACKEND_DEADLINES_H
-#define BACKEND_DEADLINES_H
+#ifndef BACKEND_UTIL_DEADLINES_H
+#define BACKEND_UTIL_DEADLINES_H
 
 #include <stdint.h>
 #include <uv.h>
 
-#include "backend/heap.h"
+#include "backend/util/heap.h"
 
 struct deadlines {
 	struct heap heap; /* due: CLOCK_BOOTTIME in nanoseconds */

@@ -1,4 +1,4 @@
-#include "backend/heap.h"
+#include "backend/util/heap.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
-#include "backend/deadlines.h"
+#include "backend/util/deadlines.h"
 
 #include <errno.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "backend/clock.h"
+#include "backend/util/clock.h"
 
 static void on_timer(uv_poll_t *poll, int status, int events)
 {

@@ -1,4 +1,4 @@
-#include "backend/quota.h"
+#include "backend/util/quota.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/clock.h"
-#include "backend/table.h"
+#include "backend/util/clock.h"
+#include "backend/util/hash.h"
 
 struct quota_user {
 	uid_t uid;

@@ -2,8 +2,8 @@
  * How much each user has of what a daemon has for all of them, so that no user takes
  * all of it. Root, and whoever the daemon runs as, may have any amount.
  */
-#ifndef BACKEND_QUOTA_H
-#define BACKEND_QUOTA_H
+#ifndef BACKEND_UTIL_QUOTA_H
+#define BACKEND_UTIL_QUOTA_H
 
 #include <stddef.h>
 #include <stdint.h>

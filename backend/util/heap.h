@@ -3,8 +3,8 @@
  * kept in it embeds a struct heap_item, so that it can be moved and removed in
  * O(log n) without a search.
  */
-#ifndef BACKEND_HEAP_H
-#define BACKEND_HEAP_H
+#ifndef BACKEND_UTIL_HEAP_H
+#define BACKEND_UTIL_HEAP_H
 
 #include <stddef.h>
 #include <stdint.h>
