@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "backend/meter.h"
+#include "backend/metrics.h"
 #include "backend/util/clock.h"
 #include "fs/limit.h"
 #include "fs/log.h"

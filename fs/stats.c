@@ -8,7 +8,7 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "backend/meter.h"
+#include "backend/metrics.h"
 #include "backend/util/clock.h"
 
 struct stats_file {

@@ -9,9 +9,9 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#include "backend/redis/errors.h"
+#include "backend/redis/net/handshake.h"
+#include "backend/redis/net/server_error.h"
 #include "backend/redis/reply.h"
-#include "backend/redis/setup.h"
 #include "backend/util/clock.h"
 
 #define KEEPALIVE_MS 30000

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "backend/redis/connection.h"
+#include "backend/redis/net/connection.h"
 #include "backend/redis/scripts.h"
 #include "backend/redis/turns.h"
 #include "lockfs/backend.h"

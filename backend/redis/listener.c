@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/redis/errors.h"
 #include "backend/redis/leases.h"
+#include "backend/redis/net/server_error.h"
 #include "backend/redis/reply.h"
 #include "backend/util/clock.h"
 

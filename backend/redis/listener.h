@@ -5,7 +5,7 @@
 #ifndef BACKEND_REDIS_LISTENER_H
 #define BACKEND_REDIS_LISTENER_H
 
-#include "backend/redis/connection.h"
+#include "backend/redis/net/connection.h"
 #include "backend/redis/reply.h"
 #include "lockfs/backend.h"
 

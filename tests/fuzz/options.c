@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdarg.h>
 
-#include "backend/redis/source.h"
+#include "backend/redis/net/url.h"
 #include "fs/log.h"
 #include "fs/options.h"
 #include "lockfs/lock.h"

@@ -4,7 +4,7 @@
  */
 #include <errno.h>
 
-#include "backend/redis/errors.h"
+#include "backend/redis/net/server_error.h"
 #include "backend/redis/reply.h"
 #include "tests/fuzz/answer.h"
 #include "tests/fuzz/fuzz.h"

@@ -1,7 +1,7 @@
 /* SOURCE of the Redis backend: what is understood can be written down and is understood as the same. */
 #include <errno.h>
 
-#include "backend/redis/source.h"
+#include "backend/redis/net/url.h"
 #include "tests/fuzz/fuzz.h"
 
 static void write_encoded(FILE *out, const char *text)

@@ -2,8 +2,8 @@
  * hiredis on libuv. The adapter that hiredis 0.14 ships takes no notice of a
  * refused connection (libuv tells it as an error), so this is our own.
  */
-#ifndef BACKEND_REDIS_ADAPTER_H
-#define BACKEND_REDIS_ADAPTER_H
+#ifndef BACKEND_REDIS_NET_UV_ADAPTER_H
+#define BACKEND_REDIS_NET_UV_ADAPTER_H
 
 #include <hiredis/async.h>
 #include <uv.h>

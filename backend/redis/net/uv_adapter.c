@@ -1,4 +1,4 @@
-#include "backend/redis/adapter.h"
+#include "backend/redis/net/uv_adapter.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "backend/redis/tls.h"
+#include "backend/redis/net/tls.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -4,10 +4,10 @@
  * what people must know of. A server that refuses any of it loses the connection,
  * with the reason.
  */
-#ifndef BACKEND_REDIS_SETUP_H
-#define BACKEND_REDIS_SETUP_H
+#ifndef BACKEND_REDIS_NET_HANDSHAKE_H
+#define BACKEND_REDIS_NET_HANDSHAKE_H
 
-#include "backend/redis/connection.h"
+#include "backend/redis/net/connection.h"
 #include "backend/redis/scripts.h"
 #include "lockfs/backend.h"
 

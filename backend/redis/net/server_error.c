@@ -1,4 +1,4 @@
-#include "backend/redis/errors.h"
+#include "backend/redis/net/server_error.h"
 
 #include <errno.h>
 #include <stdio.h>

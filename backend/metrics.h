@@ -2,8 +2,8 @@
  * A backend around another that counts its calls: by kind and outcome, and how long
  * they took. It also tells of those that the other failed.
  */
-#ifndef BACKEND_METER_H
-#define BACKEND_METER_H
+#ifndef BACKEND_METRICS_H
+#define BACKEND_METRICS_H
 
 #include "lockfs/backend.h"
 

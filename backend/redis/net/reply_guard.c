@@ -1,4 +1,4 @@
-#include "backend/redis/guard.h"
+#include "backend/redis/net/reply_guard.h"
 
 #include <string.h>
 #include <strings.h>

@@ -3,8 +3,8 @@
  * waits for, or a message that is none. A server that is hostile, or not well, can say
  * anything; what is seen here ends the connection instead.
  */
-#ifndef BACKEND_REDIS_GUARD_H
-#define BACKEND_REDIS_GUARD_H
+#ifndef BACKEND_REDIS_NET_REPLY_GUARD_H
+#define BACKEND_REDIS_NET_REPLY_GUARD_H
 
 #include <hiredis/async.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "backend/redis/connection.h"
+#include "backend/redis/net/connection.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -10,10 +10,10 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
-#include "backend/redis/adapter.h"
-#include "backend/redis/errors.h"
-#include "backend/redis/guard.h"
-#include "backend/redis/tls.h"
+#include "backend/redis/net/reply_guard.h"
+#include "backend/redis/net/server_error.h"
+#include "backend/redis/net/tls.h"
+#include "backend/redis/net/uv_adapter.h"
 
 #define LAST_WORDS_MAX 128
 #define ADDRESSES_MAX 8

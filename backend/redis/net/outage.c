@@ -1,4 +1,4 @@
-#include "backend/redis/outage.h"
+#include "backend/redis/net/outage.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SOURCE of the Redis backend: which server, as whom. CONTRACT section 2. */
-#ifndef BACKEND_REDIS_SOURCE_H
-#define BACKEND_REDIS_SOURCE_H
+#ifndef BACKEND_REDIS_NET_URL_H
+#define BACKEND_REDIS_NET_URL_H
 
 #include <stdbool.h>
 

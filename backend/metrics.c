@@ -1,4 +1,4 @@
-#include "backend/meter.h"
+#include "backend/metrics.h"
 
 #include <errno.h>
 #include <stdlib.h>

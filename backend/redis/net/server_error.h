@@ -1,6 +1,6 @@
 /* What a server refuses, in our words: an errno for programs, a line for people. */
-#ifndef BACKEND_REDIS_ERRORS_H
-#define BACKEND_REDIS_ERRORS_H
+#ifndef BACKEND_REDIS_NET_SERVER_ERROR_H
+#define BACKEND_REDIS_NET_SERVER_ERROR_H
 
 #include <stdbool.h>
 #include <stddef.h>

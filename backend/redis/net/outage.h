@@ -1,6 +1,6 @@
 /* What people are told while a server is lost: each cause once, and that it is back. */
-#ifndef BACKEND_REDIS_OUTAGE_H
-#define BACKEND_REDIS_OUTAGE_H
+#ifndef BACKEND_REDIS_NET_OUTAGE_H
+#define BACKEND_REDIS_NET_OUTAGE_H
 
 #include "lockfs/backend.h"
 

@@ -1,4 +1,4 @@
-#include "backend/redis/setup.h"
+#include "backend/redis/net/handshake.h"
 
 #include <errno.h>
 #include <hiredis/hiredis.h>
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/redis/errors.h"
+#include "backend/redis/net/server_error.h"
 
 #define CLIENT_ID_MAX 24 /* digits and NUL */
 #define CLIENT_ADDRESS_MAX 160

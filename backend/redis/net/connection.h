@@ -2,15 +2,15 @@
  * One connection to the server, on the loop: resolved, made, greeted and, when
  * it is lost, made again with a growing pause. Nothing here waits.
  */
-#ifndef BACKEND_REDIS_CONNECTION_H
-#define BACKEND_REDIS_CONNECTION_H
+#ifndef BACKEND_REDIS_NET_CONNECTION_H
+#define BACKEND_REDIS_NET_CONNECTION_H
 
 #include <hiredis/async.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
-#include "backend/redis/source.h"
+#include "backend/redis/net/url.h"
 
 struct connection;
 

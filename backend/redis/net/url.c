@@ -1,4 +1,4 @@
-#include "backend/redis/source.h"
+#include "backend/redis/net/url.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* TLS, where hiredis was built with it (LOCKFS_TLS says so at build time). */
-#ifndef BACKEND_REDIS_TLS_H
-#define BACKEND_REDIS_TLS_H
+#ifndef BACKEND_REDIS_NET_TLS_H
+#define BACKEND_REDIS_NET_TLS_H
 
 #include <hiredis/async.h>
 
