@@ -2,8 +2,8 @@
  * The ends of leases, which the server tells nobody of: kept from the events of
  * all mounts, and told here when they come.
  */
-#ifndef BACKEND_REDIS_LEASES_H
-#define BACKEND_REDIS_LEASES_H
+#ifndef BACKEND_REDIS_NOTIFY_LEASE_EXPIRY_H
+#define BACKEND_REDIS_NOTIFY_LEASE_EXPIRY_H
 
 #include "backend/util/deadlines.h"
 #include "lockfs/backend.h"

@@ -2,8 +2,8 @@
  * What the server tells by itself, on a connection of its own: what concerns this
  * mount, always; and events of all mounts, while they are wanted.
  */
-#ifndef BACKEND_REDIS_LISTENER_H
-#define BACKEND_REDIS_LISTENER_H
+#ifndef BACKEND_REDIS_NOTIFY_SUBSCRIPTION_H
+#define BACKEND_REDIS_NOTIFY_SUBSCRIPTION_H
 
 #include "backend/redis/net/connection.h"
 #include "backend/redis/reply.h"

@@ -1,4 +1,4 @@
-#include "backend/redis/survey.h"
+#include "backend/redis/notify/lease_scan.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "backend/redis/leases.h"
+#include "backend/redis/notify/lease_expiry.h"
 
 #include <stdlib.h>
 #include <string.h>

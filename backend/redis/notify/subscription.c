@@ -1,4 +1,4 @@
-#include "backend/redis/listener.h"
+#include "backend/redis/notify/subscription.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/redis/leases.h"
 #include "backend/redis/net/server_error.h"
+#include "backend/redis/notify/lease_expiry.h"
 #include "backend/redis/reply.h"
 #include "backend/util/clock.h"
 

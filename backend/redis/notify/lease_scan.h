@@ -3,8 +3,8 @@
  * through, one step after the other, and the server tells what it finds on the
  * channel of the mount (survey.lua).
  */
-#ifndef BACKEND_REDIS_SURVEY_H
-#define BACKEND_REDIS_SURVEY_H
+#ifndef BACKEND_REDIS_NOTIFY_LEASE_SCAN_H
+#define BACKEND_REDIS_NOTIFY_LEASE_SCAN_H
 
 #include "backend/redis/calls.h"
 
