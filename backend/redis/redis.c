@@ -8,18 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/redis/acquire.h"
-#include "backend/redis/calls.h"
-#include "backend/redis/early.h"
-#include "backend/redis/evictions.h"
-#include "backend/redis/fresh.h"
+#include "backend/redis/acquire_call.h"
+#include "backend/redis/early_notices.h"
+#include "backend/redis/listing.h"
+#include "backend/redis/lock_cache.h"
 #include "backend/redis/net/outage.h"
 #include "backend/redis/net/tls.h"
 #include "backend/redis/notify/lease_scan.h"
 #include "backend/redis/notify/subscription.h"
 #include "backend/redis/reply.h"
-#include "backend/redis/scan.h"
-#include "backend/redis/tickets.h"
+#include "backend/redis/revocation.h"
+#include "backend/redis/script_call.h"
+#include "backend/redis/wait_queue.h"
 #include "backend/registry.h"
 #include "backend/util/clock.h"
 

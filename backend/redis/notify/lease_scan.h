@@ -6,7 +6,7 @@
 #ifndef BACKEND_REDIS_NOTIFY_LEASE_SCAN_H
 #define BACKEND_REDIS_NOTIFY_LEASE_SCAN_H
 
-#include "backend/redis/calls.h"
+#include "backend/redis/script_call.h"
 
 struct survey;
 

@@ -1,4 +1,4 @@
-#include "backend/redis/evictions.h"
+#include "backend/redis/revocation.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,11 +1,11 @@
-#include "backend/redis/tickets.h"
+#include "backend/redis/wait_queue.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
-#include "backend/redis/acquire.h"
+#include "backend/redis/acquire_call.h"
 #include "backend/redis/reply.h"
 #include "backend/util/clock.h"
 #include "backend/util/deadlines.h"

@@ -1,4 +1,4 @@
-#include "backend/redis/calls.h"
+#include "backend/redis/script_call.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-#include "backend/redis/early.h"
+#include "backend/redis/early_notices.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "backend/redis/fresh.h"
+#include "backend/redis/lock_cache.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,8 +5,8 @@
  * that is taken and given back at once. Later only a client past lockfs, which tells
  * nobody, can have deleted it.
  */
-#ifndef BACKEND_REDIS_FRESH_H
-#define BACKEND_REDIS_FRESH_H
+#ifndef BACKEND_REDIS_LOCK_CACHE_H
+#define BACKEND_REDIS_LOCK_CACHE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,10 +3,10 @@
  * that other Redis clients took come behind the others: they are in no index, so the
  * whole database is gone through.
  */
-#ifndef BACKEND_REDIS_SCAN_H
-#define BACKEND_REDIS_SCAN_H
+#ifndef BACKEND_REDIS_LISTING_H
+#define BACKEND_REDIS_LISTING_H
 
-#include "backend/redis/calls.h"
+#include "backend/redis/script_call.h"
 
 /* As list() in backend.h; `scan`: also what is in no index. */
 void scan_list(struct calls *calls, struct listing *listing, bool scan);

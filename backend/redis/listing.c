@@ -1,4 +1,4 @@
-#include "backend/redis/scan.h"
+#include "backend/redis/listing.h"
 
 #include <errno.h>
 #include <stdlib.h>

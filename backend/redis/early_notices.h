@@ -3,8 +3,8 @@
  * they come over another connection, and may overtake it. They are kept until then,
  * each once, and no more than EARLY_MAX of them, as anybody can publish.
  */
-#ifndef BACKEND_REDIS_EARLY_H
-#define BACKEND_REDIS_EARLY_H
+#ifndef BACKEND_REDIS_EARLY_NOTICES_H
+#define BACKEND_REDIS_EARLY_NOTICES_H
 
 #include "backend/redis/reply.h"
 

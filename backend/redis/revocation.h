@@ -3,10 +3,10 @@
  * holder was stopped, so the server asks the holder's mount first, and tells when
  * that is done; where no word comes in time, the release is asked for again, for good.
  */
-#ifndef BACKEND_REDIS_EVICTIONS_H
-#define BACKEND_REDIS_EVICTIONS_H
+#ifndef BACKEND_REDIS_REVOCATION_H
+#define BACKEND_REDIS_REVOCATION_H
 
-#include "backend/redis/calls.h"
+#include "backend/redis/script_call.h"
 
 struct evictions;
 

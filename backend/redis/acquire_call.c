@@ -1,4 +1,4 @@
-#include "backend/redis/acquire.h"
+#include "backend/redis/acquire_call.h"
 
 #include <errno.h>
 #include <stdio.h>

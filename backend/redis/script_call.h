@@ -3,8 +3,8 @@
  * and exactly one answer. Calls wait while the connection is made, for as long as
  * there is hope; what was asked and not answered in time ends the connection.
  */
-#ifndef BACKEND_REDIS_CALLS_H
-#define BACKEND_REDIS_CALLS_H
+#ifndef BACKEND_REDIS_SCRIPT_CALL_H
+#define BACKEND_REDIS_SCRIPT_CALL_H
 
 #include <hiredis/hiredis.h>
 #include <stdint.h>
@@ -12,7 +12,7 @@
 
 #include "backend/redis/net/connection.h"
 #include "backend/redis/scripts.h"
-#include "backend/redis/turns.h"
+#include "backend/redis/user_turns.h"
 #include "lockfs/backend.h"
 
 #define CALL_ARGUMENTS_MAX 20
