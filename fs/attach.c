@@ -14,10 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fs/fuse_log.h"
-#include "fs/log.h"
 #include "fs/mount_table.h"
 #include "fs/mountpoint.h"
+#include "fs/util/fuse_log.h"
+#include "fs/util/log.h"
 
 /* linux/mount.h since Linux 6.5: the mount goes below the one on top. */
 #define BENEATH 0x00000200

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fs/log.h"
+#include "fs/util/log.h"
 
 const int end_signals[END_SIGNAL_COUNT] = { SIGTERM, SIGINT, SIGHUP };
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "fs/printable.h"
+#include "fs/util/printable.h"
 #include "lockfs/duration.h"
 #include "lockfs/lock.h"
 

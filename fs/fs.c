@@ -6,8 +6,8 @@
 #include "backend/metrics.h"
 #include "backend/util/clock.h"
 #include "fs/limit.h"
-#include "fs/log.h"
 #include "fs/stats.h"
+#include "fs/util/log.h"
 
 static void on_lost(void *ctx, const char *key, uint64_t token)
 {

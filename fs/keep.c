@@ -7,9 +7,9 @@
 #include <utlist.h>
 
 #include "backend/util/clock.h"
-#include "fs/log.h"
 #include "fs/recipient.h"
-#include "fs/reserve.h"
+#include "fs/util/log.h"
+#include "fs/util/reserve.h"
 
 /* A lease is renewed when this part of it has passed. */
 #define RENEW_PART 3

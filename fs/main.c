@@ -7,11 +7,11 @@
 #include "fs/daemon.h"
 #include "fs/descriptors.h"
 #include "fs/fs.h"
-#include "fs/fuse_log.h"
-#include "fs/log.h"
 #include "fs/mountpoint.h"
 #include "fs/options.h"
 #include "fs/session.h"
+#include "fs/util/fuse_log.h"
+#include "fs/util/log.h"
 
 enum { EXIT_USAGE = 2 };
 

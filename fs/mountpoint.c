@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fs/log.h"
 #include "fs/mount_table.h"
+#include "fs/util/log.h"
 
 /* So often, and with these pauses, a mount is tried to be unmounted that others are using. */
 #define UNUSED_ATTEMPTS 20

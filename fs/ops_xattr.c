@@ -9,8 +9,8 @@
 #include "fs/attr.h"
 #include "fs/names.h"
 #include "fs/ops.h"
-#include "fs/printable.h"
 #include "fs/request.h"
+#include "fs/util/printable.h"
 
 /* Room for the longest value, a handle: `.with/`, an id, a lease, a key. */
 #define VALUE_MAX (LOCK_KEY_MAX + LOCK_ID_MAX + 128)

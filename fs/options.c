@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fs/log.h"
+#include "fs/util/log.h"
 #include "lockfs/lock.h"
 
 #define DEFAULT_NAMESPACE "lockfs"

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "backend/util/hash.h"
-#include "fs/log.h"
 #include "fs/process.h"
 #include "fs/sessions.h"
+#include "fs/util/log.h"
 
 /* More descriptors than this are not asked for, though the hard limit may be a billion. */
 #define DESCRIPTORS_MAX 65536

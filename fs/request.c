@@ -6,8 +6,8 @@
 
 #include "backend/util/clock.h"
 #include "fs/attr.h"
-#include "fs/log.h"
 #include "fs/names.h"
+#include "fs/util/log.h"
 
 /* So long after a name was found wrongly every name is asked for: longer than the kernel takes to look again. */
 #define ASK_NS (5 * NS_PER_S)

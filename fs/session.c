@@ -10,8 +10,8 @@
 
 #include "fs/attach.h"
 #include "fs/daemon.h"
-#include "fs/fuse_log.h"
-#include "fs/log.h"
+#include "fs/util/fuse_log.h"
+#include "fs/util/log.h"
 #include "fs/watchdog.h"
 
 /* So many requests are taken before timers and other descriptors have their turn. */

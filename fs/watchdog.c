@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "fs/descriptors.h"
-#include "fs/log.h"
+#include "fs/util/log.h"
 
 /* What the kernel sends it when the thread that started it has ended: one that waits in line behind others of its kind. */
 #define DEATH_SIGNAL SIGRTMIN

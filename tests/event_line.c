@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "fs/event_line.h"
-#include "fs/printable.h"
+#include "fs/util/printable.h"
 #include "lockfs/lock.h"
 #include "tests/json_string.h"
 

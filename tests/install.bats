@@ -123,10 +123,10 @@ flags() {
 }
 
 @test "flags of one's own come last, and HARDENING= leaves ours out" {
-  run flags "$T/flags/fs/log.o" CFLAGS='-O2 -fno-stack-protector'
+  run flags "$T/flags/fs/util/log.o" CFLAGS='-O2 -fno-stack-protector'
   matches '.*-fstack-protector-strong.* -D_FORTIFY_SOURCE=2 .*-fno-stack-protector .*' "$output"
   for own in '-O0' '-g' '-O2 -fsanitize=address' '-O2 -D_FORTIFY_SOURCE=3'; do
-    run flags "$T/flags/fs/log.o" CFLAGS="$own"
+    run flags "$T/flags/fs/util/log.o" CFLAGS="$own"
     refute grep -e -D_FORTIFY_SOURCE=2 <<<"$output"
   done
   run flags "$T/flags/lockfs" LDFLAGS=-no-pie

@@ -6,7 +6,7 @@
 #include <wchar.h>
 
 #include "fs/event_line.h"
-#include "fs/printable.h"
+#include "fs/util/printable.h"
 #include "lockfs/lock.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/json_string.h"

@@ -6,15 +6,15 @@
 #include <stdarg.h>
 
 #include "backend/redis/net/url.h"
-#include "fs/log.h"
 #include "fs/options.h"
+#include "fs/util/log.h"
 #include "lockfs/lock.h"
 #include "tests/fuzz/fuzz.h"
 
 #define ARGUMENTS_MAX 16
 #define SECRET "sesame"
 
-/* In place of fs/log.c, which would write them. */
+/* In place of fs/util/log.c, which would write them. */
 static unsigned int lines_logged;
 
 void log_line(int priority, const char *format, ...)

@@ -3,8 +3,8 @@
  * daemon has one, to the system's log afterwards. A line that nobody takes is
  * dropped; writing it never waits.
  */
-#ifndef FS_LOG_H
-#define FS_LOG_H
+#ifndef FS_UTIL_LOG_H
+#define FS_UTIL_LOG_H
 
 #include <stdarg.h>
 #include <syslog.h>

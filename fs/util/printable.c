@@ -1,4 +1,4 @@
-#include "fs/printable.h"
+#include "fs/util/printable.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* The lines of libfuse, in our form. */
-#ifndef FS_FUSE_LOG_H
-#define FS_FUSE_LOG_H
+#ifndef FS_UTIL_FUSE_LOG_H
+#define FS_UTIL_FUSE_LOG_H
 
 /* Takes them over. To be called before libfuse reads the command line. */
 void fuse_log_begin(void);

@@ -1,4 +1,4 @@
-#include "fs/log.h"
+#include "fs/util/log.h"
 
 #include <poll.h>
 #include <stdbool.h>
@@ -8,7 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "fs/printable.h"
+#include "fs/util/printable.h"
 
 #define LINE_MAX_BYTES 1024
 

@@ -6,8 +6,8 @@
  * Everything else is written byte by byte as a backslash and three octal digits, as
  * in /proc/mounts, which `printf %b` of bash(1) turns back.
  */
-#ifndef FS_PRINTABLE_H
-#define FS_PRINTABLE_H
+#ifndef FS_UTIL_PRINTABLE_H
+#define FS_UTIL_PRINTABLE_H
 
 #include <stddef.h>
 

@@ -1,10 +1,10 @@
-#include "fs/fuse_log.h"
+#include "fs/util/fuse_log.h"
 
 #include <fuse_log.h>
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "fs/log.h"
+#include "fs/util/log.h"
 
 static bool has_complained;
 

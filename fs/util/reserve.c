@@ -1,11 +1,11 @@
-#include "fs/reserve.h"
+#include "fs/util/reserve.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <syslog.h>
 
 #include "backend/util/clock.h"
-#include "fs/log.h"
+#include "fs/util/log.h"
 
 /* So often it is tried to have it back, also where nobody asks for more. */
 #define TRY_NS NS_PER_S

@@ -4,8 +4,8 @@
  * (locks, waiters, open files, views, listings, content) are refused with ENOMEM until the reserve, and as much
  * memory again, can be allocated.
  */
-#ifndef FS_RESERVE_H
-#define FS_RESERVE_H
+#ifndef FS_UTIL_RESERVE_H
+#define FS_UTIL_RESERVE_H
 
 #include <stdbool.h>
 #include <stdint.h>
