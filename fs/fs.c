@@ -5,7 +5,7 @@
 
 #include "backend/metrics.h"
 #include "backend/util/clock.h"
-#include "fs/limit.h"
+#include "fs/kernel/request_timeout.h"
 #include "fs/stats.h"
 #include "fs/util/log.h"
 

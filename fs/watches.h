@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 #include "backend/util/deadlines.h"
-#include "fs/notifier.h"
+#include "fs/kernel/notifier.h"
 #include "lockfs/backend.h"
 
 struct node;

@@ -1,4 +1,4 @@
-#include "fs/limit.h"
+#include "fs/kernel/request_timeout.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "fs/spin.h"
+#include "fs/kernel/busy_poll.h"
 
 #include <sched.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "fs/notifier.h"
+#include "fs/kernel/notifier.h"
 
 #include <signal.h>
 #include <stdlib.h>

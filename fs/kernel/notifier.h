@@ -4,8 +4,8 @@
  * of its own, the only one beside the loop, which holds nothing and which nobody
  * waits for. It begins with the first file.
  */
-#ifndef FS_NOTIFIER_H
-#define FS_NOTIFIER_H
+#ifndef FS_KERNEL_NOTIFIER_H
+#define FS_KERNEL_NOTIFIER_H
 
 #include <fuse_lowlevel.h>
 #include <stdbool.h>

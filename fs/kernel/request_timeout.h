@@ -2,8 +2,8 @@
  * How long a request may be kept unanswered: the kernel ends a mount where one takes
  * longer than the settings fs.fuse.max_request_timeout and default_request_timeout allow.
  */
-#ifndef FS_LIMIT_H
-#define FS_LIMIT_H
+#ifndef FS_KERNEL_REQUEST_TIMEOUT_H
+#define FS_KERNEL_REQUEST_TIMEOUT_H
 
 #include <stdint.h>
 

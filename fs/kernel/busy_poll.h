@@ -4,8 +4,8 @@
  * asks several times in a row. A loop whose next work comes later than that sleeps
  * at once, but for a trial now and then.
  */
-#ifndef FS_SPIN_H
-#define FS_SPIN_H
+#ifndef FS_KERNEL_BUSY_POLL_H
+#define FS_KERNEL_BUSY_POLL_H
 
 #include <stdint.h>
 #include <uv.h>
