@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "fs/caller/permission.h"
 #include "fs/event_line.h"
-#include "fs/permission.h"
 
 struct event_record;
 

@@ -16,10 +16,10 @@
 #include "backend/util/deadlines.h"
 #include "backend/util/hash.h"
 #include "backend/util/quota.h"
+#include "fs/caller/process.h"
 #include "fs/keep.h"
 #include "fs/listening.h"
 #include "fs/opened.h"
-#include "fs/process.h"
 #include "lockfs/backend.h"
 
 struct holding;

@@ -9,7 +9,8 @@
 
 #include <fuse_lowlevel.h>
 
-#include "fs/caller.h"
+#include "fs/caller/caller.h"
+#include "fs/caller/signal_recipient.h"
 #include "fs/dir_reads.h"
 #include "fs/dir_stream.h"
 #include "fs/event_stream.h"
@@ -21,7 +22,6 @@
 #include "fs/node.h"
 #include "fs/options.h"
 #include "fs/parked.h"
-#include "fs/recipient.h"
 #include "fs/retry.h"
 #include "fs/util/reserve.h"
 #include "fs/waiter.h"

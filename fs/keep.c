@@ -7,7 +7,7 @@
 #include <utlist.h>
 
 #include "backend/util/clock.h"
-#include "fs/recipient.h"
+#include "fs/caller/signal_recipient.h"
 #include "fs/util/log.h"
 #include "fs/util/reserve.h"
 

@@ -1,6 +1,6 @@
 /* What the kernel does not check by itself, as no system call on a name is made: what may an asker do in a directory? */
-#ifndef FS_PERMISSION_H
-#define FS_PERMISSION_H
+#ifndef FS_CALLER_PERMISSION_H
+#define FS_CALLER_PERMISSION_H
 
 #include <fuse_lowlevel.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "fs/recipient.h"
+#include "fs/caller/signal_recipient.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "backend/util/hash.h"
-#include "fs/process.h"
-#include "fs/sessions.h"
+#include "fs/caller/posix_session.h"
+#include "fs/caller/process.h"
 #include "fs/util/log.h"
 
 /* More descriptors than this are not asked for, though the hard limit may be a billion. */

@@ -1,4 +1,4 @@
-#include "fs/permission.h"
+#include "fs/caller/permission.h"
 
 #include <string.h>
 #include <sys/stat.h>

@@ -4,8 +4,8 @@
  * The pidfds of each user are counted, and some descriptors are left to the daemon and
  * to the sessions that it watches.
  */
-#ifndef FS_RECIPIENT_H
-#define FS_RECIPIENT_H
+#ifndef FS_CALLER_SIGNAL_RECIPIENT_H
+#define FS_CALLER_SIGNAL_RECIPIENT_H
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -1,4 +1,4 @@
-#include "fs/process.h"
+#include "fs/caller/process.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "fs/sessions.h"
+#include "fs/caller/posix_session.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "backend/util/clock.h"
-#include "fs/process.h"
+#include "fs/caller/process.h"
 
 /* More sessions than this are not remembered; the ones not seen for longest go first. */
 #define SESSIONS_MAX 65536

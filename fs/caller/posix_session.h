@@ -6,8 +6,8 @@
  * it is the same session as the one seen before only if one of its processes was
  * there already when the leader died, which is watched for.
  */
-#ifndef FS_SESSIONS_H
-#define FS_SESSIONS_H
+#ifndef FS_CALLER_POSIX_SESSION_H
+#define FS_CALLER_POSIX_SESSION_H
 
 #include <stdint.h>
 #include <sys/types.h>

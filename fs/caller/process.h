@@ -2,8 +2,8 @@
  * What the kernel tells of a process. All return 0, -ENOENT where it cannot be seen, or
  * another negative errno where nothing can, such as -EMFILE.
  */
-#ifndef FS_PROCESS_H
-#define FS_PROCESS_H
+#ifndef FS_CALLER_PROCESS_H
+#define FS_CALLER_PROCESS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,15 +1,15 @@
 /*
  * Who asks: a caller's identity, and what people are told of it.
  */
-#ifndef FS_CALLER_H
-#define FS_CALLER_H
+#ifndef FS_CALLER_CALLER_H
+#define FS_CALLER_CALLER_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
 #include "backend/util/hash.h"
+#include "fs/caller/posix_session.h"
 #include "fs/options.h"
-#include "fs/sessions.h"
 #include "lockfs/lock.h"
 
 #define COMMAND_MAX 64

@@ -1,4 +1,4 @@
-#include "fs/caller.h"
+#include "fs/caller/caller.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fs/process.h"
+#include "fs/caller/process.h"
 
 struct user_name {
 	uid_t uid;
