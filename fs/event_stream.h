@@ -12,9 +12,9 @@
 #include "fs/event_gate.h"
 #include "fs/event_log.h"
 #include "fs/listening.h"
+#include "fs/names/control_node.h"
 #include "fs/opened.h"
 #include "fs/parked.h"
-#include "fs/special.h"
 
 /*
  * So much more than what was read a stream seems to have, to stat(2). A regular

@@ -7,7 +7,7 @@
 #include <utlist.h>
 
 #include "backend/util/clock.h"
-#include "fs/node.h"
+#include "fs/names/node.h"
 
 /* When the backend could not say whether a watched holding is there, it is asked again so much later. */
 #define RETRY_MS 500

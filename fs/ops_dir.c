@@ -4,7 +4,7 @@
 
 #include "backend/util/clock.h"
 #include "fs/attr.h"
-#include "fs/names.h"
+#include "fs/names/reserved_name.h"
 #include "fs/ops.h"
 #include "fs/request.h"
 

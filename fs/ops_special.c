@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "fs/attr.h"
-#include "fs/names.h"
+#include "fs/names/reserved_name.h"
 #include "fs/ops.h"
 #include "fs/request.h"
 #include "fs/stats.h"

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "fs/attr.h"
-#include "fs/names.h"
+#include "fs/names/reserved_name.h"
 #include "fs/ops.h"
 #include "fs/request.h"
 #include "fs/util/printable.h"

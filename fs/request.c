@@ -6,7 +6,7 @@
 
 #include "backend/util/clock.h"
 #include "fs/attr.h"
-#include "fs/names.h"
+#include "fs/names/reserved_name.h"
 #include "fs/util/log.h"
 
 /* So long after a name was found wrongly every name is asked for: longer than the kernel takes to look again. */

@@ -7,7 +7,7 @@
 
 #include "backend/util/clock.h"
 #include "backend/util/hash.h"
-#include "fs/node.h"
+#include "fs/names/node.h"
 
 /* So long the kernel must have known a file before the backend is asked about it. */
 #define KNOWN_MS 1000

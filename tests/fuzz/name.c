@@ -1,7 +1,7 @@
 /* A directory and a name in it, with a slash between: a key, or the reason why there is none. */
 #include <errno.h>
 
-#include "fs/names.h"
+#include "fs/names/reserved_name.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_join(const char *dir, const char *name)

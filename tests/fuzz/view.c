@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 
-#include "fs/view.h"
+#include "fs/names/view.h"
 #include "tests/fuzz/fuzz.h"
 
 static void write_duration(FILE *out, const char *option, int64_t ms)

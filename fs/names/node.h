@@ -3,16 +3,16 @@
  * each holding of a lock has a node of its own, so that an old name or
  * descriptor cannot touch the next holder's lock.
  */
-#ifndef FS_NODE_H
-#define FS_NODE_H
+#ifndef FS_NAMES_NODE_H
+#define FS_NAMES_NODE_H
 
 #include <fuse_lowlevel.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "backend/util/hash.h"
-#include "fs/known_nodes.h"
-#include "fs/view.h"
+#include "fs/names/known_nodes.h"
+#include "fs/names/view.h"
 
 enum node_kind {
 	NODE_DIR,  /* of the tree, seen plainly or through a view */

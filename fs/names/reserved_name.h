@@ -1,6 +1,6 @@
 /* Names in a directory: which are reserved, and how they make a key. */
-#ifndef FS_NAMES_H
-#define FS_NAMES_H
+#ifndef FS_NAMES_RESERVED_NAME_H
+#define FS_NAMES_RESERVED_NAME_H
 
 #include <stdbool.h>
 

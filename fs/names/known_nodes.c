@@ -1,4 +1,4 @@
-#include "fs/known_nodes.h"
+#include "fs/names/known_nodes.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "fs/node.h"
+#include "fs/names/node.h"
 
 /* Nodes that one call looks at: a few more than one lookup makes, so that the excess shrinks. */
 #define LOOKS 4

@@ -1,4 +1,4 @@
-#include "fs/special.h"
+#include "fs/names/control_node.h"
 
 #include <stdlib.h>
 

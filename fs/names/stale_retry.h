@@ -7,8 +7,8 @@
  * node that this LOOKUP answered (fs/namei.c, do_filp_open() and retry_estale(); observed
  * on Linux 6.18). A request on a descriptor is not repeated and has no LOOKUP before it.
  */
-#ifndef FS_RETRY_H
-#define FS_RETRY_H
+#ifndef FS_NAMES_STALE_RETRY_H
+#define FS_NAMES_STALE_RETRY_H
 
 #include <fuse_lowlevel.h>
 #include <sys/types.h>

@@ -3,8 +3,8 @@
  * directory. They are found but not listed. Each lookup makes a node of its own, so
  * that one who reads is told of nobody else's reading, and needs no backend later.
  */
-#ifndef FS_SPECIAL_H
-#define FS_SPECIAL_H
+#ifndef FS_NAMES_CONTROL_NODE_H
+#define FS_NAMES_CONTROL_NODE_H
 
 #include <stdint.h>
 #include <sys/types.h>

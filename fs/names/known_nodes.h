@@ -7,8 +7,8 @@
  * be forgotten, as they are in use, is refused more than that; and if all users
  * together have all there is, whoever has more than an equal share of it.
  */
-#ifndef FS_KNOWN_NODES_H
-#define FS_KNOWN_NODES_H
+#ifndef FS_NAMES_KNOWN_NODES_H
+#define FS_NAMES_KNOWN_NODES_H
 
 #include <stdbool.h>
 #include <stddef.h>

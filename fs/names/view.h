@@ -2,8 +2,8 @@
  * Views: `.with/OPTION[,OPTION…]/` is the whole tree, seen with options. One
  * struct view stands for one text of options, for as long as a node uses it.
  */
-#ifndef FS_VIEW_H
-#define FS_VIEW_H
+#ifndef FS_NAMES_VIEW_H
+#define FS_NAMES_VIEW_H
 
 #include <stdbool.h>
 #include <stdint.h>

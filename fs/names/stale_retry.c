@@ -1,4 +1,4 @@
-#include "fs/retry.h"
+#include "fs/names/stale_retry.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -7,7 +7,7 @@
 
 #include "backend/util/clock.h"
 #include "backend/util/hash.h"
-#include "fs/node.h"
+#include "fs/names/node.h"
 
 /* A repetition comes at once, but the LOOKUP before it waits for the backend. */
 #define REPETITION_NS (60 * NS_PER_S)

@@ -1,4 +1,4 @@
-#include "fs/view.h"
+#include "fs/names/view.h"
 
 #include <errno.h>
 #include <signal.h>

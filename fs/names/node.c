@@ -1,11 +1,11 @@
-#include "fs/node.h"
+#include "fs/names/node.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "fs/special.h"
+#include "fs/names/control_node.h"
 #include "fs/watches.h"
 #include "lockfs/lock.h"
 

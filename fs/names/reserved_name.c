@@ -1,4 +1,4 @@
-#include "fs/names.h"
+#include "fs/names/reserved_name.h"
 
 #include <errno.h>
 #include <stddef.h>
