@@ -11,7 +11,7 @@
 #include <uv.h>
 
 #include "fs/dir_stream.h"
-#include "fs/parked.h"
+#include "fs/holdings/pending_request.h"
 #include "lockfs/backend.h"
 
 struct request;

@@ -11,10 +11,10 @@
 #include "backend/util/quota.h"
 #include "fs/event_gate.h"
 #include "fs/event_log.h"
-#include "fs/listening.h"
+#include "fs/holdings/event_interest.h"
+#include "fs/holdings/open_file.h"
+#include "fs/holdings/pending_request.h"
 #include "fs/names/control_node.h"
-#include "fs/opened.h"
-#include "fs/parked.h"
 
 /*
  * So much more than what was read a stream seems to have, to stat(2). A regular

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/holdings/inotify.h"
 #include "fs/names/control_node.h"
-#include "fs/watches.h"
 #include "lockfs/lock.h"
 
 #define ROOT_INODE 1

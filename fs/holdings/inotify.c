@@ -1,4 +1,4 @@
-#include "fs/watches.h"
+#include "fs/holdings/inotify.h"
 
 #include <errno.h>
 #include <stdlib.h>

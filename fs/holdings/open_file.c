@@ -1,5 +1,5 @@
 /* What is done with an open file, by what it is a file of: opened.h. */
-#include "fs/opened.h"
+#include "fs/holdings/open_file.h"
 
 #include <errno.h>
 

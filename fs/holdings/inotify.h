@@ -7,8 +7,8 @@
  * is asked to tell of those that the kernel knows for a moment already; most are
  * forgotten by then.
  */
-#ifndef FS_WATCHES_H
-#define FS_WATCHES_H
+#ifndef FS_HOLDINGS_INOTIFY_H
+#define FS_HOLDINGS_INOTIFY_H
 
 #include <stdbool.h>
 

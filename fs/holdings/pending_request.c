@@ -1,4 +1,4 @@
-#include "fs/parked.h"
+#include "fs/holdings/pending_request.h"
 
 #include <stddef.h>
 #include <utlist.h>

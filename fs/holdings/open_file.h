@@ -3,8 +3,8 @@
  * open file embeds a struct opened first, and that is what the kernel knows it by.
  * (Not its node: the kernel may forget that before it closes the file.)
  */
-#ifndef FS_OPENED_H
-#define FS_OPENED_H
+#ifndef FS_HOLDINGS_OPEN_FILE_H
+#define FS_HOLDINGS_OPEN_FILE_H
 
 #include <fuse_lowlevel.h>
 #include <stdint.h>

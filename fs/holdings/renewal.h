@@ -4,8 +4,8 @@
  * clock of this machine, before the backend can give it to anybody else; its
  * process is told by a signal if it wishes so.
  */
-#ifndef FS_KEEP_H
-#define FS_KEEP_H
+#ifndef FS_HOLDINGS_RENEWAL_H
+#define FS_HOLDINGS_RENEWAL_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  * happens, or until whoever asked is interrupted, as also where the kernel would wait
  * no longer (limit.h); programs ask again then. (Those for a lock: waiter.h.)
  */
-#ifndef FS_PARKED_H
-#define FS_PARKED_H
+#ifndef FS_HOLDINGS_PENDING_REQUEST_H
+#define FS_HOLDINGS_PENDING_REQUEST_H
 
 #include <fuse_lowlevel.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "fs/waiter.h"
+#include "fs/holdings/waiter.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
  * the backend's events, and by looking again when its lease should have ended. One
  * that is bound to a file is kept (keep.h) until that file is closed or unlocked.
  */
-#ifndef FS_FILE_H
-#define FS_FILE_H
+#ifndef FS_HOLDINGS_HOLDING_H
+#define FS_HOLDINGS_HOLDING_H
 
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
@@ -17,9 +17,9 @@
 #include "backend/util/hash.h"
 #include "backend/util/quota.h"
 #include "fs/caller/process.h"
-#include "fs/keep.h"
-#include "fs/listening.h"
-#include "fs/opened.h"
+#include "fs/holdings/event_interest.h"
+#include "fs/holdings/open_file.h"
+#include "fs/holdings/renewal.h"
 #include "lockfs/backend.h"
 
 struct holding;

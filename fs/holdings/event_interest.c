@@ -1,4 +1,4 @@
-#include "fs/listening.h"
+#include "fs/holdings/event_interest.h"
 
 static enum listen_extent wanted(const struct listening *listening)
 {

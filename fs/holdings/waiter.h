@@ -5,8 +5,8 @@
  * request_reply_entry()) and FLOCK wait: whatever else is parked, the kernel
  * keeps others waiting for it.
  */
-#ifndef FS_WAITER_H
-#define FS_WAITER_H
+#ifndef FS_HOLDINGS_WAITER_H
+#define FS_HOLDINGS_WAITER_H
 
 #include <fuse_lowlevel.h>
 #include <stdbool.h>

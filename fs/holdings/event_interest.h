@@ -2,8 +2,8 @@
  * Listening to the backend's events, on behalf of all at this mount who want them:
  * they are asked for while anybody does, and only as much as is wanted.
  */
-#ifndef FS_LISTENING_H
-#define FS_LISTENING_H
+#ifndef FS_HOLDINGS_EVENT_INTEREST_H
+#define FS_HOLDINGS_EVENT_INTEREST_H
 
 #include "lockfs/backend.h"
 

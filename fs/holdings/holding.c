@@ -1,4 +1,4 @@
-#include "fs/file.h"
+#include "fs/holdings/holding.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,4 +1,4 @@
-#include "fs/keep.h"
+#include "fs/holdings/renewal.h"
 
 #include <errno.h>
 #include <stdio.h>
