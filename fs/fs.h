@@ -13,7 +13,7 @@
 #include "fs/caller/signal_recipient.h"
 #include "fs/dir_reads.h"
 #include "fs/dir_stream.h"
-#include "fs/event_stream.h"
+#include "fs/events/event_stream.h"
 #include "fs/holdings/event_interest.h"
 #include "fs/holdings/holding.h"
 #include "fs/holdings/inotify.h"

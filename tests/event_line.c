@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "fs/event_line.h"
+#include "fs/events/event_line.h"
 #include "fs/util/printable.h"
 #include "lockfs/lock.h"
 #include "tests/json_string.h"

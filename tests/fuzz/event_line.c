@@ -5,7 +5,7 @@
 #include <locale.h>
 #include <wchar.h>
 
-#include "fs/event_line.h"
+#include "fs/events/event_line.h"
 #include "fs/util/printable.h"
 #include "lockfs/lock.h"
 #include "tests/fuzz/fuzz.h"

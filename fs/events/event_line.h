@@ -3,8 +3,8 @@
  * object. Whatever bytes a key or owner has, a line is one line, and each field can
  * be read back.
  */
-#ifndef FS_EVENT_LINE_H
-#define FS_EVENT_LINE_H
+#ifndef FS_EVENTS_EVENT_LINE_H
+#define FS_EVENTS_EVENT_LINE_H
 
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-#include "fs/event_gate.h"
+#include "fs/events/event_gate.h"
 
 #include <errno.h>
 #include <stdlib.h>

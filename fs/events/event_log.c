@@ -1,4 +1,4 @@
-#include "fs/event_log.h"
+#include "fs/events/event_log.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "fs/event_stream.h"
+#include "fs/events/event_stream.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,15 +2,15 @@
  * Open files of `.events` and `.events.json`: each reads the log from when it was
  * opened on, and waits at its end. Waiting reads and opens are parked requests.
  */
-#ifndef FS_EVENT_STREAM_H
-#define FS_EVENT_STREAM_H
+#ifndef FS_EVENTS_EVENT_STREAM_H
+#define FS_EVENTS_EVENT_STREAM_H
 
 #include <fuse_lowlevel.h>
 #include <uv.h>
 
 #include "backend/util/quota.h"
-#include "fs/event_gate.h"
-#include "fs/event_log.h"
+#include "fs/events/event_gate.h"
+#include "fs/events/event_log.h"
 #include "fs/holdings/event_interest.h"
 #include "fs/holdings/open_file.h"
 #include "fs/holdings/pending_request.h"

@@ -1,4 +1,4 @@
-#include "fs/event_line.h"
+#include "fs/events/event_line.h"
 
 #include <inttypes.h>
 #include <stdbool.h>

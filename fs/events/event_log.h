@@ -3,14 +3,14 @@
  * each with a place in it, so that slow ones take a bounded memory together; where
  * that is used up, the oldest events go, and each reader is told how many it lost.
  */
-#ifndef FS_EVENT_LOG_H
-#define FS_EVENT_LOG_H
+#ifndef FS_EVENTS_EVENT_LOG_H
+#define FS_EVENTS_EVENT_LOG_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
 #include "fs/caller/permission.h"
-#include "fs/event_line.h"
+#include "fs/events/event_line.h"
 
 struct event_record;
 

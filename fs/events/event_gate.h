@@ -3,13 +3,13 @@
  * directories that they could list. Where such a reader is, the settings of these directories
  * are asked for, and kept for a moment; events wait for that in their order. What is not known is not told.
  */
-#ifndef FS_EVENT_GATE_H
-#define FS_EVENT_GATE_H
+#ifndef FS_EVENTS_EVENT_GATE_H
+#define FS_EVENTS_EVENT_GATE_H
 
 #include <stdbool.h>
 #include <uv.h>
 
-#include "fs/event_log.h"
+#include "fs/events/event_log.h"
 #include "lockfs/backend.h"
 
 struct event_gate {
