@@ -6,7 +6,7 @@
 #include "backend/metrics.h"
 #include "backend/util/clock.h"
 #include "fs/kernel/request_timeout.h"
-#include "fs/stats.h"
+#include "fs/ops/stats.h"
 #include "fs/util/log.h"
 
 static void on_lost(void *ctx, const char *key, uint64_t token)

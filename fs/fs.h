@@ -11,8 +11,6 @@
 
 #include "fs/caller/caller.h"
 #include "fs/caller/signal_recipient.h"
-#include "fs/dir_reads.h"
-#include "fs/dir_stream.h"
 #include "fs/events/event_stream.h"
 #include "fs/holdings/event_interest.h"
 #include "fs/holdings/holding.h"
@@ -22,6 +20,8 @@
 #include "fs/holdings/waiter.h"
 #include "fs/kernel/busy_poll.h"
 #include "fs/kernel/notifier.h"
+#include "fs/listing/dir_reads.h"
+#include "fs/listing/dir_stream.h"
 #include "fs/names/node.h"
 #include "fs/names/stale_retry.h"
 #include "fs/options.h"

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "fs/ops.h"
+#include "fs/ops/table.h"
 
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info)
 {

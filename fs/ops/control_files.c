@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fs/attr.h"
 #include "fs/names/reserved_name.h"
-#include "fs/ops.h"
-#include "fs/request.h"
-#include "fs/stats.h"
+#include "fs/ops/attr.h"
+#include "fs/ops/request.h"
+#include "fs/ops/stats.h"
+#include "fs/ops/table.h"
 
 /* Opens what a request is about, and replies. */
 typedef void open_fn(struct request *request);

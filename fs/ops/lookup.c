@@ -1,10 +1,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fs/attr.h"
 #include "fs/names/reserved_name.h"
-#include "fs/ops.h"
-#include "fs/request.h"
+#include "fs/ops/attr.h"
+#include "fs/ops/request.h"
+#include "fs/ops/table.h"
 
 /* Replies with a node that needs no backend; the lookup was counted already. */
 static void reply_fixed(fuse_req_t req, struct node *node)

@@ -4,14 +4,14 @@
  * a time, so that a large directory keeps nobody waiting, and a small one waits for a
  * page of each of the others at the most.
  */
-#ifndef FS_DIR_READS_H
-#define FS_DIR_READS_H
+#ifndef FS_LISTING_DIR_READS_H
+#define FS_LISTING_DIR_READS_H
 
 #include <stdbool.h>
 #include <uv.h>
 
-#include "fs/dir_stream.h"
 #include "fs/holdings/pending_request.h"
+#include "fs/listing/dir_stream.h"
 #include "lockfs/backend.h"
 
 struct request;

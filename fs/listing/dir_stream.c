@@ -1,4 +1,4 @@
-#include "fs/dir_stream.h"
+#include "fs/listing/dir_stream.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "fs/ops.h"
+#include "fs/ops/table.h"
 
 #include <errno.h>
 #include <sys/statvfs.h>

@@ -2,8 +2,8 @@
  * `.stats`: what this mount counts, as Prometheus reads it. Opening it makes a
  * snapshot, which its reads are from.
  */
-#ifndef FS_STATS_H
-#define FS_STATS_H
+#ifndef FS_OPS_STATS_H
+#define FS_OPS_STATS_H
 
 #include "fs/fs.h"
 

@@ -3,8 +3,8 @@
  * which key, and who asks. It lives until it is replied to; each reply function
  * below ends it.
  */
-#ifndef FS_REQUEST_H
-#define FS_REQUEST_H
+#ifndef FS_OPS_REQUEST_H
+#define FS_OPS_REQUEST_H
 
 #include <errno.h>
 #include <fuse_lowlevel.h>

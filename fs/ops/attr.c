@@ -1,9 +1,9 @@
-#include "fs/attr.h"
+#include "fs/ops/attr.h"
 
 #include <string.h>
 #include <sys/stat.h>
 
-#include "fs/request.h"
+#include "fs/ops/request.h"
 
 #define LOCK_MODE (S_IFREG | 0644)
 #define BLOCK_SIZE 512

@@ -3,10 +3,10 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "fs/acquire.h"
-#include "fs/attr.h"
-#include "fs/ops.h"
-#include "fs/request.h"
+#include "fs/ops/acquire.h"
+#include "fs/ops/attr.h"
+#include "fs/ops/request.h"
+#include "fs/ops/table.h"
 
 /* Acquire */
 

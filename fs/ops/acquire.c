@@ -1,4 +1,4 @@
-#include "fs/acquire.h"
+#include "fs/ops/acquire.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "fs/dir_reads.h"
+#include "fs/listing/dir_reads.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 #include <utlist.h>
 
 #include "backend/util/clock.h"
-#include "fs/request.h"
+#include "fs/ops/request.h"
 
 #define PAUSE_MAX_MS 100
 

@@ -1,6 +1,6 @@
 /* The operations that the table in ops.c names, by the file that has them. */
-#ifndef FS_OPS_H
-#define FS_OPS_H
+#ifndef FS_OPS_TABLE_H
+#define FS_OPS_TABLE_H
 
 #include <fuse_lowlevel.h>
 

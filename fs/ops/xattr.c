@@ -6,10 +6,10 @@
 #include <sys/xattr.h>
 #include <time.h>
 
-#include "fs/attr.h"
 #include "fs/names/reserved_name.h"
-#include "fs/ops.h"
-#include "fs/request.h"
+#include "fs/ops/attr.h"
+#include "fs/ops/request.h"
+#include "fs/ops/table.h"
 #include "fs/util/printable.h"
 
 /* Room for the longest value, a handle: `.with/`, an id, a lease, a key. */

@@ -5,9 +5,9 @@
 #include <sys/file.h>
 #include <utlist.h>
 
-#include "fs/acquire.h"
 #include "fs/caller/permission.h"
-#include "fs/ops.h"
+#include "fs/ops/acquire.h"
+#include "fs/ops/table.h"
 
 /* A file is locked, so whoever waits to lock it too, in another thread or process, has what it wants. */
 static void satisfy_others(struct file *file, const struct request *but)

@@ -1,4 +1,4 @@
-#include "fs/stats.h"
+#include "fs/ops/stats.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,12 +1,12 @@
-#include "fs/request.h"
+#include "fs/ops/request.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/util/clock.h"
-#include "fs/attr.h"
 #include "fs/names/reserved_name.h"
+#include "fs/ops/attr.h"
 #include "fs/util/log.h"
 
 /* So long after a name was found wrongly every name is asked for: longer than the kernel takes to look again. */

@@ -2,8 +2,8 @@
  * Open directories. One pass over a directory shows what its listing told, however long
  * reading takes: names are kept, and keep their offsets. They count in their user's quota.
  */
-#ifndef FS_DIR_STREAM_H
-#define FS_DIR_STREAM_H
+#ifndef FS_LISTING_DIR_STREAM_H
+#define FS_LISTING_DIR_STREAM_H
 
 #include <stdbool.h>
 #include <stddef.h>

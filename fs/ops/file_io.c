@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fs/ops.h"
-#include "fs/request.h"
+#include "fs/ops/request.h"
+#include "fs/ops/table.h"
 
 /* Is the holding that the request is about still there? 0, -ESTALE, or what the backend said. */
 static int check_holding(struct request *request, int status, const struct entry *entry)

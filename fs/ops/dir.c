@@ -3,10 +3,10 @@
 #include <stdlib.h>
 
 #include "backend/util/clock.h"
-#include "fs/attr.h"
 #include "fs/names/reserved_name.h"
-#include "fs/ops.h"
-#include "fs/request.h"
+#include "fs/ops/attr.h"
+#include "fs/ops/request.h"
+#include "fs/ops/table.h"
 
 /* Making and removing */
 
