@@ -71,7 +71,7 @@ objects          = $(patsubst %.c,$(BUILD)/%.o,$(1))
 BACKEND_OBJECTS := $(call objects,$(BACKEND_SOURCES))
 FS_OBJECTS      := $(call objects,$(FS_SOURCES))
 # All of fs/ but main(), for tests that call its parts.
-FS_PARTS        := $(filter-out $(BUILD)/fs/main.o,$(FS_OBJECTS))
+FS_PARTS        := $(filter-out $(BUILD)/fs/start/main.o,$(FS_OBJECTS))
 TEST_PROGRAMS   := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
 BENCH_PROGRAMS  := $(patsubst %.c,$(BUILD)/%,$(BENCH_SOURCES))
 

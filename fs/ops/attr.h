@@ -4,7 +4,7 @@
 
 #include <fuse_lowlevel.h>
 
-#include "fs/fs.h"
+#include "fs/mount.h"
 
 /*
  * How long the kernel may keep what it was told, in seconds. What other mounts

@@ -10,7 +10,7 @@
 #include <fuse_lowlevel.h>
 #include <stdbool.h>
 
-#include "fs/fs.h"
+#include "fs/mount.h"
 
 struct request {
 	fuse_req_t fuse;

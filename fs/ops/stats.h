@@ -5,7 +5,7 @@
 #ifndef FS_OPS_STATS_H
 #define FS_OPS_STATS_H
 
-#include "fs/fs.h"
+#include "fs/mount.h"
 
 /* Opens a snapshot, and replies. */
 void stats_open(struct fs *fs, fuse_req_t req, const struct fuse_file_info *info);

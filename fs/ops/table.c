@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <sys/statvfs.h>
 
-#include "fs/fs.h"
+#include "fs/mount.h"
 #include "lockfs/lock.h"
 
 static void op_init(void *userdata, struct fuse_conn_info *connection)

@@ -1,4 +1,4 @@
-#include "fs/session.h"
+#include "fs/start/fuse_session.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,11 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fs/attach.h"
-#include "fs/daemon.h"
+#include "fs/start/attach.h"
+#include "fs/start/daemonize.h"
+#include "fs/start/watchdog.h"
 #include "fs/util/fuse_log.h"
 #include "fs/util/log.h"
-#include "fs/watchdog.h"
 
 /* So many requests are taken before timers and other descriptors have their turn. */
 #define REQUESTS_A_TURN 64

@@ -4,8 +4,8 @@
  *   kernel -> ops_*.c (decode) -> request.c (which key, which view, who asks)
  *          -> backend (one atomic step) -> ops_*.c (errno, attributes) -> kernel
  */
-#ifndef FS_FS_H
-#define FS_FS_H
+#ifndef FS_MOUNT_H
+#define FS_MOUNT_H
 
 #include <fuse_lowlevel.h>
 

@@ -1,4 +1,4 @@
-#include "fs/daemon.h"
+#include "fs/start/daemonize.h"
 
 #include <errno.h>
 #include <fcntl.h>

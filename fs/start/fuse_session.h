@@ -1,12 +1,12 @@
 /*
  * The loop: requests from the kernel and signals, until the mount ends.
  */
-#ifndef FS_SESSION_H
-#define FS_SESSION_H
+#ifndef FS_START_FUSE_SESSION_H
+#define FS_START_FUSE_SESSION_H
 
 #include <uv.h>
 
-#include "fs/fs.h"
+#include "fs/mount.h"
 
 struct session;
 

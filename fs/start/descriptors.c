@@ -1,4 +1,4 @@
-#include "fs/descriptors.h"
+#include "fs/start/descriptors.h"
 
 #include <dirent.h>
 #include <errno.h>

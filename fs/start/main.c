@@ -4,12 +4,12 @@
 #include <string.h>
 #include <uv.h>
 
-#include "fs/daemon.h"
-#include "fs/descriptors.h"
-#include "fs/fs.h"
-#include "fs/mountpoint.h"
+#include "fs/mount.h"
 #include "fs/options.h"
-#include "fs/session.h"
+#include "fs/start/daemonize.h"
+#include "fs/start/descriptors.h"
+#include "fs/start/fuse_session.h"
+#include "fs/start/mountpoint.h"
 #include "fs/util/fuse_log.h"
 #include "fs/util/log.h"
 

@@ -1,4 +1,4 @@
-#include "fs/fs.h"
+#include "fs/mount.h"
 
 #include <errno.h>
 #include <unistd.h>
