@@ -96,12 +96,13 @@ $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# Each script, and each part of scripts, as a C string of its name, for scripts.c to include.
-LUA_STRINGS := $(patsubst %.lua,$(BUILD)/%.lua.h,$(wildcard backend/redis/*.lua backend/redis/parts/*.lua))
+# Each script of the server as a C string of its name, with what it includes, for scripts.c.
+LUA_STRINGS  := $(patsubst %.lua,$(BUILD)/%.lua.h,$(wildcard backend/redis/lua/*.lua))
+LUA_EXPANDER := backend/redis/lua/expand.awk
 
-$(BUILD)/%.lua.h: %.lua Makefile
+$(BUILD)/%.lua.h: %.lua $(wildcard backend/redis/lua/include/*.lua) $(LUA_EXPANDER) Makefile
 	@mkdir -p $(@D)
-	{ echo 'static const char $(notdir $*)_lua[] ='; sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $<; echo ';'; } > $@
+	awk -v name=$(notdir $*)_lua -v dir=$(<D) -f $(LUA_EXPANDER) $< > $@
 
 $(BUILD)/backend/redis/scripts.o: $(LUA_STRINGS)
 

@@ -60,7 +60,7 @@ void scan_list(struct calls *calls, struct listing *listing, bool scan)
 
 	if (!*listing->cursor)
 		stpcpy(listing->cursor, LIST_START);
-	call = call_new(calls, is_scanning(listing) ? SCRIPT_SCAN : SCRIPT_LIST, listing->path);
+	call = call_new(calls, is_scanning(listing) ? SCRIPT_FOREIGN_SCAN : SCRIPT_LIST, listing->path);
 	if (!call) {
 		listing->more = false;
 		listing->done(listing, -ENOMEM, NULL, 0);

@@ -357,7 +357,7 @@ static void redis_tell(struct backend *backend, enum lock_event_kind kind, const
                        struct holding_match match)
 {
 	char *copy = strdup(key);
-	struct call *call = copy ? call_new(redis_of(backend)->calls, SCRIPT_TELL, copy) : NULL;
+	struct call *call = copy ? call_new(redis_of(backend)->calls, SCRIPT_PUBLISH, copy) : NULL;
 
 	if (!call) {
 		free(copy);

@@ -42,10 +42,10 @@ struct list_page {
 	size_t expected;         /* names of all pages, about */
 };
 
-/* Reads a page of list.lua or scan.lua. Returns 0, -ENOMEM or -EPROTO, and then nothing is to be freed. */
+/* Reads a page of list.lua or foreign_scan.lua. Returns 0, -ENOMEM or -EPROTO, and then nothing is to be freed. */
 int reply_list(const redisReply *reply, struct list_page *ret);
 
-/* Reads a step of survey.lua: the directories that it found, whose texts are the reply's own. */
+/* Reads a step of lease_scan.lua: the directories that it found, whose texts are the reply's own. */
 int reply_survey(const redisReply *reply, struct list_page *ret);
 
 /* Reads the token of what was released. Returns 0 or -EPROTO. */
@@ -72,7 +72,7 @@ int reply_queued(const redisReply *reply, char order[REPLY_ORDER_MAX], struct qu
                  bool *ret_was_alive);
 
 /*
- * Reads what look.lua found of `count` keys, and whether the server had taken
+ * Reads what heartbeat.lua found of `count` keys, and whether the server had taken
  * this mount for alive. Returns 0 or -EPROTO, with `looks` undefined.
  */
 int reply_looks(const redisReply *reply, bool *ret_was_alive, struct queue_look *looks, size_t count);
@@ -109,7 +109,7 @@ const char *reply_event_word(enum lock_event_kind kind);
  */
 int reply_event(const char *text, size_t size, struct lock_event *ret);
 
-/* Reads what survey.lua tells of a lease that began before: its beginning, and what is left. Likewise. */
+/* Reads what lease_scan.lua tells of a lease that began before: its beginning, and what is left. Likewise. */
 int reply_held(const char *text, size_t size, int64_t *ret_left_ms, struct lock_event *ret);
 
 #endif

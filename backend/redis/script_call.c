@@ -222,14 +222,11 @@ static int send_script(struct call *call, bool with_text)
 	struct calls *calls = call->calls;
 	const char *argv[CALL_ARGUMENTS_MAX + 4];
 	size_t lengths[CALL_ARGUMENTS_MAX + 4];
-	char *text = with_text ? script_text(call->script) : NULL;
 	int argc = 0;
 	int err;
 
-	if (with_text && !text)
-		return -ENOMEM;
 	argv[argc++] = with_text ? "EVAL" : "EVALSHA";
-	argv[argc++] = with_text ? text : setup_sha(calls->setup, call->script);
+	argv[argc++] = with_text ? script_text(call->script) : setup_sha(calls->setup, call->script);
 	argv[argc++] = "1";
 	argv[argc++] = call->lock_key;
 	for (int i = 0; i < argc; i++)
@@ -242,7 +239,6 @@ static int send_script(struct call *call, bool with_text)
 	calls->last_sent_ns = call->sent_ns;
 	err = connection_send(calls->connection, on_reply, call, argc, argv, lengths);
 	call->sent = err == 0;
-	free(text);
 	return err;
 }
 
@@ -334,7 +330,7 @@ static void on_refusal(struct call *call, const char *text)
 	}
 }
 
-/* What was asked was done, but something that follows from it was not: the last element says why (parts/failure.lua). */
+/* What was asked was done, but something that follows from it was not: the last element says why (include/failure.lua). */
 static void tell_trouble(const struct call *call, const redisReply *reply)
 {
 	const redisReply *last = reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 ?

@@ -1,28 +1,25 @@
-/*
- * The steps that the server takes as one: the .lua files beside this one, with what
- * they share, which is in parts/.
- */
+/* The scripts that the server runs, each as one atomic step: lua/NAME.lua, with what it includes from lua/include/. */
 #ifndef BACKEND_REDIS_SCRIPTS_H
 #define BACKEND_REDIS_SCRIPTS_H
 
 #include <stddef.h>
 
 enum script {
-	SCRIPT_HELLO,
+	SCRIPT_SELF_TEST,
 	SCRIPT_ACQUIRE,
 	SCRIPT_UNDO,
 	SCRIPT_RELEASE,
 	SCRIPT_REFRESH,
 	SCRIPT_BIND,
-	SCRIPT_TELL,
-	SCRIPT_SURVEY,
+	SCRIPT_PUBLISH,
+	SCRIPT_LEASE_SCAN,
 	SCRIPT_WATCH,
-	SCRIPT_LOOK,
+	SCRIPT_HEARTBEAT,
 	SCRIPT_READ,
 	SCRIPT_WRITE,
 	SCRIPT_TRUNCATE,
 	SCRIPT_LIST,
-	SCRIPT_SCAN,
+	SCRIPT_FOREIGN_SCAN,
 	SCRIPT_MAKE_DIR,
 	SCRIPT_REMOVE_DIR,
 	SCRIPT_CONFIGURE_DIR,
@@ -32,7 +29,7 @@ enum script {
 /* Bytes of the name that SCRIPT LOAD gives a script, without a NUL. */
 #define SCRIPT_SHA_SIZE 40
 
-/* The whole text of a script, which the caller frees. NULL where there is no memory. */
-char *script_text(enum script script);
+/* The whole text of a script. It lives for ever. */
+const char *script_text(enum script script);
 
 #endif

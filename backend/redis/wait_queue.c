@@ -92,7 +92,7 @@ struct tickets {
 	void *ctx;
 };
 
-/* A look under way: at keys, each with the nonce of its first ticket, as look.lua wants them. */
+/* A look under way: at keys, each with the nonce of its first ticket, as heartbeat.lua wants them. */
 struct look {
 	struct tickets *tickets;
 	size_t count;
@@ -558,7 +558,7 @@ static void on_looked(struct call *call, int status, const redisReply *reply, in
 static void start_look(struct look *look)
 {
 	struct tickets *tickets = look->tickets;
-	struct call *call = call_new(tickets->calls, SCRIPT_LOOK, "");
+	struct call *call = call_new(tickets->calls, SCRIPT_HEARTBEAT, "");
 
 	tickets->users++;
 	if (!call) {

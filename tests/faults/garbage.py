@@ -4,7 +4,7 @@ garbage.py SOCKET NAMESPACE SEED
 
 A forged message names keys and tickets that exist, but never the token of a holding
 that may be there: such a message cannot be told from a true one, and is obeyed. What
-the messages mean is in backend/redis/parts/names.lua.
+the messages mean is in backend/redis/lua/include/names.lua.
 """
 
 import random

@@ -10,7 +10,7 @@
  *                     again and for confirming a grant: it is the same one
  *   undo_script       undo.lua          release_script    release.lua
  *   refresh_script    refresh.lua       force             release.lua, forced
- *   look              look.lua: the heartbeat and the timers of a mount with tickets
+ *   look              heartbeat.lua: the heartbeat and the timers of a mount with tickets
  *   pass_on           pass.lua          set_lock, clear_lock, free_lock  hold.lua, free.lua
  *   Connection        the server's side of a mount's two connections
  *   Mount             the Redis backend of one daemon; got_*: what it does with each

@@ -48,8 +48,8 @@ static int try_scripts(struct setup *setup)
 
 	if (asprintf(&key, "%s:", namespace_) >= 0) {
 		const char *read[] = { "EVALSHA", setup->shas[SCRIPT_READ], "1", key, namespace_, "", setup->mount };
-		const char *scan[] = { "EVALSHA", setup->shas[SCRIPT_SCAN], "1", key, namespace_, "", setup->mount,
-			"a0" }; /* the first page, as scan.lua has it */
+		const char *scan[] = { "EVALSHA", setup->shas[SCRIPT_FOREIGN_SCAN], "1", key, namespace_, "", setup->mount,
+			"a0" }; /* the first page, as foreign_scan.lua has it */
 
 		err = ask(setup, on_plain, 7, read);
 		if (err == 0 && setup->config->scan)
@@ -268,36 +268,27 @@ static int send_kill(struct setup *setup)
 	return ask(setup, on_plain, 6, argv);
 }
 
-static int send_hello(struct setup *setup)
+static int send_self_test(struct setup *setup)
 {
 	const char *namespace_ = setup->config->namespace_;
-	char *text = script_text(SCRIPT_HELLO);
-	char *key = NULL;
-	int err = -ENOMEM;
+	const char *back = setup->finished_before ? "1" : "";
+	const char *argv[] = { "EVAL", script_text(SCRIPT_SELF_TEST), "1", NULL, namespace_, "", setup->mount, back };
+	char *key;
+	int err;
 
-	if (text && asprintf(&key, "%s#hello", namespace_) >= 0) {
-		const char *back = setup->finished_before ? "1" : "";
-		const char *argv[] = { "EVAL", text, "1", key, namespace_, "", setup->mount, back };
-
-		err = ask(setup, on_plain, 8, argv);
-	}
-	free(text);
+	if (asprintf(&key, "%s#hello", namespace_) < 0)
+		return -ENOMEM;
+	argv[3] = key;
+	err = ask(setup, on_plain, 8, argv);
 	free(key);
 	return err;
 }
 
 static int send_script_load(struct setup *setup, enum script script)
 {
-	char *text = script_text(script);
-	int err;
+	const char *argv[] = { "SCRIPT", "LOAD", script_text(script) };
 
-	if (!text)
-		return -ENOMEM;
-
-	const char *argv[] = { "SCRIPT", "LOAD", text };
-	err = ask(setup, on_loaded, 3, argv);
-	free(text);
-	return err;
+	return ask(setup, on_loaded, 3, argv);
 }
 
 /* What is small, and answered by a server that wants to be asked otherwise, or not at all, with the reason. */
@@ -324,7 +315,7 @@ static int send_questions(struct setup *setup)
 static int load_scripts(struct setup *setup)
 {
 	/* A mount that only looks can do so on a replica, and without the right to write. */
-	int err = setup->config->look_only ? 0 : send_hello(setup);
+	int err = setup->config->look_only ? 0 : send_self_test(setup);
 
 	for (enum script script = 0; err == 0 && script < SCRIPT_COUNT; script++)
 		err = send_script_load(setup, script);

@@ -106,7 +106,7 @@ static struct lease *find_present(struct leases *leases, const struct lock_event
 void leases_tell(struct leases *leases, const struct lock_event *event)
 {
 	struct lease *lease = find_present(leases, event);
-	/* That its holder opened it again (tell.lua) begins no lease. */
+	/* That its holder opened it again (publish.lua) begins no lease. */
 	bool begins = event->kind == EVENT_REFRESHED || (event->kind == EVENT_ACQUIRED && !lease);
 
 	leases->on_event(leases->ctx, event);

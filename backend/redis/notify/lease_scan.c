@@ -6,7 +6,7 @@
 
 #include "backend/redis/reply.h"
 
-/* Where a directory begins to be gone through: with the directories in it, before the locks (survey.lua). */
+/* Where a directory begins to be gone through: with the directories in it, before the locks (lease_scan.lua). */
 #define START "d0"
 
 /* A directory that is being gone through. */
@@ -87,7 +87,7 @@ static void step(struct survey *survey)
 
 	if (survey->current || !survey->places)
 		return;
-	call = call_new(survey->calls, SCRIPT_SURVEY, survey->places->path);
+	call = call_new(survey->calls, SCRIPT_LEASE_SCAN, survey->places->path);
 	if (!call) {
 		survey_stop(survey);
 		return;

@@ -1,7 +1,7 @@
 /*
  * Learning of leases that began before this mount listened: all directories are gone
  * through, one step after the other, and the server tells what it finds on the
- * channel of the mount (survey.lua).
+ * channel of the mount (lease_scan.lua).
  */
 #ifndef BACKEND_REDIS_NOTIFY_LEASE_SCAN_H
 #define BACKEND_REDIS_NOTIFY_LEASE_SCAN_H

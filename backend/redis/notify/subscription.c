@@ -148,7 +148,7 @@ static void on_payload(struct listener *listener, const char *channel, const red
 {
 	int err;
 
-	/* Each mount that starts tries whether it may publish (hello.lua). */
+	/* Each mount that starts tries whether it may publish (self_test.lua). */
 	if (payload->len == 0)
 		return;
 	err = strcmp(channel, listener->event_channel) == 0 ? on_event(listener, payload) :

@@ -20,7 +20,7 @@ struct listener_owner {
 	void *ctx;
 };
 
-/* `mount` names this daemon among all (see parts/names.lua). NULL where there is no memory. */
+/* `mount` names this daemon among all (see include/names.lua). NULL where there is no memory. */
 struct listener *listener_new(const struct backend_config *config, const struct redis_source *source,
                               struct tls_context *tls, const char *mount, const struct listener_owner *owner);
 

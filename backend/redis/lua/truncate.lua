@@ -1,4 +1,12 @@
 -- ARGV: 4 id, 5 identity, 6 token ('': any), 7 size, 8 the largest content.
+
+--- @include "include/names.lua"
+--- @include "include/failure.lua"
+--- @include "include/clock.lua"
+--- @include "include/directory.lua"
+--- @include "include/holding.lua"
+--- @include "include/message.lua"
+
 local id, identity, token, size = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 
 local held = holding(path)

@@ -1,6 +1,9 @@
 -- ARGV: 4 cursor. One page of the whole database, for locks in the directory `path` that the
 -- index does not know: an answer as that of list.lua, whose pages come before these. The cursor
 -- is that of SCAN, with a letter in front.
+
+--- @include "include/names.lua"
+
 local ALL = 'a'
 local prefix = lock_key(path == '' and '' or path .. '/')
 local pattern = string.gsub(prefix, '[%*%?%[%]\\]', '\\%0') .. '*'

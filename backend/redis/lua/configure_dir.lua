@@ -1,4 +1,10 @@
 -- ARGV: 4 mode, 5 uid, 6 gid, 7 ttl in ms; '' leaves a setting, ttl 0 removes it.
+
+--- @include "include/names.lua"
+--- @include "include/failure.lua"
+--- @include "include/clock.lua"
+--- @include "include/directory.lua"
+
 if path ~= '' and call('EXISTS', KEYS[1]) == 1 then return { 'ENOTDIR' } end
 if not dir_exists(path) then return { 'ENOENT' } end
 

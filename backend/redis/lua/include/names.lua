@@ -1,7 +1,7 @@
--- In front of every script, before the parts that it needs and its own file (scripts.c has
--- the list): the names of keys. ARGV[1] is the namespace, ARGV[2] the path of a lock or
--- directory, ARGV[3] the daemon that asks; KEYS[1] is the lock at that path. Every script
--- may run twice with the same arguments.
+-- The names of the server's keys. Every script includes this first.
+--
+-- ARGV[1] is the namespace, ARGV[2] the path of a lock or directory, ARGV[3] the instance that
+-- asks; KEYS[1] is the lock at that path. The server may run a script twice with the same arguments.
 --
 --   NS:KEY      STRING  the id of the holder, with the lease as its expiry
 --   NS#d:KEY    HASH    details of the holding, with the same expiry
@@ -25,7 +25,7 @@
 --                 GONE    it was deleted past lockfs, and another has it
 --                 REVOKE  another releases it by force: stop, then release it
 --                 FREED   what you released by force is free
---                 HELD LEFT EVENT   has been so for a while; so much of its lease is left (survey.lua)
+--                 HELD LEFT EVENT   has been so for a while; so much of its lease is left (lease_scan.lua)
 local ns, path, mount = ARGV[1], ARGV[2], ARGV[3]
 local call = redis.call
 

@@ -2,6 +2,18 @@
 -- and its holder was given the time that it has; '3': the mount that keeps it for an open
 -- file has told its holder. Answers with the token of what was released, or
 -- 'EAGAIN', the token and the time in ms that its holder is given.
+
+--- @include "include/names.lua"
+--- @include "include/failure.lua"
+--- @include "include/clock.lua"
+--- @include "include/directory.lua"
+--- @include "include/index.lua"
+--- @include "include/holding.lua"
+--- @include "include/event.lua"
+--- @include "include/message.lua"
+--- @include "include/lease.lua"
+--- @include "include/free.lua"
+
 local id, identity, token, force = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 
 -- For a holder whose own grace is damaged, in ms: the shortest that a mount asks for.
@@ -41,3 +53,10 @@ elseif not meant or not proves(id, identity, held) then
 end
 local before = free(path, held, force ~= '' and 'FORCE_RELEASED' or 'RELEASED')
 if not before then return { 'OK', held.token, trouble } end
+
+--- @include "include/hold.lua"
+--- @include "include/pass.lua"
+
+-- Others wait for it.
+follow_up(pass_on, path, before)
+return { 'OK', held.token, trouble }

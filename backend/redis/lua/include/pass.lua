@@ -1,6 +1,6 @@
 -- Handing a lock over.
 
--- Keys that look.lua is to pass on where nobody has them then, by the time of that.
+-- Keys that heartbeat.lua is to pass on where nobody has them then, by the time of that.
 local function look_at(key, when_ms)
   call('ZADD', ns .. '#g', integer(when_ms), key)
   call('PEXPIRE', ns .. '#g', 60000)

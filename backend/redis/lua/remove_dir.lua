@@ -1,6 +1,15 @@
 -- 'EAGAIN': what stood in the index first was names without locks, which another client has
 -- deleted by force. They are forgotten as in list.lua, so many at a time, and where there may be
 -- more it is to be asked again, until a lock is found or the index is empty.
+
+--- @include "include/names.lua"
+--- @include "include/failure.lua"
+--- @include "include/clock.lua"
+--- @include "include/directory.lua"
+--- @include "include/index.lua"
+--- @include "include/message.lua"
+--- @include "include/forget.lua"
+
 local DEAD_MAX = 200
 
 if path == '' then return { 'EBUSY' } end

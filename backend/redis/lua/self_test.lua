@@ -1,6 +1,11 @@
 -- ARGV: 4 '1': this mount was there before. Tries whether the server takes all that lockfs does, so that a missing right or
 -- a read-only server is told at the mount and not by a lock. `.stats` is the
 -- name of no lock. A server whose memory is full refuses a new mount, and has one back that may hold locks.
+
+--- @include "include/names.lua"
+--- @include "include/failure.lua"
+--- @include "include/clock.lua"
+
 if ARGV[4] == '1' then begin_freely() end
 
 for _, scratch in ipairs({ lock_key('.stats'), ns .. '#hello' }) do

@@ -1,4 +1,11 @@
 -- ARGV: 4 token, 5 offset (-1: at the end), 6 data, 7 the largest content.
+
+--- @include "include/names.lua"
+--- @include "include/failure.lua"
+--- @include "include/clock.lua"
+--- @include "include/holding.lua"
+--- @include "include/message.lua"
+
 local token, offset, data, largest = ARGV[4], tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
 
 local held = holding(path)

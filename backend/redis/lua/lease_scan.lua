@@ -3,6 +3,14 @@
 -- to them afterwards; directories are answered with. Steps are short: locks are taken between
 -- them. Answers: 'OK', the next cursor ('': there is none), directories. A cursor is as that of
 -- list.lua. Where a right is missing, nothing is told.
+
+--- @include "include/names.lua"
+--- @include "include/failure.lua"
+--- @include "include/clock.lua"
+--- @include "include/directory.lua"
+--- @include "include/holding.lua"
+--- @include "include/event.lua"
+
 local DIRS, LOCKS = 'd', 'l'
 local phase, at = string.match(ARGV[4], '^(.)(.*)$')
 local prefix = path == '' and '' or path .. '/'

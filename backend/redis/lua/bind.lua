@@ -1,4 +1,15 @@
 -- ARGV: 4 id, 5 identity, 6 token, 7 grace in ms. From now on this mount keeps the holding for an open file.
+
+--- @include "include/names.lua"
+--- @include "include/failure.lua"
+--- @include "include/clock.lua"
+--- @include "include/directory.lua"
+--- @include "include/index.lua"
+--- @include "include/holding.lua"
+--- @include "include/event.lua"
+--- @include "include/message.lua"
+--- @include "include/lease.lua"
+
 local held = holding(path)
 if not held or held.token ~= ARGV[6] or held.foreign or held.revoked then return { 'ENOENT' } end
 if not proves(ARGV[4], ARGV[5], held) then return { 'EPERM' } end

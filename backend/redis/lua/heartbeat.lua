@@ -5,6 +5,20 @@
 -- of its lease, where the ticket stands (-1: nowhere), and 1 where the lock was taken past lockfs.
 -- A key at which something fails says nothing of the others: its ticket stands nowhere, so that
 -- its mount asks for it, and is told why it cannot have it.
+
+--- @include "include/names.lua"
+--- @include "include/failure.lua"
+--- @include "include/clock.lua"
+--- @include "include/directory.lua"
+--- @include "include/index.lua"
+--- @include "include/holding.lua"
+--- @include "include/event.lua"
+--- @include "include/message.lua"
+--- @include "include/lease.lua"
+--- @include "include/hold.lua"
+--- @include "include/queue.lua"
+--- @include "include/pass.lua"
+
 local was_alive = say_alive()
 
 local function pass_on_unconfirmed(key)

@@ -1,5 +1,12 @@
 -- ARGV: 4 kind of event, 5 token ('': any). Tells what changed nothing. A refused refresh is
 -- told also where nothing is held.
+
+--- @include "include/names.lua"
+--- @include "include/failure.lua"
+--- @include "include/clock.lua"
+--- @include "include/holding.lua"
+--- @include "include/event.lua"
+
 local held = holding(path)
 local is_meant = held and (ARGV[5] == '' or ARGV[5] == held.token)
 if is_meant or (not held and ARGV[4] == 'FAILED_REFRESH') then publish(ARGV[4], path, held) end

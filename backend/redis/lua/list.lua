@@ -2,6 +2,15 @@
 -- is none), directories, locks, and how many there are about. A cursor is that of SSCAN
 -- over the directories or of ZSCAN over the locks, with a letter in front. These miss nothing
 -- that is there all the while, and may tell a name twice where others come and go.
+
+--- @include "include/names.lua"
+--- @include "include/failure.lua"
+--- @include "include/clock.lua"
+--- @include "include/directory.lua"
+--- @include "include/index.lua"
+--- @include "include/message.lua"
+--- @include "include/forget.lua"
+
 local DIRS, LOCKS = 'd', 'l'
 local PAGE = 250 -- names, which take some 0.7 ms
 local UNPACK_MAX = 1000

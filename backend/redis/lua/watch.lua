@@ -1,5 +1,11 @@
 -- ARGV: 4 token. Has the end of this holding of another mount told to the mount that
 -- asks, where that may write; answers as read.lua.
+
+--- @include "include/names.lua"
+--- @include "include/failure.lua"
+--- @include "include/clock.lua"
+--- @include "include/holding.lua"
+
 local held = path ~= '' and holding(path) or nil
 if not held then return { 'ENOENT' } end
 local watchers = held.watchers or ''

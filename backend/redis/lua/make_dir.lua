@@ -1,4 +1,10 @@
 -- ARGV: 4 mode, 5 uid, 6 gid.
+
+--- @include "include/names.lua"
+--- @include "include/failure.lua"
+--- @include "include/clock.lua"
+--- @include "include/directory.lua"
+
 if dir_exists(path) or call('EXISTS', KEYS[1]) == 1 then return { 'EEXIST' } end
 local word = check_parent(path)
 if word ~= 'OK' then return { word } end

@@ -1,4 +1,16 @@
--- The rest of read.lua, where something stands.
+-- ARGV: 4 id, 5 identity of a caller that wants to know whether it holds the lock; both empty: no such caller.
+-- What stands at a path: a lock as describe() has it, or a directory: 'OK', 'D',
+-- mode, uid, gid, changed, and the lease of locks made in it (0: unset).
+
+--- @include "include/names.lua"
+
+if path ~= '' and call('EXISTS', KEYS[1], dir_key(path)) == 0 then return { 'ENOENT' } end
+
+--- @include "include/failure.lua"
+--- @include "include/clock.lua"
+--- @include "include/directory.lua"
+--- @include "include/holding.lua"
+--- @include "include/message.lua"
 
 -- A holder who is told by its own mount is not lied to: that mount knows whether it may still undo
 -- the acquisition (done_read() in redis.c). Another mount does not, so the acquisition is proved

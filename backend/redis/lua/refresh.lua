@@ -1,4 +1,15 @@
 -- ARGV: 4 id, 5 identity, 6 token ('': any), 7 ttl in ms (0: its own).
+
+--- @include "include/names.lua"
+--- @include "include/failure.lua"
+--- @include "include/clock.lua"
+--- @include "include/directory.lua"
+--- @include "include/index.lua"
+--- @include "include/holding.lua"
+--- @include "include/event.lua"
+--- @include "include/message.lua"
+--- @include "include/lease.lua"
+
 local id, identity, token, ttl = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 
 local function refuse(word, held)
