@@ -64,7 +64,7 @@ ALL_LDFLAGS = $(HARDENING_LINK) $(LDFLAGS)
 
 BACKEND_SOURCES := $(wildcard backend/*.c backend/*/*.c backend/*/*/*.c)
 FS_SOURCES      := $(wildcard fs/*.c fs/*/*.c)
-TEST_SOURCES    := $(wildcard tests/*.c)
+TEST_SOURCES    := tests/contract/contract.c $(wildcard tests/parsers/*.c)
 BENCH_SOURCES   := $(wildcard tests/bench/*.c)
 
 objects          = $(patsubst %.c,$(BUILD)/%.o,$(1))

@@ -2,7 +2,7 @@
 #ifndef TESTS_CONTRACT_JUDGING_H
 #define TESTS_CONTRACT_JUDGING_H
 
-#include "tests/contract.h"
+#include "tests/contract/contract.h"
 
 static void assert_same_text(const char *a, const char *b)
 {

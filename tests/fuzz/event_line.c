@@ -9,7 +9,7 @@
 #include "fs/util/printable.h"
 #include "lockfs/lock.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/json_string.h"
+#include "tests/parsers/json_string.h"
 
 enum flag { HAS_KEY = 1, HAS_OWNER = 2, IS_FOREIGN = 4 };
 

@@ -1,0 +1,338 @@
+# Redis servers for the tests: private ones, in the directory of the test, that
+# keep nothing and end with it. Load it after helper.bash.
+#
+#   LOCKFS_TEST_REDIS_SERVER  the server's command: `redis-server`, or `valkey-server`
+#
+# A server has a name, `redis` unless told. Where a function takes [@NAME], that
+# server is meant.
+# shellcheck shell=bash disable=SC2119,SC2120,SC2154  # optional arguments; what helper.bash has
+
+: "${LOCKFS_TEST_REDIS_SERVER:=redis-server}"
+redis_cli_command=${LOCKFS_TEST_REDIS_SERVER/server/cli}
+# And not what a test puts in front of them: what is started is what has to be ended.
+LOCKFS_TEST_REDIS_SERVER=$(type -P "$LOCKFS_TEST_REDIS_SERVER" || echo "$LOCKFS_TEST_REDIS_SERVER")
+redis_cli_command=$(type -P "$redis_cli_command" || echo "$redis_cli_command")
+
+declare -gA redis_pid     # name → process id
+declare -gA redis_port    # name → port, on 127.0.0.1 and ::1
+declare -gA redis_socket  # name → path of its unix socket
+declare -gA redis_options # name → what it was started with beside that
+
+# redis_start [@NAME] [OPTION VALUE...]: as on the command line of redis-server
+redis_start() {
+  local name=redis
+  if [[ ${1-} == @* ]]; then
+    name=${1#@}
+    shift
+  fi
+  redis_socket[$name]=$T/$name.sock
+  redis_options[$name]=$*
+  redis_run "$name"
+}
+
+# A free port may be taken by somebody else in between: then the next is tried.
+redis_run() {
+  local name=$1 addresses=(--bind 127.0.0.1 -::1)
+  [[ -z $network ]] || addresses=(--bind '*' --protected-mode no)
+  for _ in 1 2 3 4 5 6 7 8 9; do
+    : "${redis_port[$name]:=$((20000 + RANDOM % 12000))}"
+    # Only its network: a namespace of mounts would keep those of other tests from ending.
+    # shellcheck disable=SC2086,SC2094  # options have no spaces, and there may be no network
+    ${network:+nsenter --net="/run/netns/$network"} "$LOCKFS_TEST_REDIS_SERVER" --port "${redis_port[$name]}" "${addresses[@]}" \
+      --unixsocket "${redis_socket[$name]}" --dir "$T" --dbfilename "$name.rdb" --save '' --logfile "$T/$name.log" \
+      ${redis_options[$name]} >>"$T/$name.log" 2>&1 3>&- 5>&- 6>&- 7>&- &
+    redis_pid[$name]=$!
+    disown  # bash need not tell that it was killed
+    wait_until redis_answers_or_ended "$name"
+    ! ended "${redis_pid[$name]}" || { redis_port[$name]=''; continue; }
+    return 0
+  done
+  fail "$LOCKFS_TEST_REDIS_SERVER does not start: $(tail -n 5 "$T/$name.log")"
+}
+
+# Whatever it says, but for loading its data: a test may want it to refuse.
+redis_answers() {
+  local answer
+  answer=$("$redis_cli_command" -s "${redis_socket[$1]}" PING 2>&1) || return 1
+  [[ $answer && $answer != LOADING* && $answer != *"Could not connect"* ]]
+}
+
+redis_answers_or_ended() {
+  redis_answers "$1" || ended "${redis_pid[$1]}"
+}
+
+# redis_cli [@NAME] ARGUMENT...
+redis_cli() {
+  local name=redis
+  if [[ ${1-} == @* ]]; then
+    name=${1#@}
+    shift
+  fi
+  "$redis_cli_command" -s "${redis_socket[$name]}" "$@"
+}
+
+# redis_set ARGUMENT...: SET, as a lock client does it
+redis_set() {
+  redis_cli SET "$@" >/dev/null
+}
+
+# SOURCE of a server: by its socket, or over TCP
+redis_source() {
+  echo "redis+unix://${redis_socket[${1:-redis}]}"
+}
+
+redis_tcp_source() {
+  echo "redis://127.0.0.1:${redis_port[${1:-redis}]}"
+}
+
+# Stands still, as a machine under load does; and goes on.
+redis_freeze() {
+  kill -STOP "${redis_pid[${1:-redis}]}"
+}
+
+redis_thaw() {
+  kill -CONT "${redis_pid[${1:-redis}]}"
+}
+
+# Ends at once, without a word to its clients.
+redis_kill() {
+  local name=${1:-redis}
+  kill -KILL "${redis_pid[$name]}"
+  wait_until ended "${redis_pid[$name]}"
+}
+
+# Comes up again on its port and socket: with the data of the last SAVE, or
+# empty where there was none.
+redis_again() {
+  redis_run "${1:-redis}"
+}
+
+# kill_all [PID...]: those that are still there, and waits for their end
+kill_all() {
+  local pid
+  for pid; do
+    kill -KILL "$pid" 2>/dev/null || continue
+    wait_until ended "$pid"
+  done
+}
+
+redis_end_all() {
+  local name
+  kill_all "${redis_pid[@]}"
+  for name in "${!redis_pid[@]}"; do
+    ! redis_answers "$name" || fail "the server $name did not end with its test"
+  done
+}
+
+# Mounts of one server
+
+# mount_redis [-o OPTIONS] [DIR] [SOURCE]: the namespace is `lockfs` unless told
+mount_redis() {
+  local options=''
+  if [[ ${1-} == -o ]]; then
+    options=$2
+    shift 2
+  fi
+  [[ ,$options == *,namespace=* ]] || options+=${options:+,}namespace=lockfs
+  LOCKFS_TEST_SOURCE=${2:-$(redis_source)} mount_lockfs -o "$options" "${1:-$M}"
+}
+
+# refuses MS SOURCE OPTIONS PART...: does not mount, says one line with all these
+# parts, and takes so long at most (at the best of three times: others use the machine)
+refuses() {
+  local within=$1 source=$2 options=$3 start took part
+  shift 3
+  for _ in 1 2 3; do
+    start=$(now_ms)
+    run --separate-stderr deadline 10 "$LOCKFS" "$source" "$M" ${options:+-o "$options"}
+    took=$(($(now_ms) - start))
+    ((took > within && status != 0)) || break
+    # Starting and ending the program counts as well; how long takes that, now?
+    start=$(now_ms)
+    deadline 10 "$LOCKFS" --version >/dev/null
+    took=$((took - ($(now_ms) - start)))
+    ((took > within)) || break
+  done
+  [ "$status" != 0 ] || fail "it mounted: $source"
+  is "" "$output"
+  # shellcheck disable=SC2154  # bats sets it
+  [[ ${#stderr_lines[@]} == 1 && $stderr == lockfs:\ * ]] || fail "not one line: $stderr"
+  for part; do
+    contains "$part" "$stderr"
+  done
+  ((took <= within)) || fail "it took $took ms: $stderr"
+  not_mounted "$M" || fail "something is mounted on $M"
+}
+
+# Lines that a daemon may have said, as an extended regular expression: what
+# else it says fails the test, as everywhere.
+allow_words() {
+  allowed_words=$1
+}
+
+forget_allowed_words() {
+  local dir=$1 kept
+  [[ ${allowed_words-} && -s $dir.stderr ]] || return 0
+  # It writes on at its own position, so the file may begin with NULs by then.
+  kept=$(tr -d '\0' <"$dir.stderr" | grep -vxE "lockfs: ($allowed_words)") || true
+  printf '%s' "$kept" >"$dir.stderr"
+}
+
+end_redis_mounts() {
+  local dir
+  cd /
+  exec 5<&- 6<&- 7<&-  # what a test that failed has left open
+  for dir in "${mounts[@]}"; do
+    if is_mounted "$dir" && wait_until 5 unmounts "$dir"; then
+      wait_until ended "${daemon_of[$dir]}" || true
+    fi
+    forget_allowed_words "$dir"
+  done
+  end_mounts
+}
+
+# Each file that loads this has these, unless it says otherwise.
+setup() {
+  setup_dirs
+  redis_start
+}
+
+teardown() {
+  local problems=0
+  end_redis_mounts || problems=1
+  end_helpers
+  redis_end_all || problems=1
+  network_end
+  return "$problems"
+}
+
+# A user with few rights
+
+# What a user needs for a namespace; the manual has the same.
+rights() {
+  local namespace=$1
+  echo "~$namespace:* ~$namespace#* &$namespace#*" \
+    "+client|kill +client|info +script|load +eval +evalsha +subscribe +unsubscribe +publish +ping +info +time" \
+    "+get +set +del +exists +mget +pttl +persist +pexpire +pexpireat" \
+    "+hset +hget +hmget +hgetall +hdel" \
+    "+zadd +zrem +zpopmin +zcard +zscore +zrank +zrevrange +zscan +zrangebyscore" \
+    "+sadd +srem +scard +sscan +unlink"
+}
+
+# set_rights RIGHT...: the user `weak` has these and no others
+set_rights() {
+  redis_cli ACL SETUSER weak reset on '>secret' "$@" >/dev/null
+}
+
+weak_source() {
+  echo "redis://weak:secret@127.0.0.1:${redis_port[redis]}${1-}"
+}
+
+# A network between mounts and servers: servers that are started after it live
+# at the other end of a cable, where packets can be lost.
+
+# Names and addresses are the machine's, so that each run of bats has its own: one
+# of 32768 cables, by the random end of its directory's name.
+choose_cable() {
+  local name=${BATS_RUN_TMPDIR-} number=0 code net
+  name=${name##*-}
+  while [[ $name ]]; do
+    printf -v code %d "'$name"
+    number=$(((number * 61 + code) % 32768))
+    name=${name:1}
+  done
+  cable=lf$number
+  net=198.$((18 + number / 16384)).$((number / 64 % 256))
+  near_address=$net.$((number % 64 * 4 + 1))
+  far_address=$net.$((number % 64 * 4 + 2))
+}
+choose_cable
+network=''  # the name of the far end
+
+network_start() {
+  need_root
+  echo "$cable" >"$T/network"  # for tests/run, should this be interrupted
+  ip netns add "$cable"
+  network=$cable
+  ip link add "${cable}a" type veth peer name "${cable}b" netns "$network"
+  ip addr add "$near_address/30" dev "${cable}a"
+  ip link set "${cable}a" up
+  ip -n "$network" addr add "$far_address/30" dev "${cable}b"
+  ip -n "$network" link set "${cable}b" up
+  ip -n "$network" link set lo up
+}
+
+redis_far_source() {
+  echo "redis://$far_address:${redis_port[${1:-redis}]}"
+}
+
+# network_lose there|back: loses what is sent to the servers, or what they
+# send, without a word: it goes to a machine that is not there.
+network_lose() {
+  local nowhere=02:00:00:00:00:01
+  case $1 in
+  there) ip neigh replace "$far_address" lladdr "$nowhere" nud permanent dev "${cable}a" ;;
+  back) ip -n "$network" neigh replace "$near_address" lladdr "$nowhere" nud permanent dev "${cable}b" ;;
+  esac
+}
+
+network_heal() {
+  ip neigh del "$far_address" dev "${cable}a" 2>/dev/null || true
+  ip -n "$network" neigh del "$near_address" dev "${cable}b" 2>/dev/null || true
+}
+
+network_end() {
+  [[ $network ]] || return 0
+  ip link del "${cable}a" 2>/dev/null || true
+  ip netns del "$network"
+  network=''
+}
+
+# Helper programs
+
+helpers=()  # process ids
+
+# start_helper FILE ARGUMENT...: a Python program of this directory that says
+# `ready …` in a first line, which is then in FILE
+start_helper() {
+  local out=$1 program=$2
+  shift 2
+  : >"$out"  # not the line of one before
+  python3 -S "$BATS_TEST_DIRNAME/../lib/$program" "$@" >"$out" 2>"$out.stderr" 3>&- 5>&- 6>&- 7>&- &
+  helpers+=($!)
+  disown
+  wait_until is_ready "$out"
+}
+
+# With its newline: `read` fails without one.
+is_ready() {
+  has_lines "$1" 1 && grep -q '^ready' "$1"
+}
+
+# fake KIND: a server of redis_fake.py, at $fake_port
+fake() {
+  start_helper "$T/fake" redis_fake.py "$@"
+  # shellcheck disable=SC2034  # for the tests
+  read -r _ fake_port <"$T/fake"
+}
+
+end_helpers() {
+  kill_all "${helpers[@]}"
+}
+
+# A number on the console, for the reader of a test run.
+figure() {
+  echo "# $*" >&3
+}
+
+# at_best LIMIT_MS COMMAND...: the number of ms that the command prints, at the best
+# of three times where it is more than that: others use the machine
+at_best() {
+  local limit=$1 took
+  shift
+  for _ in 1 2 3; do
+    took=$("$@") || return 1
+    ((${took%.*} > limit)) || break
+  done
+  echo "$took"
+}

@@ -1,0 +1,144 @@
+# Plain operations of common programs: each takes, sees, refreshes and releases.
+
+load ../lib/helper
+
+# round SHELL...: the whole round in one shell, and then what it cannot do to another's lock
+round() {
+  take_as_other "$M/theirs"
+  before=$(snapshot "$M/theirs")
+  # shellcheck disable=SC2016  # the other shell expands it
+  run "$@" '
+    cd "$0" || exit
+    set -C
+    : >job && echo taken
+    (: >job) 2>/dev/null || echo held
+    [ -e job ] && [ ! -e free ] && echo seen
+    getfattr --only-values -n user.lock.state job && echo
+    set +C
+    echo words >>job && cat job
+    : >job && [ ! -s job ] && echo emptied
+    touch job && echo refreshed
+    (set -C; : >theirs) 2>/dev/null || echo theirs
+    (: >theirs) 2>/dev/null || echo busy
+    (echo x >>theirs) 2>/dev/null || echo busy
+    touch theirs 2>/dev/null || echo not refreshed
+    rm -f theirs 2>/dev/null || echo not released
+    rm job && [ ! -e job ] && echo released
+    : >.with/ttl=30s/job && rm .with/force/job && echo viewed
+  ' "$M"
+  is "taken
+held
+seen
+ACQUIRED
+words
+emptied
+refreshed
+theirs
+busy
+busy
+not refreshed
+not released
+released
+viewed" "$output"
+  unchanged "$before" "$M/theirs"
+}
+
+@test "bash" {
+  round bash -c
+}
+
+@test "dash" {
+  round dash -c
+}
+
+@test "busybox sh, with its own touch, rm, cat" {
+  mkdir "$T/bin"
+  for each in touch rm cat ls; do
+    ln -s "$(command -v busybox)" "$T/bin/$each"
+  done
+  PATH=$T/bin:$PATH round busybox sh -c
+}
+
+@test "a shell that holds a lock while it works, and gives it back by a trap" {
+  bash -c 'set -C; : >"$0" || exit; trap "rm \"\$0\"" EXIT; exit 3' "$M/job" || status=$?
+  is 3 "$status"
+  gone "$M/job"
+}
+
+@test "a shell that tries until it has the lock" {
+  take_as_other "$M/job"
+  bash -c 'set -C; until (: >"$0") 2>/dev/null; do sleep 0.02; done; rm "$0"' "$M/job" 3>&- &
+  waiter=$!
+  rm "$M/.with/force/job"
+  wait_until ended "$waiter"
+  wait "$waiter"
+}
+
+@test "python's open(path, 'x')" {
+  py <<'PY'
+path = M + "/job"
+with open(path, "x") as stream:
+    stream.write("words\n")
+check("content", open(path).read(), "words\n")
+check("again", outcome(open, path, "x"), "EEXIST")
+check("another session", in_child(lambda: open(path, "x"), session=True), "EEXIST")
+check("another session, for writing", in_child(lambda: open(path, "w"), session=True), "EBUSY")
+check("another session, for appending", in_child(lambda: open(path, "a"), session=True), "EBUSY")
+check("state", attribute(path, "state"), "ACQUIRED")
+import pathlib
+pathlib.Path(path).touch()
+check("exists", os.path.exists(path), True)
+os.remove(path)
+check("gone", os.path.exists(path), False)
+pathlib.Path(path).touch(exist_ok=False)
+check("touched again", outcome(pathlib.Path(path).touch, exist_ok=False), "EEXIST")
+pathlib.Path(path).unlink()
+PY
+}
+
+@test "node's flag wx" {
+  take_as_other "$M/theirs"
+  run -0 node -e '
+    const fs = require("fs");
+    const dir = process.argv[1];
+    const code = f => { try { f(); return "OK"; } catch (error) { return error.code; } };
+    console.log([
+      code(() => fs.writeFileSync(dir + "/job", "words", { flag: "wx" })),
+      code(() => fs.writeFileSync(dir + "/job", "words", { flag: "wx" })),
+      fs.readFileSync(dir + "/job", "utf8"),
+      code(() => fs.utimesSync(dir + "/job", new Date(), new Date())),
+      code(() => fs.closeSync(fs.openSync(dir + "/job", "w"))),
+      code(() => fs.writeFileSync(dir + "/theirs", "x", { flag: "wx" })),
+      code(() => fs.writeFileSync(dir + "/theirs", "x")),
+      code(() => fs.unlinkSync(dir + "/theirs")),
+      fs.readdirSync(dir).join("+"),
+      code(() => fs.unlinkSync(dir + "/job")),
+      fs.existsSync(dir + "/job"),
+    ].join(" "));' "$M"
+  is "OK EEXIST words OK OK EEXIST EBUSY EPERM job+theirs OK false" "$output"
+}
+
+@test "coreutils: cp -n, ln, install, mktemp, tee, dd, truncate, find, du, stat" {
+  cp -n /dev/null "$M/copied"
+  is ACQUIRED "$(state "$M/copied")"
+  mktemp "$M/job.XXXXXX" >"$T/made"
+  is ACQUIRED "$(state "$(cat "$T/made")")"
+  echo words | tee "$M/teed" >"$T/out"
+  is words "$(cat "$M/teed")"
+  dd if=/dev/zero of="$M/dumped" bs=512 count=8 2>"$T/out"
+  is 4096 "$(stat -c %s "$M/dumped")"
+  truncate -s 100 "$M/cut"
+  is 100 "$(stat -c %s "$M/cut")"
+  is 5 "$(find "$M" -type f | wc -l)"
+  find "$M" -type f -delete
+  du "$M" >"$T/out"
+  is "" "$(ls -A "$M")"
+}
+
+@test "tools that look at a lock while its holder works: tail, wc, grep -r, tar" {
+  echo words >"$M/job"
+  is words "$(session tail -n 1 "$M/job")"
+  is 6 "$(session wc -c <"$M/job")"
+  is "$M/job:words" "$(session grep -r words "$M")"
+  is words "$(session tar -C "$M" -cf - job | tar -xOf - job)"
+}

@@ -1,0 +1,897 @@
+# Several mounts on one Redis are one lock directory; namespaces and databases
+# keep others apart; ordinary Redis lock clients are just more callers.
+
+load ../lib/helper
+load ../lib/redis
+
+setup() {
+  setup_dirs
+  redis_start
+  N=$T/second
+  O=$T/third
+}
+
+mount_two() {
+  mount_redis
+  mount_redis "$N"
+}
+
+# Taken on one mount, seen on the others
+
+@test "a lock of one mount is there at once on the others, and gone at once" {
+  mount_two
+  mount_redis "$O"
+  for round in 1 2 3 4 5; do
+    take "$M/job"
+    is UNAVAILABLE "$(state "$N/job")"
+    is UNAVAILABLE "$(state "$O/job")"
+    is job "$(call list "$N")"
+    is job "$(call list "$O")"
+    rm "$M/job"
+    gone "$N/job"
+    gone "$O/job"
+    is "" "$(call list "$N")"
+    take_as_other "$O/job"
+    expect EEXIST open "$M/job" CREAT,EXCL,WRONLY
+    expect EBUSY open "$N/job" CREAT,WRONLY
+    expect EPERM unlink "$M/job"
+    expect EPERM utime "$N/job"
+    rm "$N/.with/force/job"
+    gone "$M/job"
+  done
+}
+
+@test "all that is to be known of a lock is the same on the other mount" {
+  mount_two
+  echo words >"$M/.with/ttl=45s/job"
+  before=$(lock "$M/job" expires)
+  for name in owner ttl acquired expires token key host pid uid command waiters; do
+    is "$(lock "$M/job" "$name")" "$(lock "$N/job" "$name")"
+  done
+  is words "$(cat "$N/job")"
+  is "$(stat -c '%s %u %g %a %Y %Z %i' "$M/job")" "$(stat -c '%s %u %g %a %Y %Z %i' "$N/job")"
+  remains "$N/job" 25000 45000
+  touch "$M/job"
+  [[ $(lock "$N/job" expires) > $before ]] || fail "not refreshed: $before"
+  is "$(lock "$M/job" expires)" "$(lock "$N/job" expires)"
+  echo more >>"$M/job"
+  is $'words\nmore' "$(cat "$N/job")"
+  is 11 "$(stat -c %s "$N/job")"
+  : >"$M/job"
+  is "" "$(cat "$N/job")"
+  is 0 "$(stat -c %s "$N/job")"
+}
+
+@test "id and handle of a lock are told on the mount that took it only" {
+  mount_two
+  take "$M/job"
+  matches '[0-9a-f]{32}' "$(lock "$M/job" id)"
+  expect ENODATA getxattr "$N/job" user.lock.id
+  expect ENODATA getxattr "$N/job" user.lock.handle
+}
+
+@test "directories, their attributes and default_ttl are shared at once" {
+  mount_two
+  mkdir "$M/team"
+  is 755 "$(stat -c %a "$N/team")"
+  is "$(stat -c '%a %u %g %i %Z' "$M/team")" "$(stat -c '%a %u %g %i %Z' "$N/team")"
+  expect EEXIST mkdir "$N/team"
+  chmod 1770 "$N/team"
+  is 1770 "$(stat -c %a "$M/team")"
+  chown 12:34 "$M/team"
+  is 12:34 "$(stat -c %u:%g "$N/team")"
+  setfattr -n user.lock.default_ttl -v 7s "$M/team"
+  is 7.000 "$(getfattr --absolute-names --only-values -n user.lock.default_ttl "$N/team")"
+  mkdir "$N/team/sub"
+  take "$N/team/sub/job"
+  is 7.000 "$(lock "$M/team/sub/job" ttl)"
+  is "job" "$(call list "$M/team/sub")"
+  expect ENOTEMPTY rmdir "$M/team/sub"
+  rm "$N/team/sub/job"
+  rmdir "$M/team/sub" "$M/team"
+  gone "$N/team"
+  is "" "$(call list "$N")"
+}
+
+@test "default_ttl of the root is shared; mode and owner of the root are each mount's own" {
+  mount_redis -o mode=700
+  mount_redis -o mode=750 "$N"
+  setfattr -n user.lock.default_ttl -v 9s "$N"
+  take "$M/job"
+  is 9.000 "$(lock "$M/job" ttl)"
+  is 700 "$(stat -c %a "$M")"
+  is 750 "$(stat -c %a "$N")"
+}
+
+@test "a directory removed on one mount is none on another: nothing can be made in it" {
+  mount_two
+  mkdir "$M/team"
+  py "$N" <<'PY'
+import sys
+N = sys.argv[1]
+team = os.open(N + "/team", os.O_RDONLY | os.O_DIRECTORY)
+os.rmdir(M + "/team")
+check("open", outcome(os.open, "job", os.O_CREAT | os.O_WRONLY, dir_fd=team), "ENOENT")
+check("mkdir", outcome(os.mkdir, "sub", dir_fd=team), "ENOENT")
+check("again", outcome(os.open, N + "/team/job", os.O_CREAT | os.O_WRONLY), "ENOENT")
+PY
+}
+
+@test "a lock and a directory of one name exclude each other across mounts" {
+  mount_two
+  take "$M/one"
+  expect EEXIST mkdir "$N/one"
+  mkdir "$N/two"
+  expect EEXIST open "$M/two" CREAT,EXCL,WRONLY
+  expect EISDIR open "$M/two" CREAT,WRONLY
+  expect ENOTDIR open "$N/one/job" CREAT,WRONLY
+}
+
+@test "names of every kind are the same on all mounts" {
+  mount_two
+  mkdir "$M/a b"
+  for name in ' ' 'a b/c' $'tab\there' $'new\nline' '*' '[x]' '%s' 'ümläut' $'\xff\xfe' '{tag}' 'a:b' 'a#b' '"' "'" '\' \
+      "$(printf '%0255d' 7)"; do
+    take "$M/$name"
+    is UNAVAILABLE "$(state "$N/$name")"
+    is "$name" "$(lock "$N/$name" key)"
+  done
+  is "$(ls -A "$M" | sort)" "$(ls -A "$N" | sort)"
+  is 16 "$(find "$N" -type f -printf x | wc -c)"
+}
+
+@test "expiry is the same moment on all mounts" {
+  mount_two
+  take "$M/job"
+  is UNAVAILABLE "$(state "$N/job")"
+  setfattr -n user.lock.ttl -v 1s "$M/job"
+  wait_until gone "$N/job"
+  gone "$M/job"
+  take_as_other "$N/job"
+  is UNAVAILABLE "$(state "$M/job")"
+}
+
+@test "tokens grow over all mounts and keys" {
+  mount_two
+  last=0
+  for file in "$M/a" "$N/b" "$M/c" "$N/a" "$M/b"; do
+    : >"$file" || { rm -f "$M/.with/force/${file##*/}"; : >"$file"; }
+    token=$(lock "$file" token)
+    ((token > last)) || fail "$token after $last"
+    last=$token
+    rm "$file"
+  done
+}
+
+@test "the counter goes on when Redis lost all its data" {
+  mount_two
+  take "$M/job"
+  before=$(lock "$M/job" token)
+  redis_cli FLUSHALL
+  gone "$N/job"
+  gone "$M/job"
+  take "$N/job"
+  (($(lock "$M/job" token) > before))
+}
+
+# Who holds
+
+@test "a plain session's lock cannot be released on another mount by the same session" {
+  mount_two
+  take "$M/job"
+  before=$(snapshot "$M/job")
+  is UNAVAILABLE "$(state "$N/job")"
+  expect EPERM unlink "$N/job"
+  expect EPERM utime "$N/job"
+  expect EBUSY truncate "$N/job" 0
+  unchanged "$before" "$M/job"
+}
+
+@test "a lock handed over by its handle is seen, refreshed and released on another mount" {
+  mount_two
+  take "$M/job"
+  handle=$(lock "$M/job" handle)
+  matches '\.with/id=[0-9a-f]+.*/job' "$handle"
+  is ACQUIRED "$(session getfattr --absolute-names --only-values -n user.lock.state "$N/$handle")"
+  before=$(lock "$M/job" expires)
+  session touch "$N/$handle"
+  [[ $(lock "$M/job" expires) > $before ]] || fail "not refreshed"
+  is ACQUIRED "$(state "$M/job")"
+  session rm "$N/$handle"
+  gone "$M/job"
+  gone "$N/job"
+}
+
+@test "a handle does not act on a later holding" {
+  mount_two
+  take "$M/job"
+  handle=$(lock "$M/job" handle)
+  rm "$M/job"
+  take "$M/job"
+  before=$(snapshot "$M/job")
+  expect EPERM unlink "$N/$handle"
+  expect EPERM utime "$N/$handle"
+  unchanged "$before" "$M/job"
+}
+
+@test "a given id is the same holder on all mounts" {
+  mount_two
+  : >"$M/.with/id=alice/job"
+  is ACQUIRED "$(state "$N/.with/id=alice/job")"
+  is UNAVAILABLE "$(state "$N/job")"
+  is UNAVAILABLE "$(state "$N/.with/id=bob/job")"
+  is alice "$(lock "$N/job" owner)"
+  expect EPERM unlink "$N/.with/id=bob/job"
+  rm "$N/.with/id=alice/job"
+  gone "$M/job"
+}
+
+@test "the id of a mount" {
+  mount_redis -o id=alice
+  mount_redis -o id=alice "$N"
+  mount_redis -o id=bob "$O"
+  take "$M/job"
+  is ACQUIRED "$(state "$N/job")"
+  is UNAVAILABLE "$(state "$O/job")"
+  expect EPERM unlink "$O/job"
+  rm "$N/job"
+  gone "$M/job"
+}
+
+@test "a daemon that was restarted on its mount point still knows its callers" {
+  mount_redis
+  echo words >"$M/job"
+  before=$(snapshot "$M/job")
+  unmount_lockfs "$M"
+  mount_redis
+  unchanged "$before" "$M/job"
+  is ACQUIRED "$(state "$M/job")"
+  touch "$M/job"
+  rm "$M/job"
+}
+
+# Descriptors
+
+# A holder on $M with an open descriptor; what ends the holding is given as
+# Python in `end`, with N at hand. Prints how many ms poll took to tell.
+descriptor_ends() {
+  py "$N" "$1" <<'PY'
+import sys
+N, end = sys.argv[1:]
+fd = os.open(M + "/.with/ttl=1s/job" if end == "expiry" else M + "/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+os.write(fd, b"words")
+poll = select.poll()
+poll.register(fd, 0)
+check("poll before", poll.poll(0), [])
+began = time.monotonic()
+if end == "force":
+    os.unlink(N + "/.with/force/job")
+elif end == "handle":
+    os.unlink(N + "/" + attribute(fd, "handle"))
+    began = time.monotonic()
+elif end == "expiry":
+    began = time.monotonic() + float(attribute(fd, "remaining"))
+told = poll.poll(5000)
+took = time.monotonic() - began
+check("poll", told, [(fd, select.POLLERR | select.POLLHUP)])
+check("read", outcome(os.pread, fd, 5, 0), "ESTALE")
+check("write", outcome(os.pwrite, fd, b"x", 0), "ESTALE")
+check("fsync", outcome(os.fsync, fd), "ESTALE")
+check("state", attribute(fd, "state"), "EXPIRED")
+check("path", outcome(os.stat, M + "/job"), "ENOENT")
+os.close(fd)
+print(round(took * 1000))
+PY
+}
+
+@test "force on another mount ends the descriptors of the holder at once" {
+  mount_two
+  took=$(at_best 500 descriptor_ends force)
+  figure "poll told of a forced release on another mount after $took ms"
+  ((took <= 500)) || fail "poll told after $took ms"
+}
+
+@test "a release by handle on another mount ends the descriptors of the holder at once" {
+  mount_two
+  took=$(at_best 500 descriptor_ends handle)
+  ((took <= 500)) || fail "poll told after $took ms"
+}
+
+@test "expiry ends the descriptors of the holder at once, and never late" {
+  mount_two
+  took=$(at_best 300 descriptor_ends expiry)
+  figure "poll told of an expiry $took ms after the end as the holder saw it"
+  ((took > -200 && took <= 300)) || fail "poll told after $took ms"
+}
+
+@test "a descriptor of the holder on one mount does not act on what another took since" {
+  mount_two
+  py "$N" <<'PY'
+import sys
+N = sys.argv[1]
+fd = os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+os.unlink(N + "/.with/force/job")
+new = os.open(N + "/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+os.write(new, b"theirs")
+check("write", outcome(os.pwrite, fd, b"mine", 0), "ESTALE")
+check("state", attribute(fd, "state"), "EXPIRED")
+check("content", os.pread(new, 10, 0), b"theirs")
+PY
+}
+
+# Apart
+
+@test "two namespaces never see each other" {
+  mount_redis -o namespace=one
+  mount_redis -o namespace=one:two "$N"
+  mount_redis -o namespace=o "$O"
+  mkdir "$M/dir"
+  setfattr -n user.lock.default_ttl -v 7s "$M"
+  take "$M/job" "$M/dir/job"
+  for other in "$N" "$O"; do
+    is "" "$(call list "$other")"
+    expect ENOENT stat "$other/job"
+    expect ENOENT stat "$other/dir"
+    is 300.000 "$(getfattr --absolute-names --only-values -n user.lock.default_ttl "$other")"
+    take_as_other "$other/job"
+  done
+  is ACQUIRED "$(state "$M/job")"
+  rm "$N/.with/force/job" "$O/.with/force/job"
+  is ACQUIRED "$(state "$M/job")"
+}
+
+@test "namespaces of odd names are apart, too" {
+  mounted=()
+  for name in '*' '[a-z]' '{tag}' 'a b' 'ünï' '%d' "it's"; do
+    dir=$T/ns${#mounted[@]}
+    mount_redis -o "namespace=$name" "$dir"
+    is "" "$(call list "$dir")"
+    take "$dir/job"
+    is job "$(call list "$dir")"
+    mounted+=("$dir")
+  done
+  rm "${mounted[0]}/job"
+  is ACQUIRED "$(state "${mounted[1]}/job")"
+}
+
+@test "two databases never see each other" {
+  mount_redis "$M" "$(redis_source)?db=1"
+  mount_redis "$N" "$(redis_tcp_source)/2"
+  mount_redis "$O" "$(redis_tcp_source)/1"
+  take "$M/job"
+  gone "$N/job"
+  is UNAVAILABLE "$(state "$O/job")"
+  take "$N/job"
+  is 1 "$(redis_cli -n 2 EXISTS lockfs:job)"
+  is 0 "$(redis_cli -n 0 EXISTS lockfs:job)"
+}
+
+# Ways to the server
+
+@test "by socket, IPv4, IPv6 and host name it is the same" {
+  mount_redis
+  take "$M/job"
+  port=${redis_port[redis]}
+  for source in "redis://127.0.0.1:$port" "redis://[::1]:$port" "redis://localhost:$port" "redis://localhost:$port/" \
+      "redis://localhost:$port/0" "redis+unix://${redis_socket[redis]}?db=0"; do
+    mount_redis "$N" "$source"
+    is UNAVAILABLE "$(state "$N/job")"
+    unmount_lockfs "$N"
+  done
+}
+
+@test "a mount in the background returns when it answers" {
+  mount_background "$(redis_source)" "$M"
+  take "$M/job"
+  is 1 "$(redis_cli EXISTS lockfs:job)"
+}
+
+# Everything that is to be seen of our daemons from outside, for a secret.
+not_visible() {
+  local file
+  while read -r file; do
+    # Others know it, of course: the server, and a client that asks it.
+    grep -qasF -- lockfs "$file" || continue
+    fail "$file tells $1: $(tr '\0' ' ' <"$file")" || return
+  done < <(grep -lasF -e "$1" /proc/[0-9]*/cmdline /proc/self/mountinfo /proc/mounts)
+}
+
+@test "a password in every way it can be given, and it is never to be seen" {
+  redis_start @locked --requirepass s3cret-w0rd
+  echo s3cret-w0rd >"$T/password"
+  port=${redis_port[locked]}
+  LOCKFS_REDIS_PASSWORD=s3cret-w0rd mount_redis "$M" "$(redis_source locked)"
+  not_visible s3cret-w0rd
+  take "$M/job"
+  mount_redis -o "password_file=$T/password" "$N" "$(redis_tcp_source locked)"
+  not_visible s3cret-w0rd
+  is UNAVAILABLE "$(state "$N/job")"
+  for source in "redis://:s3cret-w0rd@127.0.0.1:$port/0" "redis://default:s3cret-w0rd@[::1]:$port" \
+      "redis://:s3cret%2Dw0rd@localhost:$port" "redis+unix://:s3cret-w0rd@${redis_socket[locked]}"; do
+    mount_redis "$O" "$source"
+    wait_until 2 not_visible s3cret
+    is UNAVAILABLE "$(state "$O/job")"
+    matches '.*' "$(findmnt -no SOURCE "$O")"
+    unmount_lockfs "$O"
+  done
+  # The file counts before the environment, and both before SOURCE.
+  LOCKFS_REDIS_PASSWORD=wrong mount_redis -o "password_file=$T/password" "$O" "redis://:wrong@127.0.0.1:$port"
+  unmount_lockfs "$O"
+  LOCKFS_REDIS_PASSWORD=s3cret-w0rd mount_redis "$O" "redis://:wrong@127.0.0.1:$port"
+}
+
+@test "a password and an id of a background mount are never to be seen" {
+  redis_start @locked --requirepass s3cret-w0rd
+  mount_background "redis://:s3cret-w0rd@127.0.0.1:${redis_port[locked]}" "$M" -o id=myself1234,ttl=1m
+  not_visible s3cret-w0rd
+  not_visible myself1234
+  take "$M/job"
+  is myself1234 "$(redis_cli @locked -a s3cret-w0rd --no-auth-warning GET lockfs:job)"
+}
+
+@test "a user of an access list, with a password of odd characters" {
+  redis_cli ACL SETUSER 'me@home' on '>p@ss:w/rd%?' '~*' '&*' '+@all' '-@admin' '+client|kill'
+  mount_redis "$M" "redis://me%40home:p%40ss%3Aw%2Frd%25%3F@127.0.0.1:${redis_port[redis]}"
+  not_visible 'p@ss'
+  not_visible 'p%40ss'
+  take "$M/job"
+  contains "user=me@home" "$(redis_cli CLIENT LIST)"
+  LOCKFS_REDIS_PASSWORD='p@ss:w/rd%?' mount_redis "$N" "redis://me%40home:@127.0.0.1:${redis_port[redis]}"
+  is UNAVAILABLE "$(state "$N/job")"
+}
+
+# Rights
+
+# Everything that a mount may ask of its server.
+use_everything() {
+  mkdir "$M/team"
+  chmod 770 "$M/team"
+  chown 1:1 "$M/team"
+  setfattr -n user.lock.default_ttl -v 70s "$M/team"
+  getfattr -n user.lock.default_ttl "$M/team" >/dev/null 2>&1
+  echo words >"$M/team/job"
+  echo more >>"$M/team/job"
+  is 70.000 "$(lock "$M/team/job" ttl)"
+  touch "$M/team/job"
+  setfattr -n user.lock.ttl -v 5s "$M/team/job"
+  is 11 "$(stat -c %s "$M/team/job")"
+  : >"$M/team/job"
+  is job "$(call list "$M/team")"
+  expect EBUSY @session open "$M/team/job" CREAT,WRONLY
+  rm "$M/team/job"
+  : >"$M/.with/ttl=never/team/job"
+  rm "$M/.with/force/team/job"
+  setfattr -x user.lock.default_ttl "$M/team" 2>/dev/null || true
+  rmdir "$M/team"
+  # Its answer may come after the end of the lease.
+  matches 'OK|ETIMEDOUT' "$(call open "$M/.with/ttl=50ms/job" CREAT,EXCL,WRONLY)"
+  wait_until gone "$M/job"
+  is "" "$(call list "$M")"
+}
+
+@test "a restricted user can do everything with the rights that the manual names" {
+  set -f
+  # shellcheck disable=SC2046
+  set_rights $(rights lockfs)
+  set +f
+  mount_redis "$M" "$(weak_source)"
+  mount_redis "$N"
+  redis_cli ACL LOG RESET
+  use_everything
+  took=$(at_best 500 descriptor_ends force)
+  ((took <= 500)) || fail "events do not come: $took ms"
+  redis_cli CLIENT KILL USER weak >/dev/null
+  allow_words '(cannot reach )?redis://.*'
+  wait_until expect ENOENT stat "$M/job"
+  use_everything
+  redis_cli SCRIPT FLUSH
+  use_everything
+  is "" "$(redis_cli ACL LOG)"
+}
+
+@test "a restricted user's mount stays silent when nobody wants events any more" {
+  set -f
+  # shellcheck disable=SC2046
+  set_rights $(rights lockfs)
+  set +f
+  mount_redis "$M" "$(weak_source)"
+  mount_redis "$N"
+  redis_cli ACL LOG RESET
+  cat "$M/.events" >"$T/events" 3>&- &
+  wait_until channels 2
+  kill "$!"
+  # They go on for five seconds; the channel of the mount itself stays.
+  wait_until channels 1
+  is "" "$(redis_cli ACL LOG)"
+  take "$M/job"
+}
+
+# channels COUNT: so many are subscribed to by weak
+channels() {
+  redis_cli CLIENT LIST TYPE pubsub | grep -q " sub=$1 .* user=weak "
+}
+
+@test "a restricted user of one namespace cannot touch another" {
+  set -f
+  # shellcheck disable=SC2046
+  set_rights $(rights mine)
+  set +f
+  mount_redis -o namespace=mine "$M" "$(weak_source)"
+  take "$M/job"
+  mkdir "$N"
+  run deadline 10 "$LOCKFS" "$(weak_source)" "$N" -o namespace=mines
+  [ "$status" != 0 ]
+  contains NOPERM "$output"
+}
+
+# told_at_mount WHAT [OPTIONS]: mounting as `weak` fails, with a line that says why
+told_at_mount() {
+  run deadline 10 "$LOCKFS" "$(weak_source "${db-}")" "$M" -o "namespace=lockfs${2:+,$2}"
+  if [ "$status" = 0 ]; then
+    fusermount3 -u "$M"
+    echo "$1: not told at the mount"
+  elif [[ ${#lines[@]} != 1 || $output != *NOPERM* ]]; then
+    echo "$1: $output"
+  fi
+}
+
+@test "each right that is missing is told at the mount, and named" {
+  mkdir "$M"
+  set -f
+  read -ra all <<<"$(rights lockfs)"
+  set +f
+  problems=''
+  for missing in "${all[@]}"; do
+    # There is nothing that it could be asked for yet.
+    [ "$missing" != +unsubscribe ] || continue
+    rest=()
+    for right in "${all[@]}"; do
+      [[ $right == "$missing" ]] || rest+=("$right")
+    done
+    set_rights "${rest[@]}"
+    problems+=$(told_at_mount "$missing")${IFS:2:1}
+  done
+  problems=$(grep . <<<"$problems") || true
+  is "" "$problems"
+}
+
+@test "the right to select a database and to scan are told where they are wanted" {
+  mkdir "$M"
+  set -f
+  # shellcheck disable=SC2046
+  set_rights $(rights lockfs)
+  set +f
+  is "" "$(db=/1 told_at_mount +select)"
+  is "" "$(told_at_mount +scan scan)"
+  redis_cli ACL SETUSER weak +select +scan
+  mount_redis -o scan "$M" "$(weak_source /1)"
+  redis_cli -n 1 SET lockfs:job theirs PX 60000
+  is job "$(call list "$M")"
+}
+
+# Other clients
+
+@test "SET NX PX of another client excludes" {
+  mount_redis
+  redis_set lockfs:job their-value NX PX 60000
+  expect EEXIST open "$M/job" CREAT,EXCL,WRONLY
+  expect EBUSY open "$M/job" CREAT,WRONLY
+  expect EPERM unlink "$M/job"
+  expect EPERM utime "$M/job"
+  expect EPERM setxattr "$M/job" user.lock.ttl 1h
+  expect EBUSY truncate "$M/job" 0
+  is their-value "$(redis_cli GET lockfs:job)"
+  is UNAVAILABLE "$(state "$M/job")"
+  is their-value "$(lock "$M/job" owner)"
+  remains "$M/job" 50000 60000
+  is job "$(lock "$M/job" key)"
+  is "" "$(cat "$M/job")"
+  is 0 "$(stat -c %s "$M/job")"
+  expect ENODATA getxattr "$M/job" user.lock.token
+  getfattr -d "$M/job" >/dev/null
+}
+
+@test "SET NX PX of another client is excluded, and the value is the id" {
+  mount_redis
+  take "$M/job"
+  is "" "$(redis_cli SET lockfs:job their-value NX PX 60000)"
+  is "$(lock "$M/job" id)" "$(redis_cli GET lockfs:job)"
+  left=$(redis_cli PTTL lockfs:job)
+  ((left > 295000 && left <= 300000))
+  rm "$M/job"
+  is OK "$(redis_cli SET lockfs:job their-value NX PX 60000)"
+}
+
+@test "a lock that never expires has no expiry for other clients, too" {
+  mount_redis
+  : >"$M/.with/ttl=never/job"
+  is -1 "$(redis_cli PTTL lockfs:job)"
+  redis_set lockfs:other their-value NX
+  is never "$(lock "$M/other" remaining)"
+  is never "$(lock "$M/other" expires)"
+}
+
+@test "another client's lock can be forced, and goes when it expires" {
+  mount_redis
+  redis_set lockfs:job their-value NX PX 60000
+  rm "$M/.with/force/job"
+  is 0 "$(redis_cli EXISTS lockfs:job)"
+  take "$M/job"
+  redis_set lockfs:other their-value NX PX 200
+  wait_until 2 gone "$M/other"
+  take "$M/other"
+}
+
+# Somebody still has the descriptor open that was told of the end.
+@test "another client's lock that comes again with the same value is there for all but the descriptors of the one before" {
+  mount_redis
+  redis_set lockfs:job their-value NX PX 60000
+  redis_set lockfs:other their-value NX PX 60000
+  py "$redis_cli_command" "${redis_socket[redis]}" <<'PY'
+import subprocess, sys
+client, socket = sys.argv[1:]
+job, theirs = M + "/job", M + "/.with/id=their-value/job"
+def redis(*words):
+    subprocess.run([client, "-s", socket] + list(words), check=True, stdout=subprocess.DEVNULL)
+old, older = os.open(job, os.O_RDONLY), os.open(job, os.O_RDONLY)
+other = os.open(M + "/other", os.O_RDONLY)
+check("older", outcome(os.utime, older), "EPERM")
+for _ in range(2):
+    redis("DEL", "lockfs:job")
+    check("told", outcome(os.read, old, 1), "ESTALE")
+    check("free", outcome(os.stat, job), "ENOENT")
+    redis("SET", "lockfs:job", "their-value", "NX", "PX", "60000")
+    check("state", attribute(job, "state"), "UNAVAILABLE")
+    check("view", attribute(theirs, "state"), "ACQUIRED")
+    check("refresh", outcome(os.setxattr, theirs, "user.lock.ttl", b"90s"), "OK")
+    check("touch", outcome(os.utime, theirs), "OK")
+    new = os.open(job, os.O_RDONLY)
+    for fd in old, older:
+        check("old", (outcome(os.fsync, fd), outcome(os.utime, fd), outcome(os.read, fd, 1)), ("ESTALE",) * 3)
+        check("old", attribute(fd, "state"), "EXPIRED")
+    # What the old ones are told is not so of the new one.
+    check("new", (outcome(os.fsync, new), attribute(new, "state"), os.read(new, 1)), ("OK", "UNAVAILABLE", b""))
+    check("state", attribute(job, "state"), "UNAVAILABLE")
+    check("another key", outcome(os.fsync, other), "OK")
+    os.close(old)
+    check("new", outcome(os.fsync, new), "OK")
+    old = new
+PY
+}
+
+@test "the view of its value acts as another client" {
+  mount_redis
+  redis_set lockfs:job their-value NX PX 20000
+  is ACQUIRED "$(state "$M/.with/id=their-value/job")"
+  setfattr -n user.lock.ttl -v 60s "$M/.with/id=their-value/job"
+  left=$(redis_cli PTTL lockfs:job)
+  ((left > 50000)) || fail "not refreshed: $left"
+  rm "$M/.with/id=their-value/job"
+  is 0 "$(redis_cli EXISTS lockfs:job)"
+}
+
+@test "another client's value of any bytes is shown, escaped where it would act on a terminal" {
+  mount_redis
+  for value in 'with space' $'tab\there' 'ümläut' '{"pid":1}' "$(printf '%0500d' 7)"; do
+    redis_set lockfs:job "$value" PX 60000
+    is "${value//$'\t'/\\011}" "$(lock "$M/job" owner)"
+    expect EPERM unlink "$M/job"
+  done
+  redis_cli EVAL "return redis.call('SET', 'lockfs:job', 'a\\0b\\255', 'PX', 60000)" 0
+  is UNAVAILABLE "$(state "$M/job")"
+  stat "$M/job" >/dev/null
+  getfattr -d "$M/job" >/dev/null
+  rm "$M/.with/force/job"
+}
+
+@test "a lock taken over by another client's SET is theirs" {
+  mount_redis
+  echo words >"$M/job"
+  exec 5<"$M/job"
+  redis_set lockfs:job their-value PX 60000
+  is UNAVAILABLE "$(state "$M/job")"
+  is their-value "$(lock "$M/job" owner)"
+  is "" "$(cat "$M/job")"
+  expect EPERM unlink "$M/job"
+  exec 5<&-
+}
+
+@test "a lock that another client deleted is free" {
+  mount_redis
+  : >"$M/.with/ttl=never/job"
+  redis_cli DEL lockfs:job
+  gone "$M/job"
+  is "" "$(call list "$M")"
+  take_as_other "$M/job"
+  rm "$M/.with/force/job"
+  is "" "$(redis_cli KEYS 'lockfs#d:*')"
+}
+
+# Details of two holders would be one that nobody is.
+@test "nothing of a lock that another client deleted is in the next one" {
+  mount_redis
+  for index in kept deleted; do
+    echo words >"$M/.with/ttl=never/job"
+    redis_cli DEL lockfs:job
+    [ "$index" = kept ] || redis_cli DEL lockfs#i:
+    take "$M/.with/id=alice,ttl=30s/job"
+    is "" "$(cat "$M/job")"
+    is alice "$(lock "$M/job" owner)"
+    is "" "$(redis_cli HGET lockfs#d:job identity)"
+    expect EPERM unlink "$M/job"
+    rm "$M/.with/id=alice/job"
+    is "" "$(redis_cli KEYS 'lockfs*job')"
+  done
+}
+
+# index_lasts SECONDS: that long, less what the test took until now
+index_lasts() {
+  local left
+  left=$(redis_cli PTTL lockfs#i:)
+  ((left <= $1 * 1000 && left > ($1 - 20) * 1000)) || fail "got:      $left ms" "expected: $1 s"
+}
+
+@test "the index of a directory has an end where all of its locks have one" {
+  mount_redis
+  : >"$M/.with/ttl=1h/hour"
+  : >"$M/.with/ttl=30s/seconds"
+  index_lasts 3600
+  : >"$M/.with/ttl=never/ever"
+  is -1 "$(redis_cli PTTL lockfs#i:)"
+  : >"$M/.with/ttl=2h/hours"
+  is -1 "$(redis_cli PTTL lockfs#i:)"
+  rm "$M/ever"
+  index_lasts 7200
+  touch "$M/.with/ttl=10s/hours"
+  index_lasts 3600
+  : >"$M/.with/ttl=3599500ms/less"
+  is 1 "$(redis_cli EVAL "return redis.call('PTTL', 'lockfs#i:') >= redis.call('PTTL', 'lockfs:hour') and 1 or 0" 0)"
+  rm "$M/less"
+  # What is in it is over long since, but not itself.
+  rm "$M/hour" "$M/seconds" "$M/hours"
+  redis_cli ZADD lockfs#i: 1000 over >/dev/null
+  redis_cli PEXPIRE lockfs#i: 7200000 >/dev/null
+  : >"$M/.with/ttl=1h/hour"
+  index_lasts 3600
+  # Another client has deleted what had none.
+  : >"$M/.with/ttl=never/ever"
+  redis_cli DEL lockfs:ever >/dev/null
+  : >"$M/.with/ttl=2h/ever"
+  index_lasts 7200
+}
+
+# What this mount acquired it finds by its name without asking.
+@test "a lock that another client deleted is gone for every call on its path" {
+  mount_redis
+  py "$redis_cli_command" "${redis_socket[redis]}" <<'PY'
+import subprocess, sys
+client, socket = sys.argv[1:]
+job = M + "/job"
+
+def deleted(after):
+    os.close(os.open(M + "/.with/ttl=never/job", os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    time.sleep(after)
+    subprocess.run([client, "-s", socket, "DEL", "lockfs:job"], check=True, stdout=subprocess.DEVNULL)
+    time.sleep(0.01)
+
+for after in 0, 0.05:
+    for call in os.stat, os.unlink, os.utime, lambda path: os.open(path, os.O_RDONLY), lambda path: os.listxattr(path), \
+            lambda path: os.getxattr(path, "user.lock.token"), lambda path: os.setxattr(path, "user.lock.ttl", b"1s"):
+        deleted(after)
+        check("call", outcome(call, job), "ENOENT")
+        check("afterwards", outcome(os.stat, job), "ENOENT")
+    # The kernel itself says that what it found by its name exists, and then it is looked after.
+    deleted(after)
+    end = time.monotonic() + 5
+    while outcome(do_open, job, "CREAT,EXCL,WRONLY") != "OK":
+        if time.monotonic() > end:
+            sys.exit("it is not free for creation")
+        time.sleep(0.05)
+    os.unlink(job)
+PY
+}
+
+@test "whose lock another client deleted is told when somebody else takes it" {
+  mount_redis
+  mount_redis "$N"
+  py "$N" "$redis_cli_command" "${redis_socket[redis]}" <<'PY'
+import subprocess, sys
+N, client, socket = sys.argv[1:]
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+# Also where its name was lost from the directory, as by an eviction.
+for deleted in ["lockfs:job"], ["lockfs:job", "lockfs#i:"]:
+    fd = os.open(M + "/.with/hold,signal=USR1,ttl=1h/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+    subprocess.run([client, "-s", socket, "DEL"] + deleted, check=True, stdout=subprocess.DEVNULL)
+    do_open(N + "/job", "CREAT,EXCL,WRONLY")
+    check("signal", bool(signal.sigtimedwait([signal.SIGUSR1], 5)), True)
+    poll = select.poll()
+    poll.register(fd, 0)
+    check("poll", poll.poll(0), [(fd, select.POLLERR | select.POLLHUP)])
+    check("write", outcome(os.pwrite, fd, b"x", 0), "ESTALE")
+    check("lock", outcome(do_open, M + "/job", "CREAT,EXCL,WRONLY"), "EEXIST")
+    os.unlink(N + "/job")
+    check("lock", outcome(do_open, M + "/job", "CREAT,EXCL,WRONLY"), "OK")
+    os.unlink(M + "/job")
+    os.close(fd)
+PY
+}
+
+@test "ls shows other clients' locks with -o scan, and without it does not" {
+  mount_redis -o scan
+  mount_redis "$N"
+  mkdir "$M/team" "$M/te*m"
+  take "$M/ours" "$M/team/ours"
+  redis_set lockfs:theirs v NX PX 60000
+  redis_set lockfs:team/theirs v NX PX 60000
+  redis_set 'lockfs:te*m/star' v NX PX 60000
+  redis_set lockfs:nowhere/theirs v NX PX 60000
+  redis_set other:foreign v
+  redis_cli LPUSH lockfs:list v >/dev/null
+  is "ours te*m team theirs" "$(call list "$M")"
+  is "ours theirs" "$(call list "$M/team")"
+  is "star" "$(call list "$M/te*m")"
+  is "ours te*m team" "$(call list "$N")"
+  is "ours" "$(call list "$N/team")"
+}
+
+@test "scan finds every lock among many, each once" {
+  mount_redis -o scan
+  redis_cli EVAL "for i = 1, 3000 do redis.call('SET', 'lockfs:k' .. i, 'v', 'PX', 60000)
+    redis.call('SET', 'noise' .. i, 'v') end" 0
+  is 3000 "$(ls -f "$M" | grep -c '^k')"
+  is 3000 "$(ls -f "$M" | grep '^k' | sort -u | wc -l)"
+}
+
+# A lock library of the npm registry that follows the documented protocol. It is
+# installed once for this file.
+library() {
+  local dir=$BATS_FILE_TMPDIR/library
+  if [ ! -d "$dir/node_modules" ]; then
+    mkdir -p "$dir"
+    npm install --prefix "$dir" --no-audit --no-fund --no-package-lock --loglevel=error \
+      redis-semaphore@5 ioredis@5 >"$dir/log" 2>&1 3>&- || fail "npm install: $(cat "$dir/log")"
+  fi
+  NODE_PATH=$dir/node_modules node "$BATS_TEST_DIRNAME/../lib/redis_library.cjs" "${redis_socket[redis]}" "$@"
+}
+
+@test "a lock library of others excludes and is excluded" {
+  mount_redis -o namespace=mutex
+  # It holds while its standard input is open.
+  mkfifo "$T/hold"
+  library hold job <"$T/hold" >"$T/library" 3>&- &
+  holder=$!
+  exec 6>"$T/hold"
+  wait_until 30 grep -q '^held' "$T/library"
+  read -r _ id <"$T/library"
+  is UNAVAILABLE "$(state "$M/job")"
+  is "$id" "$(lock "$M/job" owner)"
+  expect EEXIST open "$M/job" CREAT,EXCL,WRONLY
+  expect EBUSY open "$M/job" CREAT,WRONLY
+  expect EPERM unlink "$M/job"
+  is ACQUIRED "$(state "$M/.with/id=$id/job")"
+  exec 6>&-
+  wait "$holder"
+  wait_until gone "$M/job"
+
+  take "$M/job"
+  is refused "$(library try job)"
+  is ACQUIRED "$(state "$M/job")"
+  rm "$M/job"
+  is "acquired released" "$(library try job)"
+  gone "$M/job"
+}
+
+@test "a lock library of others notices that its lock was forced away" {
+  mount_redis -o namespace=mutex
+  mkfifo "$T/hold"
+  library hold job <"$T/hold" >"$T/library" 3>&- &
+  holder=$!
+  exec 6>"$T/hold"
+  wait_until 30 grep -q '^held' "$T/library"
+  rm "$M/.with/force/job"
+  take "$M/job"
+  wait_until 10 grep -q '^lost' "$T/library"
+  exec 6>&-
+  wait "$holder"
+  is ACQUIRED "$(state "$M/job")"
+}

@@ -1,0 +1,393 @@
+# lockctl: what each command does, says and answers. `run` has lockctl_run.bats.
+
+load ../lib/helper
+
+lockctl() {
+  "$BATS_TEST_DIRNAME/../../../scripts/lockctl" "$@"
+}
+
+other_lockctl() {
+  session "$BATS_TEST_DIRNAME/../../../scripts/lockctl" "$@"
+}
+
+# answers STATUS OUTPUT ARGUMENT...: all that it says, on both ways
+answers_with() {
+  local status=$1 output=$2 got=0 said
+  shift 2
+  said=$(lockctl "$@" 2>&1) || got=$?
+  is "$status $output" "$got $said"
+}
+
+# round SHELL...: each command, each answer
+round() {
+  take_as_other "$M/theirs"
+  # shellcheck disable=SC2016  # the other shell expands it
+  run "$@" -c '
+    cd "$1" || exit
+    ctl() { '"$*"' "$0" "$@"; echo "$?"; }
+    ctl acquire job; ctl acquire job; ctl state job
+    ctl refresh job; ctl refresh -t 30s job; getfattr --only-values -n user.lock.ttl job; echo
+    ctl state theirs; ctl acquire theirs; ctl release theirs; ctl refresh theirs
+    ctl release job; ctl release job; ctl refresh job; ctl state job
+    ctl acquire -t never -I me job; ctl state job; ctl state -I me job; ctl refresh -I me job
+    ctl force-release job; ctl force-release job
+  ' "$BATS_TEST_DIRNAME/../../../scripts/lockctl" "$M"
+  is "0 1 ACQUIRED 0 0 0 30.000 UNAVAILABLE 0 1 1 1 0 1 1 EXPIRED 0 0 UNAVAILABLE 0 ACQUIRED 0 1 0 1" "${lines[*]}"
+}
+
+@test "the whole round in dash" {
+  round dash
+}
+
+@test "the whole round in bash" {
+  round bash
+}
+
+@test "the whole round in bash as a POSIX shell" {
+  round bash --posix
+}
+
+@test "the whole round in busybox sh" {
+  round busybox sh
+}
+
+@test "acquire takes with the lease and id that are given" {
+  lockctl acquire -t 30s -I alice "$M/job"
+  is "alice 30.000" "$(lock "$M/job" owner) $(lock "$M/job" ttl)"
+}
+
+@test "a no changes nothing, and is silent" {
+  take_as_other "$M/job"
+  before=$(snapshot "$M/job")
+  for command in acquire release refresh; do
+    answers_with 1 "" "$command" "$M/job"
+  done
+  answers_with 1 "" wait -w 0.1 "$M/job"
+  unchanged "$before" "$M/job"
+}
+
+@test "--or-fail names key and holder" {
+  : >"$M/.with/id=alice@web1:4242 backup.sh/job"
+  # One look for each, as a machine under load may take seconds from one to the next.
+  says() {
+    local before=$1
+    shift
+    setfattr -n user.lock.ttl -v 192.99 "$M/.with/id=alice@web1:4242 backup.sh/job"
+    run lockctl "$@"
+    is 1 "$status"
+    matches "lockctl: ${before}job is held by alice@web1:4242 backup.sh for another 3 min (12|11|10|9) s" "$output"
+  }
+  says "" acquire --or-fail "$M/job"
+  says "not released: " release --or-fail "$M/job"
+  says "not refreshed: " refresh --or-fail "$M/job"
+  says "not free: " wait --or-fail -w 0.05 "$M/job"
+}
+
+@test "--or-fail words all lengths, and a lock that never expires or is free" {
+  lockctl acquire -t never -I bob "$M/job"
+  answers_with 1 "lockctl: job is held by bob and never expires" acquire --or-fail "$M/job"
+  answers_with 1 "lockctl: not refreshed: job is held by bob and never expires" refresh --or-fail -I bob "$M/job"
+  lockctl force-release "$M/job"
+  answers_with 1 "lockctl: not released: job is free" force-release --or-fail "$M/job"
+  while read -r ttl words; do
+    lockctl acquire -t "$ttl" -I bob "$M/job"
+    answers_with 1 "lockctl: job is held by bob for another $words" acquire --or-fail "$M/job"
+    lockctl force-release "$M/job"
+  done <<'LEASES'
+3659.9 1 h 0 min
+7199.9 1 h 59 min
+90000 1 d 0 h
+183599.9 2 d 2 h
+LEASES
+  : >"$M/.with/ttl=59/job"
+  matches "lockctl: job is held by .* for another [0-9]+ s" "$(lockctl acquire --or-fail "$M/job" 2>&1 || true)"
+}
+
+@test "the name of a holder cannot steer the terminal" {
+  : >"$M/.with/id="$'\e'"[2Jbad/job"
+  contains "job is held by ?[2Jbad for another" "$(lockctl acquire --or-fail "$M/job" 2>&1 || true)"
+  contains '\033[2Jbad' "$(lockctl ls "$M")"
+}
+
+@test "refresh counts the lease anew" {
+  lockctl acquire -t 20s "$M/job"
+  lockctl refresh -t 100s "$M/job"
+  remains "$M/job" 95000 100000
+  lockctl refresh -t 10s "$M/job"
+  lockctl refresh "$M/job"
+  is 10.000 "$(lock "$M/job" ttl)"
+}
+
+# Waiting
+
+@test "wait is over at once where the lock is free, which stays free" {
+  lockctl wait "$M/job"
+  gone "$M/job"
+}
+
+@test "wait ends when the lock is released, or its lease is over" {
+  take_as_other "$M/job"
+  lockctl wait -i 0.1 "$M/job" 3>&- &
+  waiter=$!
+  (trap '' EXIT; ! wait_until 1 ended "$waiter" 2>"$T/out")
+  rm "$M/.with/force/job"
+  wait_until ended "$waiter"
+  wait "$waiter"
+  : >"$M/.with/ttl=300ms/job"
+  lockctl wait -i 1h "$M/job"
+  gone "$M/job"
+}
+
+@test "wait gives up after -w" {
+  take_as_other "$M/job"
+  start=$(now_ms)
+  answers_with 1 "" wait -w 300ms "$M/job"
+  (($(now_ms) - start >= 300)) || fail "too early"
+}
+
+# Handles
+
+@test "a handle is all that another session needs" {
+  lockctl acquire "$M/job"
+  handle=$(lockctl handle "$M/job")
+  matches '\.with/id=[0-9a-f]{32},ttl=300\.000/job' "$handle"
+  is ACQUIRED "$(other_lockctl state -d "$M" "$handle")"
+  other_lockctl refresh -d "$M" -t 30s "$handle"
+  other_lockctl release -d "$M" "$handle"
+  gone "$M/job"
+}
+
+@test "a path through a view carries its id and lease" {
+  lockctl acquire "$M/.with/ttl=30s,id=alice/job"
+  is "alice 30.000" "$(lock "$M/job" owner) $(lock "$M/job" ttl)"
+  lockctl release "$M/.with/id=alice/job"
+  gone "$M/job"
+}
+
+# Which lock
+
+@test "a key is a path, or below -d or LOCKFS_DIR" {
+  mkdir "$M/team"
+  take "$M/team/job"
+  cd "$T"
+  for args in mnt/team/job ./mnt/team/job "$M/team/job" "$M/./team/../team/job" "-d mnt team/job" "-d mnt/team job" \
+    "-d $M ./mnt/team/job"; do
+    # shellcheck disable=SC2086  # of two words
+    is "$args: ACQUIRED" "$args: $(lockctl state $args)"
+  done
+  is ACQUIRED "$(LOCKFS_DIR=$M lockctl state team/job)"
+  is ACQUIRED "$(LOCKFS_DIR=/nowhere lockctl state -d "$M/team" job)"
+  cd "$M/team"
+  is ACQUIRED "$(lockctl state job)"
+}
+
+# The helpers do not know such names, so it is unmounted before anything can fail.
+@test "a mount is found through symbolic links, and with blanks in its name" {
+  dir=$T/$'a b\tc\\d'
+  mkdir "$dir"
+  ln -s "$dir" "$T/link"
+  "$LOCKFS" memory: "$dir"
+  run lockctl acquire -t 30s "$T/link/job"
+  got=$(getfattr --only-values --absolute-names -n user.lock.ttl "$dir/job" 2>&1 || true)
+  wait_until fusermount3 -u "$dir" 2>"$T/out" || umount -l "$dir"
+  is "0 30.000" "$status $got"
+}
+
+@test "a part of a mount that is bound elsewhere leads to its whole" {
+  need_root
+  mkdir "$M/team" "$T/bound"
+  mount --bind "$M/team" "$T/bound"
+  lockctl acquire -t 30s "$T/bound/job"
+  is 30.000 "$(lock "$M/team/job" ttl)"
+  umount "$T/bound"
+}
+
+@test "keys of any bytes" {
+  for name in "a b" "-x" "tab	key" 'back\slash"' $'new\nline' jöb "busy: File exists"; do
+    lockctl acquire -d "$M" -- "$name"
+    is ACQUIRED "$(lockctl state -d "$M" -- "$name")"
+    answers_with 1 "" acquire -d "$M" -- "$name"
+    lockctl release -d "$M" -- "$name"
+  done
+  is "" "$(ls -A "$M")"
+}
+
+# ls
+
+@test "ls prints a table" {
+  mkdir "$M/team"
+  : >"$M/.with/id=alice,ttl=never/job"
+  : >"$M/.with/id=bob,ttl=5m/team/jöb"
+  run -0 lockctl ls "$M"
+  is 3 "${#lines[@]}"
+  matches 'KEY +HOLDER +REMAINING +WAITERS +TOKEN' "${lines[0]}"
+  matches "job       alice   never +0 +$(lock "$M/job" token)" "${lines[1]}"
+  matches "team/jöb  bob     [1-4] min .* +0 +$(lock "$M/team/jöb" token)" "${lines[2]}"
+  run -0 lockctl ls -d "$M" team
+  is 2 "${#lines[@]}"
+  run -0 lockctl ls "$M/job"
+  is 2 "${#lines[@]}"
+  answers_with 1 "" ls "$M/none"
+}
+
+@test "ls --json is JSON, whatever the names" {
+  is "[]" "$(lockctl ls --json "$M")"
+  : >"$M/.with/id=\"bob\"\\,ttl=never/"$'a\n"b\\c\td\001é'
+  : >"$M/.with/ttl=100s/job"
+  lockctl ls --json "$M" >"$T/out"
+  python3 -IS - "$T/out" "$(lock "$M/job" token)" "$(lock "$M/job" owner)" <<'PY'
+import json, sys
+first, second = json.load(open(sys.argv[1], encoding="utf-8"))
+assert first["key"] == 'a\n"b\\c\td\001é', first
+assert first["holder"] == '"bob"\\', first
+assert first["state"] == "UNAVAILABLE" and first["remaining"] is None and first["ttl"] is None, first
+assert 90 < second.pop("remaining") <= 100, second
+assert second == {"key": "job", "holder": sys.argv[3], "state": "ACQUIRED", "ttl": 100, "waiters": 0,
+                  "token": int(sys.argv[2])}, second
+PY
+}
+
+@test "ls --watch prints anew what has changed" {
+  lockctl ls --watch -i 0.05 "$M" >"$T/out" 3>&- &
+  watcher=$!
+  wait_until grep -q KEY "$T/out"
+  take "$M/job"
+  wait_until grep -q "^job " "$T/out"
+  kill "$watcher"
+  wait "$watcher" || true
+}
+
+# What goes wrong
+
+@test "wrong usage is 64, with one line" {
+  take "$M/job"
+  mkdir "$M/team"
+  for args in "" nonsense acquire "acquire $M" "acquire -q $M/job" "acquire -t" "acquire -w x $M/job" "acquire -n x $M/job" \
+    "acquire --json $M/job" "acquire $M/job $M/job" "acquire -t 5x $M/free" "acquire $M/none/job" "acquire -I a/b $M/job" \
+    "state $M/team" "refresh -t 0 $M/job" run "run $M/job" "run -k x $M/job -- true" "run -E x $M/job -- true"; do
+    # shellcheck disable=SC2086  # some words
+    run lockctl $args
+    is "64 1 line of: $args" "$status ${#lines[@]} line of: $args"
+    contains "lockctl: " "$output"
+  done
+}
+
+@test "no mount, and no daemon, is 69: nothing is taken for a lock" {
+  mkdir "$T/plain"
+  for command in acquire release force-release refresh state wait handle ls; do
+    run lockctl "$command" "$T/plain/job"
+    is "69 $command lockctl: $T/plain/job is not on a lockfs mount" "$status $command $output"
+  done
+  is "" "$(ls -A "$T/plain")"
+  take "$M/job"
+  kill -KILL "${daemon_of[$M]}"
+  daemon_ended "$M"
+  for command in acquire release force-release refresh state wait handle ls; do
+    run lockctl "$command" "$M/job"
+    is "69 $command" "$status $command"
+    contains "Transport endpoint is not connected" "$output"
+  done
+}
+
+@test "permissions of the directory: 77; another user's lock: 1" {
+  need_root
+  unmount_lockfs
+  mount_lockfs -o allow_other
+  cp "$BATS_TEST_DIRNAME/../../../scripts/lockctl" "$T/lockctl"
+  mkdir "$M/closed"
+  lockctl acquire "$M/job"
+  as() { TMPDIR=/tmp run as_user nobody "$T/lockctl" "$@"; }
+  as acquire "$M/closed/job"
+  is 77 "$status"
+  as acquire "$M/job"
+  is 1 "$status"
+  as release "$M/job"
+  is 1 "$status"
+  as force-release "$M/job"
+  is 77 "$status"
+  as state "$M/job"
+  is "0 UNAVAILABLE" "$status $output"
+  as handle "$M/job"
+  is "1 " "$status $output"
+  is ACQUIRED "$(state "$M/job")"
+}
+
+# What is shown
+
+@test "-x shows the operations, ready for a shell" {
+  mkdir "$M/a b"
+  lockctl acquire -x -t 30s "$M/a b/job" 2>"$T/out"
+  is "+ set -C; exec 9> '$M/.with/ttl=30s/a b/job'" "$(cat "$T/out")"
+  for command in state handle refresh force-release; do
+    lockctl "$command" -x "$M/a b/job" 2>>"$T/out" >>"$T/values"
+  done
+  lockctl acquire "$M/job"
+  lockctl release -x "$M/job" 2>>"$T/out"
+  lockctl acquire "$M/job"
+  cp "$T/out" "$T/first"
+  # Each line does what it says.
+  sed -n 's/^+ //p' "$T/first" | bash -e >"$T/again"
+  gone "$M/job"
+  gone "$M/a b/job"
+}
+
+@test "help tells all commands, and what the manual has" {
+  run -0 lockctl -h
+  for command in acquire release force-release refresh state wait run ls events handle; do
+    contains "  $command" "$output"
+  done
+  is "$output" "$(lockctl acquire -h)"
+  is "$output" "$(lockctl help)"
+}
+
+# Completion
+
+# completes WANTED WORD...: what bash offers for the last word, sorted
+completes() {
+  local wanted=$1
+  shift
+  # shellcheck disable=SC2016  # the other shell expands it
+  is "$wanted" "$(bash --norc -c '
+    compopt() { :; }
+    . "$0"
+    COMP_WORDS=(lockctl "$@")
+    COMP_CWORD=$#
+    _lockctl
+    printf "%s\n" "${COMPREPLY[@]}" | LC_ALL=C sort -u | paste -sd " "
+  ' "$BATS_TEST_DIRNAME/../../../scripts/lockctl.bash" "$@")"
+}
+
+@test "completion of bash: commands, options, keys" {
+  mkdir "$M/team"
+  take "$M/job" "$M/jobs"
+  completes "refresh release run" r
+  completes "refresh release" re
+  completes "-I -d -x" state -
+  completes "--json --watch" ls --
+  completes "$M/job $M/jobs" state "$M/jo"
+  completes "job jobs" state -d "$M" jo
+  LOCKFS_DIR=$M completes "team" state te
+  completes "" acquire -t ""
+  completes "$(compgen -c -- lockctl_is_nowhere)" run job -- lockctl_is_nowhere
+  completes "dpkg-deb" run job -- dpkg-de
+}
+
+@test "completion of zsh is what zsh can read" {
+  zsh -n "$BATS_TEST_DIRNAME/../../../scripts/_lockctl"
+}
+
+# What happens
+
+@test "events prints what happens, as lines and as JSON" {
+  # Not by the function: the program becomes the one that reads.
+  "$BATS_TEST_DIRNAME/../../../scripts/lockctl" events "$M" >"$T/events" 3>&- &
+  hearers+=($!)
+  "$BATS_TEST_DIRNAME/../../../scripts/lockctl" events --json -d "$M" >"$T/json" 3>&- &
+  hearers+=($!)
+  wait_until is_hearing "${hearers[0]}"
+  wait_until is_hearing "${hearers[1]}"
+  lockctl acquire "$M/job"
+  wait_until grep -q $'\tACQUIRED\tjob\t' "$T/events"
+  wait_until grep -q '"ACQUIRED"' "$T/json"
+  end_hearers
+}

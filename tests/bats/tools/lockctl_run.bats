@@ -1,0 +1,366 @@
+# lockctl run: a command that holds a lock, and what can go wrong with children.
+
+load ../lib/helper
+
+lockctl=$BATS_TEST_DIRNAME/../../../scripts/lockctl
+
+# Ends also what a failed test left, which would else keep the mount busy.
+teardown() {
+  local problems=0 pid
+  for pid in "${supervisors[@]}"; do
+    kill -KILL "$pid" 2>/dev/null || true
+  done
+  [ ! -e "$T/pids" ] || xargs -r kill -KILL <"$T/pids" 2>/dev/null || true
+  end_mounts || problems=1
+  return "$problems"
+}
+
+supervisors=()
+
+# start ARGUMENT...: lockctl run in the background; its process is $supervisor
+start() {
+  env --default-signal=HUP,INT,QUIT "$lockctl" run "$@" >"$T/out" 2>"$T/err" 3>&- &
+  supervisor=$!
+  supervisors+=("$supervisor")
+}
+
+# await_end: sets `got` to the exit status of the one in the background
+await_end() {
+  got=0
+  wait_until 20 ended "$supervisor"
+  wait "$supervisor" || got=$?
+}
+
+# ends WANTED: the exit status of the one in the background
+ends() {
+  local got
+  await_end
+  [[ $got == "$1" ]] || fail "ended with $got, expected $1" "$(cat "$T/err")"
+}
+
+says() {
+  wait_until grep -qx -- "$1" "$T/out"
+}
+
+waiters_are() {
+  [ "$(lock "$M/job" waiters)" = "$1" ]
+}
+
+# Programs for the command: they note their process ids, so that each can be looked for.
+note='echo $$ >>"$0/pids"; '
+
+noted_ended() {
+  local pid
+  while read -r pid; do
+    ended "$pid" || return 1
+  done <"$T/pids"
+}
+
+@test "the lock is held while the command runs, and free when lockctl is back" {
+  run -0 "$lockctl" run -t 30s "$M/job" -- getfattr --absolute-names --only-values -n user.lock.ttl "$M/job"
+  is 30.000 "$output"
+  gone "$M/job"
+}
+
+@test "exit status, output, input and environment are the command's" {
+  for wanted in 0 1 3 64 75 255; do
+    run "$lockctl" run "$M/job" -- sh -c "exit $wanted"
+    is "$wanted " "$status $output"
+  done
+  run "$lockctl" run "$M/job" -- sh -c 'kill -KILL $$'
+  is "137 " "$status $output"
+  run -127 "$lockctl" run "$M/job" -- lockctl_is_nowhere
+  run -126 "$lockctl" run "$M/job" -- "$T"
+  is words "$(echo words | "$lockctl" run "$M/job" -- cat)"
+  is "a  b|c*|" "$("$lockctl" run "$M/job" -- printf '%s|' "a  b" 'c*')"
+  is "de_DE.UTF-8 unset" "$(LC_ALL=de_DE.UTF-8 "$lockctl" run "$M/job" -- sh -c 'echo $LC_ALL' 2>/dev/null) $(
+    unset LC_ALL; "$lockctl" run "$M/job" -- sh -c 'echo ${LC_ALL-unset}')"
+  gone "$M/job"
+}
+
+@test "the command knows key, token and handle, and has no descriptor of the lock" {
+  mkdir "$M/team"
+  "$lockctl" run -d "$M" team/job -- sh -c '
+    echo "$LOCK_KEY $LOCK_TOKEN"
+    getfattr --absolute-names --only-values -n user.lock.token "$1/team/job"; echo
+    echo progress >"$LOCK_HANDLE"; cat "$1/team/job"
+    ls -l /proc/self/fd | grep -c "team/job"' sh "$M" >"$T/out" || true
+  mapfile -t lines <"$T/out"
+  is "team/job ${lines[1]}" "${lines[0]}"
+  is "progress 0" "${lines[2]} ${lines[3]}"
+}
+
+@test "the owner is named after the command" {
+  run -0 "$lockctl" run "$M/job" -- getfattr --absolute-names --only-values -n user.lock.owner "$M/job"
+  matches '.*@.*:[0-9]+ getfattr' "$output"
+}
+
+@test "who is refused does not run, and says who holds it" {
+  : >"$M/.with/id=alice/job"
+  run "$lockctl" run "$M/job" -- touch "$T/ran"
+  is 1 "$status"
+  matches 'lockctl: job is held by alice for another [0-9].*' "$output"
+  run "$lockctl" run -E 9 "$M/job" -- touch "$T/ran"
+  is 9 "$status"
+  run "$lockctl" run -E 9 -n 2 -i 50ms "$M/job" -- touch "$T/ran"
+  is 9 "$status"
+  run "$lockctl" run -E 9 -w 200ms "$M/job" -- touch "$T/ran"
+  is 9 "$status"
+  [ ! -e "$T/ran" ]
+  is alice "$(lock "$M/job" owner)"
+}
+
+@test "two of one session exclude each other, and the second waits" {
+  mkfifo "$T/go"
+  start "$M/job" -- sh -c "$note"'echo first; exec cat "$0/go"' "$T"
+  says first
+  run "$lockctl" run "$M/job" -- true
+  is 1 "$status"
+  "$lockctl" run -w 1m "$M/job" -- sh -c 'echo second >"$0/second"' "$T" 3>&- &
+  waiter=$!
+  supervisors+=("$waiter")
+  : >"$T/go"
+  ends 0
+  wait_until 20 ended "$waiter"
+  wait "$waiter"
+  is second "$(cat "$T/second")"
+}
+
+@test "it waits for another's lock, and is first when it is released" {
+  take_as_other "$M/job"
+  start -w 1m "$M/job" -- sh -c 'echo runs'
+  wait_until waiters_are 1
+  rm "$M/.with/force/job"
+  ends 0
+  is runs "$(cat "$T/out")"
+  gone "$M/job"
+}
+
+@test "signals while waiting end it at once, and leave no waiter" {
+  for signal in TERM INT HUP KILL; do
+    take_as_other "$M/job"
+    start -w forever "$M/job" -- touch "$T/ran"
+    wait_until waiters_are 1
+    kill -s "$signal" "$supervisor"
+    ends $((128 + $(kill -l "$signal")))
+    wait_until waiters_are 0
+    rm "$M/.with/force/job"
+    gone "$M/job"
+  done
+  [ ! -e "$T/ran" ]
+}
+
+@test "signals are passed to the command, whose status counts" {
+  for signal in HUP INT QUIT TERM USR1 USR2; do
+    start "$M/job" -- bash -c "$note"'trap "echo got $1; exit 42" "$1"; echo ready; while :; do sleep 0.01; done' "$T" "$signal"
+    says ready
+    kill -s "$signal" "$supervisor"
+    ends 42
+    is "ready got $signal" "$(paste -sd ' ' "$T/out")"
+    gone "$M/job"
+  done
+}
+
+@test "a command that a signal ends is told as 128 and its number" {
+  for signal in INT TERM; do
+    start "$M/job" -- bash -c "$note"'echo ready; exec sleep 1000' "$T"
+    says ready
+    kill -s "$signal" "$supervisor"
+    ends $((128 + $(kill -l "$signal")))
+    gone "$M/job"
+  done
+}
+
+@test "many signals lose neither the status nor the lock" {
+  start "$M/job" -- bash -c "$note"'n=0; trap "n=\$((n + 1))" USR1; echo ready; while [ "$n" -lt 5 ]; do sleep 0.01; done; exit 7' "$T"
+  says ready
+  while ! ended "$supervisor"; do
+    kill -USR1 "$supervisor" 2>/dev/null || break
+    sleep 0.005
+  done
+  ends 7
+  gone "$M/job"
+}
+
+@test "what the command leaves in its group is stopped before the lock is given back" {
+  start -k 300ms "$M/job" -- bash -c '
+    (trap "" TERM; echo $BASHPID >>"$0/pids"; while :; do sleep 0.1; done) &
+    until [ -s "$0/pids" ]; do sleep 0.01; done
+    exit 5' "$T"
+  ends 5
+  noted_ended
+  gone "$M/job"
+}
+
+@test "orphaned grandchildren do not keep the lock, also those that left the group" {
+  "$lockctl" run "$M/job" -- setsid sh -c "$note"'exec sleep 1000' "$T" 3>&- &
+  supervisor=$!
+  supervisors+=("$supervisor")
+  wait_until [ -s "$T/pids" ]
+  read -r daemon <"$T/pids"
+  kill -TERM "$supervisor" 2>/dev/null || ended "$supervisor"
+  wait_until ended "$supervisor"
+  wait_until gone "$M/job"
+  kill -KILL "$daemon" 2>/dev/null || true
+}
+
+# Bash loses the status of a child that ends as a signal interrupts its `wait`.
+@test "a signal at the instant at which the command ends is neither a hang nor its status" {
+  local n got
+  for n in {1..60}; do
+    rm -f "$T/pids"
+    start "$M/job" -- bash -c "$note"'exit 7' "$T"
+    wait_until [ -s "$T/pids" ]
+    kill -TERM "$supervisor" 2>/dev/null || ended "$supervisor"
+    await_end
+    # 143: the command was there still, and ended by it.
+    [[ $got == 7 || $got == 143 ]] || fail "round $n ended with $got" "$(cat "$T/err")"
+    gone "$M/job"
+  done
+}
+
+# Terminals: typed at a shell that has one
+
+# on_terminal WAIT TYPE [WAIT TYPE...]: types each when what it waits for was printed
+on_terminal() {
+  LOCKCTL=$lockctl M=$M python3 -IS "$BATS_TEST_DIRNAME/../lib/terminal.py" "$@" >"$T/screen" || fail "$(cat "$T/screen")"
+}
+
+@test "on a terminal the command is in front: it reads, and has /dev/tty" {
+  on_terminal '# ' '$LOCKCTL run $M/job -- sh -c "echo ready; read x; echo got \$x >/dev/tty"; echo status=$?' \
+    $'ready\r\n' hello $'got hello\r\nstatus=0' ''
+  gone "$M/job"
+}
+
+@test "on a terminal the interrupt key reaches the command" {
+  on_terminal '# ' '$LOCKCTL run $M/job -- sh -c "echo ready; exec sleep 1000"; echo status=$?' $'ready\r\n' ^C status=130 ''
+  gone "$M/job"
+}
+
+@test "on a terminal the suspend key stops both, with the lock held, and fg and bg go on" {
+  on_terminal '# ' '$LOCKCTL run $M/job -- sh -c "echo ready; read x; echo got \$x"; echo status=$?' \
+    $'ready\r\n' ^Z 'Stopped' '$LOCKCTL state $M/job; fg; echo status=$?' \
+    $'ACQUIRED\r\n' '' $'read x; echo got' hello $'got hello\r\nstatus=0' ''
+  gone "$M/job"
+  mkfifo "$T/go"
+  on_terminal '# ' '$LOCKCTL run $M/job -- sh -c "echo ready; exec cat ${M%/*}/go"' \
+    $'ready\r\n' ^Z 'Stopped' 'bg' '&' ': >${M%/*}/go; wait %%; echo status=$?' 'status=0' ''
+  wait_until gone "$M/job"
+}
+
+@test "on a terminal the suspend key stops a script that lockctl is in as well" {
+  on_terminal '# ' 'sh -c '\''$LOCKCTL run $M/job -- sh -c "echo ready; read x; echo got \$x"; echo script=$?'\' \
+    $'ready\r\n' ^Z 'Stopped' '$LOCKCTL state $M/job; fg' $'ACQUIRED\r\n' '' script hello $'got hello\r\nscript=0' ''
+  gone "$M/job"
+}
+
+@test "on a terminal without a shell that could let it go on, the suspend key does nothing" {
+  on_terminal '# ' 'exec $LOCKCTL run $M/job -- sh -c "echo ready; read x; echo got \$x; read x"' \
+    $'ready\r\n' ^Z '^Z' hello $'got hello\r\n' ''
+  wait_until gone "$M/job"
+}
+
+@test "the command ignores no signal that lockctl does not" {
+  ignored=(grep SigIgn /proc/self/status)
+  is "$("${ignored[@]}")" "$("$lockctl" run "$M/job" -- "${ignored[@]}")"
+}
+
+@test "in a pipeline on a terminal, its other programs keep the terminal" {
+  on_terminal '# ' '$LOCKCTL run $M/job -- echo words | sh -c "read x </dev/tty; cat; echo \$x"; echo status=$?' \
+    $'status=$?\r\n' typed $'words\r\ntyped\r\nstatus=0' ''
+}
+
+# Loss
+
+@test "a lost lock stops the whole group, and has a status of its own" {
+  start -k 200ms "$M/job" -- bash -c '
+    (trap "" TERM; echo $BASHPID >>"$0/pids"; while :; do sleep 0.1; done) &
+    echo $$ >>"$0/pids"; trap "exit 0" TERM; echo ready; while :; do sleep 0.01; done' "$T"
+  says ready
+  rm "$M/.with/force/job"
+  ends 75
+  noted_ended
+  contains "job is lost" "$(cat "$T/err")"
+}
+
+# has_watch: beside lockctl, that child has the lock's descriptor; its process is $watch.
+# It starts after the command, and before it there is one that writes into a pipe.
+has_watch() {
+  for watch in $(pgrep -P "$supervisor"); do
+    [[ ! -e /proc/$watch/fd/9 || $(readlink "/proc/$watch/fd/1") != /dev/null ]] || return 0
+  done
+  return 1
+}
+
+# What looks for itself, once a second, stands still here.
+@test "the loss is told by a signal of the daemon, before anybody looks" {
+  start "$M/job" -- sh -c "$note"'echo ready; exec sleep 1000' "$T"
+  says ready
+  wait_until has_watch
+  kill -STOP "$watch"
+  rm "$M/.with/force/job"
+  ends 75
+  noted_ended
+}
+
+@test "a daemon that dies is a loss" {
+  start "$M/job" -- sh -c "$note"'echo ready; exec sleep 1000' "$T"
+  says ready
+  kill -KILL "${daemon_of[$M]}"
+  daemon_ended "$M"
+  ends 75
+  noted_ended
+}
+
+@test "a lock that was lost unseen is told at the end" {
+  run "$lockctl" run "$M/job" -- sh -c 'trap "" TERM; rm "$0/.with/force/job"; exit 0' "$M"
+  is 75 "$status"
+}
+
+@test "lockctl killed: its command is stopped first, and the lock ends after it" {
+  start "$M/job" -- sh -c "$note"'echo ready; exec sleep 1000' "$T"
+  says ready
+  wait_until has_watch
+  kill -KILL "$supervisor"
+  ends 137
+  # As long as the command runs, nobody else has the lock.
+  while ! noted_ended; do
+    [ -e "$M/job" ] || noted_ended || fail "the lock is free, and the command runs"
+  done
+  wait_until gone "$M/job"
+}
+
+@test "lockctl killed, and what watches for that: the lock lasts as long as its command" {
+  start "$M/job" -- sh -c "$note"'echo ready; exec sleep 1000' "$T"
+  says ready
+  wait_until has_watch
+  kill -KILL "$watch" "$supervisor"
+  ends 137
+  sleep 0.5
+  is ACQUIRED "$(state "$M/job")"
+  kill "$(<"$T/pids")"
+  wait_until gone "$M/job"
+}
+
+@test "a lease is renewed for as long as the command runs" {
+  mkfifo "$T/go"
+  start -t 3s "$M/job" -- sh -c "$note"'echo ready; exec cat "$0/go"' "$T"
+  says ready
+  token=$(lock "$M/job" token)
+  end=$(($(now_ms) + 5000))
+  while (($(now_ms) < end)); do
+    is "$token" "$(lock "$M/job" token)"
+  done
+  : >"$T/go"
+  ends 0
+}
+
+@test "with an id, the lock is that id's" {
+  run -0 "$lockctl" run -I alice "$M/job" -- getfattr --absolute-names --only-values -n user.lock.owner "$M/job"
+  is alice "$output"
+  gone "$M/job"
+}
+
+@test "nothing that lockctl started holds a pipe of its caller open" {
+  is words "$(deadline 20 "$lockctl" run "$M/job" -- echo words)"
+}

@@ -1,0 +1,538 @@
+# The recipes of README.md do what it says of them. Their code is what stands
+# there; only the mount point is ours. Two mounts on one Redis are two hosts.
+
+load ../lib/helper
+load ../lib/redis
+load ../lib/readme
+
+setup() {
+  setup_dirs
+  setup_programs
+  redis_start
+  N=$T/other
+  mount_redis
+  mount_redis "$N"
+  cd "$T" || return 1
+}
+
+teardown() {
+  local problems=0 pid
+  cd /
+  kill_all "${started[@]}"
+  end_redis_mounts || problems=1
+  end_programs
+  redis_end_all || problems=1
+  return "$problems"
+}
+
+started=()
+
+# recipe MOUNTPOINT HEADING LANGUAGE [N]: its code
+recipe() {
+  local mountpoint=$1
+  shift
+  code "$@" >"$T/code" || return 1
+  sed "s|/locks\>|$mountpoint|g" "$T/code"
+}
+
+# A command that works until the test opens the gate: it says `work ARGUMENT…`
+# in $T/log, and `done` after that.
+slow_program() {
+  [ -p "$T/gate" ] || mkfifo "$T/gate"
+  program "$1" "echo work \$* >>'$T/log'; read -r _ <'$T/gate'; echo done \$* >>'$T/log'; $2"
+}
+
+open_gate() {
+  deadline 10 bash -c 'echo >"$0"' "$T/gate"
+}
+
+# log_has N: that many lines
+log_has() {
+  [ "$(wc -l 2>/dev/null <"$T/log")" = "$1" ]
+}
+
+# start COMMAND...: in a session of its own; its process is $pid. What it says is in $T/said.
+start() {
+  setsid -w "$@" >>"$T/said" 2>&1 3>&- 6>&- &
+  pid=$!
+  started+=("$pid")
+}
+
+waiting() {
+  [ "$(lock "$M/$1" waiters)" = "$2" ]
+}
+
+# ends PID [STATUS]: with 0, unless told
+ends() {
+  local got=0
+  wait_until ended "$1" || return 1
+  wait "$1" || got=$?
+  is "${2-0}" "$got"
+}
+
+# crontab_line MOUNTPOINT N: the command of its Nth line
+crontab_line() {
+  recipe "$1" "A cron job on one of many hosts" crontab | sed -En '/^#/! s/^([^ ]+ +){5}//p' | sed -n "$2p"
+}
+
+@test "a cron job once a night: one host does it, and none that comes late" {
+  program nightly-report "echo ran >>'$T/log'"
+  start sh -c "$(crontab_line "$M" 1)"
+  first=$pid
+  start sh -c "$(crontab_line "$N" 1)"
+  wait_until ended "$first"
+  wait_until ended "$pid"
+  is ran "$(cat "$T/log")"
+  run session sh -c "$(crontab_line "$N" 1)"
+  is ran "$(cat "$T/log")"
+  is 3600.000 "$(lock "$M/report" ttl)"
+}
+
+@test "a cron job that never runs twice at a time, and again when it is done" {
+  slow_program send-mail
+  start sh -c "$(crontab_line "$M" 2)"
+  wait_until log_has 1
+  run session sh -c "$(crontab_line "$N" 2)"
+  is 1 "$status"
+  is "" "$output"
+  open_gate
+  ends "$pid"
+  wait_until gone "$N/mail-queue"
+  start sh -c "$(crontab_line "$N" 2)"
+  wait_until log_has 3
+  open_gate
+  ends "$pid"
+  is "work done work done" "$(xargs <"$T/log")"
+}
+
+deploy="A deployment, with a time limit"
+
+@test "a deployment: the next one waits its turn, has its time, and releases" {
+  slow_program roll-out 'exit 3'
+  program deploy "$(recipe "$M" "$deploy" sh)"
+  program deploy-there "$(recipe "$N" "$deploy" sh)"
+  start deploy 1.1
+  first=$pid
+  wait_until log_has 1
+  is 1.1 "$(cat "$N/deploy")"
+  is 900.000 "$(lock "$N/deploy" ttl)"
+  start deploy-there 1.2
+  wait_until waiting deploy 1
+  log_has 1
+  open_gate
+  ends "$first" 3
+  wait_until log_has 3
+  is 1.2 "$(cat "$M/deploy")"
+  open_gate
+  ends "$pid" 3
+  gone "$M/deploy"
+  is "" "$(cat "$T/said")"
+  is "work 1.1 done 1.1 work 1.2 done 1.2" "$(xargs <"$T/log")"
+}
+
+@test "a deployment in vain is told who deploys what" {
+  slow_program roll-out
+  program deploy "$(recipe "$M" "$deploy" sh)"
+  # Less patient than the recipe.
+  program deploy-there "$(recipe "$N" "$deploy" sh | sed s/wait=1m/wait=200ms/)"
+  start deploy 1.1
+  wait_until log_has 1
+  run session deploy-there 1.2
+  is 1 "$status"
+  matches '[^ ]+@[^ ]+:[0-9]+ deploy deploys 1\.1' "$output"
+  open_gate
+  ends "$pid"
+  gone "$M/deploy"
+}
+
+document="A document that a person edits"
+
+@test "a document is held by a person, across sessions and hosts" {
+  session sh -c "$(recipe "$M" "$document" sh 1)"
+  is never "$(lock "$N/handbook" expires)"
+  # Alice may go on, wherever she is.
+  session sh -c "$(recipe "$N" "$document" sh 1)"
+  run session sh -c "$(recipe "$N" "$document" sh 1 | sed s/alice/bob/)"
+  [ "$status" != 0 ]
+  contains "Device or resource busy" "$output"
+  is alice "$(lock "$N/handbook" owner)"
+  run session sh -c "$(recipe "$N" "$document" sh 2 | sed s/alice/bob/)"
+  contains "Operation not permitted" "$output"
+  session sh -c "$(recipe "$N" "$document" sh 2)"
+  gone "$M/handbook"
+}
+
+@test "a document of somebody who is away is released by force" {
+  session sh -c "$(recipe "$M" "$document" sh 1)"
+  [[ $(section "$document") =~ \`(rm\ /locks/.with/force/handbook)\` ]] || fail "README says it in other words"
+  session sh -c "${BASH_REMATCH[1]//\/locks/$N}"
+  gone "$M/handbook"
+}
+
+queue="From a web server to a queue worker"
+
+# order NUMBER: the web server, whose queue is $T/queue
+order() {
+  { recipe "$M" "$queue" python; cat; } >"$T/web.py" <<END
+class Queue:
+    def put(self, handle):
+        open("$T/queue", "a").write(handle + "\n")
+
+order_invoice($1, Queue())
+END
+  session python3 -S "$T/web.py"
+}
+
+@test "a lock goes from a web server to a queue worker on another host" {
+  program make-invoice "echo made >>'$T/log'"
+  program worker "$(recipe "$N" "$queue" sh)"
+  order 17
+  run order 17
+  contains FileExistsError "$output"
+  order 18
+  is "$(printf '%s\n' invoice-17 invoice-18)" "$(sed 's|.*/||' "$T/queue")"
+  before=$(lock "$M/invoice-17" expires)
+  { read -r handle; read -r second; } <"$T/queue"
+  session worker "$handle"
+  gone "$M/invoice-17"
+  log_has 1
+  # Too late for this one: its lease is over.
+  rm "$M/.with/force/invoice-18"
+  run session worker "$second"
+  is 1 "$status"
+  contains "No such file or directory" "$output"
+  log_has 1
+  gone "$M/invoice-18"
+}
+
+@test "a queue worker renews the lock while it works" {
+  slow_program make-invoice
+  program worker "$(recipe "$N" "$queue" sh)"
+  order 17
+  before=$(lock "$M/invoice-17" expires)
+  start worker "$(<"$T/queue")"
+  wait_until log_has 1
+  [[ $(lock "$M/invoice-17" expires) > $before ]] || fail "not renewed: $before"
+  is UNAVAILABLE "$(state "$N/invoice-17")"
+  open_gate
+  ends "$pid"
+  gone "$M/invoice-17"
+}
+
+@test "a stage of a pipeline does not overlap, and loses nothing" {
+  local each pids=()
+  program export-orders 'seq "$1" 50000'
+  program upload-archive "echo in >>'$T/log'; gunzip | tail -n 1; read -r _ <'$T/gate'; echo out >>'$T/log'"
+  mkfifo "$T/gate"
+  program log-upload "cat >>'$T/uploads'"
+  program pipeline "$(recipe "$M" "A stage of a pipeline that must not overlap" sh)"
+  program pipeline-there "$(recipe "$N" "A stage of a pipeline that must not overlap" sh)"
+  start pipeline 1
+  pids+=("$pid")
+  wait_until log_has 1
+  start pipeline 2
+  pids+=("$pid")
+  start pipeline-there 3
+  pids+=("$pid")
+  wait_until waiting archive 2
+  for each in 1 2 3; do
+    log_has $((each * 2 - 1))
+    open_gate
+    wait_until log_has $((each == 3 ? 6 : each * 2 + 1))
+  done
+  for each in "${pids[@]}"; do
+    ends "$each"
+  done
+  is "in out in out in out" "$(xargs <"$T/log")"
+  is "50000 50000 50000" "$(xargs <"$T/uploads")"
+  wait_until gone "$M/archive"
+}
+
+# Programs in other languages: `work` says `work TOKEN`, and waits for a line of input.
+
+python_program() {
+  {
+    echo 'def work(token): print("work", token, flush=True); input()'
+    recipe "$1" Python python
+  } >"$2.py"
+  program "$(basename "$2")" "exec python3 -S '$2.py'"
+}
+
+node_program() {
+  {
+    recipe "$1" Node js
+    echo 'import { once } from "node:events"'
+    echo 'async function work(token) { console.log("work", token); await once(process.stdin, "data"); process.stdin.destroy() }'
+  } >"$2.mjs"
+  program "$(basename "$2")" "exec node '$2.mjs'"
+}
+
+go_program() {
+  mkdir "$2-go"
+  recipe "$1" Go go >"$2-go/main.go"
+  cat >"$2-go/work.go" <<'END'
+package main
+
+import "fmt"
+
+func work(token int64) {
+	fmt.Println("work", token)
+	fmt.Scanln()
+}
+END
+  if command -v go >/dev/null; then
+    (cd "$2-go" && HOME=$T GO111MODULE=off go build -o "$T/bin/$(basename "$2")" .)
+  else
+    gccgo -o "$T/bin/$(basename "$2")" "$2-go/main.go" "$2-go/work.go"
+  fi
+}
+
+# begin NAME: starts a program, whose input is an own fifo; what it says is in $T/NAME.said
+begin() {
+  mkfifo "$T/$1.input"
+  setsid -w "$2" <>"$T/$1.input" >"$T/$1.said" 2>&1 3>&- &
+  pid=$!
+  started+=("$pid")
+}
+
+works() {
+  grep -q '^work [0-9]' "$T/$1.said"
+}
+
+go_on() {
+  echo >"$T/$1.input"
+}
+
+token_of() {
+  sed -n 's/^work //p' "$T/$1.said"
+}
+
+# Whoever holds has the token, gives the lock back, and loses it with its life.
+holds_for_its_life() {
+  local first
+  begin first here-program
+  first=$pid
+  wait_until 30 works first
+  is "$(lock "$N/orders" token)" "$(token_of first)"
+  go_on first
+  ends "$first"
+  wait_until gone "$N/orders"
+
+  begin second there-program
+  wait_until 30 works second
+  (($(token_of second) > $(token_of first)))
+  kill -KILL "$pid"
+  wait_until gone "$M/orders"
+}
+
+# Whoever was robbed of the lock says so, and does not end with 0.
+notices_a_loss() {
+  begin third here-program
+  wait_until 30 works third
+  rm "$N/.with/force/orders"
+  go_on third
+  ends "$pid" 1
+  # libuv has no name for it.
+  matches ".*([Ss]tale (NFS )?file handle|errno: -116).*" "$(cat "$T/third.said")"
+}
+
+# The next one waits, and goes on when the first is done.
+waits_for_the_first() {
+  local first
+  begin fourth here-program
+  first=$pid
+  wait_until 30 works fourth
+  begin fifth there-program
+  wait_until 30 waiting orders 1
+  refute works fifth
+  go_on fourth
+  ends "$first"
+  wait_until works fifth
+  (($(token_of fifth) > $(token_of fourth)))
+  go_on fifth
+  ends "$pid"
+}
+
+@test "Python" {
+  python_program "$M" "$T/here-program"
+  python_program "$N" "$T/there-program"
+  holds_for_its_life
+  notices_a_loss
+  waits_for_the_first
+}
+
+@test "Node" {
+  node_program "$M" "$T/here-program"
+  node_program "$N" "$T/there-program"
+  holds_for_its_life
+  notices_a_loss
+  take_as_other "$N/orders"
+  run session here-program </dev/null
+  [ "$status" != 0 ]
+  contains EEXIST "$output"
+}
+
+@test "Node, waiting" {
+  node_program "$M" "$T/here-program"
+  node_program "$N" "$T/there-program"
+  [[ $(section Node) =~ \`/locks(/.with/wait=10s,hold/orders)\` ]] || fail "README says it in other words"
+  # More patient than the recipe, for the machine that is slow.
+  sed -i "s|/.with/hold/orders|${BASH_REMATCH[1]/10s/60s}|" "$T"/*.mjs
+  waits_for_the_first
+}
+
+@test "Go" {
+  go_program "$M" "$T/here-program"
+  go_program "$N" "$T/there-program"
+  holds_for_its_life
+  notices_a_loss
+  waits_for_the_first
+}
+
+@test "a command that loses its lock is stopped before the next one has it" {
+  local line
+  line=$(section "What operations mean" | sed -n "s|^    \(flock -F .* \)\./backup\.sh$|\1|p")
+  [ "$line" ] || fail "README says it in other words"
+  slow_program backup
+  start bash -c "${line//locks/$M} backup"
+  wait_until log_has 1
+  rm "$N/.with/force/backup"
+  ends "$pid" 143
+  gone "$N/backup"
+}
+
+@test "a resource that checks the token refuses a holder that is late" {
+  local late new
+  take "$M/.with/ttl=50ms/job"
+  late=$(lock "$M/job" token) || late=
+  until [ "$late" ]; do  # the lease was over before we looked
+    take "$M/.with/ttl=1s/job"
+    late=$(lock "$M/job" token) || late=
+  done
+  wait_until gone "$N/job"
+  take "$N/job"
+  new=$(lock "$N/job" token)
+  { code "Why fencing tokens" python; cat; } >"$T/resource.py" <<END
+write("job", "first", $late)
+write("job", "second", $new)
+write("job", "third", $new)
+try:
+    write("job", "late", $late)
+except PermissionError as error:
+    print(error)
+print(*db.execute("SELECT * FROM doc"))
+END
+  run python3 -S "$T/resource.py"
+  is 0 "$status"
+  contains "the lock with token $late was lost" "${lines[0]}"
+  is "('job', 'third', $new)" "${lines[1]}"
+}
+
+# The table of the calls of a lock library
+
+# op CALL: the file operation of the row that begins with that call
+op() {
+  local found
+  found=$(section "Coming from a lock library" | awk -F '|' -v call="$1" '
+    index($2, " `" call "`") == 1 || index($2, " " call) == 1 {
+      match($3, /`[^`]+`/)
+      print substr($3, RSTART + 1, RLENGTH - 2)
+      exit
+    }')
+  [ "$found" ] || fail "no row of $1"
+  echo "$found"
+}
+
+# calls [@other] STATUS TEXT CALL: its operation ends so (0, or anything else as 1), and says this
+calls() {
+  local as=() ended=0
+  if [ "$1" = @other ]; then
+    as=(session)
+    shift
+  fi
+  output=$("${as[@]}" sh -c "$(op "$3")" 2>&1) || ended=1
+  [ "$ended" = "$1" ] || fail "$3: ended with $ended: $output"
+  [[ $output == *"$2"* ]] || fail "$3 said: $output" "expected:  $2"
+}
+
+@test "the calls of a lock library, as files" {
+  local call once='the same, and only one'
+  cd "$M"
+  calls 1 "No such file" 'getState()'
+  calls 0 "" 'acquire()'
+  calls 0 "" 'acquire()'
+  calls 1 "File exists" "$once"
+  calls @other 1 "Device or resource busy" 'acquire()'
+  calls @other 1 "File exists" "$once"
+  calls 0 ACQUIRED 'getState()'
+  calls @other 0 UNAVAILABLE 'getState()'
+  calls 0 'user.lock.key="job"' key
+  contains 'user.lock.id="' "$output"
+  contains 'user.lock.ttl="' "$output"
+  calls 0 "" 'refresh(ttl)'
+  is 30.000 "$(lock job ttl)"
+  calls @other 1 "not permitted" 'refresh(ttl)'
+  calls @other 1 "not permitted" 'release()'
+  calls 0 "" 'release()'
+  calls 1 "No such file" 'release()'
+  calls 1 "No such file" 'refresh(ttl)'
+
+  calls 1 "No such file" 'forceRelease()'
+  calls 0 "" "$once"
+  calls @other 0 "" 'forceRelease()'
+  gone job
+
+  take .with/ttl=never/job
+  calls 1 "not supported" 'refresh(ttl)'
+  calls 0 ".with/id=" 'serialize(lock)'
+  [[ $(section "Coming from a lock library") == *'`rm "$text"`, `touch "$text"`'* ]]
+  text=$output session sh -c 'rm "$text"'
+  gone job
+}
+
+@test "the calls of a lock library that wait and run, as files" {
+  cd "$M"
+  for call in 'acquireBlocking({ time })' 'the same, with the middleware `retry`'; do
+    calls 0 "" "$call"
+    is ACQUIRED "$(state job)"
+    rm job
+  done
+  # What takes a minute does so with less patience too.
+  take_as_other job
+  run session sh -c "$(op 'acquireBlocking({ time })' | sed s/1m/100ms/)"
+  contains "Connection timed out" "$output"
+  run session sh -c "$(op 'the same, with the middleware `retry`' | sed s/2s/10ms/)"
+  contains "File exists" "$output"
+  program command 'exit 7'
+  for call in 'run(f)' 'runBlocking(f)'; do
+    run session bash -c "PATH=$T/bin:\$PATH; $(op "$call" | sed 's/ 60 / 0.1 /')"
+    is 1 "$status"
+  done
+  rm .with/force/job
+  for call in 'run(f)' 'runBlocking(f)'; do
+    run session bash -c "$(op "$call")"
+    is 7 "$status"
+    wait_until gone job
+  done
+}
+
+@test "create, ids and namespaces of a lock library, as files" {
+  cd "$M"
+  take "$(op 'create(key, { ttl })')"
+  is 30.000 "$(lock job ttl)"
+  rm "$(op 'create(key)')"
+  gone job
+  take "$(op 'create(key, { lockId })')"
+  is ID "$(lock job id)"
+  is UNAVAILABLE "$(state job)"
+  rm .with/force/job
+  mkdir "$T/named"
+  # As a user does it, but that the usual port is ours.
+  redis-server --save '' --daemonize yes >/dev/null
+  mount_line=$(op 'new LockProvider({ adapter, namespace })' | sed "s|redis://HOST|redis://localhost|; s|/locks|$T/named|")
+  sh -c "$mount_line"
+  take "$T/named/job"
+  is 1 "$(redis-cli EXISTS NAME:job)"
+  fusermount3 -u "$T/named"
+  redis-cli shutdown nosave
+}
