@@ -9,7 +9,7 @@
 
 /* A call under way. What its caller is answered with stands here meanwhile. */
 struct measure {
-	struct meter *meter;
+	struct metrics *metrics;
 	enum call_kind kind;
 	const char *key;
 	int64_t begin_ns; /* CLOCK_BOOTTIME */
@@ -24,18 +24,18 @@ struct measure {
 	struct measure *next; /* that are free */
 };
 
-struct meter {
+struct metrics {
 	struct backend base;
 	struct backend_ops ops; /* with what the inner one has */
 	struct backend *inner;
-	struct meter_owner owner;
+	struct metrics_handlers owner;
 	struct measure *spare;
-	struct meter_counts counts[CALL_KIND_COUNT];
+	struct metrics_counts counts[CALL_KIND_COUNT];
 };
 
-static struct meter *meter_of(struct backend *backend)
+static struct metrics *metrics_of(struct backend *backend)
 {
-	return (struct meter *)backend;
+	return (struct metrics *)backend;
 }
 
 const char *call_kind_name(enum call_kind kind)
@@ -61,40 +61,40 @@ const char *call_kind_name(enum call_kind kind)
 }
 
 /* The commonest first, as they are searched. */
-static const int outcomes[METER_OUTCOMES] = {
+static const int outcomes[METRICS_OUTCOMES] = {
 	0, -ENOENT, -EEXIST, -EBUSY, -EPERM, -ENOTSUP, -EINVAL, -EISDIR, -ENOTDIR, -ENOTEMPTY, -ESTALE, -EFBIG,
 	-ECANCELED, -EHOSTDOWN, -ETIMEDOUT, -EACCES, -EROFS, -ENOSPC, -ENOMEM, -ESHUTDOWN, -EIO, 1,
 };
 
-static const uint64_t bucket_us[METER_BUCKETS] = {
+static const uint64_t bucket_us[METRICS_BUCKETS] = {
 	10, 25, 50, 100, 250, 500, 1000, 2500, 10000, 50000, 250000, 1000000, 10000000, 0,
 };
 
-const char *meter_outcome_name(size_t outcome)
+const char *metrics_outcome_name(size_t outcome)
 {
 	if (outcome == 0)
 		return "OK";
-	return outcome == METER_OUTCOMES - 1 ? "OTHER" : strerrorname_np(-outcomes[outcome]);
+	return outcome == METRICS_OUTCOMES - 1 ? "OTHER" : strerrorname_np(-outcomes[outcome]);
 }
 
-uint64_t meter_bucket_us(size_t bucket)
+uint64_t metrics_bucket_us(size_t bucket)
 {
 	return bucket_us[bucket];
 }
 
-const struct meter_counts *meter_counts(const struct backend *backend, enum call_kind kind)
+const struct metrics_counts *metrics_counts(const struct backend *backend, enum call_kind kind)
 {
-	return &((const struct meter *)backend)->counts[kind];
+	return &((const struct metrics *)backend)->counts[kind];
 }
 
-static void count(struct meter_counts *counts, int status, int64_t took_ns)
+static void count(struct metrics_counts *counts, int status, int64_t took_ns)
 {
 	size_t outcome = 0;
 	size_t bucket = 0;
 
-	while (outcome < METER_OUTCOMES - 1 && outcomes[outcome] != status)
+	while (outcome < METRICS_OUTCOMES - 1 && outcomes[outcome] != status)
 		outcome++;
-	while (bucket < METER_BUCKETS - 1 && (uint64_t)took_ns > bucket_us[bucket] * 1000)
+	while (bucket < METRICS_BUCKETS - 1 && (uint64_t)took_ns > bucket_us[bucket] * 1000)
 		bucket++;
 	counts->outcomes[outcome]++;
 	counts->buckets[bucket]++;
@@ -115,30 +115,30 @@ static bool is_failure(int status)
 /* NULL where there is no memory. */
 static struct measure *begin(struct backend *backend, enum call_kind kind, const char *key, void *ctx)
 {
-	struct meter *meter = meter_of(backend);
-	struct measure *measure = meter->spare;
+	struct metrics *metrics = metrics_of(backend);
+	struct measure *measure = metrics->spare;
 
 	if (measure)
-		LL_DELETE(meter->spare, measure);
+		LL_DELETE(metrics->spare, measure);
 	else
 		measure = malloc(sizeof(*measure));
 	if (!measure)
 		return NULL;
-	*measure = (struct measure){ .meter = meter, .kind = kind, .key = key, .ctx = ctx, .begin_ns = boot_ns() };
+	*measure = (struct measure){ .metrics = metrics, .kind = kind, .key = key, .ctx = ctx, .begin_ns = boot_ns() };
 	return measure;
 }
 
 /* Takes down how it ended; returns the measure as it was, which is another call's from now on. */
 static struct measure end(struct measure *measure, int status)
 {
-	struct meter *meter = measure->meter;
+	struct metrics *metrics = measure->metrics;
 	struct measure ended = *measure;
 
-	LL_PREPEND(meter->spare, measure);
-	count(&meter->counts[ended.kind], status, boot_ns() - ended.begin_ns);
-	meter->owner.answered(meter->owner.ctx);
+	LL_PREPEND(metrics->spare, measure);
+	count(&metrics->counts[ended.kind], status, boot_ns() - ended.begin_ns);
+	metrics->owner.answered(metrics->owner.ctx);
 	if (is_failure(status))
-		meter->owner.failed(meter->owner.ctx, ended.kind, ended.key, status);
+		metrics->owner.failed(metrics->owner.ctx, ended.kind, ended.key, status);
 	return ended;
 }
 
@@ -184,7 +184,7 @@ static void on_acquired(void *ctx, int status, const struct lock *lock)
 
 /* Calls that are answered */
 
-static void meter_acquire(struct backend *backend, struct acquisition *acquisition)
+static void metrics_acquire(struct backend *backend, struct acquisition *acquisition)
 {
 	struct measure *measure = begin(backend, acquisition->waits ? CALL_WAIT : CALL_ACQUIRE, acquisition->key,
 		acquisition->ctx);
@@ -198,10 +198,10 @@ static void meter_acquire(struct backend *backend, struct acquisition *acquisiti
 	measure->done.lock = acquisition->done;
 	acquisition->done = on_acquired;
 	acquisition->ctx = measure;
-	backend_acquire(meter_of(backend)->inner, acquisition);
+	backend_acquire(metrics_of(backend)->inner, acquisition);
 }
 
-static void meter_release(struct backend *backend, const char *key, const struct lock_claim *claim,
+static void metrics_release(struct backend *backend, const char *key, const struct lock_claim *claim,
                           struct holding_match match, backend_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, claim ? CALL_RELEASE : CALL_FORCE_RELEASE, key, ctx);
@@ -211,10 +211,10 @@ static void meter_release(struct backend *backend, const char *key, const struct
 		return;
 	}
 	measure->done.plain = done;
-	backend_release(meter_of(backend)->inner, key, claim, match, on_plain, measure);
+	backend_release(metrics_of(backend)->inner, key, claim, match, on_plain, measure);
 }
 
-static void meter_refresh(struct backend *backend, const char *key, const struct lock_claim *claim,
+static void metrics_refresh(struct backend *backend, const char *key, const struct lock_claim *claim,
                           struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, CALL_REFRESH, key, ctx);
@@ -224,10 +224,10 @@ static void meter_refresh(struct backend *backend, const char *key, const struct
 		return;
 	}
 	measure->done.lock = done;
-	backend_refresh(meter_of(backend)->inner, key, claim, match, ttl_ms, on_lock, measure);
+	backend_refresh(metrics_of(backend)->inner, key, claim, match, ttl_ms, on_lock, measure);
 }
 
-static void meter_bind(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
+static void metrics_bind(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
                        backend_lock_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, CALL_BIND, key, ctx);
@@ -237,10 +237,10 @@ static void meter_bind(struct backend *backend, const char *key, const struct lo
 		return;
 	}
 	measure->done.lock = done;
-	backend_bind(meter_of(backend)->inner, key, claim, token, on_lock, measure);
+	backend_bind(metrics_of(backend)->inner, key, claim, token, on_lock, measure);
 }
 
-static void meter_read(struct backend *backend, const char *key, const struct lock_claim *claim,
+static void metrics_read(struct backend *backend, const char *key, const struct lock_claim *claim,
                        backend_entry_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, CALL_READ, key, ctx);
@@ -250,16 +250,16 @@ static void meter_read(struct backend *backend, const char *key, const struct lo
 		return;
 	}
 	measure->done.entry = done;
-	backend_read_as(meter_of(backend)->inner, key, claim, on_entry, measure);
+	backend_read_as(metrics_of(backend)->inner, key, claim, on_entry, measure);
 }
 
 /* Nobody is asked, so there is nothing to measure. */
-static bool meter_recall(struct backend *backend, const char *key, struct lock *ret)
+static bool metrics_recall(struct backend *backend, const char *key, struct lock *ret)
 {
-	return backend_recall(meter_of(backend)->inner, key, ret);
+	return backend_recall(metrics_of(backend)->inner, key, ret);
 }
 
-static void meter_watch(struct backend *backend, const char *key, uint64_t token, backend_entry_done *done, void *ctx)
+static void metrics_watch(struct backend *backend, const char *key, uint64_t token, backend_entry_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, CALL_WATCH, key, ctx);
 
@@ -268,10 +268,10 @@ static void meter_watch(struct backend *backend, const char *key, uint64_t token
 		return;
 	}
 	measure->done.entry = done;
-	backend_watch(meter_of(backend)->inner, key, token, on_entry, measure);
+	backend_watch(metrics_of(backend)->inner, key, token, on_entry, measure);
 }
 
-static void meter_write(struct backend *backend, const char *key, uint64_t token, off_t offset, const void *data,
+static void metrics_write(struct backend *backend, const char *key, uint64_t token, off_t offset, const void *data,
                         size_t size, backend_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, CALL_WRITE, key, ctx);
@@ -281,10 +281,10 @@ static void meter_write(struct backend *backend, const char *key, uint64_t token
 		return;
 	}
 	measure->done.plain = done;
-	backend_write(meter_of(backend)->inner, key, token, offset, data, size, on_plain, measure);
+	backend_write(metrics_of(backend)->inner, key, token, offset, data, size, on_plain, measure);
 }
 
-static void meter_truncate(struct backend *backend, const char *key, const struct lock_claim *claim,
+static void metrics_truncate(struct backend *backend, const char *key, const struct lock_claim *claim,
                            struct holding_match match, off_t size, backend_lock_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, CALL_TRUNCATE, key, ctx);
@@ -294,16 +294,16 @@ static void meter_truncate(struct backend *backend, const char *key, const struc
 		return;
 	}
 	measure->done.lock = done;
-	backend_truncate(meter_of(backend)->inner, key, claim, match, size, on_lock, measure);
+	backend_truncate(metrics_of(backend)->inner, key, claim, match, size, on_lock, measure);
 }
 
 /* Each page is a call. */
-static void meter_list(struct backend *backend, struct listing *listing)
+static void metrics_list(struct backend *backend, struct listing *listing)
 {
 	struct measure *measure = begin(backend, CALL_LIST, listing->path, listing->ctx);
 
 	if (!measure) {
-		backend_list_end(meter_of(backend)->inner, listing);
+		backend_list_end(metrics_of(backend)->inner, listing);
 		listing->more = false;
 		listing->done(listing, -ENOMEM, NULL, 0);
 		return;
@@ -312,10 +312,10 @@ static void meter_list(struct backend *backend, struct listing *listing)
 	measure->done.list = listing->done;
 	listing->done = on_list;
 	listing->ctx = measure;
-	backend_list(meter_of(backend)->inner, listing);
+	backend_list(metrics_of(backend)->inner, listing);
 }
 
-static void meter_make_dir(struct backend *backend, const char *path, const struct dir_info *info,
+static void metrics_make_dir(struct backend *backend, const char *path, const struct dir_info *info,
                            backend_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, CALL_MAKE_DIR, path, ctx);
@@ -325,10 +325,10 @@ static void meter_make_dir(struct backend *backend, const char *path, const stru
 		return;
 	}
 	measure->done.plain = done;
-	backend_make_dir(meter_of(backend)->inner, path, info, on_plain, measure);
+	backend_make_dir(metrics_of(backend)->inner, path, info, on_plain, measure);
 }
 
-static void meter_remove_dir(struct backend *backend, const char *path, backend_done *done, void *ctx)
+static void metrics_remove_dir(struct backend *backend, const char *path, backend_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, CALL_REMOVE_DIR, path, ctx);
 
@@ -337,10 +337,10 @@ static void meter_remove_dir(struct backend *backend, const char *path, backend_
 		return;
 	}
 	measure->done.plain = done;
-	backend_remove_dir(meter_of(backend)->inner, path, on_plain, measure);
+	backend_remove_dir(metrics_of(backend)->inner, path, on_plain, measure);
 }
 
-static void meter_configure_dir(struct backend *backend, const char *path, unsigned int which,
+static void metrics_configure_dir(struct backend *backend, const char *path, unsigned int which,
                                 const struct dir_info *info, backend_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, CALL_CONFIGURE_DIR, path, ctx);
@@ -350,94 +350,94 @@ static void meter_configure_dir(struct backend *backend, const char *path, unsig
 		return;
 	}
 	measure->done.plain = done;
-	backend_configure_dir(meter_of(backend)->inner, path, which, info, on_plain, measure);
+	backend_configure_dir(metrics_of(backend)->inner, path, which, info, on_plain, measure);
 }
 
 /* Those that are only passed on */
 
-static void meter_start(struct backend *backend, backend_started *started, void *ctx)
+static void metrics_start(struct backend *backend, backend_started *started, void *ctx)
 {
-	backend_start(meter_of(backend)->inner, started, ctx);
+	backend_start(metrics_of(backend)->inner, started, ctx);
 }
 
-static void meter_close(struct backend *backend)
+static void metrics_close(struct backend *backend)
 {
-	struct meter *meter = meter_of(backend);
+	struct metrics *metrics = metrics_of(backend);
 	struct measure *measure, *next;
 
 	/* Answers all that is under way. */
-	backend_close(meter->inner);
-	LL_FOREACH_SAFE(meter->spare, measure, next)
+	backend_close(metrics->inner);
+	LL_FOREACH_SAFE(metrics->spare, measure, next)
 		free(measure);
-	free(meter);
+	free(metrics);
 }
 
-static void meter_cancel(struct backend *backend, struct acquisition *acquisition)
+static void metrics_cancel(struct backend *backend, struct acquisition *acquisition)
 {
-	backend_cancel(meter_of(backend)->inner, acquisition);
+	backend_cancel(metrics_of(backend)->inner, acquisition);
 }
 
-static void meter_list_end(struct backend *backend, struct listing *listing)
+static void metrics_list_end(struct backend *backend, struct listing *listing)
 {
-	backend_list_end(meter_of(backend)->inner, listing);
+	backend_list_end(metrics_of(backend)->inner, listing);
 }
 
-static bool meter_listen(struct backend *backend, enum listen_extent extent)
+static bool metrics_listen(struct backend *backend, enum listen_extent extent)
 {
-	return backend_listen(meter_of(backend)->inner, extent);
+	return backend_listen(metrics_of(backend)->inner, extent);
 }
 
-static void meter_tell(struct backend *backend, enum lock_event_kind kind, const char *key,
+static void metrics_tell(struct backend *backend, enum lock_event_kind kind, const char *key,
                        struct holding_match match)
 {
-	backend_tell(meter_of(backend)->inner, kind, key, match);
+	backend_tell(metrics_of(backend)->inner, kind, key, match);
 }
 
-static void meter_give_back(struct backend *backend, const char *key, uint64_t token)
+static void metrics_give_back(struct backend *backend, const char *key, uint64_t token)
 {
-	backend_give_back(meter_of(backend)->inner, key, token);
+	backend_give_back(metrics_of(backend)->inner, key, token);
 }
 
-static void meter_stats(struct backend *backend, struct backend_stats *ret)
+static void metrics_stats(struct backend *backend, struct backend_stats *ret)
 {
-	backend_stats(meter_of(backend)->inner, ret);
+	backend_stats(metrics_of(backend)->inner, ret);
 }
 
-static const struct backend_ops meter_ops = {
-	.start = meter_start,
-	.close = meter_close,
-	.acquire = meter_acquire,
-	.cancel = meter_cancel,
-	.release = meter_release,
-	.give_back = meter_give_back,
-	.refresh = meter_refresh,
-	.bind = meter_bind,
-	.listen = meter_listen,
-	.tell = meter_tell,
-	.stats = meter_stats,
-	.recall = meter_recall,
-	.read = meter_read,
-	.watch = meter_watch,
-	.write = meter_write,
-	.truncate = meter_truncate,
-	.list = meter_list,
-	.list_end = meter_list_end,
-	.make_dir = meter_make_dir,
-	.remove_dir = meter_remove_dir,
-	.configure_dir = meter_configure_dir,
+static const struct backend_ops metrics_ops = {
+	.start = metrics_start,
+	.close = metrics_close,
+	.acquire = metrics_acquire,
+	.cancel = metrics_cancel,
+	.release = metrics_release,
+	.give_back = metrics_give_back,
+	.refresh = metrics_refresh,
+	.bind = metrics_bind,
+	.listen = metrics_listen,
+	.tell = metrics_tell,
+	.stats = metrics_stats,
+	.recall = metrics_recall,
+	.read = metrics_read,
+	.watch = metrics_watch,
+	.write = metrics_write,
+	.truncate = metrics_truncate,
+	.list = metrics_list,
+	.list_end = metrics_list_end,
+	.make_dir = metrics_make_dir,
+	.remove_dir = metrics_remove_dir,
+	.configure_dir = metrics_configure_dir,
 };
 
-struct backend *meter_wrap(struct backend *inner, const struct meter_owner *owner)
+struct backend *metrics_wrap(struct backend *inner, const struct metrics_handlers *owner)
 {
-	struct meter *meter = calloc(1, sizeof(*meter));
+	struct metrics *metrics = calloc(1, sizeof(*metrics));
 
-	if (!meter)
+	if (!metrics)
 		return NULL;
-	meter->ops = meter_ops;
+	metrics->ops = metrics_ops;
 	if (!inner->ops->watch)
-		meter->ops.watch = NULL;
-	meter->base.ops = &meter->ops;
-	meter->inner = inner;
-	meter->owner = *owner;
-	return &meter->base;
+		metrics->ops.watch = NULL;
+	metrics->base.ops = &metrics->ops;
+	metrics->inner = inner;
+	metrics->owner = *owner;
+	return &metrics->base;
 }

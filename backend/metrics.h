@@ -26,7 +26,7 @@ enum call_kind {
 };
 
 /* Whoever is told how calls end, before their callers are. */
-struct meter_owner {
+struct metrics_handlers {
 	void (*answered)(void *ctx); /* one, in whatever way */
 	void (*failed)(void *ctx, enum call_kind kind, const char *key, int status); /* and the backend could not do it */
 	void *ctx;
@@ -36,28 +36,28 @@ struct meter_owner {
  * Wraps a backend, which is closed with it. NULL where there is no memory: then it
  * stays the caller's.
  */
-struct backend *meter_wrap(struct backend *inner, const struct meter_owner *owner);
+struct backend *metrics_wrap(struct backend *inner, const struct metrics_handlers *owner);
 
 /* A word for people and programs: `acquire`. */
 const char *call_kind_name(enum call_kind kind);
 
-#define METER_OUTCOMES 22
-#define METER_BUCKETS 14
+#define METRICS_OUTCOMES 22
+#define METRICS_BUCKETS 14
 
 /* Calls of one kind that were answered. */
-struct meter_counts {
-	uint64_t outcomes[METER_OUTCOMES]; /* by meter_outcome_name() */
-	uint64_t buckets[METER_BUCKETS];   /* by how long they took: up to meter_bucket_us(), more than the one before */
+struct metrics_counts {
+	uint64_t outcomes[METRICS_OUTCOMES]; /* by metrics_outcome_name() */
+	uint64_t buckets[METRICS_BUCKETS];   /* by how long they took: up to metrics_bucket_us(), more than the one before */
 	int64_t sum_ns;
 };
 
-/* Of the backend that meter_wrap() made. */
-const struct meter_counts *meter_counts(const struct backend *backend, enum call_kind kind);
+/* Of the backend that metrics_wrap() made. */
+const struct metrics_counts *metrics_counts(const struct backend *backend, enum call_kind kind);
 
 /* `OK`, or the name of an errno; the last one is that of all others. */
-const char *meter_outcome_name(size_t outcome);
+const char *metrics_outcome_name(size_t outcome);
 
 /* Microseconds; 0: without bound, the last. */
-uint64_t meter_bucket_us(size_t bucket);
+uint64_t metrics_bucket_us(size_t bucket);
 
 #endif

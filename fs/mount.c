@@ -150,12 +150,12 @@ static void on_failed(void *ctx, enum call_kind kind, const char *key, int statu
 
 int fs_attach(struct fs *fs, struct backend *backend)
 {
-	const struct meter_owner meter_owner = {
+	const struct metrics_handlers metrics_owner = {
 		.answered = on_answered,
 		.failed = on_failed,
 		.ctx = fs,
 	};
-	struct backend *metered = meter_wrap(backend, &meter_owner);
+	struct backend *metered = metrics_wrap(backend, &metrics_owner);
 
 	if (!metered) {
 		backend_close(backend);

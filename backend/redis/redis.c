@@ -25,7 +25,7 @@
 
 struct redis_backend {
 	struct backend base;
-	struct redis_source source;
+	struct redis_url source;
 	struct tls_context *tls; /* NULL: plain */
 	struct calls *calls;
 	struct listener *listener;
@@ -614,7 +614,7 @@ static void drop_user(void *ctx)
 	fresh_drop_all(&redis->fresh);
 	early_drop_all(&redis->early);
 	tls_context_free(redis->tls);
-	redis_source_free(&redis->source);
+	redis_url_free(&redis->source);
 	free(redis);
 }
 
@@ -823,7 +823,7 @@ static int redis_open(const struct backend_config *config, struct backend **ret,
 	redis->on_touched_all = config->on_touched_all;
 	redis->ctx = config->ctx;
 	stpcpy(redis->namespace_, config->namespace_);
-	err = redis_source_parse(config->source, config->password, &redis->source, problem);
+	err = redis_url_parse(config->source, config->password, &redis->source, problem);
 	if (err == 0 && redis->source.tls)
 		err = tls_context_new(config, redis->source.host, &redis->tls, problem);
 	if (err < 0)

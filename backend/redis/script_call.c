@@ -41,10 +41,10 @@ struct undo {
 
 struct calls {
 	struct backend_config config; /* its texts are the backend's */
-	const struct redis_source *source;
+	const struct redis_url *source;
 	const char *mount;
 	struct connection *connection;
-	struct setup *setup;
+	struct handshake *handshake;
 	struct call *under_way; /* in the order of their deadlines */
 	struct turns turns;   /* those among them that are sent, or wait for those of the same user */
 	bool taking_turns;
@@ -226,7 +226,7 @@ static int send_script(struct call *call, bool with_text)
 	int err;
 
 	argv[argc++] = with_text ? "EVAL" : "EVALSHA";
-	argv[argc++] = with_text ? script_text(call->script) : setup_sha(calls->setup, call->script);
+	argv[argc++] = with_text ? script_text(call->script) : handshake_sha(calls->handshake, call->script);
 	argv[argc++] = "1";
 	argv[argc++] = call->lock_key;
 	for (int i = 0; i < argc; i++)
@@ -475,7 +475,7 @@ void call_start(struct call *call)
 		send_in_turn(call);
 	else if (calls->closing)
 		finish(call, -ESHUTDOWN, NULL, 0);
-	else if (!connection_has_hope(calls->connection))
+	else if (!connection_may_reconnect(calls->connection))
 		finish(call, -EHOSTDOWN, NULL, 0);
 }
 
@@ -578,7 +578,7 @@ static void on_connected(void *ctx)
 	struct calls *calls = ctx;
 
 	calls->ping_unanswered = false;
-	setup_begin(calls->setup, calls->connection);
+	handshake_begin(calls->handshake, calls->connection);
 }
 
 static void on_set_up(void *ctx)
@@ -586,7 +586,7 @@ static void on_set_up(void *ctx)
 	struct calls *calls = ctx;
 	struct call *call, *next;
 
-	connection_settled(calls->connection);
+	connection_ready(calls->connection);
 	calls->connections++;
 	calls->shortest_ns = INT64_MAX;
 	send_undos(calls);
@@ -608,7 +608,7 @@ static void on_lost(void *ctx, int status, const char *problem)
 
 	if (!calls->closing)
 		calls->owner.lost(calls->owner.ctx, problem);
-	if (!connection_has_hope(calls->connection))
+	if (!connection_may_reconnect(calls->connection))
 		finish_waiting(calls, -EHOSTDOWN);
 	tell_started(calls, status, problem);
 }
@@ -666,7 +666,7 @@ static void drop_user(struct calls *calls)
 	DL_FOREACH_SAFE(calls->undos, undo, next)
 		free(undo);
 	calls->owner.freed(calls->owner.ctx);
-	setup_free(calls->setup);
+	handshake_free(calls->handshake);
 	free(calls);
 }
 
@@ -680,11 +680,11 @@ static void on_connection_freed(void *ctx)
 	drop_user(ctx);
 }
 
-struct calls *calls_new(const struct backend_config *config, const struct redis_source *source,
+struct calls *calls_new(const struct backend_config *config, const struct redis_url *source,
                         struct tls_context *tls, const char *mount, const struct calls_owner *owner)
 {
 	struct calls *calls = calloc(1, sizeof(*calls));
-	struct connection_owner connection_owner = {
+	struct connection_handlers connection_owner = {
 		.connected = on_connected,
 		.lost = on_lost,
 		.freed = on_connection_freed,
@@ -700,11 +700,11 @@ struct calls *calls_new(const struct backend_config *config, const struct redis_
 	calls->turns.most = config->user_calls;
 	calls->answered = BACKEND_NOBODY;
 	calls->shortest_ns = INT64_MAX;
-	calls->setup = setup_new(&calls->config, source, mount, on_set_up, calls);
-	if (calls->setup)
+	calls->handshake = handshake_new(&calls->config, source, mount, on_set_up, calls);
+	if (calls->handshake)
 		calls->connection = connection_new(config, source, tls, &connection_owner);
 	if (!calls->connection) {
-		setup_free(calls->setup);
+		handshake_free(calls->handshake);
 		free(calls);
 		return NULL;
 	}

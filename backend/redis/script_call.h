@@ -71,7 +71,7 @@ struct calls_owner {
 };
 
 /* `mount` names this daemon among all (see include/names.lua). NULL where there is no memory. `started` is told once how the first attempt at connecting ended. */
-struct calls *calls_new(const struct backend_config *config, const struct redis_source *source,
+struct calls *calls_new(const struct backend_config *config, const struct redis_url *source,
                         struct tls_context *tls, const char *mount, const struct calls_owner *owner);
 void calls_start(struct calls *calls, backend_started *started, void *ctx);
 

@@ -86,23 +86,23 @@ static void print_outcomes(FILE *out, const struct fs *fs)
 {
 	print_head(out, "operations_total", "counter", "Calls of the backend that were answered, by what they answered.");
 	for (enum call_kind kind = 0; kind < CALL_KIND_COUNT; kind++) {
-		const struct meter_counts *counts = meter_counts(fs->backend, kind);
+		const struct metrics_counts *counts = metrics_counts(fs->backend, kind);
 
-		for (size_t i = 0; i < METER_OUTCOMES; i++)
+		for (size_t i = 0; i < METRICS_OUTCOMES; i++)
 			/* Of the others most never happen. */
 			if (i == 0 || counts->outcomes[i])
 				fprintf(out, "lockfs_operations_total{operation=\"%s\",result=\"%s\"} %" PRIu64 "\n",
-					call_kind_name(kind), meter_outcome_name(i), counts->outcomes[i]);
+					call_kind_name(kind), metrics_outcome_name(i), counts->outcomes[i]);
 	}
 }
 
-static void print_histogram(FILE *out, const char *operation, const struct meter_counts *counts)
+static void print_histogram(FILE *out, const char *operation, const struct metrics_counts *counts)
 {
 	static const char *const name = "lockfs_operation_duration_seconds";
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < METER_BUCKETS; i++) {
-		uint64_t us = meter_bucket_us(i);
+	for (size_t i = 0; i < METRICS_BUCKETS; i++) {
+		uint64_t us = metrics_bucket_us(i);
 
 		sum += counts->buckets[i];
 		if (us)
@@ -120,7 +120,7 @@ static void print_histograms(FILE *out, const struct fs *fs)
 {
 	print_head(out, "operation_duration_seconds", "histogram", "How long calls of the backend took.");
 	for (enum call_kind kind = 0; kind < CALL_KIND_COUNT; kind++)
-		print_histogram(out, call_kind_name(kind), meter_counts(fs->backend, kind));
+		print_histogram(out, call_kind_name(kind), metrics_counts(fs->backend, kind));
 }
 
 /* Locks, waiters and readers of now */

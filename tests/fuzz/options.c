@@ -68,17 +68,17 @@ static void check_fields(const struct options *options)
 /* What libfuse is left with goes to the kernel, and from there to /proc/mounts. */
 static void check_rest(const struct options *options)
 {
-	struct redis_source source;
+	struct redis_url source;
 	char problem[BACKEND_PROBLEM_MAX];
 
 	require(options->fuse.argc >= 3 && strstr(options->fuse.argv[2], "fsname="), "a mount has a name");
-	if (redis_source_parse(options->source, NULL, &source, problem) < 0)
+	if (redis_url_parse(options->source, NULL, &source, problem) < 0)
 		return;
 	/* A user or host of that word is no secret. */
 	if (source.password && strstr(source.password, SECRET) && !strstr(source.name, SECRET) &&
 		!(source.user && strstr(source.user, SECRET)))
 		require(!strstr(options->fuse.argv[2], SECRET), "no password is in the name of a mount");
-	redis_source_free(&source);
+	redis_url_free(&source);
 }
 
 static bool is_stars(const char *text)
@@ -90,15 +90,15 @@ static bool is_stars(const char *text)
 static void check_hidden(int argc, char **argv)
 {
 	struct options options;
-	struct redis_source source;
+	struct redis_url source;
 	char problem[BACKEND_PROBLEM_MAX];
 
 	options_hide_secrets(argc, argv);
 	if (options_parse(argc, argv, &options) == OPTIONS_GO) {
 		require(!options.id || is_stars(options.id), "ps(1) shows no id");
-		if (redis_source_parse(options.source, NULL, &source, problem) == 0) {
+		if (redis_url_parse(options.source, NULL, &source, problem) == 0) {
 			require(!source.password || is_stars(source.password), "ps(1) shows no password");
-			redis_source_free(&source);
+			redis_url_free(&source);
 		}
 	}
 	options_free(&options);

@@ -10,7 +10,7 @@ static void write_encoded(FILE *out, const char *text)
 		fprintf(out, "%%%02x", (unsigned char)*text);
 }
 
-static void write_credentials(FILE *out, const struct redis_source *source)
+static void write_credentials(FILE *out, const struct redis_url *source)
 {
 	if (!source->user && !source->password)
 		return;
@@ -21,7 +21,7 @@ static void write_credentials(FILE *out, const struct redis_source *source)
 }
 
 /* The one way to write a source. The caller frees it. */
-static char *write_source(const struct redis_source *source)
+static char *write_source(const struct redis_url *source)
 {
 	char *text = NULL;
 	size_t size;
@@ -46,7 +46,7 @@ static void check_problem(int status, const char *problem)
 	require(strlen(problem) < BACKEND_PROBLEM_MAX && !strchr(problem, '\n'), "a problem is one line");
 }
 
-static void check_fields(const struct redis_source *source)
+static void check_fields(const struct redis_url *source)
 {
 	require(!source->host != !source->path, "it is a host or a socket");
 	require(!source->host || (*source->host && source->port >= 1 && source->port <= 65535), "a host has a port");
@@ -56,45 +56,45 @@ static void check_fields(const struct redis_source *source)
 	require(!source->password || *source->password, "a password is not empty");
 }
 
-static void check_same_place(const struct redis_source *one, const struct redis_source *other)
+static void check_same_place(const struct redis_url *one, const struct redis_url *other)
 {
 	require(same_text(one->host, other->host) && same_text(one->path, other->path) && one->port == other->port &&
 			one->tls == other->tls && same_text(one->name, other->name),
 		"it is the same server");
 }
 
-static void check_written(const struct redis_source *source)
+static void check_written(const struct redis_url *source)
 {
 	char problem[BACKEND_PROBLEM_MAX];
-	struct redis_source again;
+	struct redis_url again;
 	char *text = write_source(source);
 
-	require(redis_source_parse(text, NULL, &again, problem) == 0, "what is written is understood");
+	require(redis_url_parse(text, NULL, &again, problem) == 0, "what is written is understood");
 	check_same_place(source, &again);
 	require(source->db == again.db, "it is the same database");
 	require(same_text(source->user, again.user) && same_text(source->password, again.password),
 		"it is the same user");
-	redis_source_free(&again);
+	redis_url_free(&again);
 	free(text);
 }
 
 /* Anybody may see the name. */
-static void check_name(const struct redis_source *source)
+static void check_name(const struct redis_url *source)
 {
 	char problem[BACKEND_PROBLEM_MAX];
-	struct redis_source again;
+	struct redis_url again;
 
-	require(redis_source_parse(source->name, NULL, &again, problem) == 0, "the name is a source");
+	require(redis_url_parse(source->name, NULL, &again, problem) == 0, "the name is a source");
 	check_same_place(source, &again);
 	require(!again.user && !again.password, "the name tells no user and no password");
-	redis_source_free(&again);
+	redis_url_free(&again);
 }
 
 static void check_source(const char *text, const char *password)
 {
 	char problem[BACKEND_PROBLEM_MAX];
-	struct redis_source source;
-	int status = redis_source_parse(text, password, &source, problem);
+	struct redis_url source;
+	int status = redis_url_parse(text, password, &source, problem);
 
 	if (status < 0) {
 		check_problem(status, problem);
@@ -104,7 +104,7 @@ static void check_source(const char *text, const char *password)
 	check_fields(&source);
 	check_written(&source);
 	check_name(&source);
-	redis_source_free(&source);
+	redis_url_free(&source);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -41,12 +41,12 @@ enum connection_state {
 
 struct connection {
 	uv_loop_t *loop;
-	const struct redis_source *source;
+	const struct redis_url *source;
 	struct tls_context *tls;
-	struct connection_owner owner;
+	struct connection_handlers owner;
 	enum connection_state state;
 	redisAsyncContext *context; /* NULL while there is none */
-	struct guard guard;         /* of that */
+	struct reply_guard guard;         /* of that */
 	uv_timer_t timer;           /* ends the pause, or the attempt */
 	uv_getaddrinfo_t resolver;
 	int64_t attempt_ms;    /* without an answer; of the first attempt all of the timeout, as its end is a mount's */
@@ -174,7 +174,7 @@ static void on_greeting(redisAsyncContext *context, void *data, void *ctx)
 
 static void greet(struct connection *connection)
 {
-	const struct redis_source *source = connection->source;
+	const struct redis_url *source = connection->source;
 	redisAsyncContext *context = connection->context;
 	int sent = REDIS_OK;
 
@@ -313,8 +313,8 @@ static int adopt_context(struct connection *connection, redisAsyncContext *conte
 {
 	context->data = connection;
 	connection->tls_begun = false;
-	guard_attach(&connection->guard, context);
-	if (adapter_attach(context, connection->loop) < 0)
+	reply_guard_attach(&connection->guard, context);
+	if (uv_adapter_attach(context, connection->loop) < 0)
 		return -ENOMEM;
 	redisAsyncSetConnectCallback(context, on_connect);
 	redisAsyncSetDisconnectCallback(context, on_disconnect);
@@ -323,7 +323,7 @@ static int adopt_context(struct connection *connection, redisAsyncContext *conte
 
 static void try_address(struct connection *connection)
 {
-	const struct redis_source *source = connection->source;
+	const struct redis_url *source = connection->source;
 	redisAsyncContext *context = source->path ?
 		redisAsyncConnectUnix(source->path) :
 		redisAsyncConnect(connection->addresses[connection->address], source->port);
@@ -427,8 +427,8 @@ static void on_timer(uv_timer_t *timer)
 
 /* What the owner calls */
 
-struct connection *connection_new(const struct backend_config *config, const struct redis_source *source,
-                                  struct tls_context *tls, const struct connection_owner *owner)
+struct connection *connection_new(const struct backend_config *config, const struct redis_url *source,
+                                  struct tls_context *tls, const struct connection_handlers *owner)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
 
@@ -457,7 +457,7 @@ void connection_progressed(struct connection *connection)
 		uv_timer_start(&connection->timer, on_timer, (uint64_t)connection->attempt_ms, 0);
 }
 
-void connection_settled(struct connection *connection)
+void connection_ready(struct connection *connection)
 {
 	uv_timer_stop(&connection->timer);
 	connection->state = SETTLED;
@@ -485,7 +485,7 @@ bool connection_is_up(const struct connection *connection)
 	return connection->state == SETTLED && !is_breaking(connection);
 }
 
-bool connection_has_hope(const struct connection *connection)
+bool connection_may_reconnect(const struct connection *connection)
 {
 	return !connection->failed && connection->state != CLOSED;
 }
@@ -517,7 +517,7 @@ int connection_send(struct connection *connection, redisCallbackFn *callback, vo
 {
 	if (connection->state < CONNECTED || is_breaking(connection))
 		return -EHOSTDOWN;
-	if (is_subscription(argv[0]) && !guard_expect(&connection->guard, argv[0], argv[1]))
+	if (is_subscription(argv[0]) && !reply_guard_expect(&connection->guard, argv[0], argv[1]))
 		return -ENOMEM;
 	if (redisAsyncCommandArgv(connection->context, callback, ctx, argc, argv, lengths) != REDIS_OK)
 		return -ENOMEM;

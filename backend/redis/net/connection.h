@@ -16,12 +16,12 @@ struct connection;
 
 /*
  * What its owner is told. `connected`: the server knows who we are, commands can
- * be sent; the owner says connection_settled() when all it needs is set up.
+ * be sent; the owner says connection_ready() when all it needs is set up.
  * `lost`: an attempt failed or the connection broke; every command under way has
  * been answered with NULL. `problem` is one line for people. A new attempt
  * follows by itself.
  */
-struct connection_owner {
+struct connection_handlers {
 	void (*connected)(void *ctx);
 	void (*lost)(void *ctx, int status, const char *problem);
 	void (*freed)(void *ctx); /* the last call, after connection_close() */
@@ -34,15 +34,15 @@ struct tls_context;
  * `source` and `tls` (NULL: none) must outlive it. NULL where there is no memory.
  * Nothing happens before connection_start().
  */
-struct connection *connection_new(const struct backend_config *config, const struct redis_source *source,
-                                  struct tls_context *tls, const struct connection_owner *owner);
+struct connection *connection_new(const struct backend_config *config, const struct redis_url *source,
+                                  struct tls_context *tls, const struct connection_handlers *owner);
 void connection_start(struct connection *connection);
 
 /* The server has answered one of the owner's questions before it settled: it has as long for the next as for all before. */
 void connection_progressed(struct connection *connection);
 
 /* The connection is fit for use: the next loss begins with a short pause again. */
-void connection_settled(struct connection *connection);
+void connection_ready(struct connection *connection);
 
 /* Gives this connection up and makes a new one; `lost` is told. */
 void connection_drop(struct connection *connection, int status, const char *problem);
@@ -54,7 +54,7 @@ void connection_close(struct connection *connection);
 bool connection_is_up(const struct connection *connection);
 
 /* Is it likely to be up soon? False once it did not answer or could not be made anew at once. */
-bool connection_has_hope(const struct connection *connection);
+bool connection_may_reconnect(const struct connection *connection);
 
 /* Sends what was not sent yet, as far as that goes at once. */
 void connection_write(struct connection *connection);

@@ -11,12 +11,12 @@
 #define CLIENT_ID_MAX 24 /* digits and NUL */
 #define CLIENT_ADDRESS_MAX 160
 
-struct setup {
+struct handshake {
 	const struct backend_config *config;
-	const struct redis_source *source;
+	const struct redis_url *source;
 	const char *mount;
 	struct connection *connection; /* the present or last one */
-	setup_finished *finished;
+	handshake_finished *finished;
 	void *ctx;
 	size_t step;                 /* the next of `steps` */
 	unsigned int replies_wanted; /* still, of the one before */
@@ -29,77 +29,77 @@ struct setup {
 
 static void on_plain(redisAsyncContext *context, void *reply, void *ctx);
 
-static int ask(struct setup *setup, redisCallbackFn *callback, int argc, const char **argv)
+static int ask(struct handshake *handshake, redisCallbackFn *callback, int argc, const char **argv)
 {
 	size_t lengths[8];
 
 	for (int i = 0; i < argc; i++)
 		lengths[i] = strlen(argv[i]);
-	setup->replies_wanted++;
-	return connection_send(setup->connection, callback, setup, argc, argv, lengths);
+	handshake->replies_wanted++;
+	return connection_send(handshake->connection, callback, handshake, argc, argv, lengths);
 }
 
 /* Some rights are needed only for calling a script by its name, and for going through all keys. */
-static int try_scripts(struct setup *setup)
+static int try_scripts(struct handshake *handshake)
 {
-	const char *namespace_ = setup->config->namespace_;
+	const char *namespace_ = handshake->config->namespace_;
 	char *key = NULL;
 	int err = -ENOMEM;
 
 	if (asprintf(&key, "%s:", namespace_) >= 0) {
-		const char *read[] = { "EVALSHA", setup->shas[SCRIPT_READ], "1", key, namespace_, "", setup->mount };
-		const char *scan[] = { "EVALSHA", setup->shas[SCRIPT_FOREIGN_SCAN], "1", key, namespace_, "", setup->mount,
+		const char *read[] = { "EVALSHA", handshake->shas[SCRIPT_READ], "1", key, namespace_, "", handshake->mount };
+		const char *scan[] = { "EVALSHA", handshake->shas[SCRIPT_FOREIGN_SCAN], "1", key, namespace_, "", handshake->mount,
 			"a0" }; /* the first page, as foreign_scan.lua has it */
 
-		err = ask(setup, on_plain, 7, read);
-		if (err == 0 && setup->config->scan)
-			err = ask(setup, on_plain, 8, scan);
+		err = ask(handshake, on_plain, 7, read);
+		if (err == 0 && handshake->config->scan)
+			err = ask(handshake, on_plain, 8, scan);
 	}
 	free(key);
 	return err;
 }
 
-static void warn_of_eviction(const struct setup *setup)
+static void warn_of_eviction(const struct handshake *handshake)
 {
 	char line[BACKEND_PROBLEM_MAX];
 
 	snprintf(line, sizeof(line),
 		"%s may throw locks away when its memory is full (maxmemory-policy %s): set it to noeviction",
-		setup->source->name, setup->eviction);
-	if (setup->config->on_notice)
-		setup->config->on_notice(setup->config->ctx, line);
+		handshake->source->name, handshake->eviction);
+	if (handshake->config->on_notice)
+		handshake->config->on_notice(handshake->config->ctx, line);
 }
 
-static void finish(struct setup *setup)
+static void finish(struct handshake *handshake)
 {
-	if (!setup->finished_before && *setup->eviction)
-		warn_of_eviction(setup);
-	setup->finished_before = true;
-	setup->finished(setup->ctx);
+	if (!handshake->finished_before && *handshake->eviction)
+		warn_of_eviction(handshake);
+	handshake->finished_before = true;
+	handshake->finished(handshake->ctx);
 }
 
-static void go_on(struct setup *setup);
+static void go_on(struct handshake *handshake);
 
-static void on_reply(struct setup *setup, const redisReply *reply)
+static void on_reply(struct handshake *handshake, const redisReply *reply)
 {
 	char problem[BACKEND_PROBLEM_MAX];
 
 	/* A loss is told elsewhere, and one refusal is enough. */
-	if (!reply || connection_is_up(setup->connection) || setup->replies_wanted == 0)
+	if (!reply || connection_is_up(handshake->connection) || handshake->replies_wanted == 0)
 		return;
 	if (reply->type == REDIS_REPLY_ERROR) {
-		server_error_print(setup->source->name, reply->str, problem, sizeof(problem));
-		setup->replies_wanted = 0;
-		connection_drop(setup->connection, server_error_find(reply->str)->status, problem);
+		server_error_print(handshake->source->name, reply->str, problem, sizeof(problem));
+		handshake->replies_wanted = 0;
+		connection_drop(handshake->connection, server_error_find(reply->str)->status, problem);
 		return;
 	}
-	connection_progressed(setup->connection);
-	if (--setup->replies_wanted == 0)
-		go_on(setup);
+	connection_progressed(handshake->connection);
+	if (--handshake->replies_wanted == 0)
+		go_on(handshake);
 }
 
 /* A server that throws keys away when its memory is full throws locks away. */
-static void look_for_eviction(struct setup *setup, const char *info)
+static void look_for_eviction(struct handshake *handshake, const char *info)
 {
 	static const char limit_field[] = "\nmaxmemory:";
 	static const char policy_field[] = "\nmaxmemory_policy:";
@@ -111,18 +111,18 @@ static void look_for_eviction(struct setup *setup, const char *info)
 	policy += strlen(policy_field);
 	if (strncmp(policy, "noeviction", strlen("noeviction")) == 0)
 		return;
-	snprintf(setup->eviction, sizeof(setup->eviction), "%.*s", (int)strcspn(policy, "\r\n"), policy);
+	snprintf(handshake->eviction, sizeof(handshake->eviction), "%.*s", (int)strcspn(policy, "\r\n"), policy);
 }
 
 static void on_memory_info(redisAsyncContext *context, void *data, void *ctx)
 {
-	struct setup *setup = ctx;
+	struct handshake *handshake = ctx;
 	const redisReply *reply = data;
 
 	(void)context;
 	if (reply && reply->type != REDIS_REPLY_ERROR && reply->str)
-		look_for_eviction(setup, reply->str);
-	on_reply(setup, reply);
+		look_for_eviction(handshake, reply->str);
+	on_reply(handshake, reply);
 }
 
 /* Is there `{tag}` in it, so that all its keys have one slot? A brace in a key must not complete it. */
@@ -147,9 +147,9 @@ static void read_info_field(const char *info, const char *name, char *value, siz
 }
 
 /* Names a server that lockfs cannot use, before it is asked for more; returns 0 if it can be used. */
-static int judge_server(const struct setup *setup, const char *info, char problem[BACKEND_PROBLEM_MAX])
+static int judge_server(const struct handshake *handshake, const char *info, char problem[BACKEND_PROBLEM_MAX])
 {
-	const char *server = setup->source->name;
+	const char *server = handshake->source->name;
 	char mode[16], version[32];
 	long number[2] = { 0, 0 }; /* the first two of the version */
 	char *end;
@@ -163,7 +163,7 @@ static int judge_server(const struct setup *setup, const char *info, char proble
 			"%s is a Sentinel, which keeps no data: name the primary that it watches in SOURCE", server);
 		return -EPROTONOSUPPORT;
 	}
-	if (strcmp(mode, "cluster") == 0 && !has_hash_tag(setup->config->namespace_)) {
+	if (strcmp(mode, "cluster") == 0 && !has_hash_tag(handshake->config->namespace_)) {
 		snprintf(problem, BACKEND_PROBLEM_MAX,
 			"%s is one of a cluster, and the keys of a namespace must be on one node: give namespace= a hash tag, {locks}",
 			server);
@@ -182,21 +182,21 @@ static int judge_server(const struct setup *setup, const char *info, char proble
 
 static void on_server_info(redisAsyncContext *context, void *data, void *ctx)
 {
-	struct setup *setup = ctx;
+	struct handshake *handshake = ctx;
 	const redisReply *reply = data;
 	char problem[BACKEND_PROBLEM_MAX];
 	int err = 0;
 
 	(void)context;
-	if (reply && reply->type != REDIS_REPLY_ERROR && reply->str && setup->replies_wanted > 0 &&
-		!connection_is_up(setup->connection))
-		err = judge_server(setup, reply->str, problem);
+	if (reply && reply->type != REDIS_REPLY_ERROR && reply->str && handshake->replies_wanted > 0 &&
+		!connection_is_up(handshake->connection))
+		err = judge_server(handshake, reply->str, problem);
 	if (err == 0) {
-		on_reply(setup, reply);
+		on_reply(handshake, reply);
 		return;
 	}
-	setup->replies_wanted = 0;
-	connection_drop(setup->connection, err, problem);
+	handshake->replies_wanted = 0;
+	connection_drop(handshake->connection, err, problem);
 }
 
 static void on_plain(redisAsyncContext *context, void *reply, void *ctx)
@@ -226,29 +226,29 @@ static bool read_client_field(const char *info, const char *name, char *value, s
 
 static void on_client_info(redisAsyncContext *context, void *data, void *ctx)
 {
-	struct setup *setup = ctx;
+	struct handshake *handshake = ctx;
 	const redisReply *reply = data;
 
 	(void)context;
 	if (reply && reply->type != REDIS_REPLY_ERROR && reply->str &&
-		(!read_client_field(reply->str, "id=", setup->client_id, sizeof(setup->client_id)) ||
-			!read_client_field(reply->str, "addr=", setup->client_address,
-				sizeof(setup->client_address))))
-		*setup->client_id = '\0';
-	on_reply(setup, reply);
+		(!read_client_field(reply->str, "id=", handshake->client_id, sizeof(handshake->client_id)) ||
+			!read_client_field(reply->str, "addr=", handshake->client_address,
+				sizeof(handshake->client_address))))
+		*handshake->client_id = '\0';
+	on_reply(handshake, reply);
 }
 
 static void on_loaded(redisAsyncContext *context, void *data, void *ctx)
 {
-	struct setup *setup = ctx;
+	struct handshake *handshake = ctx;
 	const redisReply *reply = data;
 
 	(void)context;
 	/* The replies come in the order of the scripts, and they are the last of their step. */
-	if (reply && reply->type == REDIS_REPLY_STRING && reply->len == SCRIPT_SHA_SIZE && setup->replies_wanted > 0 &&
-		setup->replies_wanted <= SCRIPT_COUNT)
-		stpcpy(setup->shas[SCRIPT_COUNT - setup->replies_wanted], reply->str);
-	on_reply(setup, reply);
+	if (reply && reply->type == REDIS_REPLY_STRING && reply->len == SCRIPT_SHA_SIZE && handshake->replies_wanted > 0 &&
+		handshake->replies_wanted <= SCRIPT_COUNT)
+		stpcpy(handshake->shas[SCRIPT_COUNT - handshake->replies_wanted], reply->str);
+	on_reply(handshake, reply);
 }
 
 /*
@@ -257,117 +257,117 @@ static void on_loaded(redisAsyncContext *context, void *data, void *ctx)
  * number because a server that was restarted counts anew. Before the first
  * connection, nobody is meant.
  */
-static int send_kill(struct setup *setup)
+static int send_kill(struct handshake *handshake)
 {
 	const char *argv[] = { "CLIENT", "KILL", "ID", "9223372036854775807", "ADDR", "0.0.0.0:0" };
 
-	if (*setup->client_id) {
-		argv[3] = setup->client_id;
-		argv[5] = setup->client_address;
+	if (*handshake->client_id) {
+		argv[3] = handshake->client_id;
+		argv[5] = handshake->client_address;
 	}
-	return ask(setup, on_plain, 6, argv);
+	return ask(handshake, on_plain, 6, argv);
 }
 
-static int send_self_test(struct setup *setup)
+static int send_self_test(struct handshake *handshake)
 {
-	const char *namespace_ = setup->config->namespace_;
-	const char *back = setup->finished_before ? "1" : "";
-	const char *argv[] = { "EVAL", script_text(SCRIPT_SELF_TEST), "1", NULL, namespace_, "", setup->mount, back };
+	const char *namespace_ = handshake->config->namespace_;
+	const char *back = handshake->finished_before ? "1" : "";
+	const char *argv[] = { "EVAL", script_text(SCRIPT_SELF_TEST), "1", NULL, namespace_, "", handshake->mount, back };
 	char *key;
 	int err;
 
 	if (asprintf(&key, "%s#hello", namespace_) < 0)
 		return -ENOMEM;
 	argv[3] = key;
-	err = ask(setup, on_plain, 8, argv);
+	err = ask(handshake, on_plain, 8, argv);
 	free(key);
 	return err;
 }
 
-static int send_script_load(struct setup *setup, enum script script)
+static int send_script_load(struct handshake *handshake, enum script script)
 {
 	const char *argv[] = { "SCRIPT", "LOAD", script_text(script) };
 
-	return ask(setup, on_loaded, 3, argv);
+	return ask(handshake, on_loaded, 3, argv);
 }
 
 /* What is small, and answered by a server that wants to be asked otherwise, or not at all, with the reason. */
-static int send_questions(struct setup *setup)
+static int send_questions(struct handshake *handshake)
 {
 	static const char *client_info[] = { "CLIENT", "INFO" };
 	static const char *server_info[] = { "INFO", "server" };
 	static const char *memory_info[] = { "INFO", "memory" };
 	static const char *ping[] = { "PING" };
-	int err = send_kill(setup);
+	int err = send_kill(handshake);
 
 	if (err == 0)
-		err = ask(setup, on_client_info, 2, client_info);
+		err = ask(handshake, on_client_info, 2, client_info);
 	if (err == 0)
-		err = ask(setup, on_server_info, 2, server_info);
+		err = ask(handshake, on_server_info, 2, server_info);
 	if (err == 0)
-		err = ask(setup, on_memory_info, 2, memory_info);
+		err = ask(handshake, on_memory_info, 2, memory_info);
 	if (err == 0)
-		err = ask(setup, on_plain, 1, ping);
+		err = ask(handshake, on_plain, 1, ping);
 	return err;
 }
 
 /* A server that wants a password hangs up on texts as long as these. */
-static int load_scripts(struct setup *setup)
+static int load_scripts(struct handshake *handshake)
 {
 	/* A mount that only looks can do so on a replica, and without the right to write. */
-	int err = setup->config->look_only ? 0 : send_self_test(setup);
+	int err = handshake->config->look_only ? 0 : send_self_test(handshake);
 
 	for (enum script script = 0; err == 0 && script < SCRIPT_COUNT; script++)
-		err = send_script_load(setup, script);
+		err = send_script_load(handshake, script);
 	return err;
 }
 
 /* Each begins when the one before is answered. */
-static int (*const steps[])(struct setup *setup) = { send_questions, load_scripts, try_scripts };
+static int (*const steps[])(struct handshake *handshake) = { send_questions, load_scripts, try_scripts };
 
-static void go_on(struct setup *setup)
+static void go_on(struct handshake *handshake)
 {
 	int err;
 
-	if (setup->step == sizeof(steps) / sizeof(steps[0])) {
-		finish(setup);
+	if (handshake->step == sizeof(steps) / sizeof(steps[0])) {
+		finish(handshake);
 		return;
 	}
-	err = steps[setup->step++](setup);
+	err = steps[handshake->step++](handshake);
 	if (err < 0)
-		connection_drop(setup->connection, err, strerror(-err));
+		connection_drop(handshake->connection, err, strerror(-err));
 }
 
-void setup_begin(struct setup *setup, struct connection *connection)
+void handshake_begin(struct handshake *handshake, struct connection *connection)
 {
-	setup->connection = connection;
-	setup->step = 0;
-	setup->replies_wanted = 0;
-	*setup->eviction = '\0';
-	go_on(setup);
+	handshake->connection = connection;
+	handshake->step = 0;
+	handshake->replies_wanted = 0;
+	*handshake->eviction = '\0';
+	go_on(handshake);
 }
 
-const char *setup_sha(const struct setup *setup, enum script script)
+const char *handshake_sha(const struct handshake *handshake, enum script script)
 {
-	return setup->shas[script];
+	return handshake->shas[script];
 }
 
-struct setup *setup_new(const struct backend_config *config, const struct redis_source *source, const char *mount,
-                        setup_finished *finished, void *ctx)
+struct handshake *handshake_new(const struct backend_config *config, const struct redis_url *source, const char *mount,
+                        handshake_finished *finished, void *ctx)
 {
-	struct setup *setup = calloc(1, sizeof(*setup));
+	struct handshake *handshake = calloc(1, sizeof(*handshake));
 
-	if (!setup)
+	if (!handshake)
 		return NULL;
-	setup->config = config;
-	setup->source = source;
-	setup->mount = mount;
-	setup->finished = finished;
-	setup->ctx = ctx;
-	return setup;
+	handshake->config = config;
+	handshake->source = source;
+	handshake->mount = mount;
+	handshake->finished = finished;
+	handshake->ctx = ctx;
+	return handshake;
 }
 
-void setup_free(struct setup *setup)
+void handshake_free(struct handshake *handshake)
 {
-	free(setup);
+	free(handshake);
 }

@@ -11,22 +11,22 @@
 #include "backend/redis/scripts.h"
 #include "lockfs/backend.h"
 
-struct setup;
+struct handshake;
 
-typedef void setup_finished(void *ctx);
+typedef void handshake_finished(void *ctx);
 
-/* What is given stays the caller's, until setup_free(). NULL where there is no memory. */
-struct setup *setup_new(const struct backend_config *config, const struct redis_source *source, const char *mount,
-                        setup_finished *finished, void *ctx);
-void setup_free(struct setup *setup); /* may be NULL */
+/* What is given stays the caller's, until handshake_free(). NULL where there is no memory. */
+struct handshake *handshake_new(const struct backend_config *config, const struct redis_url *source, const char *mount,
+                        handshake_finished *finished, void *ctx);
+void handshake_free(struct handshake *handshake); /* may be NULL */
 
 /*
  * Begins on a connection that was made, and has its replies until that is lost or closed;
  * `finished` is called once it can be used, and not where it is lost before.
  */
-void setup_begin(struct setup *setup, struct connection *connection);
+void handshake_begin(struct handshake *handshake, struct connection *connection);
 
-/* The name by which the server knows the script, once a setup has finished. */
-const char *setup_sha(const struct setup *setup, enum script script);
+/* The name by which the server knows the script, once a handshake has finished. */
+const char *handshake_sha(const struct handshake *handshake, enum script script);
 
 #endif

@@ -18,7 +18,7 @@ static const redisReplyObjectFunctions *makers;
 
 static bool refuse(const redisReadTask *task)
 {
-	struct guard *guard = task->privdata;
+	struct reply_guard *guard = task->privdata;
 
 	guard->refused = true;
 	return false;
@@ -26,7 +26,7 @@ static bool refuse(const redisReadTask *task)
 
 static bool is_answer(const redisReadTask *task)
 {
-	const struct guard *guard = task->privdata;
+	const struct reply_guard *guard = task->privdata;
 
 	return guard->context->replies.head != NULL;
 }
@@ -42,7 +42,7 @@ static bool equals_word(const char *word, const redisReply *reply)
 }
 
 /* The next confirmation is of this verb. */
-static bool confirms(const struct guard *guard, const redisReply *word)
+static bool confirms(const struct reply_guard *guard, const redisReply *word)
 {
 	return guard->count > 0 && equals_word(guard->expected[0].verb, word);
 }
@@ -53,7 +53,7 @@ static bool is_message_word(const char *text, size_t size)
 }
 
 /* The last element of a confirmation, which is no longer expected then. */
-static bool confirm(struct guard *guard, const redisReadTask *task)
+static bool confirm(struct reply_guard *guard, const redisReadTask *task)
 {
 	if (task->type != REDIS_REPLY_INTEGER)
 		return false;
@@ -64,7 +64,7 @@ static bool confirm(struct guard *guard, const redisReadTask *task)
 /* An element of a message, which is within its array; `text` is NULL where it is none. */
 static bool allow_element(const redisReadTask *task, const char *text, size_t size)
 {
-	struct guard *guard = task->privdata;
+	struct reply_guard *guard = task->privdata;
 	const redisReply *message = task->parent->obj;
 	const redisReply *word;
 
@@ -107,7 +107,7 @@ static void *make_nil(const redisReadTask *task)
 
 static void *make_array(const redisReadTask *task, element_count count)
 {
-	const struct guard *guard = task->privdata;
+	const struct reply_guard *guard = task->privdata;
 	bool is_message = !task->parent && task->type == REDIS_REPLY_ARRAY && count == MESSAGE_SIZE &&
 		(guard->context->c.flags & REDIS_SUBSCRIBED);
 
@@ -130,12 +130,12 @@ static void *make_bool(const redisReadTask *task, int number)
 }
 #endif
 
-void guard_attach(struct guard *guard, redisAsyncContext *context)
+void reply_guard_attach(struct reply_guard *guard, redisAsyncContext *context)
 {
 	static redisReplyObjectFunctions guarded;
 	redisReader *reader = context->c.reader;
 
-	*guard = (struct guard){ .context = context };
+	*guard = (struct reply_guard){ .context = context };
 	if (!makers) {
 		makers = reader->fn;
 		guarded = *makers;
@@ -152,10 +152,10 @@ void guard_attach(struct guard *guard, redisAsyncContext *context)
 	reader->privdata = guard;
 }
 
-bool guard_expect(struct guard *guard, const char *verb, const char *channel)
+bool reply_guard_expect(struct reply_guard *guard, const char *verb, const char *channel)
 {
-	if (guard->count == GUARD_EXPECTED_MAX)
+	if (guard->count == REPLY_GUARD_EXPECTED_MAX)
 		return false;
-	guard->expected[guard->count++] = (struct guard_expected){ .verb = verb, .channel = channel };
+	guard->expected[guard->count++] = (struct reply_guard_expected){ .verb = verb, .channel = channel };
 	return true;
 }

@@ -10,25 +10,25 @@
 #include <stdbool.h>
 
 /* Subscriptions that are asked for, or ended, and not confirmed yet; each holds two words of its caller. */
-#define GUARD_EXPECTED_MAX 8
+#define REPLY_GUARD_EXPECTED_MAX 8
 
-struct guard {
+struct reply_guard {
 	redisAsyncContext *context;
 	bool refused; /* what came, and so ended the connection */
 	size_t count;
-	struct guard_expected {
+	struct reply_guard_expected {
 		const char *verb; /* `SUBSCRIBE` or `UNSUBSCRIBE` */
 		const char *channel;
-	} expected[GUARD_EXPECTED_MAX];
+	} expected[REPLY_GUARD_EXPECTED_MAX];
 };
 
 /* Guards a new connection. */
-void guard_attach(struct guard *guard, redisAsyncContext *context);
+void reply_guard_attach(struct reply_guard *guard, redisAsyncContext *context);
 
 /*
  * This is about to be sent; both words outlive the connection. False where too much is
  * not confirmed yet.
  */
-bool guard_expect(struct guard *guard, const char *verb, const char *channel);
+bool reply_guard_expect(struct reply_guard *guard, const char *verb, const char *channel);
 
 #endif

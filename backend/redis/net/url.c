@@ -66,7 +66,7 @@ static int read_number(const char *text, int most)
 }
 
 /* `user:password@` in front of the server, up to the `@` at `end` (NULL: there are none); *at moves behind it. */
-static int take_credentials(char **at, char *end, struct redis_source *source, char problem[BACKEND_PROBLEM_MAX])
+static int take_credentials(char **at, char *end, struct redis_url *source, char problem[BACKEND_PROBLEM_MAX])
 {
 	char *user = *at;
 	char *password;
@@ -89,7 +89,7 @@ static int take_credentials(char **at, char *end, struct redis_source *source, c
 }
 
 /* `host`, `host:port`, `[address]:port`. */
-static int take_host(char *text, struct redis_source *source, char problem[BACKEND_PROBLEM_MAX])
+static int take_host(char *text, struct redis_url *source, char problem[BACKEND_PROBLEM_MAX])
 {
 	char *host = text;
 	char *port = NULL;
@@ -121,13 +121,13 @@ static int take_host(char *text, struct redis_source *source, char problem[BACKE
 	return source->host ? 0 : -ENOMEM;
 }
 
-static int take_db(const char *text, struct redis_source *source, char problem[BACKEND_PROBLEM_MAX])
+static int take_db(const char *text, struct redis_url *source, char problem[BACKEND_PROBLEM_MAX])
 {
 	source->db = *text ? read_number(text, MAX_DB) : 0;
 	return source->db < 0 ? complain(problem, "a database is a number, such as 0") : 0;
 }
 
-static int parse_tcp(char *at, struct redis_source *source, char problem[BACKEND_PROBLEM_MAX])
+static int parse_tcp(char *at, struct redis_url *source, char problem[BACKEND_PROBLEM_MAX])
 {
 	char *db;
 	int err = take_credentials(&at, strrchr(at, '@'), source, problem);
@@ -148,7 +148,7 @@ static int parse_tcp(char *at, struct redis_source *source, char problem[BACKEND
 		0;
 }
 
-static int parse_unix(char *at, struct redis_source *source, char problem[BACKEND_PROBLEM_MAX])
+static int parse_unix(char *at, struct redis_url *source, char problem[BACKEND_PROBLEM_MAX])
 {
 	static const char db_key[] = "?db=";
 	char *db;
@@ -175,14 +175,14 @@ static int parse_unix(char *at, struct redis_source *source, char problem[BACKEN
 static const struct scheme {
 	const char *prefix;
 	bool tls;
-	int (*parse)(char *at, struct redis_source *source, char problem[BACKEND_PROBLEM_MAX]);
+	int (*parse)(char *at, struct redis_url *source, char problem[BACKEND_PROBLEM_MAX]);
 } schemes[] = {
 	{ "redis://", false, parse_tcp },
 	{ "rediss://", true, parse_tcp },
 	{ "redis+unix://", false, parse_unix },
 };
 
-static int parse(char *text, struct redis_source *source, char problem[BACKEND_PROBLEM_MAX])
+static int parse(char *text, struct redis_url *source, char problem[BACKEND_PROBLEM_MAX])
 {
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
 		size_t length = strlen(schemes[i].prefix);
@@ -195,10 +195,10 @@ static int parse(char *text, struct redis_source *source, char problem[BACKEND_P
 	return complain(problem, "two slashes follow its scheme");
 }
 
-int redis_source_parse(const char *text, const char *password, struct redis_source *ret,
+int redis_url_parse(const char *text, const char *password, struct redis_url *ret,
                        char problem[BACKEND_PROBLEM_MAX])
 {
-	struct redis_source source = { 0 };
+	struct redis_url source = { 0 };
 	char *copy = strdup(text);
 	int err = -ENOMEM;
 
@@ -212,13 +212,13 @@ out:
 		explicit_bzero(copy, strlen(copy));
 	free(copy);
 	if (err < 0)
-		redis_source_free(&source);
+		redis_url_free(&source);
 	else
 		*ret = source;
 	return err;
 }
 
-void redis_source_free(struct redis_source *source)
+void redis_url_free(struct redis_url *source)
 {
 	if (source->password)
 		explicit_bzero(source->password, strlen(source->password));
@@ -227,5 +227,5 @@ void redis_source_free(struct redis_source *source)
 	free(source->user);
 	free(source->password);
 	free(source->name);
-	*source = (struct redis_source){ 0 };
+	*source = (struct redis_url){ 0 };
 }

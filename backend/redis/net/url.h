@@ -6,7 +6,7 @@
 
 #include "lockfs/backend.h"
 
-struct redis_source {
+struct redis_url {
 	char *host;     /* name or address, without brackets; NULL: a socket */
 	char *path;     /* of a unix socket; NULL: TCP */
 	char *user;     /* NULL: the default user */
@@ -22,8 +22,8 @@ struct redis_source {
  * `redis+unix://[[user]:password@]/path[?db=N]`; `password` (or NULL) counts before the one in the
  * text. Returns 0, or -EINVAL or -ENOMEM and a line in `problem`, with nothing to free.
  */
-int redis_source_parse(const char *text, const char *password, struct redis_source *ret,
+int redis_url_parse(const char *text, const char *password, struct redis_url *ret,
                        char problem[BACKEND_PROBLEM_MAX]);
-void redis_source_free(struct redis_source *source);
+void redis_url_free(struct redis_url *source);
 
 #endif

@@ -97,7 +97,7 @@ static void cleanup(void *data)
 	uv_close((uv_handle_t *)&adapter->next_turn, on_closed);
 }
 
-int adapter_attach(redisAsyncContext *context, uv_loop_t *loop)
+int uv_adapter_attach(redisAsyncContext *context, uv_loop_t *loop)
 {
 	struct adapter *adapter = calloc(1, sizeof(*adapter));
 	int err;

@@ -9,6 +9,6 @@
 #include <uv.h>
 
 /* Returns 0 or a negative errno. It goes with the context. */
-int adapter_attach(redisAsyncContext *context, uv_loop_t *loop);
+int uv_adapter_attach(redisAsyncContext *context, uv_loop_t *loop);
 
 #endif

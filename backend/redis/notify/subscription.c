@@ -16,7 +16,7 @@
 
 struct listener {
 	struct backend_config config;
-	const struct redis_source *source;
+	const struct redis_url *source;
 	struct connection *connection;
 	struct leases leases;
 	uv_timer_t linger;
@@ -94,7 +94,7 @@ static void on_subscribed(struct listener *listener, const char *channel)
 		leases_end(&listener->leases, asked_ns);
 		return;
 	}
-	connection_settled(listener->connection);
+	connection_ready(listener->connection);
 	listener->owner.listening(listener->owner.ctx);
 	tell_started(listener, 0, NULL);
 }
@@ -277,11 +277,11 @@ bool listener_is_current(struct listener *listener)
 		connection_is_up(listener->connection);
 }
 
-struct listener *listener_new(const struct backend_config *config, const struct redis_source *source,
+struct listener *listener_new(const struct backend_config *config, const struct redis_url *source,
                               struct tls_context *tls, const char *mount, const struct listener_owner *owner)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
-	struct connection_owner connection_owner = {
+	struct connection_handlers connection_owner = {
 		.connected = on_connected,
 		.lost = on_lost,
 		.freed = on_connection_freed,

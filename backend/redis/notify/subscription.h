@@ -21,7 +21,7 @@ struct listener_owner {
 };
 
 /* `mount` names this daemon among all (see include/names.lua). NULL where there is no memory. */
-struct listener *listener_new(const struct backend_config *config, const struct redis_source *source,
+struct listener *listener_new(const struct backend_config *config, const struct redis_url *source,
                               struct tls_context *tls, const char *mount, const struct listener_owner *owner);
 
 /* `started` is told once how the first attempt at listening ended. */
