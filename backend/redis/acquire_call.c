@@ -17,42 +17,42 @@ int make_nonce(char nonce[NONCE_SIZE])
 	return 0;
 }
 
-static void add_flag(struct call *call, bool flag)
+static void add_flag(struct script_call *call, bool flag)
 {
-	call_add_text(call, flag ? "1" : "");
+	script_call_add_text(call, flag ? "1" : "");
 }
 
-struct call *acquire_call(struct calls *calls, const struct acquisition *acquisition, const char *nonce,
+struct script_call *acquire_call(struct script_calls *calls, const struct acquisition *acquisition, const char *nonce,
                           const char *order)
 {
 	const struct lock_holder *holder = &acquisition->holder;
-	struct call *call = call_new(calls, SCRIPT_ACQUIRE, acquisition->key);
+	struct script_call *call = script_call_new(calls, SCRIPT_ACQUIRE, acquisition->key);
 
 	if (!call)
 		return NULL;
 	call->holder = holder;
-	call_add_text(call, holder->claim.id);
-	call_add_text(call, holder->claim.identity);
+	script_call_add_text(call, holder->claim.id);
+	script_call_add_text(call, holder->claim.identity);
 	stpcpy(call->nonce, nonce);
-	call_add_text(call, call->nonce);
-	call_add_number(call, acquisition->ttl_ms);
-	call_add_number(call, acquisition->fallback_ttl_ms);
-	call_add_text(call, holder->user);
-	call_add_text(call, holder->host);
-	call_add_text(call, holder->place);
-	call_add_text(call, holder->command);
-	call_add_number(call, holder->pid);
-	call_add_number(call, holder->uid);
-	call_add_number(call, holder->gid);
+	script_call_add_text(call, call->nonce);
+	script_call_add_number(call, acquisition->ttl_ms);
+	script_call_add_number(call, acquisition->fallback_ttl_ms);
+	script_call_add_text(call, holder->user);
+	script_call_add_text(call, holder->host);
+	script_call_add_text(call, holder->place);
+	script_call_add_text(call, holder->command);
+	script_call_add_number(call, holder->pid);
+	script_call_add_number(call, holder->uid);
+	script_call_add_number(call, holder->gid);
 	add_flag(call, acquisition->bound);
 	add_flag(call, acquisition->waits);
 	add_flag(call, acquisition->anew);
-	call_add_text(call, order);
-	call_add_number(call, calls_grace_ms(calls));
+	script_call_add_text(call, order);
+	script_call_add_number(call, script_calls_grace_ms(calls));
 	return call;
 }
 
-int acquire_reply(const struct call *call, int status, const redisReply *reply, int64_t age_ms, struct lock *ret)
+int acquire_reply(const struct script_call *call, int status, const redisReply *reply, int64_t age_ms, struct lock *ret)
 {
 	int err = reply_lock(reply, call->key, age_ms, ret);
 

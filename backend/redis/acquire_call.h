@@ -15,10 +15,10 @@ int make_nonce(char nonce[NONCE_SIZE]);
  * "0" for a first time) stays the caller's until it is done. NULL where there is
  * no memory.
  */
-struct call *acquire_call(struct calls *calls, const struct acquisition *acquisition, const char *nonce,
+struct script_call *acquire_call(struct script_calls *calls, const struct acquisition *acquisition, const char *nonce,
                           const char *order);
 
 /* The lock that was acquired, or that is in its way; as reply_lock(). */
-int acquire_reply(const struct call *call, int status, const redisReply *reply, int64_t age_ms, struct lock *ret);
+int acquire_reply(const struct script_call *call, int status, const redisReply *reply, int64_t age_ms, struct lock *ret);
 
 #endif

@@ -5,15 +5,15 @@
 #include <string.h>
 #include <utlist.h>
 
-struct early_word {
+struct early_notice {
 	struct message message;
-	struct early_word *prev, *next;
+	struct early_notice *prev, *next;
 	char key[];
 };
 
-static bool is_kept(const struct early_words *words, const struct message *message)
+static bool is_kept(const struct early_notices *words, const struct message *message)
 {
-	const struct early_word *word;
+	const struct early_notice *word;
 
 	DL_FOREACH(words->first, word)
 		if (word->message.kind == message->kind && word->message.token == message->token &&
@@ -22,9 +22,9 @@ static bool is_kept(const struct early_words *words, const struct message *messa
 	return false;
 }
 
-int early_keep(struct early_words *words, const struct message *message)
+int early_notices_add(struct early_notices *words, const struct message *message)
 {
-	struct early_word *word;
+	struct early_notice *word;
 
 	if (is_kept(words, message))
 		return 0;
@@ -41,10 +41,10 @@ int early_keep(struct early_words *words, const struct message *message)
 	return 0;
 }
 
-void early_tell(struct early_words *words, const char *key,
+void early_notices_deliver(struct early_notices *words, const char *key,
                 void (*tell)(void *ctx, const struct message *message), void *ctx)
 {
-	struct early_word *word, *next, *about = NULL;
+	struct early_notice *word, *next, *about = NULL;
 
 	/* Whoever is told may have more kept. */
 	DL_FOREACH_SAFE(words->first, word, next) {
@@ -60,9 +60,9 @@ void early_tell(struct early_words *words, const char *key,
 	}
 }
 
-void early_drop_all(struct early_words *words)
+void early_notices_drop_all(struct early_notices *words)
 {
-	struct early_word *word, *next;
+	struct early_notice *word, *next;
 
 	DL_FOREACH_SAFE(words->first, word, next)
 		free(word);

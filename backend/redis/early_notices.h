@@ -10,20 +10,20 @@
 
 #define EARLY_MAX 1024
 
-struct early_word;
+struct early_notice;
 
-struct early_words {
-	struct early_word *first; /* NULL: none are kept */
+struct early_notices {
+	struct early_notice *first; /* NULL: none are kept */
 	size_t count;
 };
 
 /* Keeps one. Returns 0, also where it is kept already; -ENOMEM; or -ENOBUFS where too many are. */
-int early_keep(struct early_words *words, const struct message *message);
+int early_notices_add(struct early_notices *words, const struct message *message);
 
 /* Tells all that are kept about this key, and keeps them no more. */
-void early_tell(struct early_words *words, const char *key,
+void early_notices_deliver(struct early_notices *words, const char *key,
                 void (*tell)(void *ctx, const struct message *message), void *ctx);
 
-void early_drop_all(struct early_words *words);
+void early_notices_drop_all(struct early_notices *words);
 
 #endif

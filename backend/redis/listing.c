@@ -15,7 +15,7 @@ static bool is_scanning(const struct listing *listing)
 	return *listing->cursor == *SCAN_START;
 }
 
-/* Takes down what a page told, and what the next one is; `scan` as in scan_list(). */
+/* Takes down what a page told, and what the next one is; `scan` as in list_directory(). */
 static void turn_page(struct listing *listing, const struct list_page *page, bool scan)
 {
 	if (!is_scanning(listing))
@@ -25,7 +25,7 @@ static void turn_page(struct listing *listing, const struct list_page *page, boo
 	listing->repeats |= listing->more;
 }
 
-static void finish(struct call *call, int status, const redisReply *reply, bool scan)
+static void finish(struct script_call *call, int status, const redisReply *reply, bool scan)
 {
 	struct listing *listing = call->ctx;
 	bool first = strcmp(listing->cursor, LIST_START) == 0;
@@ -42,25 +42,25 @@ static void finish(struct call *call, int status, const redisReply *reply, bool 
 	free(page.items);
 }
 
-static void on_page(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+static void on_page(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	(void)age_ms;
 	finish(call, status, reply, false);
 }
 
-static void on_page_before_scan(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+static void on_page_before_scan(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	(void)age_ms;
 	finish(call, status, reply, true);
 }
 
-void scan_list(struct calls *calls, struct listing *listing, bool scan)
+void list_directory(struct script_calls *calls, struct listing *listing, bool scan)
 {
-	struct call *call;
+	struct script_call *call;
 
 	if (!*listing->cursor)
 		stpcpy(listing->cursor, LIST_START);
-	call = call_new(calls, is_scanning(listing) ? SCRIPT_FOREIGN_SCAN : SCRIPT_LIST, listing->path);
+	call = script_call_new(calls, is_scanning(listing) ? SCRIPT_FOREIGN_SCAN : SCRIPT_LIST, listing->path);
 	if (!call) {
 		listing->more = false;
 		listing->done(listing, -ENOMEM, NULL, 0);
@@ -68,6 +68,6 @@ void scan_list(struct calls *calls, struct listing *listing, bool scan)
 	}
 	call->done = scan ? on_page_before_scan : on_page;
 	call->ctx = listing;
-	call_add_text(call, listing->cursor);
-	call_start(call);
+	script_call_add_text(call, listing->cursor);
+	script_call_start(call);
 }

@@ -9,6 +9,6 @@
 #include "backend/redis/script_call.h"
 
 /* As list() in backend.h; `scan`: also what is in no index. */
-void scan_list(struct calls *calls, struct listing *listing, bool scan);
+void list_directory(struct script_calls *calls, struct listing *listing, bool scan);
 
 #endif

@@ -16,7 +16,7 @@
 /* A lock of a shorter lease is not kept: none that is kept can end within that moment. */
 #define LEASE_FLOOR_MS 1000
 
-struct fresh_lock {
+struct cached_lock {
 	struct lock lock; /* its texts are behind it */
 	int64_t kept_ns; /* CLOCK_BOOTTIME, */
 	int64_t fresh_until_ns; /* and likewise */
@@ -24,9 +24,9 @@ struct fresh_lock {
 	char text[];
 };
 
-static struct fresh_lock *copy(const struct lock *lock)
+static struct cached_lock *copy(const struct lock *lock)
 {
-	struct fresh_lock *fresh = malloc(sizeof(*fresh) + text_size(lock->key) + holder_text_size(&lock->holder));
+	struct cached_lock *fresh = malloc(sizeof(*fresh) + text_size(lock->key) + holder_text_size(&lock->holder));
 
 	if (!fresh)
 		return NULL;
@@ -38,22 +38,22 @@ static struct fresh_lock *copy(const struct lock *lock)
 	return fresh;
 }
 
-static struct fresh_lock *find(const struct fresh_locks *fresh, const char *key)
+static struct cached_lock *find(const struct lock_cache *fresh, const char *key)
 {
-	struct fresh_lock *lock;
+	struct cached_lock *lock;
 
 	HASH_FIND_STR(fresh->by_key, key, lock);
 	return lock;
 }
 
-static void discard(struct fresh_locks *fresh, struct fresh_lock *lock)
+static void discard(struct lock_cache *fresh, struct cached_lock *lock)
 {
 	HASH_DELETE(hh, fresh->by_key, lock);
 	free(lock);
 }
 
 /* What is left of its lease by now, in ms, or LEASE_NEVER. */
-static int64_t left_ms(const struct fresh_lock *kept)
+static int64_t left_ms(const struct cached_lock *kept)
 {
 	if (kept->lock.remaining_ms == LEASE_NEVER)
 		return LEASE_NEVER;
@@ -61,17 +61,17 @@ static int64_t left_ms(const struct fresh_lock *kept)
 }
 
 /* The table keeps the order in which they came, so the oldest is its first. */
-static void make_room(struct fresh_locks *fresh)
+static void make_room(struct lock_cache *fresh)
 {
 	while (HASH_COUNT(fresh->by_key) >= KEPT_MAX)
 		discard(fresh, fresh->by_key);
 }
 
-void fresh_keep(struct fresh_locks *fresh, const struct lock *lock, int64_t sent_ns)
+void lock_cache_add(struct lock_cache *fresh, const struct lock *lock, int64_t sent_ns)
 {
 	bool lasts = lock->ttl_ms == LEASE_NEVER || lock->ttl_ms >= LEASE_FLOOR_MS;
 	int64_t now_ns = boot_ns();
-	struct fresh_lock *kept;
+	struct cached_lock *kept;
 
 	kept = find(fresh, lock->key);
 	if (kept)
@@ -91,7 +91,7 @@ void fresh_keep(struct fresh_locks *fresh, const struct lock *lock, int64_t sent
 }
 
 /* Describes it as it is now; false where its lease is over. */
-static bool tell(const struct fresh_lock *kept, struct lock *ret)
+static bool tell(const struct cached_lock *kept, struct lock *ret)
 {
 	int64_t left = left_ms(kept);
 
@@ -102,31 +102,31 @@ static bool tell(const struct fresh_lock *kept, struct lock *ret)
 	return true;
 }
 
-bool fresh_find(const struct fresh_locks *fresh, const char *key, struct lock *ret)
+bool lock_cache_find(const struct lock_cache *fresh, const char *key, struct lock *ret)
 {
-	const struct fresh_lock *kept = find(fresh, key);
+	const struct cached_lock *kept = find(fresh, key);
 
 	/* Who waited for it when it was acquired may have gone since: who asks how many are is told by the server. */
 	return kept && boot_ns() <= kept->fresh_until_ns && kept->lock.waiters == 0 && tell(kept, ret);
 }
 
-bool fresh_recall(const struct fresh_locks *fresh, const char *key, struct lock *ret)
+bool lock_cache_get(const struct lock_cache *fresh, const char *key, struct lock *ret)
 {
-	const struct fresh_lock *kept = find(fresh, key);
+	const struct cached_lock *kept = find(fresh, key);
 
 	return kept && tell(kept, ret);
 }
 
-void fresh_drop(struct fresh_locks *fresh, const char *key)
+void lock_cache_drop(struct lock_cache *fresh, const char *key)
 {
-	struct fresh_lock *kept = find(fresh, key);
+	struct cached_lock *kept = find(fresh, key);
 
 	fresh->changes++;
 	if (kept)
 		discard(fresh, kept);
 }
 
-void fresh_drop_all(struct fresh_locks *fresh)
+void lock_cache_drop_all(struct lock_cache *fresh)
 {
 	fresh->changes++;
 	while (fresh->by_key)

@@ -27,13 +27,13 @@ struct redis_backend {
 	struct backend base;
 	struct redis_url source;
 	struct tls_context *tls; /* NULL: plain */
-	struct calls *calls;
-	struct listener *listener;
-	struct tickets *tickets;
-	struct evictions *evictions;
-	struct survey *survey;
-	struct fresh_locks fresh;
-	struct early_words early;
+	struct script_calls *calls;
+	struct subscription *subscription;
+	struct wait_queue *tickets;
+	struct revocations *revocations;
+	struct lease_scan *lease_scan;
+	struct lock_cache fresh;
+	struct early_notices early;
 	void (*on_ended)(void *ctx, const char *key, uint64_t token, bool taken);
 	void (*on_touched)(void *ctx, uint64_t token);
 	void (*on_notice)(void *ctx, const char *line);
@@ -68,21 +68,21 @@ static int checked(int status)
  * Whatever a call did, the lock is not what it was. What was kept is dropped when
  * it is sent and again when it is done, as another answer may come in between.
  */
-static void touch(struct call *call)
+static void touch(struct script_call *call)
 {
 	struct redis_backend *redis = call->owner;
 
-	fresh_drop(&redis->fresh, call->key);
+	lock_cache_drop(&redis->fresh, call->key);
 }
 
-static void start_change(struct redis_backend *redis, struct call *call)
+static void start_change(struct redis_backend *redis, struct script_call *call)
 {
 	call->owner = redis;
 	touch(call);
-	call_start(call);
+	script_call_start(call);
 }
 
-static void done_plain(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+static void done_plain(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	(void)reply;
 	(void)age_ms;
@@ -96,7 +96,7 @@ static void tell_ended(const struct redis_backend *redis, const char *key, uint6
 		redis->on_ended(redis->ctx, key, token, taken);
 }
 
-static void done_release(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+static void done_release(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	uint64_t token;
 
@@ -105,7 +105,7 @@ static void done_release(struct call *call, int status, const redisReply *reply,
 	done_plain(call, status, reply, age_ms);
 }
 
-static void done_lock(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+static void done_lock(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct lock lock;
 
@@ -115,7 +115,7 @@ static void done_lock(struct call *call, int status, const redisReply *reply, in
 	call->answer.lock(call->ctx, checked(status), status == 0 ? &lock : NULL);
 }
 
-static void mark_fresh(void *ctx, struct call *call)
+static void mark_fresh(void *ctx, struct script_call *call)
 {
 	const struct redis_backend *redis = ctx;
 
@@ -123,16 +123,16 @@ static void mark_fresh(void *ctx, struct call *call)
 }
 
 /* What was told since it was asked for may be of it. What is not read yet is before it is used. */
-static void keep_fresh(void *ctx, const struct call *call, const struct lock *lock)
+static void keep_fresh(void *ctx, const struct script_call *call, const struct lock *lock)
 {
 	struct redis_backend *redis = ctx;
 
 	if (call->mark == redis->fresh.changes)
-		fresh_keep(&redis->fresh, lock, call->sent_ns);
+		lock_cache_add(&redis->fresh, lock, call->sent_ns);
 }
 
 /* As done_lock(), but who holds it is told with refusals too. */
-static void done_acquire(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+static void done_acquire(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct redis_backend *redis = call->owner;
 	struct lock lock;
@@ -146,10 +146,10 @@ static void done_acquire(struct call *call, int status, const redisReply *reply,
 	} else if (err == -ENOENT) {
 		/* An answer that comes after the end of its own lease is no acquisition. */
 		status = -ETIMEDOUT;
-		calls_undo(redis->calls, call->key, call->nonce);
+		script_calls_undo(redis->calls, call->key, call->nonce);
 	} else if (err < 0) {
 		if (status == 0)
-			calls_undo(redis->calls, call->key, call->nonce);
+			script_calls_undo(redis->calls, call->key, call->nonce);
 		status = err;
 	}
 	if (status == 0)
@@ -157,7 +157,7 @@ static void done_acquire(struct call *call, int status, const redisReply *reply,
 	call->answer.lock(call->ctx, checked(status), described && err == 0 ? &lock : NULL);
 }
 
-static void done_entry(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+static void done_entry(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct entry entry;
 
@@ -175,12 +175,12 @@ static bool may_be_undone(const struct redis_backend *redis, const redisReply *r
 	if (!nonce)
 		return false;
 	snprintf(text, sizeof(text), "%" PRIu64, token);
-	return tickets_know(redis->tickets, nonce) || calls_undoing(redis->calls, nonce) ||
-		calls_undoing(redis->calls, text);
+	return wait_queue_know(redis->tickets, nonce) || script_calls_undoing(redis->calls, nonce) ||
+		script_calls_undoing(redis->calls, text);
 }
 
 /* As done_entry(), for a caller that wants to know whether it holds the lock. */
-static void done_read(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+static void done_read(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct entry entry;
 
@@ -194,10 +194,10 @@ static void done_read(struct call *call, int status, const redisReply *reply, in
 /* Making calls */
 
 /* A call that is answered by a status alone; NULL: it was answered, as there is no memory. */
-static struct call *plain_call(struct backend *backend, enum script script, const char *key, backend_done *done,
+static struct script_call *plain_call(struct backend *backend, enum script script, const char *key, backend_done *done,
                                void *ctx)
 {
-	struct call *call = call_new(redis_of(backend)->calls, script, key);
+	struct script_call *call = script_call_new(redis_of(backend)->calls, script, key);
 
 	if (!call) {
 		done(ctx, -ENOMEM);
@@ -210,10 +210,10 @@ static struct call *plain_call(struct backend *backend, enum script script, cons
 }
 
 /* Likewise one that is answered by a lock. */
-static struct call *lock_call(struct backend *backend, enum script script, const char *key,
+static struct script_call *lock_call(struct backend *backend, enum script script, const char *key,
                               backend_lock_done *done, void *ctx)
 {
-	struct call *call = call_new(redis_of(backend)->calls, script, key);
+	struct script_call *call = script_call_new(redis_of(backend)->calls, script, key);
 
 	if (!call) {
 		done(ctx, -ENOMEM, NULL);
@@ -227,16 +227,16 @@ static struct call *lock_call(struct backend *backend, enum script script, const
 
 /* Calls on locks */
 
-static void add_claim(struct call *call, const struct lock_claim *claim)
+static void add_claim(struct script_call *call, const struct lock_claim *claim)
 {
-	call_add_text(call, claim ? claim->id : NULL);
-	call_add_text(call, claim ? claim->identity : NULL);
+	script_call_add_text(call, claim ? claim->id : NULL);
+	script_call_add_text(call, claim ? claim->identity : NULL);
 }
 
 static void acquire_now(struct redis_backend *redis, struct acquisition *acquisition)
 {
 	char nonce[NONCE_SIZE];
-	struct call *call = make_nonce(nonce) < 0 ? NULL : acquire_call(redis->calls, acquisition, nonce, "0");
+	struct script_call *call = make_nonce(nonce) < 0 ? NULL : acquire_call(redis->calls, acquisition, nonce, "0");
 
 	if (!call) {
 		acquisition->done(acquisition->ctx, -ENOMEM, NULL);
@@ -248,7 +248,7 @@ static void acquire_now(struct redis_backend *redis, struct acquisition *acquisi
 	call->done = done_acquire;
 	call->answer.lock = acquisition->done;
 	call->ctx = acquisition->ctx;
-	call_start(call);
+	script_call_start(call);
 }
 
 static void redis_acquire(struct backend *backend, struct acquisition *acquisition)
@@ -257,7 +257,7 @@ static void redis_acquire(struct backend *backend, struct acquisition *acquisiti
 
 	acquisition->pending = NULL;
 	if (acquisition->waits)
-		tickets_acquire(redis->tickets, acquisition);
+		wait_queue_acquire(redis->tickets, acquisition);
 	else
 		acquire_now(redis, acquisition);
 }
@@ -266,18 +266,18 @@ static void redis_cancel(struct backend *backend, struct acquisition *acquisitio
 {
 	/* One that does not wait is answered within `timeout_ms` by itself. */
 	if (acquisition->pending)
-		tickets_cancel(redis_of(backend)->tickets, acquisition);
+		wait_queue_cancel(redis_of(backend)->tickets, acquisition);
 }
 
 static void redis_release(struct backend *backend, const char *key, const struct lock_claim *claim,
                           struct holding_match match, backend_done *done, void *ctx)
 {
 	struct redis_backend *redis = redis_of(backend);
-	struct call *call;
+	struct script_call *call;
 
 	if (!claim) {
-		fresh_drop(&redis->fresh, key);
-		evictions_release(redis->evictions, key, match, done, ctx);
+		lock_cache_drop(&redis->fresh, key);
+		revocations_release(redis->revocations, key, match, done, ctx);
 		return;
 	}
 	call = plain_call(backend, SCRIPT_RELEASE, key, done, ctx);
@@ -285,8 +285,8 @@ static void redis_release(struct backend *backend, const char *key, const struct
 		return;
 	call->done = done_release;
 	add_claim(call, claim);
-	call_add_match(call, match);
-	call_add_text(call, "");
+	script_call_add_match(call, match);
+	script_call_add_text(call, "");
 	start_change(redis, call);
 }
 
@@ -297,33 +297,33 @@ static void redis_give_back(struct backend *backend, const char *key, uint64_t t
 	char text[CALL_NUMBER_MAX];
 
 	snprintf(text, sizeof(text), "%" PRIu64, token);
-	fresh_drop(&redis->fresh, key);
-	calls_undo(redis->calls, key, text);
+	lock_cache_drop(&redis->fresh, key);
+	script_calls_undo(redis->calls, key, text);
 }
 
 static void redis_refresh(struct backend *backend, const char *key, const struct lock_claim *claim,
                           struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx)
 {
-	struct call *call = lock_call(backend, SCRIPT_REFRESH, key, done, ctx);
+	struct script_call *call = lock_call(backend, SCRIPT_REFRESH, key, done, ctx);
 
 	if (!call)
 		return;
 	add_claim(call, claim);
-	call_add_match(call, match);
-	call_add_number(call, ttl_ms);
+	script_call_add_match(call, match);
+	script_call_add_number(call, ttl_ms);
 	start_change(redis_of(backend), call);
 }
 
 static void redis_bind(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
                        backend_lock_done *done, void *ctx)
 {
-	struct call *call = lock_call(backend, SCRIPT_BIND, key, done, ctx);
+	struct script_call *call = lock_call(backend, SCRIPT_BIND, key, done, ctx);
 
 	if (!call)
 		return;
 	add_claim(call, claim);
-	call_add_token(call, token);
-	call_add_number(call, calls_grace_ms(redis_of(backend)->calls));
+	script_call_add_token(call, token);
+	script_call_add_number(call, script_calls_grace_ms(redis_of(backend)->calls));
 	start_change(redis_of(backend), call);
 }
 
@@ -333,18 +333,18 @@ static bool redis_listen(struct backend *backend, enum listen_extent extent)
 
 	/* Where nobody listens for a moment only, the next one is told of what it goes on to find. */
 	if (extent == LISTEN_EVENTS)
-		survey_stop(redis->survey);
-	return listener_want(redis->listener, extent);
+		lease_scan_stop(redis->lease_scan);
+	return subscription_want(redis->subscription, extent);
 }
 
 static void on_hears(void *ctx)
 {
 	struct redis_backend *redis = ctx;
 
-	survey_start(redis->survey);
+	lease_scan_start(redis->lease_scan);
 }
 
-static void done_telling(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+static void done_telling(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	/* It was only said. */
 	(void)status;
@@ -357,17 +357,17 @@ static void redis_tell(struct backend *backend, enum lock_event_kind kind, const
                        struct holding_match match)
 {
 	char *copy = strdup(key);
-	struct call *call = copy ? call_new(redis_of(backend)->calls, SCRIPT_PUBLISH, copy) : NULL;
+	struct script_call *call = copy ? script_call_new(redis_of(backend)->calls, SCRIPT_PUBLISH, copy) : NULL;
 
 	if (!call) {
 		free(copy);
 		return;
 	}
-	call_add_text(call, reply_event_word(kind));
-	call_add_match(call, match);
+	script_call_add_text(call, reply_event_word(kind));
+	script_call_add_match(call, match);
 	call->done = done_telling;
 	call->ctx = copy;
-	call_start(call);
+	script_call_start(call);
 }
 
 static void redis_read(struct backend *backend, const char *key, const struct lock_claim *claim,
@@ -375,14 +375,14 @@ static void redis_read(struct backend *backend, const char *key, const struct lo
 {
 	struct redis_backend *redis = redis_of(backend);
 	struct entry entry = { .kind = ENTRY_LOCK };
-	struct call *call;
+	struct script_call *call;
 
-	if (redis->fresh.by_key && listener_is_current(redis->listener) &&
-		fresh_find(&redis->fresh, key, &entry.lock)) {
+	if (redis->fresh.by_key && subscription_is_current(redis->subscription) &&
+		lock_cache_find(&redis->fresh, key, &entry.lock)) {
 		done(ctx, 0, &entry);
 		return;
 	}
-	call = call_new(redis->calls, SCRIPT_READ, key);
+	call = script_call_new(redis->calls, SCRIPT_READ, key);
 	if (!call) {
 		done(ctx, -ENOMEM, NULL);
 		return;
@@ -392,10 +392,10 @@ static void redis_read(struct backend *backend, const char *key, const struct lo
 	call->owner = redis;
 	call->answer.entry = done;
 	call->ctx = ctx;
-	call_start(call);
+	script_call_start(call);
 }
 
-static void done_checking(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+static void done_checking(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct redis_backend *redis = call->owner;
 	uint64_t token = call->mark;
@@ -404,7 +404,7 @@ static void done_checking(struct call *call, int status, const redisReply *reply
 	if (status == 0)
 		status = reply_entry(reply, call->key, age_ms, &entry);
 	if (!entry_is_holding(status, &entry, token))
-		fresh_drop(&redis->fresh, call->key);
+		lock_cache_drop(&redis->fresh, call->key);
 	free(call->ctx);
 }
 
@@ -412,10 +412,10 @@ static void done_checking(struct call *call, int status, const redisReply *reply
 static void check_behind(struct redis_backend *redis, const struct lock *lock)
 {
 	char *key = strdup(lock->key);
-	struct call *call = key ? call_new(redis->calls, SCRIPT_READ, key) : NULL;
+	struct script_call *call = key ? script_call_new(redis->calls, SCRIPT_READ, key) : NULL;
 
 	if (!call) {
-		fresh_drop(&redis->fresh, lock->key);
+		lock_cache_drop(&redis->fresh, lock->key);
 		free(key);
 		return;
 	}
@@ -424,72 +424,72 @@ static void check_behind(struct redis_backend *redis, const struct lock *lock)
 	call->owner = redis;
 	call->mark = lock->token;
 	call->ctx = key;
-	call_start(call);
+	script_call_start(call);
 }
 
 static bool redis_recall(struct backend *backend, const char *key, struct lock *ret)
 {
 	struct redis_backend *redis = redis_of(backend);
 
-	if (!redis->fresh.by_key || !listener_is_current(redis->listener))
+	if (!redis->fresh.by_key || !subscription_is_current(redis->subscription))
 		return false;
-	if (fresh_find(&redis->fresh, key, ret))
+	if (lock_cache_find(&redis->fresh, key, ret))
 		return true;
-	if (!fresh_recall(&redis->fresh, key, ret))
+	if (!lock_cache_get(&redis->fresh, key, ret))
 		return false;
 	check_behind(redis, ret);
 	/* Where there is no asking, it is not kept any more. */
-	return fresh_recall(&redis->fresh, key, ret);
+	return lock_cache_get(&redis->fresh, key, ret);
 }
 
 static void redis_watch(struct backend *backend, const char *key, uint64_t token, backend_entry_done *done, void *ctx)
 {
-	struct call *call = call_new(redis_of(backend)->calls, SCRIPT_WATCH, key);
+	struct script_call *call = script_call_new(redis_of(backend)->calls, SCRIPT_WATCH, key);
 
 	if (!call) {
 		done(ctx, -ENOMEM, NULL);
 		return;
 	}
-	call_add_token(call, token);
+	script_call_add_token(call, token);
 	call->done = done_entry;
 	call->answer.entry = done;
 	call->ctx = ctx;
-	call_start(call);
+	script_call_start(call);
 }
 
 static void redis_stats(struct backend *backend, struct backend_stats *ret)
 {
 	const struct redis_backend *redis = redis_of(backend);
 
-	*ret = (struct backend_stats){ .waited_for = tickets_key_count(redis->tickets), .locks = -1 };
-	calls_stats(redis->calls, ret);
+	*ret = (struct backend_stats){ .waited_for = wait_queue_key_count(redis->tickets), .locks = -1 };
+	script_calls_stats(redis->calls, ret);
 }
 
 static void redis_write(struct backend *backend, const char *key, uint64_t token, off_t offset, const void *data,
                         size_t size, backend_done *done, void *ctx)
 {
-	struct call *call = plain_call(backend, SCRIPT_WRITE, key, done, ctx);
+	struct script_call *call = plain_call(backend, SCRIPT_WRITE, key, done, ctx);
 
 	if (!call)
 		return;
-	call_add_token(call, token);
-	call_add_number(call, offset);
-	call_add_bytes(call, data, size);
-	call_add_number(call, LOCK_CONTENT_MAX);
+	script_call_add_token(call, token);
+	script_call_add_number(call, offset);
+	script_call_add_bytes(call, data, size);
+	script_call_add_number(call, LOCK_CONTENT_MAX);
 	start_change(redis_of(backend), call);
 }
 
 static void redis_truncate(struct backend *backend, const char *key, const struct lock_claim *claim,
                            struct holding_match match, off_t size, backend_lock_done *done, void *ctx)
 {
-	struct call *call = lock_call(backend, SCRIPT_TRUNCATE, key, done, ctx);
+	struct script_call *call = lock_call(backend, SCRIPT_TRUNCATE, key, done, ctx);
 
 	if (!call)
 		return;
 	add_claim(call, claim);
-	call_add_match(call, match);
-	call_add_number(call, size);
-	call_add_number(call, LOCK_CONTENT_MAX);
+	script_call_add_match(call, match);
+	script_call_add_number(call, size);
+	script_call_add_number(call, LOCK_CONTENT_MAX);
 	start_change(redis_of(backend), call);
 }
 
@@ -499,19 +499,19 @@ static void redis_list(struct backend *backend, struct listing *listing)
 {
 	struct redis_backend *redis = redis_of(backend);
 
-	scan_list(redis->calls, listing, redis->scan);
+	list_directory(redis->calls, listing, redis->scan);
 }
 
 static void redis_make_dir(struct backend *backend, const char *path, const struct dir_info *info,
                            backend_done *done, void *ctx)
 {
-	struct call *call = plain_call(backend, SCRIPT_MAKE_DIR, path, done, ctx);
+	struct script_call *call = plain_call(backend, SCRIPT_MAKE_DIR, path, done, ctx);
 
 	if (!call)
 		return;
-	call_add_number(call, info->mode);
-	call_add_number(call, info->uid);
-	call_add_number(call, info->gid);
+	script_call_add_number(call, info->mode);
+	script_call_add_number(call, info->uid);
+	script_call_add_number(call, info->gid);
 	start_change(redis_of(backend), call);
 }
 
@@ -532,7 +532,7 @@ static void finish_removal(struct removal *removal, int status)
 
 static void step_removal(struct removal *removal);
 
-static void done_removal(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+static void done_removal(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct removal *removal = call->ctx;
 
@@ -547,7 +547,7 @@ static void done_removal(struct call *call, int status, const redisReply *reply,
 
 static void step_removal(struct removal *removal)
 {
-	struct call *call = call_new(removal->redis->calls, SCRIPT_REMOVE_DIR, removal->path);
+	struct script_call *call = script_call_new(removal->redis->calls, SCRIPT_REMOVE_DIR, removal->path);
 
 	if (!call) {
 		finish_removal(removal, -ENOMEM);
@@ -575,18 +575,18 @@ static void redis_remove_dir(struct backend *backend, const char *path, backend_
 	step_removal(removal);
 }
 
-static void add_setting(struct call *call, bool changes, int64_t value)
+static void add_setting(struct script_call *call, bool changes, int64_t value)
 {
 	if (changes)
-		call_add_number(call, value);
+		script_call_add_number(call, value);
 	else
-		call_add_text(call, "");
+		script_call_add_text(call, "");
 }
 
 static void redis_configure_dir(struct backend *backend, const char *path, unsigned int which,
                                 const struct dir_info *info, backend_done *done, void *ctx)
 {
-	struct call *call;
+	struct script_call *call;
 
 	if (!*path && (which & (DIR_MODE | DIR_UID | DIR_GID))) {
 		done(ctx, -EPERM);
@@ -610,9 +610,9 @@ static void drop_user(void *ctx)
 
 	if (--redis->users > 0)
 		return;
-	survey_free(redis->survey);
-	fresh_drop_all(&redis->fresh);
-	early_drop_all(&redis->early);
+	lease_scan_free(redis->lease_scan);
+	lock_cache_drop_all(&redis->fresh);
+	early_notices_drop_all(&redis->early);
 	tls_context_free(redis->tls);
 	redis_url_free(&redis->source);
 	free(redis);
@@ -622,14 +622,14 @@ static void drop_user(void *ctx)
 static void obey(struct redis_backend *redis, const struct message *message)
 {
 	if (message->kind == MESSAGE_REVOKE)
-		evictions_obey(redis->calls, message->key, message->token);
+		revocations_obey(redis->calls, message->key, message->token);
 }
 
 static void tell_end(struct redis_backend *redis, const struct message *message)
 {
 	tell_ended(redis, message->key, message->token, message->kind != MESSAGE_ENDED);
 	/* Where it is not known yet that this mount holds it, nobody was told, and the answer tells more. */
-	if (calls_acquiring(redis->calls, message->key) && early_keep(&redis->early, message) == 0)
+	if (script_calls_acquiring(redis->calls, message->key) && early_notices_add(&redis->early, message) == 0)
 		return;
 	obey(redis, message);
 }
@@ -637,10 +637,10 @@ static void tell_end(struct redis_backend *redis, const struct message *message)
 static void take_message(struct redis_backend *redis, const struct message *message)
 {
 	if (message->kind != MESSAGE_GRANT)
-		fresh_drop(&redis->fresh, message->key);
+		lock_cache_drop(&redis->fresh, message->key);
 	switch (message->kind) {
 	case MESSAGE_GRANT:
-		tickets_granted(redis->tickets, message->nonce);
+		wait_queue_granted(redis->tickets, message->nonce);
 		break;
 	case MESSAGE_TOUCH:
 		if (redis->on_touched)
@@ -652,7 +652,7 @@ static void take_message(struct redis_backend *redis, const struct message *mess
 		tell_end(redis, message);
 		break;
 	case MESSAGE_FREED:
-		evictions_freed(redis->evictions, message->key, message->token);
+		revocations_freed(redis->revocations, message->key, message->token);
 		break;
 	}
 }
@@ -661,9 +661,9 @@ static void on_told(void *ctx, const struct message *message)
 {
 	struct redis_backend *redis = ctx;
 
-	calls_hear(redis->calls, true);
+	script_calls_hear(redis->calls, true);
 	take_message(redis, message);
-	calls_hear(redis->calls, false);
+	script_calls_hear(redis->calls, false);
 }
 
 static void notice(const struct redis_backend *redis, const char *line)
@@ -684,7 +684,7 @@ static void tell_recovery(struct redis_backend *redis)
 {
 	char line[BACKEND_PROBLEM_MAX];
 
-	if (redis->closing || !calls_are_up(redis->calls) || !listener_is_up(redis->listener) ||
+	if (redis->closing || !script_calls_are_up(redis->calls) || !subscription_is_up(redis->subscription) ||
 		!outage_end(&redis->outage))
 		return;
 	snprintf(line, sizeof(line), "%s is reached again", redis->source.name);
@@ -697,8 +697,8 @@ static void on_listening(void *ctx)
 	struct redis_backend *redis = ctx;
 
 	tell_recovery(redis);
-	fresh_drop_all(&redis->fresh);
-	tickets_ask_again(redis->tickets);
+	lock_cache_drop_all(&redis->fresh);
+	wait_queue_ask_again(redis->tickets);
 	if (redis->on_touched_all)
 		redis->on_touched_all(redis->ctx);
 }
@@ -707,7 +707,7 @@ static void on_deaf(void *ctx, const char *problem)
 {
 	struct redis_backend *redis = ctx;
 
-	fresh_drop_all(&redis->fresh);
+	lock_cache_drop_all(&redis->fresh);
 	tell_outage(redis, problem);
 }
 
@@ -716,8 +716,8 @@ static void on_reached_again(void *ctx)
 	struct redis_backend *redis = ctx;
 
 	tell_recovery(redis);
-	tickets_ask_again(redis->tickets);
-	survey_start_again(redis->survey);
+	wait_queue_ask_again(redis->tickets);
+	lease_scan_start_again(redis->lease_scan);
 }
 
 static void tell_early(void *ctx, const struct message *message)
@@ -732,8 +732,8 @@ static void on_acquired(void *ctx, const char *key)
 {
 	struct redis_backend *redis = ctx;
 
-	if (redis->early.first && !calls_acquiring(redis->calls, key))
-		early_tell(&redis->early, key, tell_early, redis);
+	if (redis->early.first && !script_calls_acquiring(redis->calls, key))
+		early_notices_deliver(&redis->early, key, tell_early, redis);
 }
 
 static void on_lost(void *ctx, const char *problem)
@@ -741,23 +741,23 @@ static void on_lost(void *ctx, const char *problem)
 	struct redis_backend *redis = ctx;
 
 	tell_outage(redis, problem);
-	tickets_lost(redis->tickets);
+	wait_queue_lost(redis->tickets);
 	/* Where this one is silent, the other may only seem to be alive. */
-	listener_renew(redis->listener);
+	subscription_renew(redis->subscription);
 }
 
 static int make_parts(struct redis_backend *redis, const struct backend_config *config)
 {
 	struct backend_config own = *config;
-	struct calls_owner calls_owner = {
+	struct script_calls_handlers script_calls_owner = {
 		.reached = on_reached_again,
 		.lost = on_lost,
 		.acquired = on_acquired,
 		.freed = drop_user,
 		.ctx = redis,
 	};
-	struct tickets_owner tickets_owner = { .asking = mark_fresh, .acquired = keep_fresh, .ctx = redis };
-	struct listener_owner listener_owner = {
+	struct wait_queue_handlers wait_queue_owner = { .asking = mark_fresh, .acquired = keep_fresh, .ctx = redis };
+	struct subscription_handlers subscription_owner = {
 		.told = on_told,
 		.listening = on_listening,
 		.deaf = on_deaf,
@@ -769,23 +769,23 @@ static int make_parts(struct redis_backend *redis, const struct backend_config *
 	own.namespace_ = redis->namespace_;
 	if (make_nonce(redis->mount) < 0)
 		return -EIO;
-	redis->calls = calls_new(&own, &redis->source, redis->tls, redis->mount, &calls_owner);
+	redis->calls = script_calls_new(&own, &redis->source, redis->tls, redis->mount, &script_calls_owner);
 	if (!redis->calls)
 		return -ENOMEM;
 	redis->users++;
-	redis->survey = survey_new(redis->calls);
-	if (!redis->survey)
+	redis->lease_scan = lease_scan_new(redis->calls);
+	if (!redis->lease_scan)
 		return -ENOMEM;
-	redis->tickets = tickets_new(&own, redis->calls, &tickets_owner);
+	redis->tickets = wait_queue_new(&own, redis->calls, &wait_queue_owner);
 	if (!redis->tickets)
 		return -ENOMEM;
 	redis->users++;
-	redis->evictions = evictions_new(&own, redis->calls);
-	if (!redis->evictions)
+	redis->revocations = revocations_new(&own, redis->calls);
+	if (!redis->revocations)
 		return -ENOMEM;
 	redis->users++;
-	redis->listener = listener_new(&own, &redis->source, redis->tls, redis->mount, &listener_owner);
-	if (!redis->listener)
+	redis->subscription = subscription_new(&own, &redis->source, redis->tls, redis->mount, &subscription_owner);
+	if (!redis->subscription)
 		return -ENOMEM;
 	redis->users++;
 	return 0;
@@ -795,15 +795,15 @@ static int make_parts(struct redis_backend *redis, const struct backend_config *
 static void close_parts(struct redis_backend *redis)
 {
 	redis->closing = true;
-	if (redis->listener)
-		listener_close(redis->listener);
+	if (redis->subscription)
+		subscription_close(redis->subscription);
 	/* The tickets tell the calls what to take back, and what is still under way is answered by these. */
 	if (redis->tickets)
-		tickets_close(redis->tickets, drop_user, redis);
+		wait_queue_close(redis->tickets, drop_user, redis);
 	if (redis->calls)
-		calls_close(redis->calls);
-	if (redis->evictions)
-		evictions_close(redis->evictions, drop_user, redis);
+		script_calls_close(redis->calls);
+	if (redis->revocations)
+		revocations_close(redis->revocations, drop_user, redis);
 }
 
 static int redis_open(const struct backend_config *config, struct backend **ret, char problem[BACKEND_PROBLEM_MAX])
@@ -859,7 +859,7 @@ static void on_reached(void *ctx, int status, const char *problem)
 	if (status < 0)
 		redis->started(redis->started_ctx, status, problem);
 	else
-		listener_start(redis->listener, on_first_listening, redis);
+		subscription_start(redis->subscription, on_first_listening, redis);
 }
 
 static void redis_start(struct backend *backend, backend_started *started, void *ctx)
@@ -868,7 +868,7 @@ static void redis_start(struct backend *backend, backend_started *started, void 
 
 	redis->started = started;
 	redis->started_ctx = ctx;
-	calls_start(redis->calls, on_reached, redis);
+	script_calls_start(redis->calls, on_reached, redis);
 }
 
 static void redis_close(struct backend *backend)

@@ -271,7 +271,7 @@ int reply_revoked(const redisReply *reply, uint64_t *ret_token, int64_t *ret_ms)
 }
 
 /* Reads three elements from `index` on; false where they are none. */
-static bool read_look(const redisReply *reply, size_t index, struct queue_look *ret)
+static bool read_look(const redisReply *reply, size_t index, struct key_look *ret)
 {
 	enum { LEFT, RANK, FOREIGN };
 	const redisReply *left = element(reply, index + LEFT, REDIS_REPLY_INTEGER);
@@ -280,7 +280,7 @@ static bool read_look(const redisReply *reply, size_t index, struct queue_look *
 
 	if (!left || left->integer < PTTL_GONE || !rank || rank->integer < -1 || !foreign)
 		return false;
-	*ret = (struct queue_look){
+	*ret = (struct key_look){
 		.left_ms = at_most(left->integer, LEASE_MAX_MS),
 		.rank = rank->integer,
 		.foreign = foreign->integer,
@@ -288,7 +288,7 @@ static bool read_look(const redisReply *reply, size_t index, struct queue_look *
 	return true;
 }
 
-int reply_queued(const redisReply *reply, char order[REPLY_ORDER_MAX], struct queue_look *ret, bool *ret_was_alive)
+int reply_queued(const redisReply *reply, char order[REPLY_ORDER_MAX], struct key_look *ret, bool *ret_was_alive)
 {
 	enum { WORD, ORDER, LOOK, WAS_ALIVE = LOOK + 3 };
 	const char *at = text_at(reply, ORDER);
@@ -301,7 +301,7 @@ int reply_queued(const redisReply *reply, char order[REPLY_ORDER_MAX], struct qu
 	return 0;
 }
 
-int reply_looks(const redisReply *reply, bool *ret_was_alive, struct queue_look *looks, size_t count)
+int reply_looks(const redisReply *reply, bool *ret_was_alive, struct key_look *looks, size_t count)
 {
 	enum { WORD, WAS_ALIVE, LOOKS, FIELDS = 3 };
 	const redisReply *was_alive = element(reply, WAS_ALIVE, REDIS_REPLY_INTEGER);
@@ -379,7 +379,7 @@ int reply_list(const redisReply *reply, struct list_page *ret)
 	return err;
 }
 
-int reply_survey(const redisReply *reply, struct list_page *ret)
+int reply_lease_scan(const redisReply *reply, struct list_page *ret)
 {
 	enum { WORD, CURSOR, DIRS };
 	const redisReply *dirs = element(reply, DIRS, REDIS_REPLY_ARRAY);

@@ -46,7 +46,7 @@ struct list_page {
 int reply_list(const redisReply *reply, struct list_page *ret);
 
 /* Reads a step of lease_scan.lua: the directories that it found, whose texts are the reply's own. */
-int reply_survey(const redisReply *reply, struct list_page *ret);
+int reply_lease_scan(const redisReply *reply, struct list_page *ret);
 
 /* Reads the token of what was released. Returns 0 or -EPROTO. */
 int reply_token(const redisReply *reply, uint64_t *ret);
@@ -58,7 +58,7 @@ int reply_token(const redisReply *reply, uint64_t *ret);
 int reply_revoked(const redisReply *reply, uint64_t *ret_token, int64_t *ret_ms);
 
 /* How it stands with a key that a ticket waits for. */
-struct queue_look {
+struct key_look {
 	int64_t left_ms; /* of the lease: -1: it never ends, -2: nobody holds the key */
 	int64_t rank;    /* how many tickets are before this one; -1: the server does not know it */
 	bool foreign;    /* held by a client that takes locks past lockfs */
@@ -68,14 +68,14 @@ struct queue_look {
 #define REPLY_ORDER_MAX 24
 
 /* Reads that a ticket is queued. Returns 0 or -EPROTO. */
-int reply_queued(const redisReply *reply, char order[REPLY_ORDER_MAX], struct queue_look *ret,
+int reply_queued(const redisReply *reply, char order[REPLY_ORDER_MAX], struct key_look *ret,
                  bool *ret_was_alive);
 
 /*
  * Reads what heartbeat.lua found of `count` keys, and whether the server had taken
  * this mount for alive. Returns 0 or -EPROTO, with `looks` undefined.
  */
-int reply_looks(const redisReply *reply, bool *ret_was_alive, struct queue_look *looks, size_t count);
+int reply_looks(const redisReply *reply, bool *ret_was_alive, struct key_look *looks, size_t count);
 
 /* What is published to the daemon of one mount, but for HELD; see names.lua. */
 enum message_kind {

@@ -28,8 +28,8 @@ enum eviction_state {
 	FORCING, /* a final call is under way */
 };
 
-struct eviction {
-	struct evictions *evictions;
+struct revocation {
+	struct revocations *revocations;
 	enum eviction_state state;
 	unsigned int asks; /* calls that were made */
 	const char *key;
@@ -38,48 +38,48 @@ struct eviction {
 	int64_t due_ms;       /* while WAITING: by the loop's clock */
 	backend_done *done;
 	void *ctx;
-	struct eviction *prev, *next;
+	struct revocation *prev, *next;
 };
 
 /*
  * Whoever is answered may call the backend again, which reads what else was published
- * and so may end other evictions: no loop here keeps one of them over an answer.
+ * and so may end other revocations: no loop here keeps one of them over an answer.
  */
-struct evictions {
+struct revocations {
 	struct backend_config config;
-	struct calls *calls;
-	struct eviction *all;
+	struct script_calls *calls;
+	struct revocation *all;
 	uv_timer_t timer;
 	void (*freed)(void *ctx);
 	void *ctx;
 };
 
-static void answer(struct eviction *eviction, int status)
+static void answer(struct revocation *eviction, int status)
 {
 	backend_done *done = eviction->done;
 	void *ctx = eviction->ctx;
 
-	DL_DELETE(eviction->evictions->all, eviction);
+	DL_DELETE(eviction->revocations->all, eviction);
 	free(eviction);
 	done(ctx, status);
 }
 
-static struct call *forced_call(struct calls *calls, const char *key, struct holding_match match, const char *force)
+static struct script_call *forced_call(struct script_calls *calls, const char *key, struct holding_match match, const char *force)
 {
-	struct call *call = call_new(calls, SCRIPT_RELEASE, key);
+	struct script_call *call = script_call_new(calls, SCRIPT_RELEASE, key);
 
 	if (!call)
 		return NULL;
-	call_add_text(call, NULL);
-	call_add_text(call, NULL);
-	call_add_match(call, match);
-	call_add_text(call, force);
+	script_call_add_text(call, NULL);
+	script_call_add_text(call, NULL);
+	script_call_add_match(call, match);
+	script_call_add_text(call, force);
 	return call;
 }
 
-static void tell_end(const struct eviction *eviction, const redisReply *reply)
+static void tell_end(const struct revocation *eviction, const redisReply *reply)
 {
-	const struct backend_config *config = &eviction->evictions->config;
+	const struct backend_config *config = &eviction->revocations->config;
 	uint64_t token;
 
 	if (reply_token(reply, &token) == 0 && config->on_ended)
@@ -87,11 +87,11 @@ static void tell_end(const struct eviction *eviction, const redisReply *reply)
 }
 
 /* The one that is waiting and due first, or NULL. */
-static struct eviction *find_first(const struct evictions *evictions)
+static struct revocation *find_first(const struct revocations *revocations)
 {
-	struct eviction *eviction, *first = NULL;
+	struct revocation *eviction, *first = NULL;
 
-	DL_FOREACH(evictions->all, eviction)
+	DL_FOREACH(revocations->all, eviction)
 		if (eviction->state == WAITING && (!first || eviction->due_ms < first->due_ms))
 			first = eviction;
 	return first;
@@ -99,36 +99,36 @@ static struct eviction *find_first(const struct evictions *evictions)
 
 static void on_due(uv_timer_t *timer);
 
-static void arm(struct evictions *evictions)
+static void arm(struct revocations *revocations)
 {
-	int64_t now_ms = (int64_t)uv_now(evictions->config.loop);
-	const struct eviction *first = find_first(evictions);
+	int64_t now_ms = (int64_t)uv_now(revocations->config.loop);
+	const struct revocation *first = find_first(revocations);
 
 	if (!first)
-		uv_timer_stop(&evictions->timer);
+		uv_timer_stop(&revocations->timer);
 	else
-		uv_timer_start(&evictions->timer, on_due,
+		uv_timer_start(&revocations->timer, on_due,
 			first->due_ms > now_ms ? (uint64_t)(first->due_ms - now_ms) : 0, 0);
 }
 
-static void await(struct eviction *eviction, uint64_t token, int64_t ms)
+static void await(struct revocation *eviction, uint64_t token, int64_t ms)
 {
-	struct evictions *evictions = eviction->evictions;
+	struct revocations *revocations = eviction->revocations;
 
 	if (eviction->freed_token == token) {
 		answer(eviction, 0);
 		return;
 	}
-	uv_update_time(evictions->config.loop);
+	uv_update_time(revocations->config.loop);
 	eviction->state = WAITING;
 	eviction->token = token;
-	eviction->due_ms = (int64_t)uv_now(evictions->config.loop) + ms + PATIENCE_MS;
-	arm(evictions);
+	eviction->due_ms = (int64_t)uv_now(revocations->config.loop) + ms + PATIENCE_MS;
+	arm(revocations);
 }
 
-static void tell_forgetful(const struct eviction *eviction)
+static void tell_forgetful(const struct revocation *eviction)
 {
-	const struct backend_config *config = &eviction->evictions->config;
+	const struct backend_config *config = &eviction->revocations->config;
 	char line[BACKEND_PROBLEM_MAX];
 
 	snprintf(line, sizeof(line), "the server put off a forced release %d times, as if it forgot that the holder was "
@@ -138,9 +138,9 @@ static void tell_forgetful(const struct eviction *eviction)
 		config->on_notice(config->ctx, line);
 }
 
-static void on_asked(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+static void on_asked(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
-	struct eviction *eviction = call->ctx;
+	struct revocation *eviction = call->ctx;
 	uint64_t token;
 	int64_t ms;
 
@@ -162,9 +162,9 @@ static void on_asked(struct call *call, int status, const redisReply *reply, int
 	answer(eviction, status == -EPROTO || status == -EAGAIN ? -EIO : status);
 }
 
-static void force(struct eviction *eviction)
+static void force(struct revocation *eviction)
 {
-	struct call *call = forced_call(eviction->evictions->calls, eviction->key, match_token(eviction->token),
+	struct script_call *call = forced_call(eviction->revocations->calls, eviction->key, match_token(eviction->token),
 		FORCE_FINAL);
 
 	if (!call) {
@@ -175,70 +175,70 @@ static void force(struct eviction *eviction)
 	eviction->asks++;
 	call->done = on_asked;
 	call->ctx = eviction;
-	call_start(call);
+	script_call_start(call);
 }
 
 static void on_due(uv_timer_t *timer)
 {
-	struct evictions *evictions = timer->data;
-	int64_t now_ms = (int64_t)uv_now(evictions->config.loop);
-	struct eviction *first;
+	struct revocations *revocations = timer->data;
+	int64_t now_ms = (int64_t)uv_now(revocations->config.loop);
+	struct revocation *first;
 
-	while ((first = find_first(evictions)) && first->due_ms <= now_ms)
+	while ((first = find_first(revocations)) && first->due_ms <= now_ms)
 		force(first);
-	arm(evictions);
+	arm(revocations);
 }
 
-void evictions_release(struct evictions *evictions, const char *key, struct holding_match match, backend_done *done,
+void revocations_release(struct revocations *revocations, const char *key, struct holding_match match, backend_done *done,
                        void *ctx)
 {
-	struct eviction *eviction = calloc(1, sizeof(*eviction));
-	struct call *call = eviction ? forced_call(evictions->calls, key, match, FORCE_POLITE) : NULL;
+	struct revocation *eviction = calloc(1, sizeof(*eviction));
+	struct script_call *call = eviction ? forced_call(revocations->calls, key, match, FORCE_POLITE) : NULL;
 
 	if (!call) {
 		free(eviction);
 		done(ctx, -ENOMEM);
 		return;
 	}
-	eviction->evictions = evictions;
+	eviction->revocations = revocations;
 	eviction->state = ASKING;
 	eviction->asks = 1;
 	eviction->key = key;
 	eviction->done = done;
 	eviction->ctx = ctx;
-	DL_APPEND(evictions->all, eviction);
+	DL_APPEND(revocations->all, eviction);
 	call->done = on_asked;
 	call->ctx = eviction;
-	call_start(call);
+	script_call_start(call);
 }
 
 /* One that waits for this holding to end, or NULL. */
-static struct eviction *find_waiting(const struct evictions *evictions, const char *key, uint64_t token)
+static struct revocation *find_waiting(const struct revocations *revocations, const char *key, uint64_t token)
 {
-	struct eviction *eviction;
+	struct revocation *eviction;
 
-	DL_FOREACH(evictions->all, eviction)
+	DL_FOREACH(revocations->all, eviction)
 		if (eviction->state == WAITING && eviction->token == token && strcmp(eviction->key, key) == 0)
 			return eviction;
 	return NULL;
 }
 
-void evictions_freed(struct evictions *evictions, const char *key, uint64_t token)
+void revocations_freed(struct revocations *revocations, const char *key, uint64_t token)
 {
-	struct eviction *eviction;
+	struct revocation *eviction;
 
 	/* The word may be here before the answer that says what is waited for. */
-	DL_FOREACH(evictions->all, eviction)
+	DL_FOREACH(revocations->all, eviction)
 		if (eviction->state != WAITING && strcmp(eviction->key, key) == 0)
 			eviction->freed_token = token;
-	while ((eviction = find_waiting(evictions, key, token)))
+	while ((eviction = find_waiting(revocations, key, token)))
 		answer(eviction, 0);
-	arm(evictions);
+	arm(revocations);
 }
 
 /* Obeying */
 
-static void on_obeyed(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+static void on_obeyed(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	/* Where it failed, whoever asked for it sees to it. */
 	(void)status;
@@ -247,10 +247,10 @@ static void on_obeyed(struct call *call, int status, const redisReply *reply, in
 	free(call->ctx);
 }
 
-void evictions_obey(struct calls *calls, const char *key, uint64_t token)
+void revocations_obey(struct script_calls *calls, const char *key, uint64_t token)
 {
 	char *copy = strdup(key);
-	struct call *call = copy ? forced_call(calls, copy, match_token(token), FORCE_OBEY) : NULL;
+	struct script_call *call = copy ? forced_call(calls, copy, match_token(token), FORCE_OBEY) : NULL;
 
 	if (!call) {
 		free(copy);
@@ -259,40 +259,40 @@ void evictions_obey(struct calls *calls, const char *key, uint64_t token)
 	call->of_mount = true;
 	call->done = on_obeyed;
 	call->ctx = copy;
-	call_start(call);
+	script_call_start(call);
 }
 
 /* Opening and closing */
 
-struct evictions *evictions_new(const struct backend_config *config, struct calls *calls)
+struct revocations *revocations_new(const struct backend_config *config, struct script_calls *calls)
 {
-	struct evictions *evictions = calloc(1, sizeof(*evictions));
+	struct revocations *revocations = calloc(1, sizeof(*revocations));
 
-	if (!evictions)
+	if (!revocations)
 		return NULL;
-	evictions->config = *config;
-	evictions->calls = calls;
-	uv_timer_init(config->loop, &evictions->timer);
-	evictions->timer.data = evictions;
-	return evictions;
+	revocations->config = *config;
+	revocations->calls = calls;
+	uv_timer_init(config->loop, &revocations->timer);
+	revocations->timer.data = revocations;
+	return revocations;
 }
 
 static void on_closed(uv_handle_t *handle)
 {
-	struct evictions *evictions = handle->data;
+	struct revocations *revocations = handle->data;
 
-	evictions->freed(evictions->ctx);
-	free(evictions);
+	revocations->freed(revocations->ctx);
+	free(revocations);
 }
 
-void evictions_close(struct evictions *evictions, void (*freed)(void *ctx), void *ctx)
+void revocations_close(struct revocations *revocations, void (*freed)(void *ctx), void *ctx)
 {
-	struct eviction *first;
+	struct revocation *first;
 
-	evictions->freed = freed;
-	evictions->ctx = ctx;
+	revocations->freed = freed;
+	revocations->ctx = ctx;
 	/* Those with a call under way are answered by its end. */
-	while ((first = find_first(evictions)))
+	while ((first = find_first(revocations)))
 		answer(first, -ESHUTDOWN);
-	uv_close((uv_handle_t *)&evictions->timer, on_closed);
+	uv_close((uv_handle_t *)&revocations->timer, on_closed);
 }

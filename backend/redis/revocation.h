@@ -8,22 +8,22 @@
 
 #include "backend/redis/script_call.h"
 
-struct evictions;
+struct revocations;
 
 /* `calls` must outlive it. NULL where there is no memory. */
-struct evictions *evictions_new(const struct backend_config *config, struct calls *calls);
+struct revocations *revocations_new(const struct backend_config *config, struct script_calls *calls);
 
 /* release() of backend.h with no claim. */
-void evictions_release(struct evictions *evictions, const char *key, struct holding_match match, backend_done *done,
+void revocations_release(struct revocations *revocations, const char *key, struct holding_match match, backend_done *done,
                        void *ctx);
 
 /* The server says that this holding has ended. */
-void evictions_freed(struct evictions *evictions, const char *key, uint64_t token);
+void revocations_freed(struct revocations *revocations, const char *key, uint64_t token);
 
 /* Answers what waits with -ESHUTDOWN. `freed` is called from the loop when the memory is gone. */
-void evictions_close(struct evictions *evictions, void (*freed)(void *ctx), void *ctx);
+void revocations_close(struct revocations *revocations, void (*freed)(void *ctx), void *ctx);
 
 /* Releases a holding that this mount keeps for an open file, and whose holder has been told; any other stays. */
-void evictions_obey(struct calls *calls, const char *key, uint64_t token);
+void revocations_obey(struct script_calls *calls, const char *key, uint64_t token);
 
 #endif

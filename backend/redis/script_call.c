@@ -31,7 +31,7 @@
 
 /* An acquisition whose answer was lost: the server is asked to take it back. */
 struct undo {
-	struct calls *calls;
+	struct script_calls *calls;
 	struct undo *prev, *next;
 	bool under_way;
 	bool refused; /* the acquisition was not lost but refused, maybe in the middle */
@@ -39,14 +39,14 @@ struct undo {
 	char key[];
 };
 
-struct calls {
+struct script_calls {
 	struct backend_config config; /* its texts are the backend's */
 	const struct redis_url *source;
 	const char *mount;
 	struct connection *connection;
 	struct handshake *handshake;
-	struct call *under_way; /* in the order of their deadlines */
-	struct turns turns;   /* those among them that are sent, or wait for those of the same user */
+	struct script_call *under_way; /* in the order of their deadlines */
+	struct user_turns turns;   /* those among them that are sent, or wait for those of the same user */
 	bool taking_turns;
 	uid_t answered;       /* for whom the call was made that is just answered; else BACKEND_NOBODY */
 	bool hearing;         /* what is asked for follows from a message of the server */
@@ -64,7 +64,7 @@ struct calls {
 	uint64_t answers;     /* that came over them, */
 	int64_t answers_ns;   /* and how long all of them took */
 	unsigned int users; /* of this memory: three timers and the connection */
-	struct calls_owner owner;
+	struct script_calls_handlers owner;
 
 	backend_started *started; /* NULL once it was told */
 	void *started_ctx;
@@ -79,7 +79,7 @@ static int64_t age_in_ms(int64_t since_ns)
 	return (boot_ns() - since_ns) / NS_PER_MS;
 }
 
-static void notice(const struct calls *calls, const char *line)
+static void notice(const struct script_calls *calls, const char *line)
 {
 	if (calls->config.on_notice)
 		calls->config.on_notice(calls->config.ctx, line);
@@ -87,14 +87,14 @@ static void notice(const struct calls *calls, const char *line)
 
 /* The end of a call */
 
-static void arm_deadline(struct calls *calls);
-static void take_turns(struct calls *calls);
-static void close_all(struct calls *calls);
+static void arm_deadline(struct script_calls *calls);
+static void take_turns(struct script_calls *calls);
+static void close_all(struct script_calls *calls);
 
 static void send_undo(struct undo *undo);
 
 /* NULL where there is no memory. */
-static struct undo *undo_later(struct calls *calls, const char *key, const char *about)
+static struct undo *undo_later(struct script_calls *calls, const char *key, const char *about)
 {
 	struct undo *undo = calloc(1, sizeof(*undo) + strlen(key) + 1);
 
@@ -110,23 +110,23 @@ static struct undo *undo_later(struct calls *calls, const char *key, const char 
 }
 
 /* The server may have done what was asked, or half of it, though nobody was told so. */
-static void undo_call(const struct call *call)
+static void undo_call(const struct script_call *call)
 {
 	if (call->refused)
-		calls_undo_refused(call->calls, call->key, call->nonce);
+		script_calls_undo_refused(call->calls, call->key, call->nonce);
 	else
 		undo_later(call->calls, call->key, call->nonce);
 }
 
 /* The caller's own text may have gone by the time that the call is done. */
-static const char *key_of(const struct call *call)
+static const char *key_of(const struct script_call *call)
 {
 	return call->lock_key + strlen(call->calls->config.namespace_) + 1;
 }
 
-bool calls_acquiring(const struct calls *calls, const char *key)
+bool script_calls_acquiring(const struct script_calls *calls, const char *key)
 {
-	const struct call *call;
+	const struct script_call *call;
 
 	DL_FOREACH(calls->under_way, call)
 		if (call->script == SCRIPT_ACQUIRE && strcmp(key_of(call), key) == 0)
@@ -135,9 +135,9 @@ bool calls_acquiring(const struct calls *calls, const char *key)
 }
 
 /* What is asked for because of an answer is asked for the same user. */
-static void answer(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+static void answer(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
-	struct calls *calls = call->calls;
+	struct script_calls *calls = call->calls;
 	uid_t before = calls->answered;
 
 	calls->answered = call->uid;
@@ -145,12 +145,12 @@ static void answer(struct call *call, int status, const redisReply *reply, int64
 	calls->answered = before;
 }
 
-static void finish(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+static void finish(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
-	struct calls *calls = call->calls;
+	struct script_calls *calls = call->calls;
 
 	DL_DELETE(calls->under_way, call);
-	turns_end(&calls->turns, &call->turn);
+	user_turns_end(&calls->turns, &call->turn);
 	if (!reply && call->sent && call->undone_if_lost)
 		undo_call(call);
 	answer(call, status, reply, age_ms);
@@ -161,16 +161,16 @@ static void finish(struct call *call, int status, const redisReply *reply, int64
 	take_turns(calls);
 }
 
-static void finish_waiting(struct calls *calls, int status)
+static void finish_waiting(struct script_calls *calls, int status)
 {
-	struct call *call, *next;
+	struct script_call *call, *next;
 
 	DL_FOREACH_SAFE(calls->under_way, call, next)
 		if (!call->sent)
 			finish(call, status, NULL, 0);
 }
 
-static void drop_silent(struct calls *calls)
+static void drop_silent(struct script_calls *calls)
 {
 	char problem[BACKEND_PROBLEM_MAX];
 
@@ -180,9 +180,9 @@ static void drop_silent(struct calls *calls)
 
 static void on_deadline(uv_timer_t *timer)
 {
-	struct calls *calls = timer->data;
+	struct script_calls *calls = timer->data;
 	int64_t now_ns = boot_ns();
-	struct call *first;
+	struct script_call *first;
 
 	while ((first = calls->under_way) && first->deadline_ns <= now_ns) {
 		if (!first->sent) {
@@ -195,7 +195,7 @@ static void on_deadline(uv_timer_t *timer)
 	arm_deadline(calls);
 }
 
-static void arm_deadline(struct calls *calls)
+static void arm_deadline(struct script_calls *calls)
 {
 	int64_t left_ms;
 
@@ -217,9 +217,9 @@ static void arm_deadline(struct calls *calls)
 static void on_reply(redisAsyncContext *context, void *data, void *ctx);
 
 /* By name, or with `with_text` by text, which the server then keeps. */
-static int send_script(struct call *call, bool with_text)
+static int send_script(struct script_call *call, bool with_text)
 {
-	struct calls *calls = call->calls;
+	struct script_calls *calls = call->calls;
 	const char *argv[CALL_ARGUMENTS_MAX + 4];
 	size_t lengths[CALL_ARGUMENTS_MAX + 4];
 	int argc = 0;
@@ -242,7 +242,7 @@ static int send_script(struct call *call, bool with_text)
 	return err;
 }
 
-static void send_or_finish(struct call *call, bool with_text)
+static void send_or_finish(struct script_call *call, bool with_text)
 {
 	int err = send_script(call, with_text);
 
@@ -250,19 +250,19 @@ static void send_or_finish(struct call *call, bool with_text)
 		finish(call, err, NULL, 0);
 }
 
-static void send_in_turn(struct call *call)
+static void send_in_turn(struct script_call *call)
 {
-	if (call->uid == BACKEND_NOBODY || turns_begin(&call->calls->turns, &call->turn, call->uid))
+	if (call->uid == BACKEND_NOBODY || user_turns_begin(&call->calls->turns, &call->turn, call->uid))
 		send_or_finish(call, false);
 }
 
-static struct call *call_of_turn(struct turn *turn)
+static struct script_call *call_of_turn(struct turn *turn)
 {
-	return (struct call *)((char *)turn - offsetof(struct call, turn));
+	return (struct script_call *)((char *)turn - offsetof(struct script_call, turn));
 }
 
 /* Sends those that waited for others of the same user. */
-static void take_turns(struct calls *calls)
+static void take_turns(struct script_calls *calls)
 {
 	struct turn *turn;
 
@@ -270,8 +270,8 @@ static void take_turns(struct calls *calls)
 	if (calls->taking_turns || !connection_is_up(calls->connection))
 		return;
 	calls->taking_turns = true;
-	while ((turn = turns_next(&calls->turns))) {
-		struct call *call = call_of_turn(turn);
+	while ((turn = user_turns_next(&calls->turns))) {
+		struct script_call *call = call_of_turn(turn);
 
 		/* The server has all of its time from now on: it is not what was slow. */
 		DL_DELETE(calls->under_way, call);
@@ -283,7 +283,7 @@ static void take_turns(struct calls *calls)
 }
 
 /* Where something is wrong with a key, people want to know which lock or directory it belongs to. */
-static void add_place(const struct call *call, const struct server_error *error, char *line, size_t size)
+static void add_place(const struct script_call *call, const struct server_error *error, char *line, size_t size)
 {
 	size_t length = strlen(line);
 
@@ -292,10 +292,10 @@ static void add_place(const struct call *call, const struct server_error *error,
 }
 
 /* A refusal by the server: told to people, but not again and again. */
-static void tell_refusal(const struct call *call, const char *text)
+static void tell_refusal(const struct script_call *call, const char *text)
 {
 	const struct server_error *error = server_error_find(text);
-	struct calls *calls = call->calls;
+	struct script_calls *calls = call->calls;
 	int64_t now_ns = boot_ns();
 	char line[BACKEND_PROBLEM_MAX];
 
@@ -308,9 +308,9 @@ static void tell_refusal(const struct call *call, const char *text)
 	notice(calls, line);
 }
 
-static void on_refusal(struct call *call, const char *text)
+static void on_refusal(struct script_call *call, const char *text)
 {
-	struct calls *calls = call->calls;
+	struct script_calls *calls = call->calls;
 	const struct server_error *error = server_error_find(text);
 	char line[BACKEND_PROBLEM_MAX];
 
@@ -331,7 +331,7 @@ static void on_refusal(struct call *call, const char *text)
 }
 
 /* What was asked was done, but something that follows from it was not: the last element says why (include/failure.lua). */
-static void tell_trouble(const struct call *call, const redisReply *reply)
+static void tell_trouble(const struct script_call *call, const redisReply *reply)
 {
 	const redisReply *last = reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 ?
 		reply->element[reply->elements - 1] : NULL;
@@ -340,7 +340,7 @@ static void tell_trouble(const struct call *call, const redisReply *reply)
 		tell_refusal(call, last->str);
 }
 
-int64_t calls_grace_ms(const struct calls *calls)
+int64_t script_calls_grace_ms(const struct script_calls *calls)
 {
 	int64_t ms = GRACE_MIN_MS + GRACE_ROUND_TRIPS * calls->round_trip_ms;
 
@@ -348,7 +348,7 @@ int64_t calls_grace_ms(const struct calls *calls)
 }
 
 /* What a far server is to be kept busy with takes more calls at a time, without anybody waiting for longer. */
-static void learn_distance(struct calls *calls, int64_t took_ns)
+static void learn_distance(struct script_calls *calls, int64_t took_ns)
 {
 	if (calls->config.user_calls == 0 || took_ns >= calls->shortest_ns)
 		return;
@@ -357,14 +357,14 @@ static void learn_distance(struct calls *calls, int64_t took_ns)
 }
 
 /* What was long is forgotten by an eighth with each answer. */
-static void learn_round_trip(struct calls *calls, int64_t age_ms)
+static void learn_round_trip(struct script_calls *calls, int64_t age_ms)
 {
 	calls->round_trip_ms -= (calls->round_trip_ms + 7) / 8;
 	if (calls->round_trip_ms < age_ms)
 		calls->round_trip_ms = age_ms;
 }
 
-static void on_answer(struct call *call, const redisReply *reply)
+static void on_answer(struct script_call *call, const redisReply *reply)
 {
 	tell_trouble(call, reply);
 	finish(call, reply_status(reply), reply, age_in_ms(call->sent_ns));
@@ -372,7 +372,7 @@ static void on_answer(struct call *call, const redisReply *reply)
 
 static void on_reply(redisAsyncContext *context, void *data, void *ctx)
 {
-	struct call *call = ctx;
+	struct script_call *call = ctx;
 	const redisReply *reply = data;
 
 	(void)context;
@@ -392,10 +392,10 @@ static void on_reply(redisAsyncContext *context, void *data, void *ctx)
 		on_answer(call, reply);
 }
 
-struct call *call_new(struct calls *calls, enum script script, const char *key)
+struct script_call *script_call_new(struct script_calls *calls, enum script script, const char *key)
 {
 	const char *namespace_ = calls->config.namespace_;
-	struct call *call = calloc(1, sizeof(*call) + strlen(namespace_) + 1 + strlen(key) + 1);
+	struct script_call *call = calloc(1, sizeof(*call) + strlen(namespace_) + 1 + strlen(key) + 1);
 
 	if (!call)
 		return NULL;
@@ -403,51 +403,51 @@ struct call *call_new(struct calls *calls, enum script script, const char *key)
 	call->script = script;
 	call->key = key;
 	stpcpy(stpcpy(stpcpy(call->lock_key, namespace_), ":"), key);
-	call_add_text(call, namespace_);
-	call_add_text(call, key);
-	call_add_text(call, calls->mount);
+	script_call_add_text(call, namespace_);
+	script_call_add_text(call, key);
+	script_call_add_text(call, calls->mount);
 	return call;
 }
 
-void call_add_bytes(struct call *call, const void *data, size_t size)
+void script_call_add_bytes(struct script_call *call, const void *data, size_t size)
 {
 	call->arguments[call->argument_count] = data;
 	call->lengths[call->argument_count++] = size;
 }
 
-void call_add_text(struct call *call, const char *text)
+void script_call_add_text(struct script_call *call, const char *text)
 {
-	call_add_bytes(call, text ? text : "", text ? strlen(text) : 0);
+	script_call_add_bytes(call, text ? text : "", text ? strlen(text) : 0);
 }
 
-void call_add_number(struct call *call, int64_t number)
+void script_call_add_number(struct script_call *call, int64_t number)
 {
 	char *text = call->numbers[call->argument_count];
 
 	snprintf(text, CALL_NUMBER_MAX, "%" PRId64, number);
-	call_add_text(call, text);
+	script_call_add_text(call, text);
 }
 
-void call_add_token(struct call *call, uint64_t token)
+void script_call_add_token(struct script_call *call, uint64_t token)
 {
 	char *text = call->numbers[call->argument_count];
 
 	snprintf(text, CALL_NUMBER_MAX, "%" PRIu64, token);
-	call_add_text(call, text);
+	script_call_add_text(call, text);
 }
 
-void call_add_match(struct call *call, struct holding_match match)
+void script_call_add_match(struct script_call *call, struct holding_match match)
 {
 	if (match.any)
-		call_add_text(call, NULL);
+		script_call_add_text(call, NULL);
 	else
-		call_add_token(call, match.token);
+		script_call_add_token(call, match.token);
 }
 
 /* An acquisition says so; what the mount has to do is nobody's; else it is the user whose request is served or answered. */
-static uid_t user_of(const struct call *call)
+static uid_t user_of(const struct script_call *call)
 {
-	const struct calls *calls = call->calls;
+	const struct script_calls *calls = call->calls;
 	uid_t uid;
 
 	if (call->of_mount || calls->hearing)
@@ -458,14 +458,14 @@ static uid_t user_of(const struct call *call)
 	return uid == BACKEND_NOBODY ? calls->answered : uid;
 }
 
-void calls_hear(struct calls *calls, bool hearing)
+void script_calls_hear(struct script_calls *calls, bool hearing)
 {
 	calls->hearing = hearing;
 }
 
-void call_start(struct call *call)
+void script_call_start(struct script_call *call)
 {
-	struct calls *calls = call->calls;
+	struct script_calls *calls = call->calls;
 
 	call->uid = user_of(call);
 	call->deadline_ns = boot_ns() + calls->config.timeout_ms * NS_PER_MS;
@@ -483,13 +483,13 @@ void call_start(struct call *call)
 
 static void on_undo_again(uv_timer_t *timer)
 {
-	calls_undo_again(timer->data);
+	script_calls_undo_again(timer->data);
 }
 
-static void on_undone(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+static void on_undone(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct undo *undo = call->ctx;
-	struct calls *calls = undo->calls;
+	struct script_calls *calls = undo->calls;
 
 	(void)status;
 	(void)age_ms;
@@ -508,7 +508,7 @@ static void on_undone(struct call *call, int status, const redisReply *reply, in
 
 static void send_undo(struct undo *undo)
 {
-	struct call *call = undo->under_way ? NULL : call_new(undo->calls, SCRIPT_UNDO, undo->key);
+	struct script_call *call = undo->under_way ? NULL : script_call_new(undo->calls, SCRIPT_UNDO, undo->key);
 
 	if (!call)
 		return;
@@ -516,11 +516,11 @@ static void send_undo(struct undo *undo)
 	call->done = on_undone;
 	call->ctx = undo;
 	call->of_mount = true;
-	call_add_text(call, undo->about);
-	call_start(call);
+	script_call_add_text(call, undo->about);
+	script_call_start(call);
 }
 
-static void send_undos(struct calls *calls)
+static void send_undos(struct script_calls *calls)
 {
 	struct undo *undo, *next;
 
@@ -528,19 +528,19 @@ static void send_undos(struct calls *calls)
 		send_undo(undo);
 }
 
-void calls_undo_again(struct calls *calls)
+void script_calls_undo_again(struct script_calls *calls)
 {
 	if (connection_is_up(calls->connection))
 		send_undos(calls);
 }
 
-void calls_undo(struct calls *calls, const char *key, const char *about)
+void script_calls_undo(struct script_calls *calls, const char *key, const char *about)
 {
 	undo_later(calls, key, about);
-	calls_undo_again(calls);
+	script_calls_undo_again(calls);
 }
 
-void calls_undo_refused(struct calls *calls, const char *key, const char *nonce)
+void script_calls_undo_refused(struct script_calls *calls, const char *key, const char *nonce)
 {
 	struct undo *undo = undo_later(calls, key, nonce);
 
@@ -551,7 +551,7 @@ void calls_undo_refused(struct calls *calls, const char *key, const char *nonce)
 		send_undo(undo);
 }
 
-bool calls_undoing(const struct calls *calls, const char *about)
+bool script_calls_undoing(const struct script_calls *calls, const char *about)
 {
 	const struct undo *undo;
 
@@ -564,7 +564,7 @@ bool calls_undoing(const struct calls *calls, const char *about)
 /* The connection comes and goes */
 
 /* Tells how the first attempt at connecting went, once. */
-static void tell_started(struct calls *calls, int status, const char *problem)
+static void tell_started(struct script_calls *calls, int status, const char *problem)
 {
 	backend_started *started = calls->started;
 
@@ -575,7 +575,7 @@ static void tell_started(struct calls *calls, int status, const char *problem)
 
 static void on_connected(void *ctx)
 {
-	struct calls *calls = ctx;
+	struct script_calls *calls = ctx;
 
 	calls->ping_unanswered = false;
 	handshake_begin(calls->handshake, calls->connection);
@@ -583,8 +583,8 @@ static void on_connected(void *ctx)
 
 static void on_set_up(void *ctx)
 {
-	struct calls *calls = ctx;
-	struct call *call, *next;
+	struct script_calls *calls = ctx;
+	struct script_call *call, *next;
 
 	connection_ready(calls->connection);
 	calls->connections++;
@@ -604,7 +604,7 @@ static void on_set_up(void *ctx)
 
 static void on_lost(void *ctx, int status, const char *problem)
 {
-	struct calls *calls = ctx;
+	struct script_calls *calls = ctx;
 
 	if (!calls->closing)
 		calls->owner.lost(calls->owner.ctx, problem);
@@ -617,7 +617,7 @@ static void on_lost(void *ctx, int status, const char *problem)
 
 static void on_keepalive(uv_timer_t *timer);
 
-static void arm_keepalive(struct calls *calls, int64_t ms)
+static void arm_keepalive(struct script_calls *calls, int64_t ms)
 {
 	if (!calls->closing)
 		uv_timer_start(&calls->keepalive, on_keepalive, ms > 0 ? (uint64_t)ms : 1, 0);
@@ -625,7 +625,7 @@ static void arm_keepalive(struct calls *calls, int64_t ms)
 
 static void on_pong(redisAsyncContext *context, void *reply, void *ctx)
 {
-	struct calls *calls = ctx;
+	struct script_calls *calls = ctx;
 
 	(void)context;
 	calls->ping_unanswered = false;
@@ -637,7 +637,7 @@ static void on_keepalive(uv_timer_t *timer)
 {
 	static const char *ping[] = { "PING" };
 	static const size_t ping_length[] = { 4 };
-	struct calls *calls = timer->data;
+	struct script_calls *calls = timer->data;
 	int64_t idle_ms = (boot_ns() - calls->last_sent_ns) / NS_PER_MS;
 
 	if (calls->ping_unanswered) {
@@ -657,7 +657,7 @@ static void on_keepalive(uv_timer_t *timer)
 
 /* Opening and closing */
 
-static void drop_user(struct calls *calls)
+static void drop_user(struct script_calls *calls)
 {
 	struct undo *undo, *next;
 
@@ -680,10 +680,10 @@ static void on_connection_freed(void *ctx)
 	drop_user(ctx);
 }
 
-struct calls *calls_new(const struct backend_config *config, const struct redis_url *source,
-                        struct tls_context *tls, const char *mount, const struct calls_owner *owner)
+struct script_calls *script_calls_new(const struct backend_config *config, const struct redis_url *source,
+                        struct tls_context *tls, const char *mount, const struct script_calls_handlers *owner)
 {
-	struct calls *calls = calloc(1, sizeof(*calls));
+	struct script_calls *calls = calloc(1, sizeof(*calls));
 	struct connection_handlers connection_owner = {
 		.connected = on_connected,
 		.lost = on_lost,
@@ -718,7 +718,7 @@ struct calls *calls_new(const struct backend_config *config, const struct redis_
 	return calls;
 }
 
-void calls_start(struct calls *calls, backend_started *started, void *ctx)
+void script_calls_start(struct script_calls *calls, backend_started *started, void *ctx)
 {
 	calls->started = started;
 	calls->started_ctx = ctx;
@@ -726,16 +726,16 @@ void calls_start(struct calls *calls, backend_started *started, void *ctx)
 	connection_start(calls->connection);
 }
 
-bool calls_are_up(const struct calls *calls)
+bool script_calls_are_up(const struct script_calls *calls)
 {
 	return connection_is_up(calls->connection);
 }
 
-void calls_stats(const struct calls *calls, struct backend_stats *ret)
+void script_calls_stats(const struct script_calls *calls, struct backend_stats *ret)
 {
-	const struct call *call;
+	const struct script_call *call;
 
-	ret->up = calls_are_up(calls);
+	ret->up = script_calls_are_up(calls);
 	ret->reconnects = calls->connections > 0 ? calls->connections - 1 : 0;
 	ret->round_trips = calls->answers;
 	ret->round_trip_ns = calls->answers_ns;
@@ -743,7 +743,7 @@ void calls_stats(const struct calls *calls, struct backend_stats *ret)
 		ret->under_way++;
 }
 
-static void close_all(struct calls *calls)
+static void close_all(struct script_calls *calls)
 {
 	if (calls->closed)
 		return;
@@ -759,7 +759,7 @@ static void on_last_chance(uv_timer_t *timer)
 	close_all(timer->data);
 }
 
-void calls_close(struct calls *calls)
+void script_calls_close(struct script_calls *calls)
 {
 	calls->closing = true;
 	/* A release that was asked for shall reach the server, though nobody waits for the answer. */

@@ -19,17 +19,17 @@
 #define NONCE_SIZE 33 /* of the nonce of an acquisition, its NUL included */
 #define CALL_NUMBER_MAX 24 /* digits, sign and NUL of an int64_t */
 
-struct calls;
-struct call;
+struct script_calls;
+struct script_call;
 
 /*
  * Ends a call: `reply` is what came, or NULL
  * with a negative `status`. `age_ms` is how old the answer may be at the most.
  */
-typedef void call_done(struct call *call, int status, const redisReply *reply, int64_t age_ms);
+typedef void script_call_done(struct script_call *call, int status, const redisReply *reply, int64_t age_ms);
 
-struct call {
-	call_done *done;
+struct script_call {
+	script_call_done *done;
 	void *ctx;         /* whatever the caller needs, and */
 	void *owner;
 	const char *key;
@@ -47,8 +47,8 @@ struct call {
 	bool refused;      /* once it is done: the server answered with an error */
 
 	/* The rest belongs to calls.c. */
-	struct calls *calls;
-	struct call *prev, *next;
+	struct script_calls *calls;
+	struct script_call *prev, *next;
 	enum script script;
 	bool sent;
 	uid_t uid;         /* for whom, or BACKEND_NOBODY */
@@ -62,71 +62,71 @@ struct call {
 };
 
 /* What the owner of the calls is told. */
-struct calls_owner {
+struct script_calls_handlers {
 	void (*reached)(void *ctx); /* the server can be asked, for the first time or again */
 	void (*lost)(void *ctx, const char *problem); /* it cannot, for now; also told of each attempt that fails */
 	void (*acquired)(void *ctx, const char *key); /* an acquisition was answered, in whatever way */
-	void (*freed)(void *ctx);   /* the last call, after calls_close() */
+	void (*freed)(void *ctx);   /* the last call, after script_calls_close() */
 	void *ctx;
 };
 
 /* `mount` names this daemon among all (see include/names.lua). NULL where there is no memory. `started` is told once how the first attempt at connecting ended. */
-struct calls *calls_new(const struct backend_config *config, const struct redis_url *source,
-                        struct tls_context *tls, const char *mount, const struct calls_owner *owner);
-void calls_start(struct calls *calls, backend_started *started, void *ctx);
+struct script_calls *script_calls_new(const struct backend_config *config, const struct redis_url *source,
+                        struct tls_context *tls, const char *mount, const struct script_calls_handlers *owner);
+void script_calls_start(struct script_calls *calls, backend_started *started, void *ctx);
 
 /*
  * Answers all with -ESHUTDOWN. What is to be undone is given one more time limit
  * for that; then `freed` is called from the loop, when the memory may go.
  */
-void calls_close(struct calls *calls);
+void script_calls_close(struct script_calls *calls);
 
 /*
  * A call of a script about `key`, whose texts stay the caller's until it is done.
  * NULL where there is no memory.
  */
-struct call *call_new(struct calls *calls, enum script script, const char *key);
-void call_add_text(struct call *call, const char *text); /* NULL: empty */
-void call_add_bytes(struct call *call, const void *data, size_t size);
-void call_add_number(struct call *call, int64_t number);
-void call_add_token(struct call *call, uint64_t token);
-void call_add_match(struct call *call, struct holding_match match);
+struct script_call *script_call_new(struct script_calls *calls, enum script script, const char *key);
+void script_call_add_text(struct script_call *call, const char *text); /* NULL: empty */
+void script_call_add_bytes(struct script_call *call, const void *data, size_t size);
+void script_call_add_number(struct script_call *call, int64_t number);
+void script_call_add_token(struct script_call *call, uint64_t token);
+void script_call_add_match(struct script_call *call, struct holding_match match);
 
 /*
  * Has the server take back an acquisition, be it a lock or a ticket: now, or as soon as
  * it can be asked. `about` is its nonce, or the token of the lock. The lock stays where
  * somebody was told since that it holds it (prove() in holding.lua).
  */
-void calls_undo(struct calls *calls, const char *key, const char *about);
+void script_calls_undo(struct script_calls *calls, const char *key, const char *about);
 
 /* Is the server still to be asked to take back the acquisition of this nonce or token? */
-bool calls_undoing(const struct calls *calls, const char *about);
+bool script_calls_undoing(const struct script_calls *calls, const char *about);
 
 /*
  * Likewise where the server refused the acquisition. Should it refuse this as well, that is
  * the end of it: the scripts leave nothing behind that way, and callers may try again for long.
  */
-void calls_undo_refused(struct calls *calls, const char *key, const char *nonce);
+void script_calls_undo_refused(struct script_calls *calls, const char *key, const char *nonce);
 
 /* Asks at once for what was refused or lost, where the server can be asked. */
-void calls_undo_again(struct calls *calls);
+void script_calls_undo_again(struct script_calls *calls);
 
 /* Can the server be asked, as far as is known? */
-bool calls_are_up(const struct calls *calls);
+bool script_calls_are_up(const struct script_calls *calls);
 
 /* Is the answer to an acquisition of this key under way? */
-bool calls_acquiring(const struct calls *calls, const char *key);
+bool script_calls_acquiring(const struct script_calls *calls, const char *key);
 
 /* How long this mount may need to answer the server, in ms: longer where the server is far. */
-int64_t calls_grace_ms(const struct calls *calls);
+int64_t script_calls_grace_ms(const struct script_calls *calls);
 
 /* What is asked for between true and false follows from a message of the server, and is no user's. */
-void calls_hear(struct calls *calls, bool hearing);
+void script_calls_hear(struct script_calls *calls, bool hearing);
 
 /* Fills in what concerns the connection. */
-void calls_stats(const struct calls *calls, struct backend_stats *ret);
+void script_calls_stats(const struct script_calls *calls, struct backend_stats *ret);
 
 /* Sends it, or lets it wait; it frees itself after `done`, which may come before this returns. */
-void call_start(struct call *call);
+void script_call_start(struct script_call *call);
 
 #endif

@@ -12,7 +12,7 @@ struct turn_user {
 };
 
 /* NULL where there is no memory. */
-static struct turn_user *find_or_add(struct turns *turns, uid_t uid)
+static struct turn_user *find_or_add(struct user_turns *turns, uid_t uid)
 {
 	struct turn_user *user;
 
@@ -31,7 +31,7 @@ static struct turn_user *find_or_add(struct turns *turns, uid_t uid)
 	return user;
 }
 
-static void drop_unused(struct turns *turns, struct turn_user *user)
+static void drop_unused(struct user_turns *turns, struct turn_user *user)
 {
 	if (user->count > 0 || user->waits)
 		return;
@@ -39,7 +39,7 @@ static void drop_unused(struct turns *turns, struct turn_user *user)
 	free(user);
 }
 
-static void stop_waiting(struct turns *turns, struct turn *turn)
+static void stop_waiting(struct user_turns *turns, struct turn *turn)
 {
 	struct turn_user *user = turn->user;
 
@@ -49,7 +49,7 @@ static void stop_waiting(struct turns *turns, struct turn *turn)
 		DL_DELETE(turns->waiting, user);
 }
 
-bool turns_begin(struct turns *turns, struct turn *turn, uid_t uid)
+bool user_turns_begin(struct user_turns *turns, struct turn *turn, uid_t uid)
 {
 	struct turn_user *user = turns->most > 0 ? find_or_add(turns, uid) : NULL;
 
@@ -68,7 +68,7 @@ bool turns_begin(struct turns *turns, struct turn *turn, uid_t uid)
 	return false;
 }
 
-void turns_end(struct turns *turns, struct turn *turn)
+void user_turns_end(struct user_turns *turns, struct turn *turn)
 {
 	struct turn_user *user = turn->user;
 
@@ -82,7 +82,7 @@ void turns_end(struct turns *turns, struct turn *turn)
 	drop_unused(turns, user);
 }
 
-static struct turn_user *find_ready(const struct turns *turns)
+static struct turn_user *find_ready(const struct user_turns *turns)
 {
 	struct turn_user *user;
 
@@ -92,7 +92,7 @@ static struct turn_user *find_ready(const struct turns *turns)
 	return NULL;
 }
 
-struct turn *turns_next(struct turns *turns)
+struct turn *user_turns_next(struct user_turns *turns)
 {
 	struct turn_user *user = find_ready(turns);
 	struct turn *turn;

@@ -16,7 +16,7 @@
 struct turn_user;
 
 /* All zero but what the owner sets. */
-struct turns {
+struct user_turns {
 	size_t most; /* calls of one user that are sent at a time; 0: any number */
 	struct turn_user *users;   /* all users with calls */
 	struct turn_user *waiting; /* users with calls in their queue, the next user first */
@@ -31,14 +31,14 @@ struct turn {
 
 /*
  * A call of this user is ready to be sent. True: it may be sent now, also where there is no memory to
- * count it. False: it waits in the user's queue until turns_next() returns it.
+ * count it. False: it waits in the user's queue until user_turns_next() returns it.
  */
-bool turns_begin(struct turns *turns, struct turn *turn, uid_t uid);
+bool user_turns_begin(struct user_turns *turns, struct turn *turn, uid_t uid);
 
 /* The call was answered or given up. */
-void turns_end(struct turns *turns, struct turn *turn);
+void user_turns_end(struct user_turns *turns, struct turn *turn);
 
 /* Takes the next call that may be sent out of its queue. NULL: there is none. */
-struct turn *turns_next(struct turns *turns);
+struct turn *user_turns_next(struct user_turns *turns);
 
 #endif

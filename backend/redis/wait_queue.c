@@ -44,7 +44,7 @@ enum ticket_state {
 };
 
 struct ticket {
-	struct tickets *tickets;
+	struct wait_queue *tickets;
 	struct acquisition *acquisition; /* NULL: answered, and the call under way frees it */
 	struct acquisition wants; /* a copy, with its texts, for calls that are under way when it is answered */
 	enum ticket_state state;
@@ -52,7 +52,7 @@ struct ticket {
 	bool refused;        /* the last call was answered with an error */
 	bool granted;        /* while ASKING: so it was told, maybe of what the answer does not know yet */
 	int64_t give_up_ns;  /* when nothing good is heard until then; 0: all is well */
-	struct queue *queue; /* NULL before it was queued for the first time */
+	struct key_waiters *queue; /* NULL before it was queued for the first time */
 	struct ticket *prev, *next; /* of the same queue */
 	struct ticket *lost_prev, *lost_next; /* all that are LOST */
 	UT_hash_handle hh;
@@ -62,25 +62,25 @@ struct ticket {
 };
 
 /* The tickets of this mount for one key. */
-struct queue {
+struct key_waiters {
 	struct ticket *tickets;
-	struct queue_look seen;
+	struct key_look seen;
 	struct heap_item look; /* when the server is to be asked */
 	bool looks;            /* it is in the heap */
-	struct queue *prev, *next; /* in the order in which the beat looks at them */
+	struct key_waiters *prev, *next; /* in the order in which the beat looks at them */
 	UT_hash_handle hh;
 	char key[];
 };
 
-struct tickets {
+struct wait_queue {
 	struct backend_config config;
-	struct calls *calls;
-	struct tickets_owner owner;
+	struct script_calls *calls;
+	struct wait_queue_handlers owner;
 	struct ticket *by_nonce;
 	struct ticket *lost;
 	size_t lost_count;
-	struct queue *queues;
-	struct queue *turn; /* the same, those next whose turn it is */
+	struct key_waiters *queues;
+	struct key_waiters *turn; /* the same, those next whose turn it is */
 	struct deadlines looks;
 	struct look *spare; /* so that this mount can say that it lives also where there is no memory; NULL: in use */
 	uv_timer_t tick;
@@ -94,13 +94,13 @@ struct tickets {
 
 /* A look under way: at keys, each with the nonce of its first ticket, as heartbeat.lua wants them. */
 struct look {
-	struct tickets *tickets;
+	struct wait_queue *tickets;
 	size_t count;
 	size_t size;
 	char keys[LOOK_MAX * (LOCK_KEY_MAX + 1 + NONCE_SIZE)];
 };
 
-static void drop_user(struct tickets *tickets)
+static void drop_user(struct wait_queue *tickets)
 {
 	if (--tickets->users > 0)
 		return;
@@ -120,17 +120,17 @@ static void free_look(struct look *look)
 
 /* Queues */
 
-static struct queue *find_queue(const struct tickets *tickets, const char *key)
+static struct key_waiters *find_queue(const struct wait_queue *tickets, const char *key)
 {
-	struct queue *queue;
+	struct key_waiters *queue;
 
 	HASH_FIND_STR(tickets->queues, key, queue);
 	return queue;
 }
 
-static struct queue *find_or_make_queue(struct tickets *tickets, const char *key)
+static struct key_waiters *find_or_make_queue(struct wait_queue *tickets, const char *key)
 {
-	struct queue *queue = find_queue(tickets, key);
+	struct key_waiters *queue = find_queue(tickets, key);
 
 	if (queue)
 		return queue;
@@ -147,21 +147,21 @@ static struct queue *find_or_make_queue(struct tickets *tickets, const char *key
 	return queue;
 }
 
-static void free_queue(struct tickets *tickets, struct queue *queue)
+static void free_queue(struct wait_queue *tickets, struct key_waiters *queue)
 {
 	DL_DELETE(tickets->turn, queue);
 	HASH_DELETE(hh, tickets->queues, queue);
 	free(queue);
 }
 
-static void stop_looking(struct tickets *tickets, struct queue *queue)
+static void stop_looking(struct wait_queue *tickets, struct key_waiters *queue)
 {
 	if (queue->looks)
 		heap_remove(&tickets->looks.heap, &queue->look);
 	queue->looks = false;
 }
 
-static void look_in(struct tickets *tickets, struct queue *queue, int64_t ms)
+static void look_in(struct wait_queue *tickets, struct key_waiters *queue, int64_t ms)
 {
 	int64_t due_ns = boot_ns() + ms * NS_PER_MS;
 
@@ -177,9 +177,9 @@ static int64_t stagger(int64_t rank)
 }
 
 /* In how many ms the server is to be asked about a key; -1: not by itself. */
-static int64_t next_look(const struct queue *queue)
+static int64_t next_look(const struct key_waiters *queue)
 {
-	const struct queue_look *seen = &queue->seen;
+	const struct key_look *seen = &queue->seen;
 	int64_t ms = -1;
 	const struct ticket *ticket;
 
@@ -197,7 +197,7 @@ static int64_t next_look(const struct queue *queue)
 }
 
 /* How it stands with a key was just learnt. */
-static void plan_look(struct tickets *tickets, struct queue *queue, const struct queue_look *seen)
+static void plan_look(struct wait_queue *tickets, struct key_waiters *queue, const struct key_look *seen)
 {
 	int64_t ms;
 
@@ -211,8 +211,8 @@ static void plan_look(struct tickets *tickets, struct queue *queue, const struct
 
 static void leave_queue(struct ticket *ticket)
 {
-	struct tickets *tickets = ticket->tickets;
-	struct queue *queue = ticket->queue;
+	struct wait_queue *tickets = ticket->tickets;
+	struct key_waiters *queue = ticket->queue;
 
 	if (!queue)
 		return;
@@ -228,11 +228,11 @@ static void leave_queue(struct ticket *ticket)
 
 static void ask(struct ticket *ticket);
 
-static void ask_again_but(struct tickets *tickets, const struct ticket *but);
+static void ask_again_but(struct wait_queue *tickets, const struct ticket *but);
 
-static void start_ticking(struct tickets *tickets);
+static void start_ticking(struct wait_queue *tickets);
 
-static struct ticket *make_ticket(struct tickets *tickets, struct acquisition *acquisition)
+static struct ticket *make_ticket(struct wait_queue *tickets, struct acquisition *acquisition)
 {
 	struct ticket *ticket = calloc(1, sizeof(*ticket) + text_size(acquisition->key) +
 		holder_text_size(&acquisition->holder));
@@ -259,7 +259,7 @@ fail:
 
 static void change_state(struct ticket *ticket, enum ticket_state state)
 {
-	struct tickets *tickets = ticket->tickets;
+	struct wait_queue *tickets = ticket->tickets;
 
 	if (ticket->state == LOST) {
 		DL_DELETE2(tickets->lost, ticket, lost_prev, lost_next);
@@ -300,9 +300,9 @@ static void answer(struct ticket *ticket, int status, const struct lock *lock)
 static void undo(const struct ticket *ticket, const char *key)
 {
 	if (ticket->known)
-		calls_undo(ticket->tickets->calls, key, ticket->nonce);
+		script_calls_undo(ticket->tickets->calls, key, ticket->nonce);
 	else if (ticket->refused)
-		calls_undo_refused(ticket->tickets->calls, key, ticket->nonce);
+		script_calls_undo_refused(ticket->tickets->calls, key, ticket->nonce);
 }
 
 /* Ends it without the lock, and whatever the server has of it. */
@@ -325,9 +325,9 @@ static void lose(struct ticket *ticket, int status)
 
 static void queue_up(struct ticket *ticket, const redisReply *reply)
 {
-	struct tickets *tickets = ticket->tickets;
-	struct queue *queue = find_or_make_queue(tickets, ticket->acquisition->key);
-	struct queue_look seen;
+	struct wait_queue *tickets = ticket->tickets;
+	struct key_waiters *queue = find_or_make_queue(tickets, ticket->acquisition->key);
+	struct key_look seen;
 	bool was_alive = true;
 	int err = queue ? reply_queued(reply, ticket->order, &seen, &was_alive) : -ENOMEM;
 
@@ -352,19 +352,19 @@ static void queue_up(struct ticket *ticket, const redisReply *reply)
 		ask(ticket);
 }
 
-static void answer_held(struct ticket *ticket, const struct call *call, int status, const struct lock *lock)
+static void answer_held(struct ticket *ticket, const struct script_call *call, int status, const struct lock *lock)
 {
-	const struct tickets_owner *owner = &ticket->tickets->owner;
+	const struct wait_queue_handlers *owner = &ticket->tickets->owner;
 
 	if (status == 0)
 		owner->acquired(owner->ctx, call, lock);
 	answer(ticket, status, lock);
 }
 
-static void on_asked(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+static void on_asked(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct ticket *ticket = call->ctx;
-	struct tickets *tickets = ticket->tickets;
+	struct wait_queue *tickets = ticket->tickets;
 	struct lock lock;
 
 	change_state(ticket, QUEUED);
@@ -397,8 +397,8 @@ static void on_asked(struct call *call, int status, const redisReply *reply, int
 /* Joins, confirms what was handed over, or joins again in the old order: the server knows which. */
 static void ask(struct ticket *ticket)
 {
-	struct tickets *tickets = ticket->tickets;
-	struct call *call = acquire_call(tickets->calls, &ticket->wants, ticket->nonce, ticket->order);
+	struct wait_queue *tickets = ticket->tickets;
+	struct script_call *call = acquire_call(tickets->calls, &ticket->wants, ticket->nonce, ticket->order);
 
 	if (!call) {
 		take_back(ticket, -ENOMEM);
@@ -412,10 +412,10 @@ static void ask(struct ticket *ticket)
 	call->done = on_asked;
 	call->ctx = ticket;
 	tickets->owner.asking(tickets->owner.ctx, call);
-	call_start(call);
+	script_call_start(call);
 }
 
-void tickets_acquire(struct tickets *tickets, struct acquisition *acquisition)
+void wait_queue_acquire(struct wait_queue *tickets, struct acquisition *acquisition)
 {
 	struct ticket *ticket = make_ticket(tickets, acquisition);
 
@@ -425,19 +425,19 @@ void tickets_acquire(struct tickets *tickets, struct acquisition *acquisition)
 		acquisition->done(acquisition->ctx, -ENOMEM, NULL);
 }
 
-void tickets_cancel(struct tickets *tickets, struct acquisition *acquisition)
+void wait_queue_cancel(struct wait_queue *tickets, struct acquisition *acquisition)
 {
 	(void)tickets;
 	take_back(acquisition->pending, -ECANCELED);
 }
 
-void tickets_granted(struct tickets *tickets, const char *nonce)
+void wait_queue_granted(struct wait_queue *tickets, const char *nonce)
 {
 	struct ticket *ticket;
 
 	HASH_FIND_STR(tickets->by_nonce, nonce, ticket);
 	if (!ticket)
-		calls_undo_again(tickets->calls); /* it is to be undone, and the server would not yet */
+		script_calls_undo_again(tickets->calls); /* it is to be undone, and the server would not yet */
 	if (!ticket || !ticket->acquisition)
 		return;
 	if (ticket->state == QUEUED)
@@ -446,7 +446,7 @@ void tickets_granted(struct tickets *tickets, const char *nonce)
 		ticket->granted = true;
 }
 
-static void lose_all_but(struct tickets *tickets, const struct ticket *but)
+static void lose_all_but(struct wait_queue *tickets, const struct ticket *but)
 {
 	int64_t give_up_ns = boot_ns() + tickets->config.timeout_ms * NS_PER_MS;
 	struct ticket *ticket, *next;
@@ -459,30 +459,30 @@ static void lose_all_but(struct tickets *tickets, const struct ticket *but)
 	}
 }
 
-void tickets_lost(struct tickets *tickets)
+void wait_queue_lost(struct wait_queue *tickets)
 {
 	lose_all_but(tickets, NULL);
 }
 
-static void ask_lost(struct tickets *tickets)
+static void ask_lost(struct wait_queue *tickets)
 {
 	/* Who cannot be asked for is lost again at once, behind the others. */
 	for (size_t count = tickets->lost_count; count > 0 && tickets->lost; count--)
 		ask(tickets->lost);
 }
 
-static void ask_again_but(struct tickets *tickets, const struct ticket *but)
+static void ask_again_but(struct wait_queue *tickets, const struct ticket *but)
 {
 	lose_all_but(tickets, but);
 	ask_lost(tickets);
 }
 
-void tickets_ask_again(struct tickets *tickets)
+void wait_queue_ask_again(struct wait_queue *tickets)
 {
 	ask_again_but(tickets, NULL);
 }
 
-bool tickets_know(const struct tickets *tickets, const char *nonce)
+bool wait_queue_know(const struct wait_queue *tickets, const char *nonce)
 {
 	const struct ticket *ticket;
 
@@ -490,7 +490,7 @@ bool tickets_know(const struct tickets *tickets, const char *nonce)
 	return ticket != NULL;
 }
 
-size_t tickets_key_count(const struct tickets *tickets)
+size_t wait_queue_key_count(const struct wait_queue *tickets)
 {
 	return HASH_COUNT(tickets->queues);
 }
@@ -505,7 +505,7 @@ static void append(struct look *look, const char *text)
 	look->size += size;
 }
 
-static void add_to_look(struct look *look, const struct queue *queue)
+static void add_to_look(struct look *look, const struct key_waiters *queue)
 {
 	if (look->count == LOOK_MAX)
 		return;
@@ -515,9 +515,9 @@ static void add_to_look(struct look *look, const struct queue *queue)
 }
 
 /* Takes in what a look found of one key. */
-static void learn(struct tickets *tickets, const char *key, const struct queue_look *seen)
+static void learn(struct wait_queue *tickets, const char *key, const struct key_look *seen)
 {
-	struct queue *queue = find_queue(tickets, key);
+	struct key_waiters *queue = find_queue(tickets, key);
 
 	if (!queue)
 		return;
@@ -527,11 +527,11 @@ static void learn(struct tickets *tickets, const char *key, const struct queue_l
 		ask(queue->tickets);
 }
 
-static void on_looked(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+static void on_looked(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct look *look = call->ctx;
-	struct tickets *tickets = look->tickets;
-	struct queue_look seen[LOOK_MAX];
+	struct wait_queue *tickets = look->tickets;
+	struct key_look seen[LOOK_MAX];
 	const char *at = look->keys;
 	bool was_alive = true;
 
@@ -539,7 +539,7 @@ static void on_looked(struct call *call, int status, const redisReply *reply, in
 	if (status == 0)
 		status = reply_looks(reply, &was_alive, seen, look->count);
 	for (size_t i = 0; !tickets->closing && i < look->count; i++) {
-		struct queue *queue = find_queue(tickets, at);
+		struct key_waiters *queue = find_queue(tickets, at);
 
 		if (status == 0)
 			learn(tickets, at, &seen[i]);
@@ -550,15 +550,15 @@ static void on_looked(struct call *call, int status, const redisReply *reply, in
 	}
 	/* It had dropped some, maybe all. */
 	if (!was_alive && !tickets->closing)
-		tickets_ask_again(tickets);
+		wait_queue_ask_again(tickets);
 	free_look(look);
 	drop_user(tickets);
 }
 
 static void start_look(struct look *look)
 {
-	struct tickets *tickets = look->tickets;
-	struct call *call = call_new(tickets->calls, SCRIPT_HEARTBEAT, "");
+	struct wait_queue *tickets = look->tickets;
+	struct script_call *call = script_call_new(tickets->calls, SCRIPT_HEARTBEAT, "");
 
 	tickets->users++;
 	if (!call) {
@@ -566,15 +566,15 @@ static void start_look(struct look *look)
 		drop_user(tickets);
 		return;
 	}
-	call_add_bytes(call, look->keys, look->size);
+	script_call_add_bytes(call, look->keys, look->size);
 	call->of_mount = true;
 	call->done = on_looked;
 	call->ctx = look;
-	call_start(call);
+	script_call_start(call);
 }
 
 /* NULL where there is no memory, and one is under way. */
-static struct look *make_look(struct tickets *tickets)
+static struct look *make_look(struct wait_queue *tickets)
 {
 	struct look *look = tickets->spare;
 
@@ -589,19 +589,19 @@ static struct look *make_look(struct tickets *tickets)
 	return look;
 }
 
-static struct queue *queue_of_look(struct heap_item *item)
+static struct key_waiters *queue_of_look(struct heap_item *item)
 {
-	return (struct queue *)((char *)item - offsetof(struct queue, look));
+	return (struct key_waiters *)((char *)item - offsetof(struct key_waiters, look));
 }
 
 /* Looks at keys whose time has come, as many as one look is about. False: there were none, or no memory for it. */
-static bool look_at_due(struct tickets *tickets, int64_t now_ns)
+static bool look_at_due(struct wait_queue *tickets, int64_t now_ns)
 {
 	struct look *look = make_look(tickets);
 	struct heap_item *first;
 
 	while ((first = heap_first(&tickets->looks.heap)) && first->due <= now_ns) {
-		struct queue *queue = queue_of_look(first);
+		struct key_waiters *queue = queue_of_look(first);
 
 		if (look && look->count == LOOK_MAX)
 			break;
@@ -621,7 +621,7 @@ static bool look_at_due(struct tickets *tickets, int64_t now_ns)
 
 static void on_due(struct deadlines *looks)
 {
-	struct tickets *tickets = (struct tickets *)((char *)looks - offsetof(struct tickets, looks));
+	struct wait_queue *tickets = (struct wait_queue *)((char *)looks - offsetof(struct wait_queue, looks));
 	int64_t now_ns = boot_ns();
 
 	while (look_at_due(tickets, now_ns))
@@ -629,7 +629,7 @@ static void on_due(struct deadlines *looks)
 	deadlines_arm(looks);
 }
 
-static void give_up_late(struct tickets *tickets)
+static void give_up_late(struct wait_queue *tickets)
 {
 	int64_t now_ns = boot_ns();
 
@@ -649,12 +649,12 @@ static void give_up_late(struct tickets *tickets)
  * have been renewed, and about other keys in turn: a lease may have been shortened,
  * or be that of somebody else by now, and a lock may have been deleted past lockfs.
  */
-static void fill_beat(struct tickets *tickets, struct look *look)
+static void fill_beat(struct wait_queue *tickets, struct look *look)
 {
 	int64_t soon_ns = boot_ns() + 2 * BEAT_MS * NS_PER_MS;
 	struct heap_item *soon[LOOK_MAX];
 	size_t count = heap_due_before(&tickets->looks.heap, soon_ns, soon, LOOK_MAX);
-	struct queue *queue, *last = tickets->turn ? tickets->turn->prev : NULL;
+	struct key_waiters *queue, *last = tickets->turn ? tickets->turn->prev : NULL;
 
 	for (size_t i = 0; i < count; i++)
 		add_to_look(look, queue_of_look(soon[i]));
@@ -669,7 +669,7 @@ static void fill_beat(struct tickets *tickets, struct look *look)
 	}
 }
 
-static void beat(struct tickets *tickets)
+static void beat(struct wait_queue *tickets)
 {
 	struct look *look = tickets->queues ? make_look(tickets) : NULL;
 
@@ -682,11 +682,11 @@ static void beat(struct tickets *tickets)
 
 static void on_tick(uv_timer_t *timer)
 {
-	struct tickets *tickets = timer->data;
+	struct wait_queue *tickets = timer->data;
 
 	give_up_late(tickets);
 	/* What the server refused for a moment, over a connection that lasts. */
-	if (calls_are_up(tickets->calls))
+	if (script_calls_are_up(tickets->calls))
 		ask_lost(tickets);
 	if (!tickets->by_nonce) {
 		uv_timer_stop(timer);
@@ -697,7 +697,7 @@ static void on_tick(uv_timer_t *timer)
 		beat(tickets);
 }
 
-static void start_ticking(struct tickets *tickets)
+static void start_ticking(struct wait_queue *tickets)
 {
 	if (tickets->ticks)
 		return;
@@ -708,10 +708,10 @@ static void start_ticking(struct tickets *tickets)
 
 /* Opening and closing */
 
-struct tickets *tickets_new(const struct backend_config *config, struct calls *calls,
-                            const struct tickets_owner *owner)
+struct wait_queue *wait_queue_new(const struct backend_config *config, struct script_calls *calls,
+                            const struct wait_queue_handlers *owner)
 {
-	struct tickets *tickets = calloc(1, sizeof(*tickets));
+	struct wait_queue *tickets = calloc(1, sizeof(*tickets));
 
 	if (tickets)
 		tickets->spare = malloc(sizeof(*tickets->spare));
@@ -735,7 +735,7 @@ static void on_closed(uv_handle_t *handle)
 	drop_user(handle->data);
 }
 
-void tickets_close(struct tickets *tickets, void (*freed)(void *ctx), void *ctx)
+void wait_queue_close(struct wait_queue *tickets, void (*freed)(void *ctx), void *ctx)
 {
 	struct ticket *ticket, *next;
 

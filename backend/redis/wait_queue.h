@@ -13,39 +13,39 @@
 
 #include "backend/redis/script_call.h"
 
-struct tickets;
+struct wait_queue;
 
 /* What their owner is told, and must not use them for anything from there. */
-struct tickets_owner {
-	void (*asking)(void *ctx, struct call *call); /* it is about to be sent; its `mark` is the owner's */
-	void (*acquired)(void *ctx, const struct call *call, const struct lock *lock);
+struct wait_queue_handlers {
+	void (*asking)(void *ctx, struct script_call *call); /* it is about to be sent; its `mark` is the owner's */
+	void (*acquired)(void *ctx, const struct script_call *call, const struct lock *lock);
 	void *ctx;
 };
 
 /* `calls` must outlive it. NULL where there is no memory. */
-struct tickets *tickets_new(const struct backend_config *config, struct calls *calls,
-                            const struct tickets_owner *owner);
+struct wait_queue *wait_queue_new(const struct backend_config *config, struct script_calls *calls,
+                            const struct wait_queue_handlers *owner);
 
 /* acquire() and cancel() of backend.h, for an acquisition that waits. */
-void tickets_acquire(struct tickets *tickets, struct acquisition *acquisition);
-void tickets_cancel(struct tickets *tickets, struct acquisition *acquisition);
+void wait_queue_acquire(struct wait_queue *tickets, struct acquisition *acquisition);
+void wait_queue_cancel(struct wait_queue *tickets, struct acquisition *acquisition);
 
 /* Is this the nonce of a ticket whose caller was not answered yet? */
-bool tickets_know(const struct tickets *tickets, const char *nonce);
+bool wait_queue_know(const struct wait_queue *tickets, const char *nonce);
 
 /* For so many keys this mount has tickets. */
-size_t tickets_key_count(const struct tickets *tickets);
+size_t wait_queue_key_count(const struct wait_queue *tickets);
 
 /* The server has handed a lock to this ticket. */
-void tickets_granted(struct tickets *tickets, const char *nonce);
+void wait_queue_granted(struct wait_queue *tickets, const char *nonce);
 
 /* The server cannot be asked for now. */
-void tickets_lost(struct tickets *tickets);
+void wait_queue_lost(struct wait_queue *tickets);
 
 /* It can, or it may have told what was not heard: looks after every ticket. */
-void tickets_ask_again(struct tickets *tickets);
+void wait_queue_ask_again(struct wait_queue *tickets);
 
 /* Answers all with -ESHUTDOWN, takes their tickets back, and calls `freed` from the loop when the memory is gone. */
-void tickets_close(struct tickets *tickets, void (*freed)(void *ctx), void *ctx);
+void wait_queue_close(struct wait_queue *tickets, void (*freed)(void *ctx), void *ctx);
 
 #endif

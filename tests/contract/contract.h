@@ -823,7 +823,7 @@ static void add(CMUnitTestFunction function, const void *row, const char *format
 {
 	struct CMUnitTest test = {
 		.test_func = function,
-		.handshake_func = set_up,
+		.setup_func = set_up,
 		.teardown_func = tear_down,
 		.initial_state = (void *)row,
 	};

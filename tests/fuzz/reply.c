@@ -74,11 +74,11 @@ static void check_lists(const redisReply *reply)
 
 	if (reply_list(reply, &page) == 0)
 		check_page(&page);
-	if (reply_survey(reply, &page) == 0)
+	if (reply_lease_scan(reply, &page) == 0)
 		check_page(&page);
 }
 
-static void check_look(const struct queue_look *look)
+static void check_look(const struct key_look *look)
 {
 	require(look->left_ms >= -2 && look->left_ms <= LEASE_MAX_MS, "what is left of a lease is in its bounds");
 	require(look->rank >= -1, "a place in a queue can be one");
@@ -87,7 +87,7 @@ static void check_look(const struct queue_look *look)
 static void check_queue(const redisReply *reply)
 {
 	char order[REPLY_ORDER_MAX];
-	struct queue_look looks[LOOKS_MAX];
+	struct key_look looks[LOOKS_MAX];
 	bool was_alive;
 
 	if (reply_queued(reply, order, looks, &was_alive) == 0) {

@@ -37,7 +37,7 @@ static struct {
 	uv_timer_t end;
 	struct peer peers[PEERS_MAX];
 	size_t peer_count;
-	struct peer *listener; /* NULL: nobody has subscribed */
+	struct peer *subscription; /* NULL: nobody has subscribed */
 	char channel[64];      /* of the mount; only what is published to it is heard */
 	struct backend *backend;
 	char *blocks;          /* answers that were not given yet */
@@ -89,12 +89,12 @@ static void publish(const char *block)
 	char *text = NULL;
 
 	if (!channel || !*run.channel) {
-		say_block(run.listener, block);
+		say_block(run.subscription, block);
 		return;
 	}
 	require(asprintf(&text, "%.*s%s%s", (int)(channel - block), block, run.channel,
 		channel + strlen(MOUNT_CHANNEL)) > 0, "there is memory");
-	say_block(run.listener, text);
+	say_block(run.subscription, text);
 	free(text);
 }
 
@@ -138,7 +138,7 @@ static void confirm(struct peer *peer, const char *verb, const redisReply *chann
 	int length = snprintf(line, sizeof(line), "*3\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n:1\r\n", strlen(verb), verb,
 		(size_t)channel->len, channel->str);
 
-	run.listener = peer;
+	run.subscription = peer;
 	if (strncmp(channel->str, MOUNT_PREFIX, strlen(MOUNT_PREFIX)) == 0 && channel->len < sizeof(run.channel))
 		stpcpy(run.channel, channel->str);
 	say(peer, line, (size_t)length);

@@ -19,7 +19,7 @@ struct lease {
 	char key[];
 };
 
-static struct lease *find(const struct leases *leases, const char *key)
+static struct lease *find(const struct lease_expiry *leases, const char *key)
 {
 	struct lease *lease;
 
@@ -27,14 +27,14 @@ static struct lease *find(const struct leases *leases, const char *key)
 	return lease;
 }
 
-static void drop(struct leases *leases, struct lease *lease)
+static void drop(struct lease_expiry *leases, struct lease *lease)
 {
 	heap_remove(&leases->ends.heap, &lease->end);
 	HASH_DELETE(hh, leases->by_key, lease);
 	free(lease);
 }
 
-static void expire(struct leases *leases, struct lease *lease)
+static void expire(struct lease_expiry *leases, struct lease *lease)
 {
 	struct lock_event event = {
 		.kind = EVENT_EXPIRED,
@@ -50,7 +50,7 @@ static void expire(struct leases *leases, struct lease *lease)
 }
 
 /* Without memory for it, its end is not told: whoever needs to know asks the server as well. */
-static struct lease *add(struct leases *leases, const struct lock_event *event, int64_t end_ns)
+static struct lease *add(struct lease_expiry *leases, const struct lock_event *event, int64_t end_ns)
 {
 	const char *owner = event->owner ? event->owner : "";
 	size_t owner_size = strnlen(owner, EVENT_OWNER_MAX - 1) + 1;
@@ -74,7 +74,7 @@ static struct lease *add(struct leases *leases, const struct lock_event *event, 
 }
 
 /* So much is left of a lease now. The server said so before it was heard, so it is over there by then. */
-static void keep(struct leases *leases, const struct lock_event *event, int64_t left_ms)
+static void keep(struct lease_expiry *leases, const struct lock_event *event, int64_t left_ms)
 {
 	int64_t end_ns = boot_ns() + (left_ms + SERVER_TICKS_MS) * NS_PER_MS;
 	struct lease *lease = find(leases, event->key);
@@ -93,7 +93,7 @@ static void keep(struct leases *leases, const struct lock_event *event, int64_t 
 }
 
 /* The lease of the holding that an event is about; that of another is over by then, and told to be. */
-static struct lease *find_present(struct leases *leases, const struct lock_event *event)
+static struct lease *find_present(struct lease_expiry *leases, const struct lock_event *event)
 {
 	struct lease *lease = find(leases, event->key);
 
@@ -103,7 +103,7 @@ static struct lease *find_present(struct leases *leases, const struct lock_event
 	return NULL;
 }
 
-void leases_tell(struct leases *leases, const struct lock_event *event)
+void lease_expiry_tell(struct lease_expiry *leases, const struct lock_event *event)
 {
 	struct lease *lease = find_present(leases, event);
 	/* That its holder opened it again (publish.lua) begins no lease. */
@@ -116,17 +116,17 @@ void leases_tell(struct leases *leases, const struct lock_event *event)
 		drop(leases, lease);
 }
 
-void leases_adopt(struct leases *leases, const struct lock_event *held, int64_t left_ms)
+void lease_expiry_adopt(struct lease_expiry *leases, const struct lock_event *held, int64_t left_ms)
 {
 	find_present(leases, held);
 	if (left_ms > 0)
 		keep(leases, held, left_ms);
 }
 
-/* The timer is set again by leases_end(). */
+/* The timer is set again by lease_expiry_end(). */
 static void on_first_due(struct deadlines *ends)
 {
-	struct leases *leases = (struct leases *)((char *)ends - offsetof(struct leases, ends));
+	struct lease_expiry *leases = (struct lease_expiry *)((char *)ends - offsetof(struct lease_expiry, ends));
 	const struct heap_item *first = heap_first(&ends->heap);
 
 	if (first && first->due <= boot_ns())
@@ -135,7 +135,7 @@ static void on_first_due(struct deadlines *ends)
 		deadlines_arm(ends);
 }
 
-void leases_end(struct leases *leases, int64_t until_ns)
+void lease_expiry_end(struct lease_expiry *leases, int64_t until_ns)
 {
 	struct heap_item *first;
 
@@ -144,13 +144,13 @@ void leases_end(struct leases *leases, int64_t until_ns)
 	deadlines_arm(&leases->ends);
 }
 
-int leases_init(struct leases *leases, const struct backend_config *config, void (*on_due)(struct leases *leases))
+int lease_expiry_init(struct lease_expiry *leases, const struct backend_config *config, void (*on_due)(struct lease_expiry *leases))
 {
-	*leases = (struct leases){ .on_event = config->on_event, .ctx = config->ctx, .on_due = on_due };
+	*leases = (struct lease_expiry){ .on_event = config->on_event, .ctx = config->ctx, .on_due = on_due };
 	return deadlines_init(&leases->ends, config->loop, on_first_due);
 }
 
-void leases_forget(struct leases *leases)
+void lease_expiry_forget(struct lease_expiry *leases)
 {
 	struct lease *lease, *next;
 
@@ -158,9 +158,9 @@ void leases_forget(struct leases *leases)
 		drop(leases, lease);
 }
 
-void leases_close(struct leases *leases, uv_close_cb closed, void *owner)
+void lease_expiry_close(struct lease_expiry *leases, uv_close_cb closed, void *owner)
 {
-	leases_forget(leases);
+	lease_expiry_forget(leases);
 	leases->ends.poll.data = owner;
 	deadlines_close(&leases->ends, closed);
 }

@@ -10,34 +10,34 @@
 
 struct lease;
 
-struct leases {
+struct lease_expiry {
 	struct lease *by_key;
 	struct deadlines ends;
 	void (*on_event)(void *ctx, const struct lock_event *event);
 	void *ctx;
-	void (*on_due)(struct leases *leases);
+	void (*on_due)(struct lease_expiry *leases);
 };
 
 /*
  * Events go on to the config's on_event. `on_due` is called when a lease seems to be over, to
- * have leases_end() called when all has been told here that the server told until then: it may
+ * have lease_expiry_end() called when all has been told here that the server told until then: it may
  * have been renewed. Returns 0 or a negative errno; then there is nothing to close.
  */
-int leases_init(struct leases *leases, const struct backend_config *config, void (*on_due)(struct leases *leases));
+int lease_expiry_init(struct lease_expiry *leases, const struct backend_config *config, void (*on_due)(struct lease_expiry *leases));
 
 /* Tells of the ends until this time, on CLOCK_BOOTTIME in ns. */
-void leases_end(struct leases *leases, int64_t until_ns);
+void lease_expiry_end(struct lease_expiry *leases, int64_t until_ns);
 
 /* Tells an event, in front of it the end of a lease that it shows to be over, and keeps what it says. */
-void leases_tell(struct leases *leases, const struct lock_event *event);
+void lease_expiry_tell(struct lease_expiry *leases, const struct lock_event *event);
 
 /* Takes in a lease that began before: so much of it is left. */
-void leases_adopt(struct leases *leases, const struct lock_event *held, int64_t left_ms);
+void lease_expiry_adopt(struct lease_expiry *leases, const struct lock_event *held, int64_t left_ms);
 
 /* Forgets all: events were missed, and what became of these locks is not known. */
-void leases_forget(struct leases *leases);
+void lease_expiry_forget(struct lease_expiry *leases);
 
 /* `closed` is called from the loop when the memory may go; the handle's data is `owner`. */
-void leases_close(struct leases *leases, uv_close_cb closed, void *owner);
+void lease_expiry_close(struct lease_expiry *leases, uv_close_cb closed, void *owner);
 
 #endif

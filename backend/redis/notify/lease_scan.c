@@ -20,8 +20,8 @@ struct place {
  * What is in a directory comes before the rest of the directory itself. So there are no
  * more places than the directories of one step, for each level.
  */
-struct survey {
-	struct calls *calls;
+struct lease_scan {
+	struct script_calls *calls;
 	struct place *current; /* that is asked about; NULL: none */
 	struct place *places;  /* that follow */
 	bool stale;            /* the answer is not wanted any more */
@@ -29,7 +29,7 @@ struct survey {
 };
 
 /* Without memory for it, the ends of what is below it are not told. */
-static void add(struct survey *survey, const char *dir, const char *name)
+static void add(struct lease_scan *lease_scan, const char *dir, const char *name)
 {
 	struct place *place = calloc(1, sizeof(*place) + strlen(dir) + 1 + strlen(name) + 1);
 
@@ -40,107 +40,107 @@ static void add(struct survey *survey, const char *dir, const char *name)
 	else
 		stpcpy(place->path, name);
 	stpcpy(place->cursor, START);
-	LL_PREPEND(survey->places, place);
+	LL_PREPEND(lease_scan->places, place);
 }
 
 /* Takes down what a step found in `place`, which is gone on with afterwards, or freed. */
-static void go_on(struct survey *survey, struct place *place, const struct list_page *page)
+static void go_on(struct lease_scan *lease_scan, struct place *place, const struct list_page *page)
 {
 	stpcpy(place->cursor, page->cursor);
 	if (*place->cursor)
-		LL_PREPEND(survey->places, place);
+		LL_PREPEND(lease_scan->places, place);
 	for (size_t i = 0; i < page->count; i++)
-		add(survey, place->path, page->items[i].name);
+		add(lease_scan, place->path, page->items[i].name);
 	if (!*place->cursor)
 		free(place);
 }
 
-static void step(struct survey *survey);
+static void step(struct lease_scan *lease_scan);
 
-static void on_step(struct call *call, int status, const redisReply *reply, int64_t age_ms)
+static void on_step(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
-	struct survey *survey = call->ctx;
-	struct place *place = survey->current;
-	bool stale = survey->stale;
+	struct lease_scan *lease_scan = call->ctx;
+	struct place *place = lease_scan->current;
+	bool stale = lease_scan->stale;
 	struct list_page page = { 0 };
 
 	(void)age_ms;
-	survey->current = NULL;
-	survey->stale = false;
+	lease_scan->current = NULL;
+	lease_scan->stale = false;
 	if (status == 0 && !stale)
-		status = reply_survey(reply, &page);
+		status = reply_lease_scan(reply, &page);
 	if (status == 0 && !stale)
-		go_on(survey, place, &page);
+		go_on(lease_scan, place, &page);
 	else
 		free(place);
 	free(page.items);
 	if (status < 0 && !stale) {
-		survey_stop(survey);
-		survey->broken = true;
+		lease_scan_stop(lease_scan);
+		lease_scan->broken = true;
 	}
-	step(survey);
+	step(lease_scan);
 }
 
-static void step(struct survey *survey)
+static void step(struct lease_scan *lease_scan)
 {
-	struct call *call;
+	struct script_call *call;
 
-	if (survey->current || !survey->places)
+	if (lease_scan->current || !lease_scan->places)
 		return;
-	call = call_new(survey->calls, SCRIPT_LEASE_SCAN, survey->places->path);
+	call = script_call_new(lease_scan->calls, SCRIPT_LEASE_SCAN, lease_scan->places->path);
 	if (!call) {
-		survey_stop(survey);
+		lease_scan_stop(lease_scan);
 		return;
 	}
-	survey->current = survey->places;
-	LL_DELETE(survey->places, survey->current);
-	call_add_text(call, survey->current->cursor);
+	lease_scan->current = lease_scan->places;
+	LL_DELETE(lease_scan->places, lease_scan->current);
+	script_call_add_text(call, lease_scan->current->cursor);
 	call->done = on_step;
-	call->ctx = survey;
-	call_start(call);
+	call->ctx = lease_scan;
+	script_call_start(call);
 }
 
-struct survey *survey_new(struct calls *calls)
+struct lease_scan *lease_scan_new(struct script_calls *calls)
 {
-	struct survey *survey = calloc(1, sizeof(*survey));
+	struct lease_scan *lease_scan = calloc(1, sizeof(*lease_scan));
 
-	if (!survey)
+	if (!lease_scan)
 		return NULL;
-	survey->calls = calls;
-	return survey;
+	lease_scan->calls = calls;
+	return lease_scan;
 }
 
-void survey_start(struct survey *survey)
+void lease_scan_start(struct lease_scan *lease_scan)
 {
-	survey_stop(survey);
-	add(survey, "", "");
-	step(survey);
+	lease_scan_stop(lease_scan);
+	add(lease_scan, "", "");
+	step(lease_scan);
 }
 
-void survey_start_again(struct survey *survey)
+void lease_scan_start_again(struct lease_scan *lease_scan)
 {
-	if (survey->broken)
-		survey_start(survey);
+	if (lease_scan->broken)
+		lease_scan_start(lease_scan);
 }
 
-void survey_stop(struct survey *survey)
+void lease_scan_stop(struct lease_scan *lease_scan)
 {
-	survey->broken = false;
-	while (survey->places) {
-		struct place *place = survey->places;
+	lease_scan->broken = false;
+	while (lease_scan->places) {
+		struct place *place = lease_scan->places;
 
-		LL_DELETE(survey->places, place);
+		LL_DELETE(lease_scan->places, place);
 		free(place);
 	}
 	/* The texts of a call under way are needed until it is answered. */
-	survey->stale = survey->current != NULL;
+	lease_scan->stale = lease_scan->current != NULL;
 }
 
-void survey_free(struct survey *survey)
+void lease_scan_free(struct lease_scan *lease_scan)
 {
-	if (!survey)
+	if (!lease_scan)
 		return;
-	survey_stop(survey);
-	free(survey->current);
-	free(survey);
+	lease_scan_stop(lease_scan);
+	free(lease_scan->current);
+	free(lease_scan);
 }

@@ -8,21 +8,21 @@
 
 #include "backend/redis/script_call.h"
 
-struct survey;
+struct lease_scan;
 
 /* NULL where there is no memory. */
-struct survey *survey_new(struct calls *calls);
+struct lease_scan *lease_scan_new(struct script_calls *calls);
 
 /* Begins at the root, also where it is not through yet. */
-void survey_start(struct survey *survey);
+void lease_scan_start(struct lease_scan *lease_scan);
 
 /* Begins anew where it failed, as the server could not be asked. */
-void survey_start_again(struct survey *survey);
+void lease_scan_start_again(struct lease_scan *lease_scan);
 
 /* After the call under way, no other follows. */
-void survey_stop(struct survey *survey);
+void lease_scan_stop(struct lease_scan *lease_scan);
 
 /* To be called when every call was answered. Accepts NULL. */
-void survey_free(struct survey *survey);
+void lease_scan_free(struct lease_scan *lease_scan);
 
 #endif
