@@ -11,9 +11,9 @@
 
 static void on_lost(void *ctx, const char *key, uint64_t token)
 {
-	struct fs *fs = ctx;
+	struct mount *mount = ctx;
 
-	holdings_end(&fs->holdings, key, token, true);
+	holdings_end(&mount->holdings, key, token, true);
 }
 
 /* Names that the daemon remembers for the kernel, of all users: some 40 MB. */
@@ -32,15 +32,15 @@ static struct quota user_quota(size_t most, int error, const char *what, const c
 		.what = what,
 		.option = option,
 		.pause_ns = TOLD_PAUSE_NS,
-		.on_full = fs_on_notice,
+		.on_full = mount_on_notice,
 	};
 }
 
 /* However much is allowed: who has all descriptors keeps others from every lock with signal=. */
-static void bound_recipients(struct recipients *recipients)
+static void bound_recipients(struct signal_recipients *recipients)
 {
 	struct quota *quota = &recipients->quota;
-	size_t most = recipients_most(recipients);
+	size_t most = signal_recipients_most(recipients);
 
 	if (quota->most > 0 && quota->most <= most)
 		return;
@@ -48,94 +48,94 @@ static void bound_recipients(struct recipients *recipients)
 	quota->advice = "It is half of what the limit of open files of this daemon allows: raise that";
 }
 
-static void set_quotas(struct fs *fs)
+static void set_quotas(struct mount *mount)
 {
-	fs->waiters.min_interval_ms = fs->options->min_interval_ms;
-	fs->nodes.known.user_most = fs->options->user_names;
-	fs->nodes.known.most = NAMES_MAX;
-	fs->nodes.known.self = geteuid();
-	fs->nodes.known.on_full = fs_on_notice;
-	fs->waiters.quota = user_quota(fs->options->user_waiters, -ENOLCK,
+	mount->waiters.min_interval_ms = mount->options->min_interval_ms;
+	mount->nodes.known.user_most = mount->options->user_names;
+	mount->nodes.known.most = NAMES_MAX;
+	mount->nodes.known.self = geteuid();
+	mount->nodes.known.on_full = mount_on_notice;
+	mount->waiters.quota = user_quota(mount->options->user_waiters, -ENOLCK,
 		"calls that wait for locks", "user_waiters");
-	fs->streams_quota = user_quota(fs->options->user_streams, -EMFILE,
+	mount->streams_quota = user_quota(mount->options->user_streams, -EMFILE,
 		"open directories and streams", "user_streams");
-	fs->holdings.quota = user_quota(fs->options->user_files, -EMFILE, "open lock files", "user_files");
-	fs->listings_quota = user_quota(fs->options->user_listings, -ENOMEM,
+	mount->holdings.quota = user_quota(mount->options->user_files, -EMFILE, "open lock files", "user_files");
+	mount->listings_quota = user_quota(mount->options->user_listings, -ENOMEM,
 		"bytes of names in open directories", "user_listings");
-	fs->recipients.quota = user_quota(fs->options->user_signals, -EMFILE,
+	mount->recipients.quota = user_quota(mount->options->user_signals, -EMFILE,
 		"processes that signal= is for", "user_signals");
-	bound_recipients(&fs->recipients);
-	fs->keeper.renewals = user_quota(fs->options->user_renewals, -ENOLCK,
+	bound_recipients(&mount->recipients);
+	mount->renewals.quota = user_quota(mount->options->user_renewals, -ENOLCK,
 		"renewals of bound locks a minute", "user_renewals");
 }
 
-int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options)
+int mount_init(struct mount *mount, uv_loop_t *loop, const struct options *options)
 {
-	int64_t limit_ms = request_limit_ms();
+	int64_t limit_ms = request_timeout_ms();
 	int err;
 
-	*fs = (struct fs){ .options = options, .mounted_ms = epoch_ns() / NS_PER_MS, .asker = BACKEND_NOBODY };
-	err = reserve_init(&fs->reserve);
+	*mount = (struct mount){ .options = options, .mounted_ms = epoch_ns() / NS_PER_MS, .asker = BACKEND_NOBODY };
+	err = reserve_init(&mount->reserve);
 	if (err < 0)
 		return err;
-	err = node_table_init(&fs->nodes);
+	err = node_table_init(&mount->nodes);
 	if (err < 0)
 		goto fail_reserve;
-	notifier_init(&fs->notifier, loop);
-	err = watches_init(&fs->watches, loop, &fs->nodes, &fs->notifier);
+	notifier_init(&mount->notifier, loop);
+	err = inotify_watches_init(&mount->watches, loop, &mount->nodes, &mount->notifier);
 	if (err < 0)
 		goto fail;
-	err = holdings_init(&fs->holdings, loop);
+	err = holdings_init(&mount->holdings, loop);
 	if (err < 0)
 		goto fail_watches;
-	err = keeper_init(&fs->keeper, loop);
+	err = renewals_init(&mount->renewals, loop);
 	if (err < 0)
 		goto fail_holdings;
-	fs->holdings.listening = &fs->listening;
-	fs->holdings.nodes = &fs->nodes;
-	fs->keeper.lost = on_lost;
-	fs->keeper.ctx = fs;
-	fs->keeper.reserve = &fs->reserve;
-	err = waiters_init(&fs->waiters, loop, limit_ms);
+	mount->holdings.listening = &mount->listening;
+	mount->holdings.nodes = &mount->nodes;
+	mount->renewals.lost = on_lost;
+	mount->renewals.ctx = mount;
+	mount->renewals.reserve = &mount->reserve;
+	err = waiters_init(&mount->waiters, loop, limit_ms);
 	if (err < 0)
 		goto fail_keeper;
-	recipients_init(&fs->recipients);
-	set_quotas(fs);
-	err = callers_init(&fs->callers, loop, options->owner, options->mountpoint);
+	signal_recipients_init(&mount->recipients);
+	set_quotas(mount);
+	err = callers_init(&mount->callers, loop, options->owner, options->mountpoint);
 	if (err < 0)
 		goto fail_waiters;
-	fs->callers.sessions.watched_most = sessions_watched_most(fs->recipients.descriptors);
-	parking_init(&fs->parking, loop, limit_ms);
-	dir_reads_init(&fs->dir_reads, loop, &fs->parking, options->timeout_ms);
-	spin_init(&fs->spin, loop, options->spin_us);
-	event_streams_init(&fs->streams, loop, &fs->listening, &fs->parking, &fs->streams_quota, options->timeout_ms,
+	mount->callers.sessions.watched_most = posix_sessions_watched_most(mount->recipients.descriptors);
+	pending_requests_init(&mount->parking, loop, limit_ms);
+	dir_reads_init(&mount->dir_reads, loop, &mount->parking, options->timeout_ms);
+	busy_poll_init(&mount->busy_poll, loop, options->busy_poll_us);
+	event_streams_init(&mount->streams, loop, &mount->listening, &mount->parking, &mount->streams_quota, options->timeout_ms,
 		&(struct dir_access){ options->mode, options->uid, options->gid });
 	return 0;
 fail_waiters:
-	waiters_stop(&fs->waiters);
+	waiters_stop(&mount->waiters);
 fail_keeper:
-	keeper_stop(&fs->keeper);
+	renewals_stop(&mount->renewals);
 fail_holdings:
-	holdings_stop(&fs->holdings);
+	holdings_stop(&mount->holdings);
 fail_watches:
-	watches_stop(&fs->watches);
+	inotify_watches_stop(&mount->watches);
 fail:
-	node_table_free(&fs->nodes);
+	node_table_free(&mount->nodes);
 fail_reserve:
-	reserve_free(&fs->reserve);
+	reserve_free(&mount->reserve);
 	return err;
 }
 
 static void on_answered(void *ctx)
 {
-	struct fs *fs = ctx;
+	struct mount *mount = ctx;
 
-	spin_worked(&fs->spin, SPIN_ANSWER);
+	busy_poll_worked(&mount->busy_poll, BUSY_POLL_ANSWER);
 }
 
 static void on_failed(void *ctx, enum call_kind kind, const char *key, int status)
 {
-	struct fs *fs = ctx;
+	struct mount *mount = ctx;
 	struct lock_event event = {
 		.kind = EVENT_UNEXPECTED_ERROR,
 		.key = key,
@@ -144,16 +144,16 @@ static void on_failed(void *ctx, enum call_kind kind, const char *key, int statu
 		.operation = call_kind_name(kind),
 	};
 
-	if (!event_gate_asks(&fs->streams.gate, key))
-		event_gate_add(&fs->streams.gate, &event);
+	if (!event_gate_asks(&mount->streams.gate, key))
+		event_gate_add(&mount->streams.gate, &event);
 }
 
-int fs_attach(struct fs *fs, struct backend *backend)
+int mount_set_backend(struct mount *mount, struct backend *backend)
 {
 	const struct metrics_handlers metrics_owner = {
 		.answered = on_answered,
 		.failed = on_failed,
-		.ctx = fs,
+		.ctx = mount,
 	};
 	struct backend *metered = metrics_wrap(backend, &metrics_owner);
 
@@ -161,117 +161,117 @@ int fs_attach(struct fs *fs, struct backend *backend)
 		backend_close(backend);
 		return -ENOMEM;
 	}
-	fs->backend = metered;
-	fs->holdings.backend = metered;
-	fs->keeper.backend = metered;
-	fs->waiters.backend = metered;
-	fs->listening.backend = metered;
-	fs->watches.backend = metered;
-	fs->dir_reads.backend = metered;
-	fs->streams.gate.backend = metered;
+	mount->backend = metered;
+	mount->holdings.backend = metered;
+	mount->renewals.backend = metered;
+	mount->waiters.backend = metered;
+	mount->listening.backend = metered;
+	mount->watches.backend = metered;
+	mount->dir_reads.backend = metered;
+	mount->streams.gate.backend = metered;
 	return 0;
 }
 
-void fs_let_go(struct fs *fs)
+void mount_let_go(struct mount *mount)
 {
-	waiters_end_all(&fs->waiters, -ESHUTDOWN);
-	holdings_let_go(&fs->holdings);
+	waiters_end_all(&mount->waiters, -ESHUTDOWN);
+	holdings_let_go(&mount->holdings);
 }
 
-bool fs_is_settled(const struct fs *fs)
+bool mount_is_settled(const struct mount *mount)
 {
-	return !keeper_is_releasing(&fs->keeper);
+	return !renewals_is_releasing(&mount->renewals);
 }
 
-void fs_stop(struct fs *fs)
+void mount_stop(struct mount *mount)
 {
-	callers_stop(&fs->callers);
-	event_streams_stop(&fs->streams);
-	dir_reads_stop(&fs->dir_reads);
-	parking_stop(&fs->parking);
-	spin_stop(&fs->spin);
-	watches_stop(&fs->watches);
-	waiters_stop(&fs->waiters);
-	keeper_stop(&fs->keeper);
-	holdings_stop(&fs->holdings);
-	fs->listening.backend = NULL;
-	backend_close(fs->backend);
-	fs->backend = NULL;
+	callers_stop(&mount->callers);
+	event_streams_stop(&mount->streams);
+	dir_reads_stop(&mount->dir_reads);
+	pending_requests_stop(&mount->parking);
+	busy_poll_stop(&mount->busy_poll);
+	inotify_watches_stop(&mount->watches);
+	waiters_stop(&mount->waiters);
+	renewals_stop(&mount->renewals);
+	holdings_stop(&mount->holdings);
+	mount->listening.backend = NULL;
+	backend_close(mount->backend);
+	mount->backend = NULL;
 }
 
-void fs_free(struct fs *fs)
+void mount_free(struct mount *mount)
 {
-	holdings_free(&fs->holdings);
-	event_streams_free(&fs->streams);
-	stats_free_all(fs);
-	dir_streams_free(&fs->dir_streams);
-	node_table_free(&fs->nodes);
-	callers_free(&fs->callers);
-	retries_free(&fs->retries);
-	recipients_free(&fs->recipients);
-	quota_free(&fs->waiters.quota);
-	quota_free(&fs->streams_quota);
-	quota_free(&fs->listings_quota);
-	quota_free(&fs->keeper.renewals);
-	reserve_free(&fs->reserve);
+	holdings_free(&mount->holdings);
+	event_streams_free(&mount->streams);
+	stats_free_all(mount);
+	dir_streams_free(&mount->dir_streams);
+	node_table_free(&mount->nodes);
+	callers_free(&mount->callers);
+	stale_retries_free(&mount->retries);
+	signal_recipients_free(&mount->recipients);
+	quota_free(&mount->waiters.quota);
+	quota_free(&mount->streams_quota);
+	quota_free(&mount->listings_quota);
+	quota_free(&mount->renewals.quota);
+	reserve_free(&mount->reserve);
 }
 
-void fs_on_event(void *ctx, const struct lock_event *event)
+void mount_on_event(void *ctx, const struct lock_event *event)
 {
-	struct fs *fs = ctx;
+	struct mount *mount = ctx;
 
 	if (event_ends_holding(event)) {
-		if (backend_tells_all_ends(fs->backend))
-			holdings_end(&fs->holdings, event->key, event->token, event->kind != EVENT_RELEASED);
+		if (backend_tells_all_ends(mount->backend))
+			holdings_end(&mount->holdings, event->key, event->token, event->kind != EVENT_RELEASED);
 		else
-			holdings_doubt(&fs->holdings, event->key, event->token);
-		watches_end(&fs->watches, event->key, event->token);
+			holdings_doubt(&mount->holdings, event->key, event->token);
+		inotify_watches_end(&mount->watches, event->key, event->token);
 	}
-	event_gate_add(&fs->streams.gate, event);
+	event_gate_add(&mount->streams.gate, event);
 }
 
-void fs_on_ended(void *ctx, const char *key, uint64_t token, bool taken)
+void mount_on_ended(void *ctx, const char *key, uint64_t token, bool taken)
 {
-	struct fs *fs = ctx;
+	struct mount *mount = ctx;
 
-	holdings_end(&fs->holdings, key, token, taken);
-	watches_end(&fs->watches, key, token);
+	holdings_end(&mount->holdings, key, token, taken);
+	inotify_watches_end(&mount->watches, key, token);
 }
 
-void fs_on_touched(void *ctx, uint64_t token)
+void mount_on_touched(void *ctx, uint64_t token)
 {
-	struct fs *fs = ctx;
+	struct mount *mount = ctx;
 
-	holdings_recheck(&fs->holdings, token);
-	watches_recheck(&fs->watches, token);
+	holdings_recheck(&mount->holdings, token);
+	inotify_watches_recheck(&mount->watches, token);
 }
 
-void fs_on_touched_all(void *ctx)
+void mount_on_touched_all(void *ctx)
 {
-	struct fs *fs = ctx;
+	struct mount *mount = ctx;
 
-	holdings_recheck_all(&fs->holdings);
-	watches_recheck_all(&fs->watches);
+	holdings_recheck_all(&mount->holdings);
+	inotify_watches_recheck_all(&mount->watches);
 }
 
-void fs_on_gap(void *ctx)
+void mount_on_gap(void *ctx)
 {
-	struct fs *fs = ctx;
+	struct mount *mount = ctx;
 
-	fs->listening.told = true;
-	holdings_recheck_all(&fs->holdings);
-	event_streams_gap(&fs->streams);
+	mount->listening.told = true;
+	holdings_recheck_all(&mount->holdings);
+	event_streams_gap(&mount->streams);
 }
 
-void fs_on_notice(void *ctx, const char *line)
+void mount_on_notice(void *ctx, const char *line)
 {
 	(void)ctx;
 	log_line(LOG_WARNING, "%s", line);
 }
 
-uid_t fs_asks(void *ctx)
+uid_t mount_asks(void *ctx)
 {
-	const struct fs *fs = ctx;
+	const struct mount *mount = ctx;
 
-	return fs->asker;
+	return mount->asker;
 }

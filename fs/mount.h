@@ -30,18 +30,18 @@
 
 struct stats_file;
 
-struct fs {
+struct mount {
 	const struct options *options;
 	struct backend *backend;
 	struct node_table nodes;
 	struct notifier notifier; /* its session is set when there is one */
-	struct watches watches;
+	struct inotify_watches watches;
 	struct holdings holdings;
-	struct keeper keeper;
+	struct renewals renewals;
 	struct waiters waiters;
-	struct parking parking;
-	struct spin spin;
-	struct listening listening;
+	struct pending_requests parking;
+	struct busy_poll busy_poll;
+	struct event_interest listening;
 	struct event_streams streams;
 	struct dir_reads dir_reads;
 	struct dir_stream *dir_streams; /* all that are open */
@@ -49,8 +49,8 @@ struct fs {
 	struct quota streams_quota; /* of each user, for these three */
 	struct quota listings_quota; /* of each user, for the names in these directories */
 	struct callers callers;
-	struct retries retries;
-	struct recipients recipients;
+	struct stale_retries retries;
+	struct signal_recipients recipients;
 	struct reserve reserve;
 	uid_t asker; /* whose request is just taken in, if what the user may have is bounded; else BACKEND_NOBODY */
 	int64_t mounted_ms; /* since the epoch */
@@ -60,32 +60,32 @@ struct fs {
 };
 
 /* Makes the file side of a mount. Returns 0 or a negative errno; then there is nothing to free. */
-int fs_init(struct fs *fs, uv_loop_t *loop, const struct options *options);
+int mount_init(struct mount *mount, uv_loop_t *loop, const struct options *options);
 
 /* Gives the mount the backend that was opened for it. Returns 0, or -ENOMEM and it is closed. */
-int fs_attach(struct fs *fs, struct backend *backend);
+int mount_set_backend(struct mount *mount, struct backend *backend);
 
 /* No process has a file open any more: ends those that wait, and releases what is bound to files. */
-void fs_let_go(struct fs *fs);
+void mount_let_go(struct mount *mount);
 
 /* Is no release under way that would be lost if the backend were closed now? */
-bool fs_is_settled(const struct fs *fs);
+bool mount_is_settled(const struct mount *mount);
 
 /* Ends it: the backend answers what is under way. Accepts one without a backend. */
-void fs_stop(struct fs *fs);
+void mount_stop(struct mount *mount);
 
 /* Frees it, when no request is under way any more. */
-void fs_free(struct fs *fs);
+void mount_free(struct mount *mount);
 
-/* What the backend tells of; `ctx` is the struct fs. */
-void fs_on_event(void *ctx, const struct lock_event *event);
-void fs_on_gap(void *ctx);
-void fs_on_ended(void *ctx, const char *key, uint64_t token, bool taken);
-void fs_on_touched(void *ctx, uint64_t token);
-void fs_on_touched_all(void *ctx);
-void fs_on_notice(void *ctx, const char *line);
-uid_t fs_asks(void *ctx);
+/* What the backend tells of; `ctx` is the struct mount. */
+void mount_on_event(void *ctx, const struct lock_event *event);
+void mount_on_gap(void *ctx);
+void mount_on_ended(void *ctx, const char *key, uint64_t token, bool taken);
+void mount_on_touched(void *ctx, uint64_t token);
+void mount_on_touched_all(void *ctx);
+void mount_on_notice(void *ctx, const char *line);
+uid_t mount_asks(void *ctx);
 
-extern const struct fuse_lowlevel_ops fs_ops;
+extern const struct fuse_lowlevel_ops lockfs_ops;
 
 #endif

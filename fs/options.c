@@ -33,7 +33,7 @@
 struct raw_options {
 	struct options *options;
 	char *cacert, *cert, *key;
-	char *namespace_, *ttl, *timeout, *min_interval, *spin, *owner, *id, *mode, *uid, *gid, *password_file;
+	char *namespace_, *ttl, *timeout, *min_interval, *busy_poll, *owner, *id, *mode, *uid, *gid, *password_file;
 	char *user_memory, *user_waiters, *user_streams, *user_names, *user_files, *user_listings, *user_signals, *user_renewals, *user_calls;
 	bool help, version, refused;
 };
@@ -47,7 +47,7 @@ static const struct fuse_opt option_table[] = {
 	RAW("ttl=%s", ttl),
 	RAW("timeout=%s", timeout),
 	RAW("min_interval=%s", min_interval),
-	RAW("spin=%s", spin),
+	RAW("spin=%s", busy_poll),
 	RAW("owner=%s", owner),
 	RAW("id=%s", id),
 	RAW("mode=%s", mode),
@@ -380,7 +380,7 @@ static unsigned long check_number(struct raw_options *raw, const char *text, int
 
 static void check_spin(struct raw_options *raw)
 {
-	raw->options->spin_us = check_number(raw, raw->spin, 10, MAX_SPIN_US, DEFAULT_SPIN_US,
+	raw->options->busy_poll_us = check_number(raw, raw->busy_poll, 10, MAX_SPIN_US, DEFAULT_SPIN_US,
 		"spin=%s: it is a number of microseconds up to 10000, or 0 to sleep at once");
 }
 

@@ -21,7 +21,7 @@ struct options {
 	int64_t ttl_ms;
 	int64_t timeout_ms;
 	int64_t min_interval_ms; /* between the looks of a view; 0: any */
-	unsigned long spin_us; /* see spin.h */
+	unsigned long busy_poll_us; /* see busy_poll.h */
 	enum owner_kind owner;
 	/* For each user, see backend/quota.h; 0: any amount. */
 	size_t user_memory; /* bytes */

@@ -134,12 +134,12 @@ int callers_init(struct callers *callers, uv_loop_t *loop, enum owner_kind owner
 		return -ENOMEM;
 	print_hash(text, callers->boot_place);
 	free(text);
-	return sessions_init(&callers->sessions, loop);
+	return posix_sessions_init(&callers->sessions, loop);
 }
 
 void callers_stop(struct callers *callers)
 {
-	sessions_stop(&callers->sessions);
+	posix_sessions_stop(&callers->sessions);
 }
 
 void callers_free(struct callers *callers)
@@ -150,7 +150,7 @@ void callers_free(struct callers *callers)
 		HASH_DELETE(hh, callers->user_names, user);
 		free(user);
 	}
-	sessions_free(&callers->sessions);
+	posix_sessions_free(&callers->sessions);
 }
 
 /*
@@ -164,7 +164,7 @@ static int identify_session(struct callers *callers, pid_t thread, uid_t uid, st
 {
 	uint64_t birth;
 	pid_t number;
-	int err = session_of(&callers->sessions, thread, &number, &birth);
+	int err = posix_session_of(&callers->sessions, thread, &number, &birth);
 
 	(void)uid;
 	if (err == 0)

@@ -24,7 +24,7 @@ struct callers {
 	char host[HOST_MAX + 1];
 	char place[PLACE_MAX];      /* one text for this mount point of this host */
 	char boot_place[PLACE_MAX]; /* likewise, for this boot and this daemon's processes */
-	struct sessions sessions;
+	struct posix_sessions sessions;
 	struct user_name *user_names;
 	bool sees_processes; /* /proc is that of the daemon's own namespace of processes */
 };

@@ -22,7 +22,7 @@
 #define WATCHED_MAX 256
 #define WATCHED_PART 8
 
-struct session_seen {
+struct posix_session {
 	pid_t number;
 	uint64_t birth;        /* the leader's; see name_leaderless() */
 	int64_t known_till_ns; /* CLOCK_BOOTTIME: it was this very session till then at least */
@@ -63,7 +63,7 @@ static struct process find_member_since(pid_t number, int64_t when_ns)
  * the leader is gone. The process that was found once answers as long as it lives, so
  * that not each new process of the session costs a look at all processes.
  */
-static bool is_still(struct session_seen *seen, pid_t caller)
+static bool is_still(struct posix_session *seen, pid_t caller)
 {
 	if (started_before(caller, seen->known_till_ns))
 		return true;
@@ -74,7 +74,7 @@ static bool is_still(struct session_seen *seen, pid_t caller)
 
 /* Watching leaders: their death is the last moment at which their session is surely theirs */
 
-static void unwatch_leader(struct sessions *sessions, struct session_seen *seen)
+static void unwatch_leader(struct posix_sessions *sessions, struct posix_session *seen)
 {
 	if (seen->leader_fd < 0)
 		return;
@@ -83,7 +83,7 @@ static void unwatch_leader(struct sessions *sessions, struct session_seen *seen)
 	sessions->watched--;
 }
 
-static void watch_leader(struct sessions *sessions, struct session_seen *seen)
+static void watch_leader(struct posix_sessions *sessions, struct posix_session *seen)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.fd = seen->number };
 
@@ -97,15 +97,15 @@ static void watch_leader(struct sessions *sessions, struct session_seen *seen)
 		unwatch_leader(sessions, seen);
 }
 
-static struct session_seen *find(struct sessions *sessions, pid_t number)
+static struct posix_session *find(struct posix_sessions *sessions, pid_t number)
 {
-	struct session_seen *seen;
+	struct posix_session *seen;
 
 	HASH_FIND(hh, sessions->by_number, &number, sizeof(number), seen);
 	return seen;
 }
 
-static void collect_deaths(struct sessions *sessions)
+static void collect_deaths(struct posix_sessions *sessions)
 {
 	struct epoll_event events[16];
 	int count;
@@ -113,7 +113,7 @@ static void collect_deaths(struct sessions *sessions)
 	do {
 		count = epoll_wait(sessions->deaths_fd, events, sizeof(events) / sizeof(events[0]), 0);
 		for (int i = 0; i < count; i++) {
-			struct session_seen *seen = find(sessions, events[i].data.fd);
+			struct posix_session *seen = find(sessions, events[i].data.fd);
 
 			if (!seen)
 				continue;
@@ -130,16 +130,16 @@ static void on_deaths(uv_poll_t *poll, int status, int events)
 	collect_deaths(poll->data);
 }
 
-size_t sessions_watched_most(size_t descriptors)
+size_t posix_sessions_watched_most(size_t descriptors)
 {
 	return descriptors / WATCHED_PART < WATCHED_MAX ? descriptors / WATCHED_PART : WATCHED_MAX;
 }
 
-int sessions_init(struct sessions *sessions, uv_loop_t *loop)
+int posix_sessions_init(struct posix_sessions *sessions, uv_loop_t *loop)
 {
 	int err;
 
-	*sessions = (struct sessions){ .deaths_fd = epoll_create1(EPOLL_CLOEXEC) };
+	*sessions = (struct posix_sessions){ .deaths_fd = epoll_create1(EPOLL_CLOEXEC) };
 	if (sessions->deaths_fd < 0)
 		return -errno;
 	err = uv_poll_init(loop, &sessions->deaths, sessions->deaths_fd);
@@ -151,14 +151,14 @@ int sessions_init(struct sessions *sessions, uv_loop_t *loop)
 	return uv_poll_start(&sessions->deaths, UV_READABLE, on_deaths);
 }
 
-void sessions_stop(struct sessions *sessions)
+void posix_sessions_stop(struct posix_sessions *sessions)
 {
 	uv_close((uv_handle_t *)&sessions->deaths, NULL);
 }
 
-static void forget_oldest(struct sessions *sessions)
+static void forget_oldest(struct posix_sessions *sessions)
 {
-	struct session_seen *oldest = sessions->by_number;
+	struct posix_session *oldest = sessions->by_number;
 
 	unwatch_leader(sessions, oldest);
 	HASH_DELETE(hh, sessions->by_number, oldest);
@@ -166,9 +166,9 @@ static void forget_oldest(struct sessions *sessions)
 }
 
 /* Puts the session behind all others, as the one seen last. */
-static struct session_seen *remember(struct sessions *sessions, pid_t number, uint64_t birth)
+static struct posix_session *remember(struct posix_sessions *sessions, pid_t number, uint64_t birth)
 {
-	struct session_seen *seen = find(sessions, number);
+	struct posix_session *seen = find(sessions, number);
 
 	if (seen) {
 		HASH_DELETE(hh, sessions->by_number, seen);
@@ -207,9 +207,9 @@ static uint64_t name_leaderless(void)
 }
 
 /* How the session is named whose leader is gone: as before, if it is surely the same. */
-static uint64_t birth_of_leaderless(struct sessions *sessions, pid_t number, pid_t pid)
+static uint64_t birth_of_leaderless(struct posix_sessions *sessions, pid_t number, pid_t pid)
 {
-	struct session_seen *seen;
+	struct posix_session *seen;
 
 	collect_deaths(sessions);
 	seen = find(sessions, number);
@@ -217,9 +217,9 @@ static uint64_t birth_of_leaderless(struct sessions *sessions, pid_t number, pid
 }
 
 /* Is the leader watched and alive? Then the number is that of the session that was seen. */
-static bool leader_lives(struct sessions *sessions, pid_t number, uint64_t *ret_birth)
+static bool leader_lives(struct posix_sessions *sessions, pid_t number, uint64_t *ret_birth)
 {
-	const struct session_seen *seen;
+	const struct posix_session *seen;
 
 	collect_deaths(sessions);
 	seen = find(sessions, number);
@@ -229,10 +229,10 @@ static bool leader_lives(struct sessions *sessions, pid_t number, uint64_t *ret_
 	return true;
 }
 
-int session_of(struct sessions *sessions, pid_t pid, pid_t *ret_number, uint64_t *ret_birth)
+int posix_session_of(struct posix_sessions *sessions, pid_t pid, pid_t *ret_number, uint64_t *ret_birth)
 {
 	pid_t number = getsid(pid);
-	struct session_seen *seen;
+	struct posix_session *seen;
 	uint64_t birth;
 	int leader;
 
@@ -256,7 +256,7 @@ int session_of(struct sessions *sessions, pid_t pid, pid_t *ret_number, uint64_t
 	return 0;
 }
 
-void sessions_free(struct sessions *sessions)
+void posix_sessions_free(struct posix_sessions *sessions)
 {
 	while (sessions->by_number)
 		forget_oldest(sessions);

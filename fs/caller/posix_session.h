@@ -15,10 +15,10 @@
 
 #include "backend/util/hash.h"
 
-struct session_seen;
+struct posix_session;
 
-struct sessions {
-	struct session_seen *by_number; /* the one seen longest ago first */
+struct posix_sessions {
+	struct posix_session *by_number; /* the one seen longest ago first */
 	int deaths_fd;                  /* an epoll of living leaders */
 	size_t watched;
 	size_t watched_most; /* set by the owner; each that is watched takes a descriptor */
@@ -26,20 +26,20 @@ struct sessions {
 };
 
 /* How many sessions a daemon that may have so many descriptors watches: a part of them, as others need some. */
-size_t sessions_watched_most(size_t descriptors);
+size_t posix_sessions_watched_most(size_t descriptors);
 
 /* Returns 0 or a negative errno; then there is nothing to close. */
-int sessions_init(struct sessions *sessions, uv_loop_t *loop);
+int posix_sessions_init(struct posix_sessions *sessions, uv_loop_t *loop);
 
 /* Stops watching. The memory of the struct may go after the loop's next turn. */
-void sessions_stop(struct sessions *sessions);
+void posix_sessions_stop(struct posix_sessions *sessions);
 
 /*
  * The session of the thread `pid`: its number, and what with it names it for
  * good. Returns 0, -ESRCH where the process or its session cannot be seen, or -ENOMEM.
  */
-int session_of(struct sessions *sessions, pid_t pid, pid_t *ret_number, uint64_t *ret_birth);
+int posix_session_of(struct posix_sessions *sessions, pid_t pid, pid_t *ret_number, uint64_t *ret_birth);
 
-void sessions_free(struct sessions *sessions);
+void posix_sessions_free(struct posix_sessions *sessions);
 
 #endif

@@ -26,8 +26,8 @@ struct process_name {
 	uint64_t birth;
 };
 
-struct recipient {
-	struct recipients *recipients;
+struct signal_recipient {
+	struct signal_recipients *recipients;
 	struct process_name name;
 	int fd;
 	uid_t uid; /* whose quota it counts in: the first who asked for it */
@@ -35,11 +35,11 @@ struct recipient {
 	UT_hash_handle hh;
 };
 
-void recipients_init(struct recipients *recipients)
+void signal_recipients_init(struct signal_recipients *recipients)
 {
 	struct rlimit limit = { .rlim_cur = RESERVE };
 
-	*recipients = (struct recipients){ 0 };
+	*recipients = (struct signal_recipients){ 0 };
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
 		log_line(LOG_WARNING, "cannot tell how many files this daemon may open: %s", strerror(errno));
 	} else if (limit.rlim_cur < limit.rlim_max && limit.rlim_cur < DESCRIPTORS_MAX) {
@@ -52,18 +52,18 @@ void recipients_init(struct recipients *recipients)
 	if (limit.rlim_cur > DESCRIPTORS_MAX)
 		limit.rlim_cur = DESCRIPTORS_MAX;
 	recipients->descriptors = limit.rlim_cur;
-	recipients->fd_limit = (int)limit.rlim_cur - RESERVE - (int)sessions_watched_most(limit.rlim_cur);
+	recipients->fd_limit = (int)limit.rlim_cur - RESERVE - (int)posix_sessions_watched_most(limit.rlim_cur);
 }
 
-size_t recipients_most(const struct recipients *recipients)
+size_t signal_recipients_most(const struct signal_recipients *recipients)
 {
 	/* In a quota, 0 would be any amount. */
 	return recipients->fd_limit < 2 ? 1 : (size_t)recipients->fd_limit / 2;
 }
 
-static void drop(struct recipient *recipient)
+static void drop(struct signal_recipient *recipient)
 {
-	struct recipients *recipients = recipient->recipients;
+	struct signal_recipients *recipients = recipient->recipients;
 
 	HASH_DELETE(hh, recipients->by_process, recipient);
 	quota_give(&recipients->quota, recipient->uid, 1);
@@ -71,14 +71,14 @@ static void drop(struct recipient *recipient)
 	free(recipient);
 }
 
-void recipients_free(struct recipients *recipients)
+void signal_recipients_free(struct signal_recipients *recipients)
 {
 	while (recipients->by_process)
 		drop(recipients->by_process);
 	quota_free(&recipients->quota);
 }
 
-static int refuse_descriptor(struct recipients *recipients, int err)
+static int refuse_descriptor(struct signal_recipients *recipients, int err)
 {
 	if (!recipients->told)
 		log_line(LOG_WARNING, "a lock with signal= was refused, as there is no descriptor left for its process: %s. "
@@ -88,7 +88,7 @@ static int refuse_descriptor(struct recipients *recipients, int err)
 }
 
 /* Returns a pidfd, or a negative errno; -ESRCH: the process has ended. */
-static int open_process(struct recipients *recipients, const struct process *process)
+static int open_process(struct signal_recipients *recipients, const struct process *process)
 {
 	int fd = (int)syscall(SYS_pidfd_open, process->pid, 0);
 
@@ -108,9 +108,9 @@ static int open_process(struct recipients *recipients, const struct process *pro
 	return -ESRCH;
 }
 
-static struct recipient *find(const struct recipients *recipients, const struct process_name *name)
+static struct signal_recipient *find(const struct signal_recipients *recipients, const struct process_name *name)
 {
-	struct recipient *recipient;
+	struct signal_recipient *recipient;
 
 	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it reads a whole name, byte by byte */
 	HASH_FIND(hh, recipients->by_process, name, sizeof(*name), recipient);
@@ -118,9 +118,9 @@ static struct recipient *find(const struct recipients *recipients, const struct 
 }
 
 /* Adds one that the quota was taken for. Returns 0 or a negative errno; -ESRCH: the process has ended. */
-static int add(struct recipients *recipients, const struct process *process, uid_t uid, struct recipient **ret)
+static int add(struct signal_recipients *recipients, const struct process *process, uid_t uid, struct signal_recipient **ret)
 {
-	struct recipient *recipient = calloc(1, sizeof(*recipient));
+	struct signal_recipient *recipient = calloc(1, sizeof(*recipient));
 	int err = -ENOMEM;
 
 	if (!recipient)
@@ -146,7 +146,7 @@ fail:
 	return err;
 }
 
-int recipient_get(struct recipients *recipients, pid_t pid, uid_t uid, struct recipient **ret)
+int signal_recipient_get(struct signal_recipients *recipients, pid_t pid, uid_t uid, struct signal_recipient **ret)
 {
 	struct process process;
 	struct process_name name;
@@ -172,13 +172,13 @@ int recipient_get(struct recipients *recipients, pid_t pid, uid_t uid, struct re
 	return err == -ESRCH ? 0 : err;
 }
 
-void recipient_put(struct recipient *recipient)
+void signal_recipient_put(struct signal_recipient *recipient)
 {
 	if (recipient && --recipient->users == 0)
 		drop(recipient);
 }
 
-bool recipient_lives(const struct recipient *recipient)
+bool signal_recipient_lives(const struct signal_recipient *recipient)
 {
 	struct pollfd end = { .events = POLLIN };
 
@@ -188,7 +188,7 @@ bool recipient_lives(const struct recipient *recipient)
 	return poll(&end, 1, 0) == 0;
 }
 
-int recipient_signal(const struct recipient *recipient, uid_t uid, int signal)
+int signal_recipient_signal(const struct signal_recipient *recipient, uid_t uid, int signal)
 {
 	int err = process_takes_signals((pid_t)recipient->name.pid, uid);
 

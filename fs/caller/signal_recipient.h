@@ -12,10 +12,10 @@
 
 #include "backend/util/quota.h"
 
-struct recipient;
+struct signal_recipient;
 
-struct recipients {
-	struct recipient *by_process;
+struct signal_recipients {
+	struct signal_recipient *by_process;
 	struct quota quota; /* of each user; set by the owner */
 	size_t descriptors; /* that the daemon may have */
 	int fd_limit;       /* pidfds have numbers below it */
@@ -23,26 +23,26 @@ struct recipients {
 };
 
 /* Raises the number of descriptors that this daemon may have, which every recipient needs one of. */
-void recipients_init(struct recipients *recipients);
-void recipients_free(struct recipients *recipients);
+void signal_recipients_init(struct signal_recipients *recipients);
+void signal_recipients_free(struct signal_recipients *recipients);
 
 /* The most that one user may have of them, so that others have some: half. */
-size_t recipients_most(const struct recipients *recipients);
+size_t signal_recipients_most(const struct signal_recipients *recipients);
 
 /*
- * Keeps the process `pid` (0: unknown) for `uid`, who asks for it, until recipient_put().
+ * Keeps the process `pid` (0: unknown) for `uid`, who asks for it, until signal_recipient_put().
  * Returns 0 and the recipient, or NULL if there is none: it is unknown or has ended.
  * -EMFILE: its user has too many, or the daemon has no descriptor left.
  */
-int recipient_get(struct recipients *recipients, pid_t pid, uid_t uid, struct recipient **ret);
+int signal_recipient_get(struct signal_recipients *recipients, pid_t pid, uid_t uid, struct signal_recipient **ret);
 
 /* Accepts NULL. */
-void recipient_put(struct recipient *recipient);
+void signal_recipient_put(struct signal_recipient *recipient);
 
 /* False for NULL as well. */
-bool recipient_lives(const struct recipient *recipient);
+bool signal_recipient_lives(const struct signal_recipient *recipient);
 
 /* Sends it a signal, if `uid` could do that. Returns 0, also if it has ended, or a negative errno. */
-int recipient_signal(const struct recipient *recipient, uid_t uid, int signal);
+int signal_recipient_signal(const struct signal_recipient *recipient, uid_t uid, int signal);
 
 #endif

@@ -14,17 +14,17 @@
 
 /* A read that waits. */
 struct event_read {
-	struct parked parked;
+	struct pending_request pending;
 	struct event_stream *stream;
 	size_t size;
 	struct event_read *prev, *next;
 };
 
 struct event_stream {
-	struct opened opened;
+	struct open_file opened;
 	struct event_streams *streams;
 	struct event_reader reader;
-	struct special *special;
+	struct control_node *special;
 	struct event_read *reads;     /* that wait */
 	struct fuse_pollhandle *poll; /* of who waits, or NULL */
 	struct event_stream *prev, *next;
@@ -33,7 +33,7 @@ struct event_stream {
 	bool is_open; /* and has a place in the log */
 
 	/* While it is being opened: */
-	struct parked parked;
+	struct pending_request pending;
 	int64_t deadline_ns; /* CLOCK_BOOTTIME */
 	struct fuse_file_info info;
 	struct event_stream *opening_prev, *opening_next;
@@ -43,7 +43,7 @@ struct event_stream {
 
 static struct event_stream *stream_of(const struct fuse_file_info *info)
 {
-	return (struct event_stream *)opened_of(info);
+	return (struct event_stream *)open_file_of(info);
 }
 
 static struct event_stream *stream_of_reader(struct event_reader *reader)
@@ -74,16 +74,16 @@ static bool reply_news(struct event_stream *stream, fuse_req_t req, size_t size)
 /* Takes a read out of those that wait, so that it may be replied to. */
 static fuse_req_t end_read(struct event_read *read)
 {
-	fuse_req_t fuse = unpark(&read->parked);
+	fuse_req_t fuse = pending_request_end(&read->pending);
 
 	DL_DELETE(read->stream->reads, read);
 	free(read);
 	return fuse;
 }
 
-static void on_read_interrupted(struct parked *parked)
+static void on_read_interrupted(struct pending_request *pending)
 {
-	fuse_reply_err(end_read((struct event_read *)parked), EINTR);
+	fuse_reply_err(end_read((struct event_read *)pending), EINTR);
 }
 
 static void keep_poll(struct event_stream *stream, struct fuse_pollhandle *handle)
@@ -120,9 +120,9 @@ static void wait_for_news(struct event_stream *stream, fuse_req_t req, size_t si
 	}
 	read->stream = stream;
 	read->size = size;
-	read->parked.interrupted = on_read_interrupted;
+	read->pending.interrupted = on_read_interrupted;
 	DL_APPEND(stream->reads, read);
-	park(stream->streams->parking, &read->parked, req);
+	pending_request_begin(stream->streams->parking, &read->pending, req);
 }
 
 static void stream_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info)
@@ -161,9 +161,9 @@ static void close_stream(struct event_stream *stream)
 	quota_give(streams->quota, stream->uid, 1);
 	if (stream->is_open)
 		event_log_leave(&streams->log, &stream->reader);
-	listening_leave(streams->listening, LISTEN_ALL);
+	event_interest_leave(streams->listening, LISTEN_ALL);
 	keep_poll(stream, NULL);
-	special_put(stream->special);
+	control_node_put(stream->special);
 	free(stream);
 }
 
@@ -190,7 +190,7 @@ static void reply_opened(struct event_stream *stream, fuse_req_t req)
 static fuse_req_t end_opening(struct event_stream *stream)
 {
 	DL_DELETE2(stream->streams->opening, stream, opening_prev, opening_next);
-	return unpark(&stream->parked);
+	return pending_request_end(&stream->pending);
 }
 
 static void fail_opening(struct event_stream *stream, int error)
@@ -199,9 +199,9 @@ static void fail_opening(struct event_stream *stream, int error)
 	close_stream(stream);
 }
 
-static void on_open_interrupted(struct parked *parked)
+static void on_open_interrupted(struct pending_request *pending)
 {
-	fail_opening((struct event_stream *)((char *)parked - offsetof(struct event_stream, parked)), EINTR);
+	fail_opening((struct event_stream *)((char *)pending - offsetof(struct event_stream, pending)), EINTR);
 }
 
 static void arm(struct event_streams *streams);
@@ -231,14 +231,14 @@ static void wait_to_listen(struct event_stream *stream, fuse_req_t req)
 	struct event_streams *streams = stream->streams;
 
 	stream->deadline_ns = boot_ns() + streams->timeout_ms * NS_PER_MS;
-	stream->parked.interrupted = on_open_interrupted;
+	stream->pending.interrupted = on_open_interrupted;
 	DL_APPEND2(streams->opening, stream, opening_prev, opening_next);
 	arm(streams);
-	park(streams->parking, &stream->parked, req);
+	pending_request_begin(streams->parking, &stream->pending, req);
 }
 
 void event_stream_open(struct event_streams *streams, const char *dir, enum event_format format,
-                       struct special *special, fuse_req_t req, const struct fuse_file_info *info)
+                       struct control_node *special, fuse_req_t req, const struct fuse_file_info *info)
 {
 	uid_t uid = fuse_req_ctx(req)->uid;
 	int err = quota_take(streams->quota, uid, 1);
@@ -261,17 +261,17 @@ void event_stream_open(struct event_streams *streams, const char *dir, enum even
 	stream->reader.dir = stream->dir;
 	stream->reader.format = format;
 	credentials_take(&stream->reader.who, req);
-	stream->special = special_hold(special);
+	stream->special = control_node_hold(special);
 	stream->info = *info;
 	DL_APPEND(streams->all, stream);
-	listening_join(streams->listening, LISTEN_ALL);
+	event_interest_join(streams->listening, LISTEN_ALL);
 	if (streams->listening->told)
 		reply_opened(stream, req);
 	else
 		wait_to_listen(stream, req);
 }
 
-const struct opened_ops event_stream_ops = {
+const struct open_file_ops event_stream_ops = {
 	.read = stream_read,
 	.write = refuse_write,
 	.fsync = refuse_fsync,
@@ -293,8 +293,8 @@ void event_streams_gap(struct event_streams *streams)
 		reply_opened(stream, end_opening(stream));
 }
 
-void event_streams_init(struct event_streams *streams, uv_loop_t *loop, struct listening *listening,
-                        struct parking *parking, struct quota *quota, int64_t timeout_ms,
+void event_streams_init(struct event_streams *streams, uv_loop_t *loop, struct event_interest *listening,
+                        struct pending_requests *parking, struct quota *quota, int64_t timeout_ms,
                         const struct dir_access *root)
 {
 	*streams = (struct event_streams){

@@ -1,6 +1,6 @@
 /*
  * Open files of `.events` and `.events.json`: each reads the log from when it was
- * opened on, and waits at its end. Waiting reads and opens are parked requests.
+ * opened on, and waits at its end. Waiting reads and opens are pending requests.
  */
 #ifndef FS_EVENTS_EVENT_STREAM_H
 #define FS_EVENTS_EVENT_STREAM_H
@@ -30,8 +30,8 @@ struct event_stream;
 struct event_streams {
 	struct event_log log;
 	struct event_gate gate; /* before it */
-	struct listening *listening;
-	struct parking *parking;
+	struct event_interest *listening;
+	struct pending_requests *parking;
 	struct quota *quota; /* of each user */
 	struct event_stream *all;
 	struct event_stream *opening; /* those that wait for the backend to listen, the first due first */
@@ -39,8 +39,8 @@ struct event_streams {
 	uv_timer_t timer;
 };
 
-void event_streams_init(struct event_streams *streams, uv_loop_t *loop, struct listening *listening,
-                        struct parking *parking, struct quota *quota, int64_t timeout_ms,
+void event_streams_init(struct event_streams *streams, uv_loop_t *loop, struct event_interest *listening,
+                        struct pending_requests *parking, struct quota *quota, int64_t timeout_ms,
                         const struct dir_access *root);
 
 /* Ends what waits, as the end of the file, before the backend is closed. */
@@ -54,6 +54,6 @@ void event_streams_gap(struct event_streams *streams);
 
 /* Opens one for the events below `dir`, and replies. */
 void event_stream_open(struct event_streams *streams, const char *dir, enum event_format format,
-                       struct special *special, fuse_req_t req, const struct fuse_file_info *info);
+                       struct control_node *special, fuse_req_t req, const struct fuse_file_info *info);
 
 #endif

@@ -1,6 +1,6 @@
 #include "fs/holdings/event_interest.h"
 
-static enum listen_extent wanted(const struct listening *listening)
+static enum listen_extent wanted(const struct event_interest *listening)
 {
 	enum listen_extent extent = LISTEN_ALL;
 
@@ -9,7 +9,7 @@ static enum listen_extent wanted(const struct listening *listening)
 	return extent;
 }
 
-static void change(struct listening *listening, enum listen_extent before)
+static void change(struct event_interest *listening, enum listen_extent before)
 {
 	enum listen_extent extent = wanted(listening);
 
@@ -17,7 +17,7 @@ static void change(struct listening *listening, enum listen_extent before)
 		listening->told = backend_listen(listening->backend, extent) && extent != LISTEN_NOT;
 }
 
-void listening_join(struct listening *listening, enum listen_extent extent)
+void event_interest_join(struct event_interest *listening, enum listen_extent extent)
 {
 	enum listen_extent before = wanted(listening);
 
@@ -25,7 +25,7 @@ void listening_join(struct listening *listening, enum listen_extent extent)
 	change(listening, before);
 }
 
-void listening_leave(struct listening *listening, enum listen_extent extent)
+void event_interest_leave(struct event_interest *listening, enum listen_extent extent)
 {
 	enum listen_extent before = wanted(listening);
 

@@ -7,14 +7,14 @@
 
 #include "lockfs/backend.h"
 
-struct listening {
+struct event_interest {
 	struct backend *backend; /* set by the owner; NULL: it was closed */
 	unsigned int users[LISTEN_ALL + 1]; /* who want just so much */
 	bool told; /* events are told: since then, or a gap after it, none was missed */
 };
 
 /* One more, or one less, who wants events to this extent. */
-void listening_join(struct listening *listening, enum listen_extent extent);
-void listening_leave(struct listening *listening, enum listen_extent extent);
+void event_interest_join(struct event_interest *listening, enum listen_extent extent);
+void event_interest_leave(struct event_interest *listening, enum listen_extent extent);
 
 #endif

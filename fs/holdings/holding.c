@@ -116,22 +116,22 @@ static void recheck_in(struct holdings *holdings, struct holding *holding, int64
 }
 
 /* The keep of a holding that is bound to one of its files, or NULL. */
-static struct keep *keep_of(const struct holding *holding)
+static struct renewal *keep_of(const struct holding *holding)
 {
 	const struct file *file;
 
 	DL_FOREACH(holding->files, file)
-		if (file->keep)
-			return file->keep;
+		if (file->renewal)
+			return file->renewal;
 	return NULL;
 }
 
 static void found(struct holdings *holdings, struct holding *holding, const struct lock *lock)
 {
-	struct keep *keep = keep_of(holding);
+	struct renewal *renewal = keep_of(holding);
 
-	if (keep)
-		keep_adopt(keep, lock);
+	if (renewal)
+		renewal_adopt(renewal, lock);
 	if (holding->watched && lock->remaining_ms != LEASE_NEVER)
 		recheck_in(holdings, holding, lock->remaining_ms);
 }
@@ -173,7 +173,7 @@ static void watch(struct holdings *holdings, struct holding *holding)
 		return;
 	holding->watched = true;
 	if (holdings->watched++ == 0)
-		listening_join(holdings->listening, LISTEN_EVENTS);
+		event_interest_join(holdings->listening, LISTEN_EVENTS);
 	check_holding(holdings, holding);
 }
 
@@ -184,7 +184,7 @@ static void unwatch(struct holdings *holdings, struct holding *holding)
 		return;
 	holding->watched = false;
 	if (--holdings->watched == 0)
-		listening_leave(holdings->listening, LISTEN_EVENTS);
+		event_interest_leave(holdings->listening, LISTEN_EVENTS);
 }
 
 static struct holding *holding_of_recheck(struct heap_item *item)
@@ -232,9 +232,9 @@ void holdings_recheck_all(struct holdings *holdings)
 int holdings_admit_lease(const struct holdings *holdings, const char *key, uint64_t token, int64_t ttl_ms)
 {
 	const struct holding *holding = find_of_key(holdings, key, token);
-	struct keep *keep = holding ? keep_of(holding) : NULL;
+	struct renewal *renewal = holding ? keep_of(holding) : NULL;
 
-	return keep && ttl_ms != LEASE_UNSET ? keep_admits(keep, ttl_ms) : 0;
+	return renewal && ttl_ms != LEASE_UNSET ? renewal_admits(renewal, ttl_ms) : 0;
 }
 
 void holdings_adopt(struct holdings *holdings, const struct lock *lock)
@@ -270,11 +270,11 @@ void holdings_let_go(struct holdings *holdings)
 	/* Nothing is bound of a foreign token, which alone several holdings have. */
 	HASH_ITER(hh, holdings->by_token, holding, next) {
 		DL_FOREACH(holding->files, file) {
-			struct keep *keep = file->keep;
+			struct renewal *renewal = file->renewal;
 
-			file->keep = NULL;
-			if (keep)
-				keep_release(keep, NULL, NULL);
+			file->renewal = NULL;
+			if (renewal)
+				renewal_release(renewal, NULL, NULL);
 		}
 	}
 }
@@ -361,8 +361,8 @@ static void leave_holding(struct holdings *holdings, struct file *file)
 void file_close(struct holdings *holdings, struct file *file)
 {
 	leave_holding(holdings, file);
-	if (file->keep)
-		keep_release(file->keep, NULL, NULL);
+	if (file->renewal)
+		renewal_release(file->renewal, NULL, NULL);
 	if (file->poll)
 		fuse_pollhandle_destroy(file->poll);
 	file_uncount(holdings, file->uid);
@@ -372,15 +372,15 @@ void file_close(struct holdings *holdings, struct file *file)
 
 void file_discard(struct holdings *holdings, struct file *file)
 {
-	if (file->keep)
-		keep_discard(file->keep);
-	file->keep = NULL;
+	if (file->renewal)
+		renewal_discard(file->renewal);
+	file->renewal = NULL;
 	file_close(holdings, file);
 }
 
 bool file_has_ended(const struct file *file)
 {
-	return (file->holding && file->holding->ended) || (file->keep && keep_has_ended(file->keep));
+	return (file->holding && file->holding->ended) || (file->renewal && renewal_has_ended(file->renewal));
 }
 
 uint64_t file_token(const struct file *file)
@@ -388,7 +388,7 @@ uint64_t file_token(const struct file *file)
 	return file->holding ? file->holding->token : 0;
 }
 
-int file_bind(struct holdings *holdings, struct file *file, const char *key, uint64_t token, struct keep *keep)
+int file_bind(struct holdings *holdings, struct file *file, const char *key, uint64_t token, struct renewal *renewal)
 {
 	struct holding *holding = find_or_make(holdings, key, token);
 
@@ -399,7 +399,7 @@ int file_bind(struct holdings *holdings, struct file *file, const char *key, uin
 		file->holding = holding;
 		DL_APPEND(holding->files, file);
 	}
-	file->keep = keep;
+	file->renewal = renewal;
 	file->may_write = true;
 	if (file->poll)
 		watch(holdings, holding);
@@ -410,7 +410,7 @@ void file_unbind(struct holdings *holdings, struct file *file)
 {
 	leave_holding(holdings, file);
 	DL_APPEND(holdings->handles, file);
-	file->keep = NULL;
+	file->renewal = NULL;
 	file->may_write = false;
 }
 
@@ -471,10 +471,10 @@ void holdings_end(struct holdings *holdings, const char *key, uint64_t token, bo
 	if (is_apart(holding))
 		set_apart(holdings, holding);
 	DL_FOREACH(holding->files, file) {
-		if (file->keep && taken)
-			keep_lose(file->keep);
-		else if (file->keep)
-			keep_stop(file->keep);
+		if (file->renewal && taken)
+			renewal_lose(file->renewal);
+		else if (file->renewal)
+			renewal_stop(file->renewal);
 		if (!file->poll)
 			continue;
 		/* Takes no lock in the kernel that a request could hold, so it needs no thread of its own. */
@@ -498,8 +498,8 @@ bool holdings_acquired_by(const struct holdings *holdings, uint64_t token, pid_t
 
 const char *file_proof(const struct file *file)
 {
-	if (file->keep)
-		return keep_claim(file->keep)->id;
+	if (file->renewal)
+		return renewal_claim(file->renewal)->id;
 	return file->acquired && file->acquired == file_token(file) ? file->id : NULL;
 }
 
@@ -519,9 +519,9 @@ const char *holdings_proof(const struct holdings *holdings, uint64_t token, fuse
 bool holdings_has_ended(const struct holdings *holdings, const char *key, uint64_t token)
 {
 	const struct holding *holding = find_of_key(holdings, key, token);
-	const struct keep *keep = holding ? keep_of(holding) : NULL;
+	const struct renewal *renewal = holding ? keep_of(holding) : NULL;
 
-	return holding && (holding->ended || (keep && keep_has_ended(keep)));
+	return holding && (holding->ended || (renewal && renewal_has_ended(renewal)));
 }
 
 size_t holdings_count(const struct holdings *holdings)

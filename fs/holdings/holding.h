@@ -27,10 +27,10 @@ struct node_table;
 struct request;
 
 struct file {
-	struct opened opened;
+	struct open_file opened;
 	struct holding *holding;      /* NULL: it is a handle, and holds nothing */
 	struct fuse_pollhandle *poll; /* of who waits, or NULL */
-	struct keep *keep;            /* what keeps its holding, which is bound to it, or NULL */
+	struct renewal *renewal;            /* what keeps its holding, which is bound to it, or NULL */
 	struct request *lockers;      /* who waits to lock it */
 	char *id;                     /* of the holding that was acquired by creating it, or NULL */
 	uint64_t acquired;            /* that holding; 0: none */
@@ -53,7 +53,7 @@ struct holdings {
 	uint64_t last_serial;
 	struct quota quota; /* of the files of each user; set by the owner */
 	struct backend *backend;
-	struct listening *listening;
+	struct event_interest *listening;
 	struct deadlines rechecks;
 	size_t watched;
 };
@@ -107,7 +107,7 @@ bool file_has_ended(const struct file *file);
 uint64_t file_token(const struct file *file);
 
 /* Makes it a file of the holding that `keep` keeps, and `keep` its own. Returns 0 or -ENOMEM. */
-int file_bind(struct holdings *holdings, struct file *file, const char *key, uint64_t token, struct keep *keep);
+int file_bind(struct holdings *holdings, struct file *file, const char *key, uint64_t token, struct renewal *renewal);
 
 /* Makes it a handle again; what it kept is the caller's. */
 void file_unbind(struct holdings *holdings, struct file *file);
@@ -172,7 +172,7 @@ static inline bool opens_handle(int flags)
 /* How open files travel through the kernel. */
 static inline struct file *file_of(const struct fuse_file_info *info)
 {
-	return (struct file *)opened_of(info);
+	return (struct file *)open_file_of(info);
 }
 
 #endif

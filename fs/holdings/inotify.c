@@ -18,13 +18,13 @@
 /* A lease counts as over so much after its end: the backend's clock is another. */
 #define LATE_MS 5
 
-struct watch {
-	struct watches *watches;
+struct inotify_watch {
+	struct inotify_watches *watches;
 	struct node *node;
 	uint64_t token;
 	bool timed;
 	struct heap_item due;
-	struct watch *prev, *next; /* of the same holding; the first is in the table */
+	struct inotify_watch *prev, *next; /* of the same holding; the first is in the table */
 	UT_hash_handle hh;
 };
 
@@ -36,15 +36,15 @@ struct watch_end {
 
 /* A question under way; its node may be forgotten meanwhile. */
 struct watch_question {
-	struct watches *watches;
+	struct inotify_watches *watches;
 	fuse_ino_t number;
 	uint64_t token;
 	char key[];
 };
 
-static struct watch *find(const struct watches *watches, uint64_t token)
+static struct inotify_watch *find(const struct inotify_watches *watches, uint64_t token)
 {
-	struct watch *watch;
+	struct inotify_watch *watch;
 
 	HASH_FIND(hh, watches->by_token, &token, sizeof(token), watch);
 	return watch;
@@ -52,14 +52,14 @@ static struct watch *find(const struct watches *watches, uint64_t token)
 
 /* When the backend is asked */
 
-static void clear_due(struct watch *watch)
+static void clear_due(struct inotify_watch *watch)
 {
 	if (watch->timed)
 		heap_remove(&watch->watches->due.heap, &watch->due);
 	watch->timed = false;
 }
 
-static void ask_in(struct watch *watch, int64_t ms)
+static void ask_in(struct inotify_watch *watch, int64_t ms)
 {
 	struct deadlines *due = &watch->watches->due;
 
@@ -68,7 +68,7 @@ static void ask_in(struct watch *watch, int64_t ms)
 	deadlines_arm(due);
 }
 
-static void ask_at_end(struct watch *watch, const struct lock *lock)
+static void ask_at_end(struct inotify_watch *watch, const struct lock *lock)
 {
 	if (lock->remaining_ms == LEASE_NEVER)
 		clear_due(watch);
@@ -88,11 +88,11 @@ static void on_told(void *ctx, int status, const struct entry *entry)
 	else if (entry_is_holding(status, entry, question->token))
 		ask_at_end(node->watch, &entry->lock);
 	else
-		watches_end(question->watches, question->key, question->token);
+		inotify_watches_end(question->watches, question->key, question->token);
 	free(question);
 }
 
-static void ask(struct watch *watch)
+static void ask(struct inotify_watch *watch)
 {
 	const char *key = watch->node->name.path;
 	struct watch_question *question = malloc(sizeof(*question) + strlen(key) + 1);
@@ -114,7 +114,7 @@ static void on_due(struct deadlines *due)
 	struct heap_item *first;
 
 	while ((first = heap_first(&due->heap)) && first->due <= now_ns) {
-		struct watch *watch = (struct watch *)((char *)first - offsetof(struct watch, due));
+		struct inotify_watch *watch = (struct inotify_watch *)((char *)first - offsetof(struct inotify_watch, due));
 
 		clear_due(watch);
 		ask(watch);
@@ -125,15 +125,15 @@ static void on_due(struct deadlines *due)
 /* Files that the kernel knows */
 
 /* Does the backend tell every end by itself? One that is closed tells, and is asked, nothing. */
-static bool tells_all_ends(const struct watches *watches)
+static bool tells_all_ends(const struct inotify_watches *watches)
 {
 	return !watches->backend || backend_tells_all_ends(watches->backend);
 }
 
 /* Those of one holding: seen plainly, and through views. */
-static int link_watch(struct watches *watches, struct watch *watch)
+static int link_watch(struct inotify_watches *watches, struct inotify_watch *watch)
 {
-	struct watch *first = find(watches, watch->token);
+	struct inotify_watch *first = find(watches, watch->token);
 
 	if (first) {
 		DL_APPEND(first, watch);
@@ -144,10 +144,10 @@ static int link_watch(struct watches *watches, struct watch *watch)
 	return watch->hh.tbl ? 0 : -ENOMEM;
 }
 
-static void unlink_watch(struct watch *watch)
+static void unlink_watch(struct inotify_watch *watch)
 {
-	struct watches *watches = watch->watches;
-	struct watch *first = find(watches, watch->token);
+	struct inotify_watches *watches = watch->watches;
+	struct inotify_watch *first = find(watches, watch->token);
 
 	if (first == watch)
 		HASH_DELETE(hh, watches->by_token, first);
@@ -156,10 +156,10 @@ static void unlink_watch(struct watch *watch)
 		HASH_ADD(hh, watches->by_token, token, sizeof(first->token), first);
 }
 
-void watches_add(struct watches *watches, struct node *node, const struct lock *lock, bool own)
+void inotify_watches_add(struct inotify_watches *watches, struct node *node, const struct lock *lock, bool own)
 {
 	bool all_told = tells_all_ends(watches);
-	struct watch *watch;
+	struct inotify_watch *watch;
 
 	/*
 	 * Where creation may wait, each lookup of a directory finds another, so its files are
@@ -186,7 +186,7 @@ void watches_add(struct watches *watches, struct node *node, const struct lock *
 		ask_in(watch, KNOWN_MS);
 }
 
-void watch_free(struct watch *watch)
+void inotify_watch_free(struct inotify_watch *watch)
 {
 	if (!watch)
 		return;
@@ -196,9 +196,9 @@ void watch_free(struct watch *watch)
 	free(watch);
 }
 
-void watches_recheck(struct watches *watches, uint64_t token)
+void inotify_watches_recheck(struct inotify_watches *watches, uint64_t token)
 {
-	struct watch *watch;
+	struct inotify_watch *watch;
 
 	if (tells_all_ends(watches))
 		return;
@@ -206,9 +206,9 @@ void watches_recheck(struct watches *watches, uint64_t token)
 		ask_in(watch, 0);
 }
 
-void watches_recheck_all(struct watches *watches)
+void inotify_watches_recheck_all(struct inotify_watches *watches)
 {
-	struct watch *watch, *next;
+	struct inotify_watch *watch, *next;
 
 	if (tells_all_ends(watches))
 		return;
@@ -218,13 +218,13 @@ void watches_recheck_all(struct watches *watches)
 
 /* Ends */
 
-static void add_end(struct watches *watches, struct node *node)
+static void add_end(struct inotify_watches *watches, struct node *node)
 {
 	struct watch_end *end = malloc(sizeof(*end));
 
 	/* If it is looked up once more, that is another file. */
 	node_unname(watches->nodes, node);
-	watch_free(node->watch);
+	inotify_watch_free(node->watch);
 	/* To tell the kernel of a node that it does not find by its name would make it forget the one that it does. */
 	if (!end || node->eclipsed) {
 		free(end);
@@ -236,10 +236,10 @@ static void add_end(struct watches *watches, struct node *node)
 
 static void on_next_turn(uv_idle_t *idle);
 
-void watches_end(struct watches *watches, const char *key, uint64_t token)
+void inotify_watches_end(struct inotify_watches *watches, const char *key, uint64_t token)
 {
 	static const enum node_kind kinds[] = { NODE_LOCK, NODE_ACQUIRED };
-	struct watch *watch, *next;
+	struct inotify_watch *watch, *next;
 
 	DL_FOREACH_SAFE(find(watches, token), watch, next)
 		if (strcmp(watch->node->name.path, key) == 0)
@@ -254,7 +254,7 @@ void watches_end(struct watches *watches, const char *key, uint64_t token)
 		uv_idle_start(&watches->next_turn, on_next_turn);
 }
 
-static void drop_end(struct watches *watches, struct watch_end *end)
+static void drop_end(struct inotify_watches *watches, struct watch_end *end)
 {
 	DL_DELETE(watches->ended, end);
 	free(end);
@@ -262,7 +262,7 @@ static void drop_end(struct watches *watches, struct watch_end *end)
 		uv_idle_stop(&watches->next_turn);
 }
 
-void watches_removed(struct watches *watches, const struct view *view, const char *key)
+void inotify_watches_removed(struct inotify_watches *watches, const struct view *view, const char *key)
 {
 	struct watch_end *end, *next;
 
@@ -274,7 +274,7 @@ void watches_removed(struct watches *watches, const struct view *view, const cha
 	}
 }
 
-static void tell_kernel(const struct watches *watches, fuse_ino_t child)
+static void tell_kernel(const struct inotify_watches *watches, fuse_ino_t child)
 {
 	const struct node *node = node_find(watches->nodes, child);
 	const struct node *parent = node ? node_parent(watches->nodes, node) : NULL;
@@ -287,7 +287,7 @@ static void tell_kernel(const struct watches *watches, fuse_ino_t child)
 /* Only now, so that those are left out which the kernel is just removing by itself. */
 static void on_next_turn(uv_idle_t *idle)
 {
-	struct watches *watches = idle->data;
+	struct inotify_watches *watches = idle->data;
 
 	while (watches->ended) {
 		tell_kernel(watches, watches->ended->child);
@@ -295,11 +295,11 @@ static void on_next_turn(uv_idle_t *idle)
 	}
 }
 
-int watches_init(struct watches *watches, uv_loop_t *loop, struct node_table *nodes, struct notifier *notifier)
+int inotify_watches_init(struct inotify_watches *watches, uv_loop_t *loop, struct node_table *nodes, struct notifier *notifier)
 {
 	int err;
 
-	*watches = (struct watches){ .nodes = nodes, .notifier = notifier };
+	*watches = (struct inotify_watches){ .nodes = nodes, .notifier = notifier };
 	err = deadlines_init(&watches->due, loop, on_due);
 	if (err < 0)
 		return err;
@@ -308,10 +308,10 @@ int watches_init(struct watches *watches, uv_loop_t *loop, struct node_table *no
 	return 0;
 }
 
-void watches_stop(struct watches *watches)
+void inotify_watches_stop(struct inotify_watches *watches)
 {
 	while (watches->by_token)
-		watch_free(watches->by_token);
+		inotify_watch_free(watches->by_token);
 	while (watches->ended)
 		drop_end(watches, watches->ended);
 	watches->backend = NULL;

@@ -19,40 +19,40 @@
 struct node;
 struct node_table;
 struct view;
-struct watch;
+struct inotify_watch;
 
-struct watches {
+struct inotify_watches {
 	struct node_table *nodes;
 	struct notifier *notifier;
 	struct backend *backend;  /* set by the owner */
-	struct watch *by_token;
+	struct inotify_watch *by_token;
 	struct deadlines due;     /* when the backend is asked about one */
 	struct watch_end *ended;  /* the kernel is told of these in the loop's next turn */
 	uv_idle_t next_turn;
 };
 
 /* Returns 0 or a negative errno. */
-int watches_init(struct watches *watches, uv_loop_t *loop, struct node_table *nodes, struct notifier *notifier);
+int inotify_watches_init(struct inotify_watches *watches, uv_loop_t *loop, struct node_table *nodes, struct notifier *notifier);
 
 /* Asks nobody any more, before the backend is closed. */
-void watches_stop(struct watches *watches);
+void inotify_watches_stop(struct inotify_watches *watches);
 
 /* The kernel was told of a lock's node. `own`: this mount acquired it, so its end is told anyway. */
-void watches_add(struct watches *watches, struct node *node, const struct lock *lock, bool own);
+void inotify_watches_add(struct inotify_watches *watches, struct node *node, const struct lock *lock, bool own);
 
 /* This holding of this key has ended. */
-void watches_end(struct watches *watches, const char *key, uint64_t token);
+void inotify_watches_end(struct inotify_watches *watches, const char *key, uint64_t token);
 
 /* The kernel itself has removed this file, and knows. */
-void watches_removed(struct watches *watches, const struct view *view, const char *key);
+void inotify_watches_removed(struct inotify_watches *watches, const struct view *view, const char *key);
 
 /* Something about this holding changed. */
-void watches_recheck(struct watches *watches, uint64_t token);
+void inotify_watches_recheck(struct inotify_watches *watches, uint64_t token);
 
 /* That may be so of each holding. */
-void watches_recheck_all(struct watches *watches);
+void inotify_watches_recheck_all(struct inotify_watches *watches);
 
 /* Frees that of a node, which goes. Accepts NULL. */
-void watch_free(struct watch *watch);
+void inotify_watch_free(struct inotify_watch *watch);
 
 #endif

@@ -7,33 +7,33 @@
 
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info)
 {
-	opened_of(info)->ops->read(req, ino, size, offset, info);
+	open_file_of(info)->ops->read(req, ino, size, offset, info);
 }
 
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
               struct fuse_file_info *info)
 {
-	opened_of(info)->ops->write(req, ino, data, size, offset, info);
+	open_file_of(info)->ops->write(req, ino, data, size, offset, info);
 }
 
 void op_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *info)
 {
-	opened_of(info)->ops->fsync(req, ino, only_data, info);
+	open_file_of(info)->ops->fsync(req, ino, only_data, info);
 }
 
 void op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle)
 {
-	opened_of(info)->ops->poll(req, ino, info, handle);
+	open_file_of(info)->ops->poll(req, ino, info, handle);
 }
 
 void op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation)
 {
-	opened_of(info)->ops->flock(req, ino, info, operation);
+	open_file_of(info)->ops->flock(req, ino, info, operation);
 }
 
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
-	opened_of(info)->ops->release(req, ino, info);
+	open_file_of(info)->ops->release(req, ino, info);
 }
 
 void refuse_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,

@@ -1,6 +1,6 @@
 /*
  * What can be done with an open file depends on what it is a file of. Each kind of
- * open file embeds a struct opened first, and that is what the kernel knows it by.
+ * open file embeds a struct open_file first, and that is what the kernel knows it by.
  * (Not its node: the kernel may forget that before it closes the file.)
  */
 #ifndef FS_HOLDINGS_OPEN_FILE_H
@@ -9,7 +9,7 @@
 #include <fuse_lowlevel.h>
 #include <stdint.h>
 
-struct opened_ops {
+struct open_file_ops {
 	void (*read)(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info);
 	void (*write)(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
 	              struct fuse_file_info *info);
@@ -19,15 +19,15 @@ struct opened_ops {
 	void (*release)(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 };
 
-struct opened {
-	const struct opened_ops *ops;
+struct open_file {
+	const struct open_file_ops *ops;
 };
 
 /* Of a lock or a handle: ops_file.c, file.h. */
-extern const struct opened_ops lock_file_ops;
+extern const struct open_file_ops lock_file_ops;
 
 /* Of `.events` and `.events.json`: ops_events.c, event_stream.h. */
-extern const struct opened_ops event_stream_ops;
+extern const struct open_file_ops event_stream_ops;
 
 /* For what is only read. */
 void refuse_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
@@ -35,9 +35,9 @@ void refuse_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 void refuse_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *info);
 void refuse_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation);
 
-static inline struct opened *opened_of(const struct fuse_file_info *info)
+static inline struct open_file *open_file_of(const struct fuse_file_info *info)
 {
-	return (struct opened *)(uintptr_t)info->fh;
+	return (struct open_file *)(uintptr_t)info->fh;
 }
 
 #endif

@@ -4,15 +4,15 @@
 #include <utlist.h>
 
 
-static void tell(struct parked *parked)
+static void tell(struct pending_request *pending)
 {
-	struct parking *parking = parked->parking;
+	struct pending_requests *parking = pending->parking;
 
-	if (parked->is_told)
+	if (pending->is_told)
 		return;
-	parked->is_told = true;
-	DL_DELETE(parking->all, parked);
-	DL_APPEND(parking->told, parked);
+	pending->is_told = true;
+	DL_DELETE(parking->all, pending);
+	DL_APPEND(parking->told, pending);
 }
 
 /* Called by libfuse while it holds the request, so nothing is done about it yet. */
@@ -24,7 +24,7 @@ static void on_interrupt(fuse_req_t fuse, void *data)
 
 static void on_limit(uv_timer_t *timer);
 
-static void arm_limit(struct parking *parking)
+static void arm_limit(struct pending_requests *parking)
 {
 	uint64_t now_ms = uv_now(parking->limit.loop);
 	uint64_t limit_ms = parking->all ? parking->all->limit_ms : 0;
@@ -35,50 +35,50 @@ static void arm_limit(struct parking *parking)
 
 static void on_limit(uv_timer_t *timer)
 {
-	struct parking *parking = timer->data;
+	struct pending_requests *parking = timer->data;
 
 	while (parking->all && parking->all->limit_ms <= uv_now(timer->loop))
 		tell(parking->all);
 	arm_limit(parking);
 }
 
-void park(struct parking *parking, struct parked *parked, fuse_req_t fuse)
+void pending_request_begin(struct pending_requests *parking, struct pending_request *pending, fuse_req_t fuse)
 {
-	parked->parking = parking;
-	parked->fuse = fuse;
-	DL_APPEND(parking->all, parked);
+	pending->parking = parking;
+	pending->fuse = fuse;
+	DL_APPEND(parking->all, pending);
 	if (parking->limit_ms) {
-		parked->limit_ms = uv_now(parking->limit.loop) + (uint64_t)parking->limit_ms;
+		pending->limit_ms = uv_now(parking->limit.loop) + (uint64_t)parking->limit_ms;
 		arm_limit(parking);
 	}
 	/* It may say at once that it is interrupted. */
-	fuse_req_interrupt_func(fuse, on_interrupt, parked);
+	fuse_req_interrupt_func(fuse, on_interrupt, pending);
 }
 
-fuse_req_t unpark(struct parked *parked)
+fuse_req_t pending_request_end(struct pending_request *pending)
 {
-	if (parked->is_told)
-		DL_DELETE(parked->parking->told, parked);
+	if (pending->is_told)
+		DL_DELETE(pending->parking->told, pending);
 	else
-		DL_DELETE(parked->parking->all, parked);
-	parked->is_told = false;
+		DL_DELETE(pending->parking->all, pending);
+	pending->is_told = false;
 	/* From here on libfuse does not call back, so that the memory may go. */
-	fuse_req_interrupt_func(parked->fuse, NULL, NULL);
-	return parked->fuse;
+	fuse_req_interrupt_func(pending->fuse, NULL, NULL);
+	return pending->fuse;
 }
 
 /* Before the loop sleeps again, as in waiter.c. */
 static void on_turn(uv_prepare_t *turn)
 {
-	struct parking *parking = turn->data;
+	struct pending_requests *parking = turn->data;
 
 	while (parking->told)
 		parking->told->interrupted(parking->told);
 }
 
-void parking_init(struct parking *parking, uv_loop_t *loop, int64_t limit_ms)
+void pending_requests_init(struct pending_requests *parking, uv_loop_t *loop, int64_t limit_ms)
 {
-	*parking = (struct parking){ .limit_ms = limit_ms };
+	*parking = (struct pending_requests){ .limit_ms = limit_ms };
 	uv_prepare_init(loop, &parking->turn);
 	parking->turn.data = parking;
 	uv_prepare_start(&parking->turn, on_turn);
@@ -86,7 +86,7 @@ void parking_init(struct parking *parking, uv_loop_t *loop, int64_t limit_ms)
 	parking->limit.data = parking;
 }
 
-void parking_stop(struct parking *parking)
+void pending_requests_stop(struct pending_requests *parking)
 {
 	uv_close((uv_handle_t *)&parking->turn, NULL);
 	uv_close((uv_handle_t *)&parking->limit, NULL);

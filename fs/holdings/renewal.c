@@ -33,8 +33,8 @@
 
 #define NO_DEADLINE INT64_MAX
 
-struct keep {
-	struct keeper *keeper;
+struct renewal {
+	struct renewals *renewals;
 	uint64_t token;
 	int64_t ttl_ms;
 	int64_t deadline_ns; /* CLOCK_BOOTTIME, from when it is lost; or NO_DEADLINE */
@@ -47,32 +47,32 @@ struct keep {
 	unsigned int calls;  /* under way, that one among them */
 	bool released;       /* the file has gone: it is released when none is */
 	int signal;
-	struct recipient *recipient; /* that the signal is sent to; NULL: none */
+	struct signal_recipient *recipient; /* that the signal is sent to; NULL: none */
 	uid_t uid;           /* of who acquired it: the signal is sent with this user's rights, and renewals count for it */
-	size_t renewals;     /* a minute, that are counted; fewer than there are where that was refused */
+	size_t renewal_count; /* a minute, that are counted; fewer than there are where that was refused */
 	int64_t pause_ms;    /* before the next release, where one failed; 0: none did */
-	backend_done *done;  /* of keep_release() */
+	backend_done *done;  /* of renewal_release() */
 	void *ctx;
-	struct keep *prev, *next;
+	struct renewal *prev, *next;
 	struct lock_claim claim;
 	char *key;           /* behind the id */
 	char id[];
 };
 
-const struct lock_claim *keep_claim(const struct keep *keep)
+const struct lock_claim *renewal_claim(const struct renewal *renewal)
 {
-	return &keep->claim;
+	return &renewal->claim;
 }
 
-bool keep_has_ended(const struct keep *keep)
+bool renewal_has_ended(const struct renewal *renewal)
 {
-	return keep->ended || boot_ns() >= keep->deadline_ns;
+	return renewal->ended || boot_ns() >= renewal->deadline_ns;
 }
 
 /* Renewals */
 
 /* A minute; of the longest lease one, which is more than there are. */
-static size_t renewals_of(int64_t ttl_ms)
+static size_t renewals_a_minute(int64_t ttl_ms)
 {
 	const int64_t minute_ms = 60000;
 
@@ -82,77 +82,77 @@ static size_t renewals_of(int64_t ttl_ms)
 }
 
 /* May this user have so many more? */
-static int admits(struct keeper *keeper, uid_t uid, size_t more)
+static int admits(struct renewals *renewals, uid_t uid, size_t more)
 {
-	int err = quota_take(&keeper->renewals, uid, more);
+	int err = quota_take(&renewals->quota, uid, more);
 
 	if (err == 0)
-		quota_give(&keeper->renewals, uid, more);
+		quota_give(&renewals->quota, uid, more);
 	return err;
 }
 
-int keeper_admits(struct keeper *keeper, uid_t uid, int64_t ttl_ms)
+int renewals_admits(struct renewals *renewals, uid_t uid, int64_t ttl_ms)
 {
-	return admits(keeper, uid, renewals_of(ttl_ms));
+	return admits(renewals, uid, renewals_a_minute(ttl_ms));
 }
 
-int keep_admits(struct keep *keep, int64_t ttl_ms)
+int renewal_admits(struct renewal *renewal, int64_t ttl_ms)
 {
-	size_t renewals = renewals_of(ttl_ms);
+	size_t renewal_count = renewals_a_minute(ttl_ms);
 
-	return renewals > keep->renewals ? admits(keep->keeper, keep->uid, renewals - keep->renewals) : 0;
+	return renewal_count > renewal->renewal_count ? admits(renewal->renewals, renewal->uid, renewal_count - renewal->renewal_count) : 0;
 }
 
-static void uncount_renewals(struct keep *keep)
+static void uncount_renewals(struct renewal *renewal)
 {
-	quota_give(&keep->keeper->renewals, keep->uid, keep->renewals);
-	keep->renewals = 0;
+	quota_give(&renewal->renewals->quota, renewal->uid, renewal->renewal_count);
+	renewal->renewal_count = 0;
 }
 
 /* Returns 0, or what the quota says, and then as many are counted as before. */
-static int count_renewals(struct keep *keep, int64_t ttl_ms)
+static int count_renewals(struct renewal *renewal, int64_t ttl_ms)
 {
-	struct quota *quota = &keep->keeper->renewals;
-	size_t renewals = renewals_of(ttl_ms);
-	int err = renewals > keep->renewals ? quota_take(quota, keep->uid, renewals - keep->renewals) : 0;
+	struct quota *quota = &renewal->renewals->quota;
+	size_t renewal_count = renewals_a_minute(ttl_ms);
+	int err = renewal_count > renewal->renewal_count ? quota_take(quota, renewal->uid, renewal_count - renewal->renewal_count) : 0;
 
 	if (err < 0)
 		return err;
-	if (renewals < keep->renewals)
-		quota_give(quota, keep->uid, keep->renewals - renewals);
-	keep->renewals = renewals;
+	if (renewal_count < renewal->renewal_count)
+		quota_give(quota, renewal->uid, renewal->renewal_count - renewal_count);
+	renewal->renewal_count = renewal_count;
 	return 0;
 }
 
-static void free_keep(struct keep *keep)
+static void free_keep(struct renewal *renewal)
 {
-	uncount_renewals(keep);
-	DL_DELETE(keep->keeper->all, keep);
-	recipient_put(keep->recipient);
-	free(keep);
+	uncount_renewals(renewal);
+	DL_DELETE(renewal->renewals->all, renewal);
+	signal_recipient_put(renewal->recipient);
+	free(renewal);
 }
 
 /* When something is to be done about it */
 
-static void clear_timer(struct keep *keep)
+static void clear_timer(struct renewal *renewal)
 {
-	if (keep->timed)
-		heap_remove(&keep->keeper->due.heap, &keep->due);
-	keep->timed = false;
+	if (renewal->timed)
+		heap_remove(&renewal->renewals->due.heap, &renewal->due);
+	renewal->timed = false;
 }
 
-static void set_timer(struct keep *keep)
+static void set_timer(struct renewal *renewal)
 {
-	struct keeper *keeper = keep->keeper;
-	int64_t due_ns = keep->renewing || keep->deadline_ns < keep->renew_ns ? keep->deadline_ns : keep->renew_ns;
+	struct renewals *renewals = renewal->renewals;
+	int64_t due_ns = renewal->renewing || renewal->deadline_ns < renewal->renew_ns ? renewal->deadline_ns : renewal->renew_ns;
 
-	clear_timer(keep);
+	clear_timer(renewal);
 	if (due_ns == NO_DEADLINE)
 		return;
-	keep->timed = heap_insert(&keeper->due.heap, &keep->due, due_ns) == 0;
-	if (!keep->timed)
-		log_line(LOG_ERR, "no memory to renew %s: its lease will end", keep->key);
-	deadlines_arm(&keeper->due);
+	renewal->timed = heap_insert(&renewals->due.heap, &renewal->due, due_ns) == 0;
+	if (!renewal->timed)
+		log_line(LOG_ERR, "no memory to renew %s: its lease will end", renewal->key);
+	deadlines_arm(&renewals->due);
 }
 
 static int64_t margin_ns(int64_t ttl_ms)
@@ -163,50 +163,50 @@ static int64_t margin_ns(int64_t ttl_ms)
 	return margin < most ? margin : most;
 }
 
-void keep_adopt(struct keep *keep, const struct lock *lock)
+void renewal_adopt(struct renewal *renewal, const struct lock *lock)
 {
 	int64_t now_ns = boot_ns();
 
-	if (keep->ended)
+	if (renewal->ended)
 		return;
-	keep->ttl_ms = lock->ttl_ms;
+	renewal->ttl_ms = lock->ttl_ms;
 	if (lock->ttl_ms == LEASE_NEVER) {
-		keep->deadline_ns = NO_DEADLINE;
-		keep->renew_ns = NO_DEADLINE;
-		uncount_renewals(keep);
+		renewal->deadline_ns = NO_DEADLINE;
+		renewal->renew_ns = NO_DEADLINE;
+		uncount_renewals(renewal);
 	} else {
 		int64_t end_ns = now_ns + lock->remaining_ms * NS_PER_MS;
 
-		keep->deadline_ns = end_ns - margin_ns(lock->ttl_ms);
-		keep->renew_ns = end_ns - lock->ttl_ms * NS_PER_MS / RENEW_PART * (RENEW_PART - 1);
+		renewal->deadline_ns = end_ns - margin_ns(lock->ttl_ms);
+		renewal->renew_ns = end_ns - lock->ttl_ms * NS_PER_MS / RENEW_PART * (RENEW_PART - 1);
 		/* Whoever shortens a lease by another mount cannot be refused that here, and may lose the lock. */
-		if (count_renewals(keep, lock->ttl_ms) < 0 && keep->renew_ns < now_ns + UNCOUNTED_MS * NS_PER_MS)
-			keep->renew_ns = now_ns + UNCOUNTED_MS * NS_PER_MS;
+		if (count_renewals(renewal, lock->ttl_ms) < 0 && renewal->renew_ns < now_ns + UNCOUNTED_MS * NS_PER_MS)
+			renewal->renew_ns = now_ns + UNCOUNTED_MS * NS_PER_MS;
 	}
-	set_timer(keep);
+	set_timer(renewal);
 }
 
 /* Ending */
 
-void keep_stop(struct keep *keep)
+void renewal_stop(struct renewal *renewal)
 {
-	keep->ended = true;
-	uncount_renewals(keep);
-	clear_timer(keep);
+	renewal->ended = true;
+	uncount_renewals(renewal);
+	clear_timer(renewal);
 }
 
-void keep_lose(struct keep *keep)
+void renewal_lose(struct renewal *renewal)
 {
 	int err;
 
-	if (keep->ended)
+	if (renewal->ended)
 		return;
-	keep_stop(keep);
-	err = keep->recipient ? recipient_signal(keep->recipient, keep->uid, keep->signal) : 0;
-	recipient_put(keep->recipient);
-	keep->recipient = NULL;
+	renewal_stop(renewal);
+	err = renewal->recipient ? signal_recipient_signal(renewal->recipient, renewal->uid, renewal->signal) : 0;
+	signal_recipient_put(renewal->recipient);
+	renewal->recipient = NULL;
 	if (err < 0)
-		log_line(LOG_WARNING, "cannot tell a process that it lost %s: %s", keep->key, strerror(-err));
+		log_line(LOG_WARNING, "cannot tell a process that it lost %s: %s", renewal->key, strerror(-err));
 }
 
 /* Between releases that failed: twice as long each time, within the same bounds. */
@@ -217,13 +217,13 @@ static int64_t next_pause(int64_t ms)
 	return ms > RETRY_MAX_MS / 2 ? RETRY_MAX_MS : ms * 2;
 }
 
-static void answer_release(struct keep *keep, int status)
+static void answer_release(struct renewal *renewal, int status)
 {
-	backend_done *done = keep->done;
+	backend_done *done = renewal->done;
 
-	keep->done = NULL;
+	renewal->done = NULL;
 	if (done)
-		done(keep->ctx, status);
+		done(renewal->ctx, status);
 }
 
 /* Does it say that the holding is not ours any more? Anything else may be better next time. */
@@ -233,59 +233,59 @@ static bool is_loss(int status)
 }
 
 /* May the backend still have it, though it was to be released? */
-static bool is_left(const struct keep *keep, int status)
+static bool is_left(const struct renewal *renewal, int status)
 {
-	return status < 0 && !is_loss(status) && keep->keeper->backend && boot_ns() < keep->deadline_ns;
+	return status < 0 && !is_loss(status) && renewal->renewals->backend && boot_ns() < renewal->deadline_ns;
 }
 
 /* Nobody waits for the answer any more, but others wait for the lock. */
 static void on_released(void *ctx, int status)
 {
-	struct keep *keep = ctx;
+	struct renewal *renewal = ctx;
 
-	keep->calls--;
-	answer_release(keep, status);
-	if (!is_left(keep, status)) {
-		free_keep(keep);
+	renewal->calls--;
+	answer_release(renewal, status);
+	if (!is_left(renewal, status)) {
+		free_keep(renewal);
 		return;
 	}
-	keep->pause_ms = next_pause(keep->pause_ms);
-	keep->renew_ns = boot_ns() + keep->pause_ms * NS_PER_MS;
-	set_timer(keep);
-	if (!keep->timed)
-		free_keep(keep);
+	renewal->pause_ms = next_pause(renewal->pause_ms);
+	renewal->renew_ns = boot_ns() + renewal->pause_ms * NS_PER_MS;
+	set_timer(renewal);
+	if (!renewal->timed)
+		free_keep(renewal);
 }
 
 /* Once nothing is under way any more, so that no renewal comes after the release. */
-static void release_when_idle(struct keep *keep)
+static void release_when_idle(struct renewal *renewal)
 {
-	if (!keep->released || keep->calls > 0)
+	if (!renewal->released || renewal->calls > 0)
 		return;
-	if (!keep->keeper->backend || (keep->ended && !keep->overrun)) {
-		answer_release(keep, -ENOENT);
-		free_keep(keep);
+	if (!renewal->renewals->backend || (renewal->ended && !renewal->overrun)) {
+		answer_release(renewal, -ENOENT);
+		free_keep(renewal);
 		return;
 	}
-	keep->calls++;
-	backend_release(keep->keeper->backend, keep->key, &keep->claim, match_token(keep->token), on_released, keep);
+	renewal->calls++;
+	backend_release(renewal->renewals->backend, renewal->key, &renewal->claim, match_token(renewal->token), on_released, renewal);
 }
 
 static void on_given_back(void *ctx, int status)
 {
-	struct keep *keep = ctx;
+	struct renewal *renewal = ctx;
 
 	/* Where it failed, it ends by its lease. */
 	(void)status;
-	keep->calls--;
-	release_when_idle(keep);
+	renewal->calls--;
+	release_when_idle(renewal);
 }
 
 /* What is given up by our clock, the backend may have for longer, if a renewal reached it late. */
-static void give_back(struct keep *keep)
+static void give_back(struct renewal *renewal)
 {
-	keep->overrun = true;
-	keep->calls++;
-	backend_release(keep->keeper->backend, keep->key, &keep->claim, match_token(keep->token), on_given_back, keep);
+	renewal->overrun = true;
+	renewal->calls++;
+	backend_release(renewal->renewals->backend, renewal->key, &renewal->claim, match_token(renewal->token), on_given_back, renewal);
 }
 
 /* Renewing */
@@ -301,59 +301,59 @@ static int64_t retry_ms(int64_t ttl_ms)
 
 static void on_renewed(void *ctx, int status, const struct lock *lock)
 {
-	struct keep *keep = ctx;
-	struct keeper *keeper = keep->keeper;
+	struct renewal *renewal = ctx;
+	struct renewals *renewals = renewal->renewals;
 
-	keep->calls--;
-	keep->renewing = false;
-	if (keep->released) {
-		release_when_idle(keep);
-	} else if (keep->ended) {
+	renewal->calls--;
+	renewal->renewing = false;
+	if (renewal->released) {
+		release_when_idle(renewal);
+	} else if (renewal->ended) {
 		if (status == 0)
-			give_back(keep);
+			give_back(renewal);
 	} else if (status == 0) {
-		keep_adopt(keep, lock);
+		renewal_adopt(renewal, lock);
 	} else if (is_loss(status)) {
-		keeper->lost(keeper->ctx, keep->key, keep->token);
-		keep_lose(keep);
+		renewals->lost(renewals->ctx, renewal->key, renewal->token);
+		renewal_lose(renewal);
 	} else {
-		keep->renew_ns = boot_ns() + retry_ms(keep->ttl_ms) * NS_PER_MS;
-		set_timer(keep);
+		renewal->renew_ns = boot_ns() + retry_ms(renewal->ttl_ms) * NS_PER_MS;
+		set_timer(renewal);
 	}
 }
 
-static void renew(struct keep *keep)
+static void renew(struct renewal *renewal)
 {
-	keep->renewing = true;
-	keep->calls++;
-	set_timer(keep); /* the deadline does not wait for the answer */
-	backend_refresh(keep->keeper->backend, keep->key, &keep->claim, match_token(keep->token), LEASE_UNSET, on_renewed,
-		keep);
+	renewal->renewing = true;
+	renewal->calls++;
+	set_timer(renewal); /* the deadline does not wait for the answer */
+	backend_refresh(renewal->renewals->backend, renewal->key, &renewal->claim, match_token(renewal->token), LEASE_UNSET, on_renewed,
+		renewal);
 }
 
-static struct keep *keep_of_due(struct heap_item *item)
+static struct renewal *keep_of_due(struct heap_item *item)
 {
-	return (struct keep *)((char *)item - offsetof(struct keep, due));
+	return (struct renewal *)((char *)item - offsetof(struct renewal, due));
 }
 
 static void on_due(struct deadlines *due)
 {
-	struct keeper *keeper = (struct keeper *)((char *)due - offsetof(struct keeper, due));
+	struct renewals *renewals = (struct renewals *)((char *)due - offsetof(struct renewals, due));
 	struct heap_item *first;
 
-	reserve_prepare(keeper->reserve);
+	reserve_prepare(renewals->reserve);
 	while ((first = heap_first(&due->heap)) && first->due <= boot_ns()) {
-		struct keep *keep = keep_of_due(first);
+		struct renewal *renewal = keep_of_due(first);
 
-		clear_timer(keep);
-		if (keep->released) {
-			release_when_idle(keep);
-		} else if (keep_has_ended(keep)) {
-			keeper->lost(keeper->ctx, keep->key, keep->token);
-			keep_lose(keep);
-			give_back(keep);
+		clear_timer(renewal);
+		if (renewal->released) {
+			release_when_idle(renewal);
+		} else if (renewal_has_ended(renewal)) {
+			renewals->lost(renewals->ctx, renewal->key, renewal->token);
+			renewal_lose(renewal);
+			give_back(renewal);
 		} else {
-			renew(keep);
+			renew(renewal);
 		}
 	}
 	deadlines_arm(due);
@@ -361,87 +361,87 @@ static void on_due(struct deadlines *due)
 
 /* Beginning and end */
 
-int keep_new(struct keeper *keeper, const struct lock *lock, const char *id, int signal, struct recipient *recipient,
-             struct keep **ret)
+int renewal_new(struct renewals *renewals, const struct lock *lock, const char *id, int signal, struct signal_recipient *recipient,
+             struct renewal **ret)
 {
 	size_t id_size = strlen(id) + 1;
-	struct keep *keep = calloc(1, sizeof(*keep) + id_size + strlen(lock->key) + 1);
+	struct renewal *renewal = calloc(1, sizeof(*renewal) + id_size + strlen(lock->key) + 1);
 	int err;
 
-	if (!keep)
+	if (!renewal)
 		return -ENOMEM;
-	keep->keeper = keeper;
-	keep->token = lock->token;
-	keep->signal = signal;
-	keep->uid = lock->holder.uid;
-	err = count_renewals(keep, lock->ttl_ms);
+	renewal->renewals = renewals;
+	renewal->token = lock->token;
+	renewal->signal = signal;
+	renewal->uid = lock->holder.uid;
+	err = count_renewals(renewal, lock->ttl_ms);
 	if (err < 0) {
-		free(keep);
+		free(renewal);
 		return err;
 	}
-	keep->recipient = recipient;
-	stpcpy(keep->id, id);
-	keep->claim = (struct lock_claim){ .id = keep->id };
-	keep->key = keep->id + id_size;
-	stpcpy(keep->key, lock->key);
-	DL_APPEND(keeper->all, keep);
-	keep_adopt(keep, lock);
-	*ret = keep;
+	renewal->recipient = recipient;
+	stpcpy(renewal->id, id);
+	renewal->claim = (struct lock_claim){ .id = renewal->id };
+	renewal->key = renewal->id + id_size;
+	stpcpy(renewal->key, lock->key);
+	DL_APPEND(renewals->all, renewal);
+	renewal_adopt(renewal, lock);
+	*ret = renewal;
 	return 0;
 }
 
-void keep_release(struct keep *keep, backend_done *done, void *ctx)
+void renewal_release(struct renewal *renewal, backend_done *done, void *ctx)
 {
-	clear_timer(keep);
-	keep->done = done;
-	keep->ctx = ctx;
-	keep->released = true;
-	release_when_idle(keep);
+	clear_timer(renewal);
+	renewal->done = done;
+	renewal->ctx = ctx;
+	renewal->released = true;
+	release_when_idle(renewal);
 }
 
-void keep_discard(struct keep *keep)
+void renewal_discard(struct renewal *renewal)
 {
-	clear_timer(keep);
-	free_keep(keep);
+	clear_timer(renewal);
+	free_keep(renewal);
 }
 
-int keeper_init(struct keeper *keeper, uv_loop_t *loop)
+int renewals_init(struct renewals *renewals, uv_loop_t *loop)
 {
-	*keeper = (struct keeper){ 0 };
-	return deadlines_init(&keeper->due, loop, on_due);
+	*renewals = (struct renewals){ 0 };
+	return deadlines_init(&renewals->due, loop, on_due);
 }
 
-size_t keeper_count(const struct keeper *keeper)
+size_t renewals_count(const struct renewals *renewals)
 {
-	const struct keep *keep;
+	const struct renewal *renewal;
 	size_t count = 0;
 
-	DL_FOREACH(keeper->all, keep)
-		count += !keep->ended && !keep->released;
+	DL_FOREACH(renewals->all, renewal)
+		count += !renewal->ended && !renewal->released;
 	return count;
 }
 
-static bool is_bound(const struct keep *keep)
+static bool is_bound(const struct renewal *renewal)
 {
-	return !keep->ended && !keep->released;
+	return !renewal->ended && !renewal->released;
 }
 
-bool keeper_has_bound(const struct keeper *keeper)
+bool renewals_has_bound(const struct renewals *renewals)
 {
-	const struct keep *keep;
+	const struct renewal *renewal;
 
-	DL_FOREACH(keeper->all, keep)
-		if (is_bound(keep))
+	DL_FOREACH(renewals->all, renewal)
+		if (is_bound(renewal))
 			return true;
 	return false;
 }
 
-bool keeper_is_releasing(const struct keeper *keeper)
+bool renewals_is_releasing(const struct renewals *renewals)
 {
-	const struct keep *keep;
+	const struct renewal *renewal;
 
-	DL_FOREACH(keeper->all, keep)
-		if (keep->released)
+	DL_FOREACH(renewals->all, renewal)
+		if (renewal->released)
 			return true;
 	return false;
 }
@@ -457,24 +457,24 @@ static bool append_key(char *text, size_t size, const char *separator, const cha
 	return true;
 }
 
-size_t keeper_print(const struct keeper *keeper, char text[KEEPER_TEXT_MAX])
+size_t renewals_print(const struct renewals *renewals, char text[RENEWALS_TEXT_MAX])
 {
 	enum { KEYS_MAX = 5, ROOM_FOR_REST = 64 };
-	const struct keep *keep;
+	const struct renewal *renewal;
 	size_t count = 0;
 	size_t shown = 0;
 
-	DL_FOREACH(keeper->all, keep)
-		count += is_bound(keep) || keep->released;
+	DL_FOREACH(renewals->all, renewal)
+		count += is_bound(renewal) || renewal->released;
 	*text = '\0';
 	if (count == 0)
 		return 0;
-	snprintf(text, KEEPER_TEXT_MAX, count == 1 ? "1 lock" : "%zu locks", count);
-	DL_FOREACH(keeper->all, keep) {
-		if (!is_bound(keep) && !keep->released)
+	snprintf(text, RENEWALS_TEXT_MAX, count == 1 ? "1 lock" : "%zu locks", count);
+	DL_FOREACH(renewals->all, renewal) {
+		if (!is_bound(renewal) && !renewal->released)
 			continue;
 		if (shown == KEYS_MAX ||
-			!append_key(text, KEEPER_TEXT_MAX - ROOM_FOR_REST, shown ? ", " : ": ", keep->key))
+			!append_key(text, RENEWALS_TEXT_MAX - ROOM_FOR_REST, shown ? ", " : ": ", renewal->key))
 			break;
 		shown++;
 	}
@@ -483,16 +483,16 @@ size_t keeper_print(const struct keeper *keeper, char text[KEEPER_TEXT_MAX])
 	return count;
 }
 
-void keeper_stop(struct keeper *keeper)
+void renewals_stop(struct renewals *renewals)
 {
-	struct keep *keep, *next;
+	struct renewal *renewal, *next;
 
-	keeper->backend = NULL;
-	DL_FOREACH_SAFE(keeper->all, keep, next) {
-		if (!keep->released)
-			keep_lose(keep);
-		else if (keep->calls == 0)
-			free_keep(keep);
+	renewals->backend = NULL;
+	DL_FOREACH_SAFE(renewals->all, renewal, next) {
+		if (!renewal->released)
+			renewal_lose(renewal);
+		else if (renewal->calls == 0)
+			free_keep(renewal);
 	}
-	deadlines_close(&keeper->due, NULL);
+	deadlines_close(&renewals->due, NULL);
 }

@@ -1,8 +1,8 @@
 /*
- * An acquisition on behalf of a request that may have to wait: parked until the
+ * An acquisition on behalf of a request that may have to wait: pending until the
  * lock is had, its time is over, its attempts are used up, or its caller is
  * interrupted. Only CREATE in a directory that nobody else has (see
- * request_reply_entry()) and FLOCK wait: whatever else is parked, the kernel
+ * request_reply_entry()) and FLOCK wait: whatever else is pending, the kernel
  * keeps others waiting for it.
  */
 #ifndef FS_HOLDINGS_WAITER_H
@@ -71,7 +71,7 @@ struct waiter {
 	struct waiter *told_prev, *told_next;
 };
 
-/* `limit_ms` as request_limit_ms() has it. Returns 0 or a negative errno. The backend is set by the caller. */
+/* `limit_ms` as request_timeout_ms() has it. Returns 0 or a negative errno. The backend is set by the caller. */
 int waiters_init(struct waiters *waiters, uv_loop_t *loop, int64_t limit_ms);
 
 /*

@@ -16,25 +16,25 @@ static bool has_company(void)
 	return sched_getaffinity(0, sizeof(cpus), &cpus) < 0 || CPU_COUNT(&cpus) > 1;
 }
 
-void spin_init(struct spin *spin, uv_loop_t *loop, unsigned long most_us)
+void busy_poll_init(struct busy_poll *busy_poll, uv_loop_t *loop, unsigned long most_us)
 {
-	*spin = (struct spin){ .most_ns = has_company() ? most_us * 1000 : 0 };
-	uv_idle_init(loop, &spin->idle);
-	spin->idle.data = spin;
+	*busy_poll = (struct busy_poll){ .most_ns = has_company() ? most_us * 1000 : 0 };
+	uv_idle_init(loop, &busy_poll->idle);
+	busy_poll->idle.data = busy_poll;
 }
 
 /* While an idle handle is active, the loop looks for work without sleeping. */
 static void on_idle(uv_idle_t *idle)
 {
-	const struct spin *spin = idle->data;
+	const struct busy_poll *busy_poll = idle->data;
 
-	if (uv_hrtime() - spin->worked_ns > spin->most_ns)
+	if (uv_hrtime() - busy_poll->worked_ns > busy_poll->most_ns)
 		uv_idle_stop(idle);
 	else
 		sched_yield();
 }
 
-static void learn(struct spin_habit *habit, bool was_soon)
+static void learn(struct busy_poll_habit *habit, bool was_soon)
 {
 	if (was_soon)
 		habit->credit += habit->credit < CREDIT_MAX;
@@ -42,28 +42,28 @@ static void learn(struct spin_habit *habit, bool was_soon)
 		habit->credit -= habit->credit > 0;
 }
 
-static bool is_worth_it(struct spin_habit *habit)
+static bool is_worth_it(struct busy_poll_habit *habit)
 {
 	return habit->credit > 0 || ++habit->slept % TRIAL_EVERY == 0;
 }
 
-void spin_worked(struct spin *spin, enum spin_work work)
+void busy_poll_worked(struct busy_poll *busy_poll, enum busy_poll_work work)
 {
 	uint64_t now_ns;
 
-	if (spin->most_ns == 0 || uv_is_closing((uv_handle_t *)&spin->idle))
+	if (busy_poll->most_ns == 0 || uv_is_closing((uv_handle_t *)&busy_poll->idle))
 		return;
 	now_ns = uv_hrtime();
-	learn(&spin->habits[spin->work], now_ns - spin->worked_ns <= spin->most_ns);
-	if (is_worth_it(&spin->habits[work]))
-		uv_idle_start(&spin->idle, on_idle);
+	learn(&busy_poll->habits[busy_poll->work], now_ns - busy_poll->worked_ns <= busy_poll->most_ns);
+	if (is_worth_it(&busy_poll->habits[work]))
+		uv_idle_start(&busy_poll->idle, on_idle);
 	else
-		uv_idle_stop(&spin->idle);
-	spin->worked_ns = now_ns;
-	spin->work = work;
+		uv_idle_stop(&busy_poll->idle);
+	busy_poll->worked_ns = now_ns;
+	busy_poll->work = work;
 }
 
-void spin_stop(struct spin *spin)
+void busy_poll_stop(struct busy_poll *busy_poll)
 {
-	uv_close((uv_handle_t *)&spin->idle, NULL);
+	uv_close((uv_handle_t *)&busy_poll->idle, NULL);
 }

@@ -11,28 +11,28 @@
 #include <uv.h>
 
 /* After a request comes the backend's answer; after that, the next request. */
-enum spin_work { SPIN_REQUEST, SPIN_ANSWER, SPIN_WORK_COUNT };
+enum busy_poll_work { BUSY_POLL_REQUEST, BUSY_POLL_ANSWER, BUSY_POLL_WORK_COUNT };
 
 /* How soon there is more after work of one kind. */
-struct spin_habit {
+struct busy_poll_habit {
 	unsigned int credit; /* grows with work that came soon, and is used up by what did not */
 	unsigned int slept;  /* times that there was none */
 };
 
-struct spin {
+struct busy_poll {
 	uv_idle_t idle; /* active while it looks */
 	uint64_t most_ns;
 	uint64_t worked_ns; /* when there was work last, */
-	enum spin_work work; /* of this kind */
-	struct spin_habit habits[SPIN_WORK_COUNT];
+	enum busy_poll_work work; /* of this kind */
+	struct busy_poll_habit habits[BUSY_POLL_WORK_COUNT];
 };
 
 /* `most_us`: how long it looks, in microseconds; 0: not at all. */
-void spin_init(struct spin *spin, uv_loop_t *loop, unsigned long most_us);
+void busy_poll_init(struct busy_poll *busy_poll, uv_loop_t *loop, unsigned long most_us);
 
-void spin_worked(struct spin *spin, enum spin_work work);
+void busy_poll_worked(struct busy_poll *busy_poll, enum busy_poll_work work);
 
 /* The handle is closed by the loop. */
-void spin_stop(struct spin *spin);
+void busy_poll_stop(struct busy_poll *busy_poll);
 
 #endif

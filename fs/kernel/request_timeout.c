@@ -21,7 +21,7 @@ static int64_t read_limit(const char *path)
 	return seconds;
 }
 
-int64_t request_limit_ms(void)
+int64_t request_timeout_ms(void)
 {
 	int64_t most = read_limit("/proc/sys/fs/fuse/max_request_timeout");
 	int64_t usual = read_limit("/proc/sys/fs/fuse/default_request_timeout");

@@ -8,6 +8,6 @@
 #include <stdint.h>
 
 /* In ms, with some time left to answer it; 0: as long as one likes. The kernel reads its own when a mount is made. */
-int64_t request_limit_ms(void);
+int64_t request_timeout_ms(void);
 
 #endif

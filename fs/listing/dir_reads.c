@@ -11,7 +11,7 @@
 #define PAUSE_MAX_MS 100
 
 struct dir_read {
-	struct parked parked;
+	struct pending_request pending;
 	struct dir_reads *reads;
 	struct dir_stream *stream; /* NULL: given up, while its page is under way */
 	struct request *request;
@@ -37,7 +37,7 @@ static void answer(struct dir_read *read, int status)
 	struct dir_stream *stream = read->stream;
 
 	if (read->is_parked)
-		unpark(&read->parked);
+		pending_request_end(&read->pending);
 	read->is_parked = false;
 	read->stream = NULL;
 	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): one that was answered does not wait any more */
@@ -67,11 +67,11 @@ static bool has_lost_patience(const struct dir_read *read)
 	return read->interrupted && boot_ns() >= read->patient_until_ns;
 }
 
-static void on_interrupted(struct parked *parked)
+static void on_interrupted(struct pending_request *pending)
 {
-	struct dir_read *read = (struct dir_read *)parked;
+	struct dir_read *read = (struct dir_read *)pending;
 
-	unpark(parked);
+	pending_request_end(pending);
 	read->is_parked = false;
 	read->interrupted = true;
 	if (has_lost_patience(read))
@@ -171,9 +171,9 @@ void dir_reads_start(struct dir_reads *reads, struct dir_stream *stream, struct 
 	if (!is_armed(reads))
 		ask(reads);
 	if (stream->reading) {
-		read->parked.interrupted = on_interrupted;
+		read->pending.interrupted = on_interrupted;
 		read->is_parked = true;
-		park(reads->parking, &read->parked, request->fuse);
+		pending_request_begin(reads->parking, &read->pending, request->fuse);
 	}
 }
 
@@ -183,7 +183,7 @@ void dir_reads_give_up(struct dir_stream *stream, int status)
 		end_early(stream->reading, status);
 }
 
-void dir_reads_init(struct dir_reads *reads, uv_loop_t *loop, struct parking *parking, int64_t timeout_ms)
+void dir_reads_init(struct dir_reads *reads, uv_loop_t *loop, struct pending_requests *parking, int64_t timeout_ms)
 {
 	*reads = (struct dir_reads){ .parking = parking, .patience_ns = timeout_ms * NS_PER_MS };
 	uv_timer_init(loop, &reads->pause);

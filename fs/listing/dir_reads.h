@@ -19,7 +19,7 @@ struct request;
 /* All at one mount. */
 struct dir_reads {
 	struct backend *backend;  /* set by the owner */
-	struct parking *parking;
+	struct pending_requests *parking;
 	struct dir_read *waiting; /* for their turn */
 	struct dir_read *asking;  /* whose page is under way; NULL: none */
 	int64_t asked_ns;         /* when the last page was asked for, on CLOCK_BOOTTIME */
@@ -28,7 +28,7 @@ struct dir_reads {
 	int64_t patience_ns; /* an interrupt ends one that takes longer than this */
 };
 
-void dir_reads_init(struct dir_reads *reads, uv_loop_t *loop, struct parking *parking, int64_t timeout_ms);
+void dir_reads_init(struct dir_reads *reads, uv_loop_t *loop, struct pending_requests *parking, int64_t timeout_ms);
 
 /* Ends all, before the backend is closed. */
 void dir_reads_stop(struct dir_reads *reads);

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-void special_put(struct special *special)
+void control_node_put(struct control_node *special)
 {
 	if (special && --special->users == 0)
 		free(special);

@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 /* What a node of them has beside its name, which is that of the directory. */
-struct special {
+struct control_node {
 	unsigned int users; /* the node, and what was opened through it */
 	mode_t mode;        /* whoever may list the directory may read it */
 	uid_t uid;
@@ -18,13 +18,13 @@ struct special {
 	uint64_t read;      /* bytes, by all who opened it */
 };
 
-static inline struct special *special_hold(struct special *special)
+static inline struct control_node *control_node_hold(struct control_node *special)
 {
 	special->users++;
 	return special;
 }
 
 /* Frees it with its last user. Accepts NULL. */
-void special_put(struct special *special);
+void control_node_put(struct control_node *special);
 
 #endif

@@ -59,10 +59,10 @@ static void node_free(struct node_table *table, struct node *node)
 	node_unname(table, node);
 	HASH_DELETE(by_number, table->by_number, node);
 	view_put(&table->views, node->name.view);
-	if (node_is_special(node))
-		special_put(node->special);
+	if (node_is_control(node))
+		control_node_put(node->special);
 	else if (node_is_of_holding(node))
-		watch_free(node->watch);
+		inotify_watch_free(node->watch);
 	free(node);
 }
 

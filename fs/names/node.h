@@ -18,7 +18,7 @@ enum node_kind {
 	NODE_DIR,  /* of the tree, seen plainly or through a view */
 	NODE_LOCK, /* one holding of a lock */
 	NODE_ACQUIRED, /* likewise, for who acquired it by creating: see request_look_up_lock() */
-	NODE_HANDLE, /* made by opening a name for flock(2); it holds what is locked through it */
+	NODE_UNLOCKED, /* made by opening a name for flock(2); it holds what is locked through it */
 	NODE_WITH, /* `.with` */
 	/* What has a reserved name, all special: */
 	NODE_EVENTS, /* `.events` in a directory, whose path is that of the node; likewise: */
@@ -45,8 +45,8 @@ struct node {
 	uid_t uid;            /* of a lock: its owner, as the kernel was told */
 	gid_t gid;
 	union {
-		struct special *special; /* of what has a reserved name: special.h */
-		struct watch *watch;     /* of a lock, while its end is waited for: watches.h; else NULL */
+		struct control_node *special; /* of what has a reserved name: special.h */
+		struct inotify_watch *watch;     /* of a lock, while its end is waited for: watches.h; else NULL */
 	};
 	uint64_t bound_token; /* of the holding that was locked last through a file of it; 0: none */
 	bool ended;           /* the holding that it is named by was said to have ended */
@@ -114,7 +114,7 @@ static inline enum node_kind node_kind(const struct node *node)
 	return (enum node_kind)node->name.kind;
 }
 
-static inline bool node_is_special(const struct node *node)
+static inline bool node_is_control(const struct node *node)
 {
 	return node_kind(node) >= NODE_EVENTS;
 }
@@ -127,7 +127,7 @@ static inline bool node_is_of_holding(const struct node *node)
 
 static inline bool node_is_lock(const struct node *node)
 {
-	return node_is_of_holding(node) || node_kind(node) == NODE_HANDLE;
+	return node_is_of_holding(node) || node_kind(node) == NODE_UNLOCKED;
 }
 
 /* The holding that a lock's node stands for; 0: none, it is a handle. */

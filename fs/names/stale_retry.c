@@ -21,7 +21,7 @@ struct call_name {
 	uint64_t key;    /* a hash */
 };
 
-struct retry {
+struct stale_retry {
 	struct call_name call;
 	int64_t answered_ns; /* CLOCK_BOOTTIME */
 	fuse_ino_t found;    /* by the LOOKUP since; 0: none, or nothing */
@@ -29,25 +29,25 @@ struct retry {
 	UT_hash_handle hh;
 };
 
-static struct retry *find(const struct retries *retries, pid_t thread, const char *key)
+static struct stale_retry *find(const struct stale_retries *retries, pid_t thread, const char *key)
 {
 	struct call_name call = { .thread = (uint64_t)thread, .key = path_inode(key) };
-	struct retry *retry;
+	struct stale_retry *retry;
 
 	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it reads what was just set, byte by byte */
 	HASH_FIND(hh, retries->by_call, &call, sizeof(call), retry);
 	return retry;
 }
 
-static void drop(struct retries *retries, struct retry *retry)
+static void drop(struct stale_retries *retries, struct stale_retry *retry)
 {
 	HASH_DELETE(hh, retries->by_call, retry);
 	free(retry);
 }
 
-static void drop_old(struct retries *retries, int64_t now_ns)
+static void drop_old(struct stale_retries *retries, int64_t now_ns)
 {
-	struct retry *first;
+	struct stale_retry *first;
 
 	while ((first = retries->by_call) &&
 		(now_ns - first->answered_ns > REPETITION_NS || HASH_COUNT(retries->by_call) >= RETRIES_MAX))
@@ -55,9 +55,9 @@ static void drop_old(struct retries *retries, int64_t now_ns)
 }
 
 /* Returns 0 or -ENOMEM. */
-static int add(struct retries *retries, pid_t thread, const char *key, int64_t now_ns)
+static int add(struct stale_retries *retries, pid_t thread, const char *key, int64_t now_ns)
 {
-	struct retry *retry = calloc(1, sizeof(*retry));
+	struct stale_retry *retry = calloc(1, sizeof(*retry));
 
 	if (!retry)
 		return -ENOMEM;
@@ -70,9 +70,9 @@ static int add(struct retries *retries, pid_t thread, const char *key, int64_t n
 	return -ENOMEM;
 }
 
-int retry_or(struct retries *retries, pid_t thread, const char *key, fuse_ino_t number, int otherwise)
+int stale_retry_or(struct stale_retries *retries, pid_t thread, const char *key, fuse_ino_t number, int otherwise)
 {
-	struct retry *retry = find(retries, thread, key);
+	struct stale_retry *retry = find(retries, thread, key);
 	int64_t now_ns = boot_ns();
 
 	if (retry && retry->found == number && now_ns - retry->answered_ns <= REPETITION_NS) {
@@ -85,9 +85,9 @@ int retry_or(struct retries *retries, pid_t thread, const char *key, fuse_ino_t 
 	return add(retries, thread, key, now_ns) < 0 ? otherwise : -ESTALE;
 }
 
-void retries_looked_up(struct retries *retries, pid_t thread, const char *key, fuse_ino_t number)
+void stale_retries_looked_up(struct stale_retries *retries, pid_t thread, const char *key, fuse_ino_t number)
 {
-	struct retry *retry = retries->by_call ? find(retries, thread, key) : NULL;
+	struct stale_retry *retry = retries->by_call ? find(retries, thread, key) : NULL;
 
 	if (retry && retry->repeated)
 		drop(retries, retry);
@@ -95,7 +95,7 @@ void retries_looked_up(struct retries *retries, pid_t thread, const char *key, f
 		retry->found = number;
 }
 
-void retries_free(struct retries *retries)
+void stale_retries_free(struct stale_retries *retries)
 {
 	while (retries->by_call)
 		drop(retries, retries->by_call);

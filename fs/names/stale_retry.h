@@ -13,22 +13,22 @@
 #include <fuse_lowlevel.h>
 #include <sys/types.h>
 
-struct retry;
+struct stale_retry;
 
 /* All zero is empty. */
-struct retries {
-	struct retry *by_call; /* those answered first come first */
+struct stale_retries {
+	struct stale_retry *by_call; /* those answered first come first */
 };
 
 /*
  * Returns -ESTALE if the kernel can repeat this call of `thread` on the node `number` of
  * `key` (0: it is to be created). If it is the repetition already, returns `otherwise`.
  */
-int retry_or(struct retries *retries, pid_t thread, const char *key, fuse_ino_t number, int otherwise);
+int stale_retry_or(struct stale_retries *retries, pid_t thread, const char *key, fuse_ino_t number, int otherwise);
 
 /* A LOOKUP of `key` by `thread` is answered with this node. */
-void retries_looked_up(struct retries *retries, pid_t thread, const char *key, fuse_ino_t number);
+void stale_retries_looked_up(struct stale_retries *retries, pid_t thread, const char *key, fuse_ino_t number);
 
-void retries_free(struct retries *retries);
+void stale_retries_free(struct stale_retries *retries);
 
 #endif

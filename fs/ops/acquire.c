@@ -22,29 +22,29 @@ static int make_id(char id[LOCK_ID_MAX + 1])
 
 void acquire_give_back(struct request *request, uint64_t token)
 {
-	backend_give_back(request->fs->backend, request->key, token);
+	backend_give_back(request->mount->backend, request->key, token);
 	request_end(request);
 }
 
 int acquire_admits_bound(struct request *request)
 {
-	struct fs *fs = request->fs;
+	struct mount *mount = request->mount;
 	int64_t ttl_ms = node_view(request->node)->ttl_ms;
-	int err = reserve_check(&fs->reserve);
+	int err = reserve_check(&mount->reserve);
 
 	/* Where the lease is the directory's, it is known when the lock is had. */
 	if (err < 0 || ttl_ms == LEASE_UNSET)
 		return err;
-	return keeper_admits(&fs->keeper, fuse_req_ctx(request->fuse)->uid, ttl_ms);
+	return renewals_admits(&mount->renewals, fuse_req_ctx(request->fuse)->uid, ttl_ms);
 }
 
-void acquire_start(struct request *request, const struct acquire_wish *wish, backend_lock_done *done)
+void acquire_start(struct request *request, const struct acquire_options *wish, backend_lock_done *done)
 {
-	struct fs *fs = request->fs;
+	struct mount *mount = request->mount;
 	const struct fuse_ctx *asker = fuse_req_ctx(request->fuse);
 	struct waiter *waiter = &request->acquire.waiter;
-	const char *id = given_id(fs, request->node);
-	int err = wish->bound ? acquire_admits_bound(request) : reserve_check(&fs->reserve);
+	const char *id = given_id(mount, request->node);
+	int err = wish->bound ? acquire_admits_bound(request) : reserve_check(&mount->reserve);
 
 	if (err == 0)
 		err = request_identify(request);
@@ -56,22 +56,22 @@ void acquire_start(struct request *request, const struct acquire_wish *wish, bac
 		done(request, err, NULL);
 		return;
 	}
-	caller_describe(&fs->callers, &request->caller, asker->uid, &request->acquire.description);
+	caller_describe(&mount->callers, &request->caller, asker->uid, &request->acquire.description);
 	*waiter = (struct waiter){
 		.acquisition = {
 			.key = request->key,
 			.holder = {
 				.claim = { .id = request->acquire.id, .identity = request->claim.identity },
 				.user = request->acquire.description.user,
-				.host = fs->callers.host,
-				.place = fs->callers.place,
+				.host = mount->callers.host,
+				.place = mount->callers.place,
 				.command = request->acquire.description.command,
 				.pid = request->caller.process,
 				.uid = asker->uid,
 				.gid = asker->gid,
 			},
 			.ttl_ms = node_view(request->node)->ttl_ms,
-			.fallback_ttl_ms = fs->options->ttl_ms,
+			.fallback_ttl_ms = mount->options->ttl_ms,
 			.bound = wish->bound,
 			.anew = wish->anew,
 		},
@@ -79,5 +79,5 @@ void acquire_start(struct request *request, const struct acquire_wish *wish, bac
 		.done = done,
 		.ctx = request,
 	};
-	waiter_start(&fs->waiters, waiter, request->fuse);
+	waiter_start(&mount->waiters, waiter, request->fuse);
 }

@@ -5,14 +5,14 @@
 #include "fs/ops/request.h"
 
 /* How an acquisition is meant. */
-struct acquire_wish {
+struct acquire_options {
 	struct patience patience;
 	bool bound; /* to an open file */
 	bool anew;  /* what the caller holds already is as another's */
 };
 
 /* Asks for the lock at request->key; sets request->acquire. `done` is told once, with the request. */
-void acquire_start(struct request *request, const struct acquire_wish *wish, backend_lock_done *done);
+void acquire_start(struct request *request, const struct acquire_options *wish, backend_lock_done *done);
 
 /* May the caller have another lock bound to an open file, as far as is known before it is asked for? Or a negative errno. */
 int acquire_admits_bound(struct request *request);

@@ -30,14 +30,14 @@ static struct stat attr_of_dir(const struct node *node, mode_t mode, uid_t uid, 
 	};
 }
 
-static struct stat attr_of_lock(const struct fs *fs, const struct node *node, const struct lock *lock,
+static struct stat attr_of_lock(const struct mount *mount, const struct node *node, const struct lock *lock,
                                 const struct fuse_ctx *asker)
 {
-	const char *id = given_id(fs, node);
+	const char *id = given_id(mount, node);
 	bool is_asker = id && !lock->granted && strcmp(id, lock->holder.claim.id) == 0;
 	/* Whose a lock is that was taken past lockfs, nobody knows: the owner of the tree may act on it. */
-	uid_t uid = lock->foreign ? fs->options->uid : lock->holder.uid;
-	gid_t gid = lock->foreign ? fs->options->gid : lock->holder.gid;
+	uid_t uid = lock->foreign ? mount->options->uid : lock->holder.uid;
+	gid_t gid = lock->foreign ? mount->options->gid : lock->holder.gid;
 
 	return (struct stat){
 		.st_ino = path_inode(node->name.path),
@@ -54,11 +54,11 @@ static struct stat attr_of_lock(const struct fs *fs, const struct node *node, co
 	};
 }
 
-struct stat attr_of_entry(const struct fs *fs, const struct node *node, const struct entry *entry,
+struct stat attr_of_entry(const struct mount *mount, const struct node *node, const struct entry *entry,
                           const struct fuse_ctx *asker)
 {
 	if (entry->kind == ENTRY_LOCK)
-		return attr_of_lock(fs, node, &entry->lock, asker);
+		return attr_of_lock(mount, node, &entry->lock, asker);
 	return attr_of_dir(node, entry->dir.mode, entry->dir.uid, entry->dir.gid, entry->dir.changed_ms);
 }
 
@@ -67,11 +67,11 @@ bool attr_is_fixed(const struct node *node)
 	return node_kind(node) == NODE_WITH || (node_kind(node) == NODE_DIR && !*node->name.path);
 }
 
-struct stat attr_of_fixed(const struct fs *fs, const struct node *node)
+struct stat attr_of_fixed(const struct mount *mount, const struct node *node)
 {
-	const struct options *options = fs->options;
+	const struct options *options = mount->options;
 	mode_t mode = node_kind(node) == NODE_WITH ? 0555 : options->mode;
-	struct stat attr = attr_of_dir(node, mode, options->uid, options->gid, fs->mounted_ms);
+	struct stat attr = attr_of_dir(node, mode, options->uid, options->gid, mount->mounted_ms);
 
 	if (node_kind(node) == NODE_WITH)
 		attr.st_ino = path_inode(".with");

@@ -16,12 +16,12 @@
 #define ATTR_KEEP_FIXED 1.0
 
 /* `asker`: whose request it is, as who presents a lock's id is shown as its owner. */
-struct stat attr_of_entry(const struct fs *fs, const struct node *node, const struct entry *entry,
+struct stat attr_of_entry(const struct mount *mount, const struct node *node, const struct entry *entry,
                           const struct fuse_ctx *asker);
 
 /* The root, `.with` and the roots of views: they need no backend. */
 bool attr_is_fixed(const struct node *node);
-struct stat attr_of_fixed(const struct fs *fs, const struct node *node);
+struct stat attr_of_fixed(const struct mount *mount, const struct node *node);
 
 /* A lock that has ended, or a free one, seen through a descriptor. */
 struct stat attr_of_ended(const struct node *node);

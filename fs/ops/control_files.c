@@ -16,19 +16,19 @@ typedef void open_fn(struct request *request);
 
 static void open_events(struct request *request)
 {
-	event_stream_open(&request->fs->streams, request->key, EVENT_TEXT, request->node->special, request->fuse,
+	event_stream_open(&request->mount->streams, request->key, EVENT_TEXT, request->node->special, request->fuse,
 		&request->info);
 }
 
 static void open_events_json(struct request *request)
 {
-	event_stream_open(&request->fs->streams, request->key, EVENT_JSON, request->node->special, request->fuse,
+	event_stream_open(&request->mount->streams, request->key, EVENT_JSON, request->node->special, request->fuse,
 		&request->info);
 }
 
 static void open_stats(struct request *request)
 {
-	stats_open(request->fs, request->fuse, &request->info);
+	stats_open(request->mount, request->fuse, &request->info);
 }
 
 static const struct special_kind {
@@ -66,7 +66,7 @@ static const struct special_kind *find_by_node(const struct node *node)
 static struct stat attr_of(const struct node *node)
 {
 	const struct special_kind *kind = find_by_node(node);
-	const struct special *special = node->special;
+	const struct control_node *special = node->special;
 	char path[LOCK_KEY_MAX + 32];
 	struct timespec now;
 
@@ -86,7 +86,7 @@ static struct stat attr_of(const struct node *node)
 	};
 }
 
-void special_reply_attr(fuse_req_t req, const struct node *node)
+void control_file_reply_attr(fuse_req_t req, const struct node *node)
 {
 	struct stat attr = attr_of(node);
 
@@ -99,13 +99,13 @@ void special_reply_attr(fuse_req_t req, const struct node *node)
 
 static struct node *make_node(struct request *request, mode_t mode, uid_t uid, gid_t gid)
 {
-	struct node_table *nodes = &request->fs->nodes;
-	struct special *special = calloc(1, sizeof(*special));
+	struct node_table *nodes = &request->mount->nodes;
+	struct control_node *special = calloc(1, sizeof(*special));
 	struct node *node;
 
 	if (!special)
 		return NULL;
-	*special = (struct special){ .users = 1, .mode = mode & LISTING_BITS, .uid = uid, .gid = gid };
+	*special = (struct control_node){ .users = 1, .mode = mode & LISTING_BITS, .uid = uid, .gid = gid };
 	node = node_look_up(nodes, request->special, request->node->name.view, node_unique(nodes), request->key,
 		fuse_req_ctx(request->fuse)->uid);
 	if (node)
@@ -126,7 +126,7 @@ static void reply_found(struct request *request, mode_t mode, uid_t uid, gid_t g
 	}
 	reply = (struct fuse_entry_param){ .ino = node->number, .attr = attr_of(node) };
 	if (fuse_reply_entry(request->fuse, &reply) < 0)
-		node_forget(&request->fs->nodes, node, 1);
+		node_forget(&request->mount->nodes, node, 1);
 	request_end(request);
 }
 
@@ -142,7 +142,7 @@ static void on_dir_read(void *ctx, int status, const struct entry *entry)
 		reply_found(request, entry->dir.mode, entry->dir.uid, entry->dir.gid);
 }
 
-void special_look_up(fuse_req_t req, fuse_ino_t parent, const char *name)
+void control_file_look_up(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	const struct special_kind *kind = find_by_name(name);
 	struct request *request;
@@ -156,15 +156,15 @@ void special_look_up(fuse_req_t req, fuse_ino_t parent, const char *name)
 		return;
 	request->special = kind->kind;
 	if (attr_is_fixed(request->node))
-		reply_found(request, request->fs->options->mode, request->fs->options->uid,
-			request->fs->options->gid);
+		reply_found(request, request->mount->options->mode, request->mount->options->uid,
+			request->mount->options->gid);
 	else
-		backend_read(request->fs->backend, request->key, on_dir_read, request);
+		backend_read(request->mount->backend, request->key, on_dir_read, request);
 }
 
 /* Opening */
 
-void special_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+void control_file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct request *request;
 	int err;
@@ -173,7 +173,7 @@ void special_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 		fuse_reply_err(req, EPERM);
 		return;
 	}
-	err = reserve_check(&fs_of(req)->reserve);
+	err = reserve_check(&mount_of(req)->reserve);
 	if (err < 0) {
 		fuse_reply_err(req, -err);
 		return;

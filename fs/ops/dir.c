@@ -28,10 +28,10 @@ void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 
 	if (!request)
 		return;
-	err = reserve_check(&request->fs->reserve);
+	err = reserve_check(&request->mount->reserve);
 	/* The kernel will know it, and not forget it by being asked to. Refused now, nothing was made. */
 	if (err == 0)
-		err = known_nodes_admit_next(&request->fs->nodes.known, asker->uid, notifier_forgets(&request->fs->notifier));
+		err = known_nodes_admit_next(&request->mount->nodes.known, asker->uid, notifier_forgets(&request->mount->notifier));
 	if (err < 0) {
 		request_reply(request, err);
 		return;
@@ -42,13 +42,13 @@ void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 		.gid = asker->gid,
 		.changed_ms = epoch_ns() / NS_PER_MS,
 	};
-	backend_make_dir(request->fs->backend, request->key, &request->dir, on_made, request);
+	backend_make_dir(request->mount->backend, request->key, &request->dir, on_made, request);
 }
 
 static void on_removed(void *ctx, int status)
 {
 	struct request *request = ctx;
-	struct node_table *nodes = &request->fs->nodes;
+	struct node_table *nodes = &request->mount->nodes;
 
 	if (status == 0) {
 		/* The kernel takes the node for dead, so a new directory of this name needs another. */
@@ -65,7 +65,7 @@ void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct request *request = request_on_name(req, parent, name, NULL);
 
 	if (request)
-		backend_remove_dir(request->fs->backend, request->key, on_removed, request);
+		backend_remove_dir(request->mount->backend, request->key, on_removed, request);
 }
 
 /* Reading */
@@ -75,42 +75,42 @@ static struct dir_stream *stream_of(const struct fuse_file_info *info)
 	return (struct dir_stream *)(uintptr_t)info->fh;
 }
 
-static void close_stream(struct fs *fs, struct dir_stream *stream)
+static void close_stream(struct mount *mount, struct dir_stream *stream)
 {
 	dir_reads_give_up(stream, -EINTR);
-	quota_give(&fs->streams_quota, stream->uid, 1);
-	dir_stream_close(&fs->dir_streams, stream);
+	quota_give(&mount->streams_quota, stream->uid, 1);
+	dir_stream_close(&mount->dir_streams, stream);
 }
 
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
-	struct fs *fs = fs_of(req);
+	struct mount *mount = mount_of(req);
 	uid_t uid = fuse_req_ctx(req)->uid;
-	int err = reserve_check(&fs->reserve);
+	int err = reserve_check(&mount->reserve);
 	struct dir_stream *stream;
 
 	(void)ino;
 	if (err == 0)
-		err = quota_take(&fs->streams_quota, uid, 1);
+		err = quota_take(&mount->streams_quota, uid, 1);
 	if (err < 0) {
 		fuse_reply_err(req, -err);
 		return;
 	}
-	stream = dir_stream_open(&fs->dir_streams, &fs->listings_quota, uid);
+	stream = dir_stream_open(&mount->dir_streams, &mount->listings_quota, uid);
 	if (!stream) {
-		quota_give(&fs->streams_quota, uid, 1);
+		quota_give(&mount->streams_quota, uid, 1);
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
 	info->fh = (uintptr_t)stream;
 	if (fuse_reply_open(req, info) < 0)
-		close_stream(fs, stream);
+		close_stream(mount, stream);
 }
 
 void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	(void)ino;
-	close_stream(fs_of(req), stream_of(info));
+	close_stream(mount_of(req), stream_of(info));
 	fuse_reply_err(req, 0);
 }
 
@@ -190,10 +190,10 @@ void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struc
 	request->read.size = size;
 	request->read.offset = offset;
 	/* The names are kept until it is closed. */
-	if (offset == 0 && reserve_check(&request->fs->reserve) < 0)
+	if (offset == 0 && reserve_check(&request->mount->reserve) < 0)
 		request_reply(request, -ENOMEM);
 	else if (offset == 0 && node_kind(request->node) == NODE_DIR)
-		dir_reads_start(&request->fs->dir_reads, stream_of(&request->info), request, on_listed);
+		dir_reads_start(&request->mount->dir_reads, stream_of(&request->info), request, on_listed);
 	else
 		reply_dirents(request);
 }

@@ -18,7 +18,7 @@ static int check_holding(struct request *request, int status, const struct entry
 /* An attempt by creation that found the lock there is told of here: the kernel makes it an opening. */
 static void tell_attempt(const struct request *request, enum lock_event_kind kind)
 {
-	backend_tell(request->fs->backend, kind, request->key, match_token(node_token(request->node)));
+	backend_tell(request->mount->backend, kind, request->key, match_token(node_token(request->node)));
 }
 
 static void open_file(struct request *request, bool may_write, bool foreign)
@@ -37,7 +37,7 @@ static void open_file(struct request *request, bool may_write, bool foreign)
 		request_reply_open(request, file);
 		return;
 	}
-	file_close(&request->fs->holdings, file);
+	file_close(&request->mount->holdings, file);
 	request_reply(request, err);
 }
 
@@ -51,7 +51,7 @@ static void reply_missed(struct request *request)
 	int status = request_stale_or(request, -EBUSY);
 
 	if (status == -EBUSY)
-		backend_tell(request->fs->backend, EVENT_UNAVAILABLE, request->key, match_any());
+		backend_tell(request->mount->backend, EVENT_UNAVAILABLE, request->key, match_any());
 	request_reply(request, status);
 }
 
@@ -106,7 +106,7 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 		tell_attempt(request, EVENT_UNAVAILABLE);
 		request_reply(request, -EBUSY);
 	} else if (flags & O_TRUNC) {
-		backend_truncate(request->fs->backend, request->key, &request->claim,
+		backend_truncate(request->mount->backend, request->key, &request->claim,
 			match_token(node_token(request->node)), 0, on_emptied, request);
 	} else {
 		if (is_holder)
@@ -128,23 +128,23 @@ static void lock_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *inf
 	if (node_token(request->node) == 0 && opens_handle(info->flags))
 		open_file(request, false, false);
 	else if (!opens_to_write(info->flags) || request_identify_or_reply(request))
-		backend_read_as(request->fs->backend, request->key, &request->claim, on_opening, request);
+		backend_read_as(request->mount->backend, request->key, &request->claim, on_opening, request);
 }
 
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
-	const struct node *node = node_find(&fs_of(req)->nodes, ino);
+	const struct node *node = node_find(&mount_of(req)->nodes, ino);
 
-	if (node && node_is_special(node))
-		special_open(req, ino, info);
+	if (node && node_is_control(node))
+		control_file_open(req, ino, info);
 	else
 		lock_open(req, ino, info);
 }
 
 static void lock_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
-	struct fs *fs = fs_of(req);
-	struct node *node = node_find(&fs->nodes, ino);
+	struct mount *mount = mount_of(req);
+	struct node *node = node_find(&mount->nodes, ino);
 	struct file *file = file_of(info);
 	uint64_t token = file_token(file);
 	bool has_ended = file_has_ended(file);
@@ -153,10 +153,10 @@ static void lock_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *
 		node->files--;
 		node->creators -= file->acquired != 0;
 	}
-	file_close(&fs->holdings, file);
+	file_close(&mount->holdings, file);
 	/* The node remembers for itself what the open files of the holding knew. */
 	if (node && token && has_ended)
-		node_end(&fs->nodes, node, token);
+		node_end(&mount->nodes, node, token);
 	fuse_reply_err(req, 0);
 }
 
@@ -203,7 +203,7 @@ static void lock_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	}
 	request->read.size = size;
 	request->read.offset = offset;
-	backend_read(request->fs->backend, request->key, on_read, request);
+	backend_read(request->mount->backend, request->key, on_read, request);
 }
 
 static void on_written(void *ctx, int status)
@@ -252,19 +252,19 @@ static void lock_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t 
 	}
 	/* Neither copied nor sent: of that there may be very much at a time. */
 	if (never_fits(size, offset, info->flags & O_APPEND)) {
-		backend_read(request->fs->backend, request->key, on_read_for_too_much, request);
+		backend_read(request->mount->backend, request->key, on_read_for_too_much, request);
 		return;
 	}
 	/* The holder's right was checked when it was opened; the token says that nothing changed since. */
 	request->write.size = size;
-	if (reserve_check(&request->fs->reserve) == 0)
+	if (reserve_check(&request->mount->reserve) == 0)
 		request->write.data = malloc(size ? size : 1);
 	if (!request->write.data) {
 		request_reply(request, -ENOMEM);
 		return;
 	}
 	memcpy(request->write.data, data, size);
-	backend_write(request->fs->backend, request->key, request->token,
+	backend_write(request->mount->backend, request->key, request->token,
 		info->flags & O_APPEND ? AT_END : offset, request->write.data, size, on_written, request);
 }
 
@@ -285,16 +285,16 @@ static void lock_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fus
 	if (request->token == 0)
 		request_reply(request, 0);
 	else
-		backend_read(request->fs->backend, request->key, on_fsync, request);
+		backend_read(request->mount->backend, request->key, on_fsync, request);
 }
 
 static void lock_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle)
 {
 	(void)ino;
-	fuse_reply_poll(req, file_poll(&fs_of(req)->holdings, file_of(info), handle));
+	fuse_reply_poll(req, file_poll(&mount_of(req)->holdings, file_of(info), handle));
 }
 
-const struct opened_ops lock_file_ops = {
+const struct open_file_ops lock_file_ops = {
 	.read = lock_read,
 	.write = lock_write,
 	.fsync = lock_fsync,

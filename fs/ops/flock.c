@@ -20,22 +20,22 @@ static void satisfy_others(struct file *file, const struct request *but)
 }
 
 /* Makes the file a handle again. What it held is the caller's to release, by the keep that is returned. */
-static struct keep *unbind(struct request *request, struct file *file)
+static struct renewal *unbind(struct request *request, struct file *file)
 {
-	struct keep *keep = file->keep;
+	struct renewal *renewal = file->renewal;
 	uint64_t token = file_token(file);
 
-	file_unbind(&request->fs->holdings, file);
+	file_unbind(&request->mount->holdings, file);
 	if (request->node->bound_token == token)
 		request->node->bound_token = 0;
-	return keep;
+	return renewal;
 }
 
 /* Replies that the file is locked, by what it had acquired before; where nobody takes the reply, it is not. */
 static void reply_bound(struct request *request, struct file *file)
 {
 	if (fuse_reply_err(request->fuse, 0) < 0) {
-		keep_release(unbind(request, file), NULL, NULL);
+		renewal_release(unbind(request, file), NULL, NULL);
 	}
 	request_end(request);
 }
@@ -44,10 +44,10 @@ static void reply_bound(struct request *request, struct file *file)
 static void reply_locked(struct request *request, struct file *file)
 {
 	uint64_t token = file_token(file);
-	struct keep *keep = fuse_reply_err(request->fuse, 0) < 0 ? unbind(request, file) : NULL;
+	struct renewal *renewal = fuse_reply_err(request->fuse, 0) < 0 ? unbind(request, file) : NULL;
 
-	if (keep) {
-		keep_discard(keep);
+	if (renewal) {
+		renewal_discard(renewal);
 		acquire_give_back(request, token);
 	} else {
 		request_end(request);
@@ -71,7 +71,7 @@ static int take_recipient(struct request *request, const struct file *file)
 /* Who opened the file may have ended while this waited: then who locks is told. Returns 0 or a negative errno. */
 static int renew_recipient(struct request *request)
 {
-	if (!request->acquire.recipient || recipient_lives(request->acquire.recipient))
+	if (!request->acquire.recipient || signal_recipient_lives(request->acquire.recipient))
 		return 0;
 	request_drop_recipient(request);
 	return request_take_recipient(request, request->caller.process);
@@ -86,41 +86,41 @@ static void reply_unlocked(struct request *request, int status)
 
 static bool is_locked(const struct file *file)
 {
-	return file->keep && !file_has_ended(file);
+	return file->renewal && !file_has_ended(file);
 }
 
 /* What was lost. Its node says so until it is locked again. */
 static void drop_lost(struct file *file)
 {
-	if (file->keep)
-		keep_release(file->keep, NULL, NULL);
-	file->keep = NULL;
+	if (file->renewal)
+		renewal_release(file->renewal, NULL, NULL);
+	file->renewal = NULL;
 }
 
 /* Binds a holding to the file. Returns 0 or a negative errno. */
 static int keep_file(struct request *request, struct file *file, const struct lock *lock, const char *id)
 {
-	struct fs *fs = request->fs;
-	struct keep *keep;
+	struct mount *mount = request->mount;
+	struct renewal *renewal;
 	int err = renew_recipient(request);
 
 	if (err < 0)
 		return err;
-	err = keep_new(&fs->keeper, lock, id, node_view(request->node)->signal, request->acquire.recipient, &keep);
+	err = renewal_new(&mount->renewals, lock, id, node_view(request->node)->signal, request->acquire.recipient, &renewal);
 	if (err < 0)
 		return err;
 	request->acquire.recipient = NULL;
 	if (file_token(file) && file_token(file) != lock->token)
-		node_end(&fs->nodes, request->node, file_token(file));
+		node_end(&mount->nodes, request->node, file_token(file));
 	drop_lost(file);
-	if (file_bind(&fs->holdings, file, request->key, lock->token, keep) < 0) {
-		keep_discard(keep);
+	if (file_bind(&mount->holdings, file, request->key, lock->token, renewal) < 0) {
+		renewal_discard(renewal);
 		return -ENOMEM;
 	}
 	node_bind(request->node, lock->token);
 	/* The lock of a foreign client has the same token each time it comes with the same value. */
 	if (node_is_of_holding(request->node) && request->node->name.token != lock->token)
-		node_unname(&fs->nodes, request->node);
+		node_unname(&mount->nodes, request->node);
 	return 0;
 }
 
@@ -153,7 +153,7 @@ static void on_locked(void *ctx, int status, const struct lock *lock)
 static void lock_anew(struct request *request)
 {
 	struct file *file = request->acquire.file;
-	struct acquire_wish wish = { .bound = true, .anew = true };
+	struct acquire_options wish = { .bound = true, .anew = true };
 
 	if (!request->acquire.non_blocking)
 		wish.patience = (struct patience){ .waits = true, .wait_ms = WAIT_FOREVER };
@@ -188,7 +188,7 @@ static void on_dir_read(void *ctx, int status, const struct entry *entry)
 /* Locking a name makes a file in its directory. Who opened one that was there is asked for the right to do so. */
 static void lock_name(struct request *request)
 {
-	const struct options *options = request->fs->options;
+	const struct options *options = request->mount->options;
 	struct dir_info root = { .mode = options->mode, .uid = options->uid, .gid = options->gid };
 	const char *slash = strrchr(request->key, '/');
 
@@ -202,7 +202,7 @@ static void lock_name(struct request *request)
 	}
 	request->acquire.dir = strndup(request->key, (size_t)(slash - request->key));
 	if (request->acquire.dir)
-		backend_read(request->fs->backend, request->acquire.dir, on_dir_read, request);
+		backend_read(request->mount->backend, request->acquire.dir, on_dir_read, request);
 	else
 		reply_unlocked(request, -ENOMEM);
 }
@@ -229,7 +229,7 @@ static void on_bound(void *ctx, int status, const struct lock *lock)
 		return;
 	}
 	/* The mount ends, see waiters_refuse(). The file has its lock still, by its lease. */
-	if (status == 0 && request->fs->waiters.refuses)
+	if (status == 0 && request->mount->waiters.refuses)
 		status = -ESHUTDOWN;
 	if (status == 0)
 		status = keep_file(request, file, lock, file->id);
@@ -249,7 +249,7 @@ static void lock_file(struct request *request)
 		request_reply(request, 0);
 		return;
 	}
-	if (request->fs->waiters.refuses)
+	if (request->mount->waiters.refuses)
 		err = -ESHUTDOWN;
 	else
 		err = acquire_admits_bound(request);
@@ -266,7 +266,7 @@ static void lock_file(struct request *request)
 		return;
 	}
 	request->claim = (struct lock_claim){ .id = file->id };
-	backend_bind(request->fs->backend, request->key, &request->claim, file_token(file), on_bound, request);
+	backend_bind(request->mount->backend, request->key, &request->claim, file_token(file), on_bound, request);
 }
 
 static void on_unlocked(void *ctx, int status)
@@ -278,10 +278,10 @@ static void on_unlocked(void *ctx, int status)
 static void unlock_file(struct request *request)
 {
 	struct file *file = request->acquire.file;
-	struct keep *keep = file->keep ? unbind(request, file) : NULL;
+	struct renewal *renewal = file->renewal ? unbind(request, file) : NULL;
 
-	if (keep)
-		keep_release(keep, on_unlocked, request);
+	if (renewal)
+		renewal_release(renewal, on_unlocked, request);
 	else
 		request_reply(request, 0);
 }
@@ -296,7 +296,7 @@ void lock_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int
 	request->acquire.non_blocking = operation & LOCK_NB;
 	switch (operation & ~LOCK_NB) {
 	case LOCK_EX:
-		if (request->fs->options->read_only)
+		if (request->mount->options->read_only)
 			request_reply(request, -EROFS);
 		else
 			lock_file(request);

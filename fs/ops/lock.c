@@ -18,8 +18,8 @@ static int hold_open(struct request *request, struct file *file, const struct lo
 
 	if (!view->hold)
 		return 0;
-	err = keep_new(&request->fs->keeper, lock, request->acquire.id, view->signal, request->acquire.recipient,
-		&file->keep);
+	err = renewal_new(&request->mount->renewals, lock, request->acquire.id, view->signal, request->acquire.recipient,
+		&file->renewal);
 	if (err == 0)
 		request->acquire.recipient = NULL;
 	return err;
@@ -41,7 +41,7 @@ static struct file *open_acquired(struct request *request, const struct lock *lo
 		*ret_err = hold_open(request, file, lock);
 	if (*ret_err == 0)
 		return file;
-	file_close(&request->fs->holdings, file);
+	file_close(&request->mount->holdings, file);
 	return NULL;
 }
 
@@ -73,9 +73,9 @@ static bool reply_created(struct request *request, struct file *file, struct nod
 
 static void reply_acquired(struct request *request, const struct lock *lock)
 {
-	struct fs *fs = request->fs;
+	struct mount *mount = request->mount;
 	struct entry entry = { .kind = ENTRY_LOCK, .lock = *lock };
-	struct stat attr = attr_of_entry(fs, request->node, &entry, fuse_req_ctx(request->fuse));
+	struct stat attr = attr_of_entry(mount, request->node, &entry, fuse_req_ctx(request->fuse));
 	int err;
 	struct file *file = open_acquired(request, lock, &err);
 	struct node *node;
@@ -86,19 +86,19 @@ static void reply_acquired(struct request *request, const struct lock *lock)
 		acquire_give_back(request, lock->token);
 		return;
 	}
-	node = node_look_up(&fs->nodes, NODE_ACQUIRED, request->node->name.view, lock->token, request->key,
+	node = node_look_up(&mount->nodes, NODE_ACQUIRED, request->node->name.view, lock->token, request->key,
 		fuse_req_ctx(request->fuse)->uid);
 	attr.st_ino = path_inode(request->key);
 	if (node)
 		node_belongs_to(node, attr.st_uid, attr.st_gid);
 	if (reply_created(request, file, node, &attr)) {
-		watches_add(&fs->watches, node, lock, true);
+		inotify_watches_add(&mount->watches, node, lock, true);
 		request_end(request);
 		return;
 	}
 	if (node)
-		node_forget(&fs->nodes, node, 1);
-	file_discard(&fs->holdings, file);
+		node_forget(&mount->nodes, node, 1);
+	file_discard(&mount->holdings, file);
 	acquire_give_back(request, lock->token);
 }
 
@@ -113,7 +113,7 @@ static struct file *open_unacquired(struct request *request, uint64_t token)
 		return file;
 	}
 	if (file)
-		file_close(&request->fs->holdings, file);
+		file_close(&request->mount->holdings, file);
 	request_reply(request, err);
 	return NULL;
 }
@@ -125,8 +125,8 @@ static bool end_created(struct request *request, struct file *file, struct node 
 
 	if (!taken) {
 		if (node)
-			node_forget(&request->fs->nodes, node, 1);
-		file_close(&request->fs->holdings, file);
+			node_forget(&request->mount->nodes, node, 1);
+		file_close(&request->mount->holdings, file);
 	}
 	request_end(request);
 	return taken;
@@ -135,14 +135,14 @@ static bool end_created(struct request *request, struct file *file, struct node 
 /* A handle acquires nothing by itself: it is what flock(1) opens. */
 static void reply_handle(struct request *request)
 {
-	struct fs *fs = request->fs;
+	struct mount *mount = request->mount;
 	struct stat attr = { 0 };
 	struct file *file = open_unacquired(request, 0);
 	struct node *node;
 
 	if (!file)
 		return;
-	node = node_look_up(&fs->nodes, NODE_HANDLE, request->node->name.view, node_unique(&fs->nodes), request->key,
+	node = node_look_up(&mount->nodes, NODE_UNLOCKED, request->node->name.view, node_unique(&mount->nodes), request->key,
 		fuse_req_ctx(request->fuse)->uid);
 	if (node) {
 		const struct fuse_ctx *asker = fuse_req_ctx(request->fuse);
@@ -156,9 +156,9 @@ static void reply_handle(struct request *request)
 /* The caller's own side has it already: opens it, as op_open() would where the kernel finds the name. */
 static void reply_existing(struct request *request, const struct lock *lock)
 {
-	struct fs *fs = request->fs;
+	struct mount *mount = request->mount;
 	struct entry entry = { .kind = ENTRY_LOCK, .lock = *lock };
-	struct stat attr = attr_of_entry(fs, request->node, &entry, fuse_req_ctx(request->fuse));
+	struct stat attr = attr_of_entry(mount, request->node, &entry, fuse_req_ctx(request->fuse));
 	struct file *file = open_unacquired(request, lock->token);
 	struct node *node;
 
@@ -171,8 +171,8 @@ static void reply_existing(struct request *request, const struct lock *lock)
 	if (node)
 		node_belongs_to(node, attr.st_uid, attr.st_gid);
 	if (end_created(request, file, node, &attr)) {
-		watches_add(&fs->watches, node, lock, false);
-		backend_tell(fs->backend, EVENT_ACQUIRED, node->name.path, match_token(lock->token));
+		inotify_watches_add(&mount->watches, node, lock, false);
+		backend_tell(mount->backend, EVENT_ACQUIRED, node->name.path, match_token(lock->token));
 	}
 }
 
@@ -184,7 +184,7 @@ static void on_existing_emptied(void *ctx, int status, const struct lock *lock)
 	if (status == 0)
 		reply_existing(request, lock);
 	else if (status == -ENOENT)
-		request_reply(request, retry_or(&request->fs->retries, thread, request->key, 0, -EBUSY));
+		request_reply(request, stale_retry_or(&request->mount->retries, thread, request->key, 0, -EBUSY));
 	else
 		request_reply(request, status);
 }
@@ -192,7 +192,7 @@ static void on_existing_emptied(void *ctx, int status, const struct lock *lock)
 static void open_existing(struct request *request, const struct lock *lock)
 {
 	if (request->info.flags & O_TRUNC)
-		backend_truncate(request->fs->backend, request->key, &request->claim, match_token(lock->token), 0,
+		backend_truncate(request->mount->backend, request->key, &request->claim, match_token(lock->token), 0,
 			on_existing_emptied, request);
 	else
 		reply_existing(request, lock);
@@ -225,7 +225,7 @@ static void on_acquired(void *ctx, int status, const struct lock *lock)
 static void acquire(struct request *request)
 {
 	const struct view_options *view = node_view(request->node);
-	struct acquire_wish wish = {
+	struct acquire_options wish = {
 		.patience = view->patience,
 		.bound = view->hold,
 		/* Two of one session who create exclusively are two. */
@@ -267,7 +267,7 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		return;
 	/* Opening for reading with O_CREAT, as flock(1) does, acquires nothing. */
 	if ((info->flags & O_ACCMODE) == O_RDONLY && !(info->flags & O_EXCL))
-		backend_read(request->fs->backend, request->key, on_handle, request);
+		backend_read(request->mount->backend, request->key, on_handle, request);
 	else
 		acquire(request);
 }
@@ -279,7 +279,7 @@ static void on_unlinked(void *ctx, int status)
 	struct request *request = ctx;
 
 	if (status == 0)
-		watches_removed(&request->fs->watches, request->node->name.view, request->key);
+		inotify_watches_removed(&request->mount->watches, request->node->name.view, request->key);
 	request_reply(request, status);
 }
 
@@ -295,7 +295,7 @@ void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 			return;
 		claim = &request->claim;
 	}
-	backend_release(request->fs->backend, request->key, claim, match_any(), on_unlinked, request);
+	backend_release(request->mount->backend, request->key, claim, match_any(), on_unlinked, request);
 }
 
 /* Refresh, and the other things that setattr does */
@@ -312,7 +312,7 @@ static void reply_lock_attr(struct request *request, int status, const struct lo
 		request_reply(request, status);
 		return;
 	}
-	holdings_adopt(&request->fs->holdings, lock);
+	holdings_adopt(&request->mount->holdings, lock);
 	entry.lock = *lock;
 	request_reply_attr(request, &entry);
 }
@@ -337,8 +337,8 @@ static void on_refreshed(void *ctx, int status, const struct lock *lock)
 
 	/* touch(1) sets times right after it has created: that is no refresh of a lock that never expires. */
 	if (status == -ENOTSUP &&
-		holdings_acquired_by(&request->fs->holdings, request->token, request->caller.process))
-		backend_read(request->fs->backend, request->key, on_never_read, request);
+		holdings_acquired_by(&request->mount->holdings, request->token, request->caller.process))
+		backend_read(request->mount->backend, request->key, on_never_read, request);
 	else
 		reply_lock_attr(request, status, lock);
 }
@@ -354,7 +354,7 @@ static void refuse_ended(struct request *request, int which)
 
 static void set_lock_attr(struct request *request, const struct stat *attr, int which)
 {
-	struct backend *backend = request->fs->backend;
+	struct backend *backend = request->mount->backend;
 	const struct lock_claim *claim = &request->claim;
 	int64_t ttl_ms = node_view(request->node)->ttl_ms;
 	int err;
@@ -375,7 +375,7 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 	if (!request_identify_holder_or_reply(request))
 		return;
 	if (which & FUSE_SET_ATTR_SIZE) {
-		err = attr->st_size > 0 ? reserve_check(&request->fs->reserve) : 0;
+		err = attr->st_size > 0 ? reserve_check(&request->mount->reserve) : 0;
 		if (err < 0) {
 			request_reply(request, err);
 			return;
@@ -384,7 +384,7 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 			on_truncated, request);
 		return;
 	}
-	err = holdings_admit_lease(&request->fs->holdings, request->key, request->token, ttl_ms);
+	err = holdings_admit_lease(&request->mount->holdings, request->key, request->token, ttl_ms);
 	if (err < 0)
 		request_reply(request, err);
 	else
@@ -411,7 +411,7 @@ static void on_dir_configured(void *ctx, int status)
 	if (status < 0)
 		request_reply(request, status);
 	else
-		backend_read(request->fs->backend, request->key, on_dir_read, request);
+		backend_read(request->mount->backend, request->key, on_dir_read, request);
 }
 
 static void set_dir_attr(struct request *request, const struct stat *attr, int which)
@@ -425,7 +425,7 @@ static void set_dir_attr(struct request *request, const struct stat *attr, int w
 		settings |= DIR_UID;
 	if (which & FUSE_SET_ATTR_GID)
 		settings |= DIR_GID;
-	backend_configure_dir(request->fs->backend, request->key, settings, &request->dir, on_dir_configured,
+	backend_configure_dir(request->mount->backend, request->key, settings, &request->dir, on_dir_configured,
 		request);
 }
 
@@ -435,7 +435,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int which, st
 
 	if (!request)
 		return;
-	if (attr_is_fixed(request->node) || node_is_special(request->node))
+	if (attr_is_fixed(request->node) || node_is_control(request->node))
 		request_reply(request, -EPERM);
 	else if (node_kind(request->node) == NODE_DIR)
 		set_dir_attr(request, attr, which);

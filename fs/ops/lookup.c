@@ -9,7 +9,7 @@
 /* Replies with a node that needs no backend; the lookup was counted already. */
 static void reply_fixed(fuse_req_t req, struct node *node)
 {
-	struct fs *fs = fs_of(req);
+	struct mount *mount = mount_of(req);
 	struct fuse_entry_param reply;
 
 	if (!node) {
@@ -22,20 +22,20 @@ static void reply_fixed(fuse_req_t req, struct node *node)
 	}
 	reply = (struct fuse_entry_param){
 		.ino = node->number,
-		.attr = attr_of_fixed(fs, node),
+		.attr = attr_of_fixed(mount, node),
 		.attr_timeout = ATTR_KEEP_FIXED,
 		.entry_timeout = view_hides(node->name.view) ? 0 : ATTR_KEEP_FIXED,
 	};
 	if (fuse_reply_entry(req, &reply) < 0)
-		node_forget(&fs->nodes, node, 1);
+		node_forget(&mount->nodes, node, 1);
 }
 
 static void look_up_view(fuse_req_t req, const char *text)
 {
-	struct fs *fs = fs_of(req);
-	struct node_table *nodes = &fs->nodes;
+	struct mount *mount = mount_of(req);
+	struct node_table *nodes = &mount->nodes;
 	struct view *view = NULL;
-	int err = reserve_check(&fs->reserve);
+	int err = reserve_check(&mount->reserve);
 
 	if (err == 0)
 		err = view_get(&nodes->views, text, &view);
@@ -76,7 +76,7 @@ static void look_up(struct request *request)
 	if (request_recall(request, &entry.lock))
 		on_looked_up(request, 0, &entry);
 	else
-		backend_read_as(request->fs->backend, request->key, &request->claim, on_looked_up, request);
+		backend_read_as(request->mount->backend, request->key, &request->claim, on_looked_up, request);
 }
 
 /*
@@ -94,37 +94,37 @@ static bool may_be_forgotten(const struct node *node)
 }
 
 /* Has the kernel forget names that were looked up longest ago, where there are too many. */
-static void forget_excess(struct fs *fs, uid_t uid)
+static void forget_excess(struct mount *mount, uid_t uid)
 {
 	enum { FOR_EACH_NEW = 2 }; /* so that there are fewer, though one more is coming */
 
-	fs->nodes.known.is_short = fs->reserve.given_up;
+	mount->nodes.known.is_short = mount->reserve.given_up;
 	for (int i = 0; i < FOR_EACH_NEW; i++) {
-		const struct node *node = known_nodes_excess(&fs->nodes.known, uid, may_be_forgotten);
-		const struct node *parent = node ? node_parent(&fs->nodes, node) : NULL;
+		const struct node *node = known_nodes_excess(&mount->nodes.known, uid, may_be_forgotten);
+		const struct node *parent = node ? node_parent(&mount->nodes, node) : NULL;
 
 		if (parent)
-			notifier_forget(&fs->notifier, parent->number, node_base_name(node));
+			notifier_forget(&mount->notifier, parent->number, node_base_name(node));
 	}
 }
 
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct fs *fs = fs_of(req);
-	const struct node *dir = node_find(&fs->nodes, parent);
+	struct mount *mount = mount_of(req);
+	const struct node *dir = node_find(&mount->nodes, parent);
 	struct request *request;
 
-	forget_excess(fs, fuse_req_ctx(req)->uid);
+	forget_excess(mount, fuse_req_ctx(req)->uid);
 	if (dir && node_kind(dir) == NODE_WITH) {
 		look_up_view(req, name);
 		return;
 	}
-	if (dir == fs->nodes.root && strcmp(name, WITH_NAME) == 0) {
-		reply_fixed(req, node_look_up(&fs->nodes, NODE_WITH, NULL, 0, "", 0));
+	if (dir == mount->nodes.root && strcmp(name, WITH_NAME) == 0) {
+		reply_fixed(req, node_look_up(&mount->nodes, NODE_WITH, NULL, 0, "", 0));
 		return;
 	}
 	if (name_is_reserved(name)) {
-		special_look_up(req, parent, name);
+		control_file_look_up(req, parent, name);
 		return;
 	}
 	request = request_on_name(req, parent, name, NULL);
@@ -132,24 +132,24 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		look_up(request);
 }
 
-static void forget(struct fs *fs, fuse_ino_t number, uint64_t count)
+static void forget(struct mount *mount, fuse_ino_t number, uint64_t count)
 {
-	struct node *node = node_find(&fs->nodes, number);
+	struct node *node = node_find(&mount->nodes, number);
 
 	if (node)
-		node_forget(&fs->nodes, node, count);
+		node_forget(&mount->nodes, node, count);
 }
 
 void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
 {
-	forget(fs_of(req), ino, count);
+	forget(mount_of(req), ino, count);
 	fuse_reply_none(req);
 }
 
 void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
 {
 	for (size_t i = 0; i < count; i++)
-		forget(fs_of(req), forgets[i].ino, forgets[i].nlookup);
+		forget(mount_of(req), forgets[i].ino, forgets[i].nlookup);
 	fuse_reply_none(req);
 }
 
@@ -197,19 +197,19 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	if (!request)
 		return;
 	if (attr_is_fixed(request->node)) {
-		struct stat attr = attr_of_fixed(request->fs, request->node);
+		struct stat attr = attr_of_fixed(request->mount, request->node);
 
 		fuse_reply_attr(req, &attr, ATTR_KEEP_FIXED);
 		request_end(request);
-	} else if (node_is_special(request->node)) {
-		special_reply_attr(req, request->node);
+	} else if (node_is_control(request->node)) {
+		control_file_reply_attr(req, request->node);
 		request_end(request);
-	} else if ((node_kind(request->node) == NODE_HANDLE && !request->node->bound_token) ||
+	} else if ((node_kind(request->node) == NODE_UNLOCKED && !request->node->bound_token) ||
 		request_has_ended(request)) {
 		reply_ended(request);
 	} else {
 		/* The owner is the asker's in a view with the id of the holder. */
 		request_claim_id(request);
-		backend_read_as(request->fs->backend, request->key, &request->claim, on_attr, request);
+		backend_read_as(request->mount->backend, request->key, &request->claim, on_attr, request);
 	}
 }

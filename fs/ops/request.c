@@ -21,7 +21,7 @@ static struct request *request_make(fuse_req_t fuse, struct node *node, const st
 		return NULL;
 	}
 	request->fuse = fuse;
-	request->fs = fs_of(fuse);
+	request->mount = mount_of(fuse);
 	request->node = node;
 	if (info)
 		request->info = *info;
@@ -30,7 +30,7 @@ static struct request *request_make(fuse_req_t fuse, struct node *node, const st
 
 struct request *request_on_node(fuse_req_t fuse, fuse_ino_t number, const struct fuse_file_info *info)
 {
-	struct node *node = node_find(&fs_of(fuse)->nodes, number);
+	struct node *node = node_find(&mount_of(fuse)->nodes, number);
 	struct request *request;
 
 	if (!node) {
@@ -48,7 +48,7 @@ struct request *request_on_node(fuse_req_t fuse, fuse_ino_t number, const struct
 struct request *request_on_name(fuse_req_t fuse, fuse_ino_t parent, const char *name,
                                 const struct fuse_file_info *info)
 {
-	struct node *node = node_find(&fs_of(fuse)->nodes, parent);
+	struct node *node = node_find(&mount_of(fuse)->nodes, parent);
 	char key[LOCK_KEY_MAX + 1];
 	struct request *request;
 	int err;
@@ -69,35 +69,35 @@ struct request *request_on_name(fuse_req_t fuse, fuse_ino_t parent, const char *
 }
 
 /* Once for a mount, as it holds for many callers or none. */
-static void log_hidden(struct fs *fs)
+static void log_hidden(struct mount *mount)
 {
-	if (fs->told_hidden)
+	if (mount->told_hidden)
 		return;
-	fs->told_hidden = true;
+	mount->told_hidden = true;
 	log_line(LOG_WARNING, "the daemon of %s cannot see the processes or sessions of some callers: "
 		"all of them that are one user's count as one holder. "
 		"Run the daemon in their namespace of processes and with its /proc, or have them use .with/id=ID",
-		fs->options->mountpoint);
+		mount->options->mountpoint);
 }
 
 int request_identify(struct request *request)
 {
 	const struct fuse_ctx *asker = fuse_req_ctx(request->fuse);
-	const char *id = given_id(request->fs, request->node);
-	int err = caller_identify(&request->fs->callers, asker->pid, asker->uid, &request->caller);
+	const char *id = given_id(request->mount, request->node);
+	int err = caller_identify(&request->mount->callers, asker->pid, asker->uid, &request->caller);
 
 	if (id)
 		request->claim = (struct lock_claim){ .id = id };
 	else
 		request->claim = (struct lock_claim){ .identity = request->caller.identity };
 	if (!id && request->caller.hidden)
-		log_hidden(request->fs);
+		log_hidden(request->mount);
 	return id ? 0 : err;
 }
 
 void request_claim_id(struct request *request)
 {
-	request->claim = (struct lock_claim){ .id = given_id(request->fs, request->node) };
+	request->claim = (struct lock_claim){ .id = given_id(request->mount, request->node) };
 }
 
 bool request_identify_or_reply(struct request *request)
@@ -120,7 +120,7 @@ static const char *proof_of(const struct request *request)
 		return file_proof(file_of(&request->info));
 	if (node_kind(node) == NODE_LOCK)
 		return NULL;
-	return holdings_proof(&request->fs->holdings, request->token, node->number, node_kind(node) == NODE_ACQUIRED);
+	return holdings_proof(&request->mount->holdings, request->token, node->number, node_kind(node) == NODE_ACQUIRED);
 }
 
 bool request_identify_holder_or_reply(struct request *request)
@@ -145,12 +145,12 @@ static bool is_acquirer(struct request *request, const struct node *acquired, co
 	if (acquired->creators == 0)
 		return true;
 	return request_identify(request) == 0 && lock_is_held_by(lock, &request->claim) &&
-		holdings_acquired_by(&request->fs->holdings, lock->token, request->caller.process);
+		holdings_acquired_by(&request->mount->holdings, lock->token, request->caller.process);
 }
 
 struct node *request_look_up_lock(struct request *request, const struct lock *lock)
 {
-	struct node_table *nodes = &request->fs->nodes;
+	struct node_table *nodes = &request->mount->nodes;
 	struct view *view = request->node->name.view;
 	uid_t uid = fuse_req_ctx(request->fuse)->uid;
 	struct node *acquired = node_peek(nodes, NODE_ACQUIRED, view, lock->token, request->key);
@@ -164,22 +164,22 @@ struct node *request_look_up_lock(struct request *request, const struct lock *lo
 
 bool request_admits_node(fuse_req_t fuse, struct node *node)
 {
-	struct fs *fs = fs_of(fuse);
+	struct mount *mount = mount_of(fuse);
 
 	if (node->lookups > 1 ||
-		known_nodes_admit(&fs->nodes.known, fuse_req_ctx(fuse)->uid, notifier_forgets(&fs->notifier)) == 0)
+		known_nodes_admit(&mount->nodes.known, fuse_req_ctx(fuse)->uid, notifier_forgets(&mount->notifier)) == 0)
 		return true;
-	node_forget(&fs->nodes, node, 1);
+	node_forget(&mount->nodes, node, 1);
 	return false;
 }
 
 bool request_count_file_or_reply(struct request *request)
 {
 	uid_t uid = fuse_req_ctx(request->fuse)->uid;
-	int err = reserve_check(&request->fs->reserve);
+	int err = reserve_check(&request->mount->reserve);
 
 	if (err == 0)
-		err = file_count(&request->fs->holdings, uid);
+		err = file_count(&request->mount->holdings, uid);
 	if (err < 0) {
 		request_reply(request, err);
 		return false;
@@ -191,7 +191,7 @@ bool request_count_file_or_reply(struct request *request)
 
 struct file *request_open_file(struct request *request, uint64_t token, pid_t acquirer)
 {
-	struct holdings *holdings = &request->fs->holdings;
+	struct holdings *holdings = &request->mount->holdings;
 	struct file *file = token ? file_open(holdings, request->key, token, acquirer, request->file_uid) :
 		file_open_handle(holdings, request->file_uid);
 
@@ -220,19 +220,19 @@ int request_take_recipient(struct request *request, pid_t process)
 	/* It could never be told of a loss, which it counts on. */
 	if (process == 0 && request->caller.unseen)
 		return -ESRCH;
-	return recipient_get(&request->fs->recipients, process, uid, &request->acquire.recipient);
+	return signal_recipient_get(&request->mount->recipients, process, uid, &request->acquire.recipient);
 }
 
 void request_drop_recipient(struct request *request)
 {
-	recipient_put(request->acquire.recipient);
+	signal_recipient_put(request->acquire.recipient);
 	request->acquire.recipient = NULL;
 }
 
 bool request_recall(struct request *request, struct lock *ret)
 {
-	request->recalled = boot_ns() >= request->fs->recalls_ns &&
-		backend_recall(request->fs->backend, request->key, ret);
+	request->recalled = boot_ns() >= request->mount->recalls_ns &&
+		backend_recall(request->mount->backend, request->key, ret);
 	return request->recalled;
 }
 
@@ -241,7 +241,7 @@ bool request_recalled_wrongly(struct request *request)
 	if (!request->node->recalled)
 		return false;
 	request->node->recalled = false;
-	request->fs->recalls_ns = boot_ns() + ASK_NS;
+	request->mount->recalls_ns = boot_ns() + ASK_NS;
 	return true;
 }
 
@@ -256,8 +256,8 @@ void request_end_holding(struct request *request)
 	/* Another foreign lock may have the token by now, which goes on. */
 	if (!request->token || (token_is_foreign(request->token) && was_told(request)))
 		return;
-	node_end(&request->fs->nodes, request->node, request->token);
-	holdings_end(&request->fs->holdings, request->key, request->token, true);
+	node_end(&request->mount->nodes, request->node, request->token);
+	holdings_end(&request->mount->holdings, request->key, request->token, true);
 }
 
 bool request_finds_holding(struct request *request, int status, const struct entry *entry)
@@ -272,13 +272,13 @@ bool request_finds_holding(struct request *request, int status, const struct ent
 bool request_has_ended(const struct request *request)
 {
 	return request->token &&
-		(was_told(request) || holdings_has_ended(&request->fs->holdings, request->key, request->token));
+		(was_told(request) || holdings_has_ended(&request->mount->holdings, request->key, request->token));
 }
 
 void request_end(struct request *request)
 {
 	if (request->counts_file)
-		file_uncount(&request->fs->holdings, request->file_uid);
+		file_uncount(&request->mount->holdings, request->file_uid);
 	free(request);
 }
 
@@ -292,7 +292,7 @@ int request_stale_or(struct request *request, int otherwise)
 {
 	pid_t thread = fuse_req_ctx(request->fuse)->pid;
 
-	return retry_or(&request->fs->retries, thread, request->key, request->node->number, otherwise);
+	return stale_retry_or(&request->mount->retries, thread, request->key, request->node->number, otherwise);
 }
 
 void request_reply_stale(struct request *request, int otherwise)
@@ -311,7 +311,7 @@ void request_reply_ended(struct request *request)
 
 void request_refuse_refresh(struct request *request)
 {
-	backend_tell(request->fs->backend, EVENT_FAILED_REFRESH, request->key, match_any());
+	backend_tell(request->mount->backend, EVENT_FAILED_REFRESH, request->key, match_any());
 	request_reply_stale(request, -ENOENT);
 }
 
@@ -322,7 +322,7 @@ void request_done(void *ctx, int status)
 
 static struct node *look_up_dir(struct request *request)
 {
-	struct node_table *nodes = &request->fs->nodes;
+	struct node_table *nodes = &request->mount->nodes;
 	struct view *view = request->node->name.view;
 
 	return node_look_up(nodes, NODE_DIR, view, dir_token(nodes, view), request->key, fuse_req_ctx(request->fuse)->uid);
@@ -331,7 +331,7 @@ static struct node *look_up_dir(struct request *request)
 /* `node` NULL: there is no memory for it. */
 static void reply_node(struct request *request, struct node *node, const struct entry *entry)
 {
-	struct fs *fs = request->fs;
+	struct mount *mount = request->mount;
 
 	if (!node) {
 		request_reply(request, -ENOMEM);
@@ -340,17 +340,17 @@ static void reply_node(struct request *request, struct node *node, const struct 
 
 	struct fuse_entry_param reply = {
 		.ino = node->number,
-		.attr = attr_of_entry(fs, node, entry, fuse_req_ctx(request->fuse)),
+		.attr = attr_of_entry(mount, node, entry, fuse_req_ctx(request->fuse)),
 		.attr_timeout = attr_keep(node),
 	};
-	retries_looked_up(&fs->retries, fuse_req_ctx(request->fuse)->pid, request->key, node->number);
+	stale_retries_looked_up(&mount->retries, fuse_req_ctx(request->fuse)->pid, request->key, node->number);
 	node->recalled = request->recalled;
 	node_belongs_to(node, reply.attr.st_uid, reply.attr.st_gid);
 	/* A reply that nobody took did not count as a lookup either. */
 	if (fuse_reply_entry(request->fuse, &reply) < 0)
-		node_forget(&fs->nodes, node, 1);
+		node_forget(&mount->nodes, node, 1);
 	else if (entry->kind == ENTRY_LOCK)
-		watches_add(&fs->watches, node, &entry->lock, false);
+		inotify_watches_add(&mount->watches, node, &entry->lock, false);
 	request_end(request);
 }
 
@@ -374,7 +374,7 @@ void request_reply_made_dir(struct request *request)
 
 void request_reply_attr(struct request *request, const struct entry *entry)
 {
-	struct stat attr = attr_of_entry(request->fs, request->node, entry, fuse_req_ctx(request->fuse));
+	struct stat attr = attr_of_entry(request->mount, request->node, entry, fuse_req_ctx(request->fuse));
 
 	fuse_reply_attr(request->fuse, &attr, attr_keep(request->node));
 	request_end(request);
@@ -386,7 +386,7 @@ void request_reply_open(struct request *request, struct file *file)
 	file->node = request->node->number;
 	request->info.direct_io = 1; /* every read sees the holder's content of now */
 	if (fuse_reply_open(request->fuse, &request->info) < 0)
-		file_close(&request->fs->holdings, file);
+		file_close(&request->mount->holdings, file);
 	else
 		request->node->files++;
 	request_end(request);

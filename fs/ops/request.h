@@ -14,7 +14,7 @@
 
 struct request {
 	fuse_req_t fuse;
-	struct fs *fs;
+	struct mount *mount;
 	struct node *node; /* what was asked about; for a name in a directory, the directory */
 	char key[LOCK_KEY_MAX + 1];
 	struct lock_claim claim; /* set by request_identify() or request_claim_id(); else empty */
@@ -33,7 +33,7 @@ struct request {
 			struct caller_description description;
 			char id[LOCK_ID_MAX + 1];
 			struct file *file;  /* of flock; else NULL, */
-			struct recipient *recipient; /* that a signal is to be sent to when the lock is lost; NULL: none */
+			struct signal_recipient *recipient; /* that a signal is to be sent to when the lock is lost; NULL: none */
 			bool non_blocking;
 			char *dir;          /* that it is in, while its permissions are asked for */
 			struct request *prev, *next; /* and those that wait to lock it */
@@ -195,17 +195,17 @@ static inline uint64_t request_token(const struct request *request)
 	return request->info.fh ? file_token(file_of(&request->info)) : node_token(request->node);
 }
 
-static inline struct fs *fs_of(fuse_req_t fuse)
+static inline struct mount *mount_of(fuse_req_t fuse)
 {
 	return fuse_req_userdata(fuse);
 }
 
 /* The view's or the mount's given id; NULL: callers are told apart by identity. */
-static inline const char *given_id(const struct fs *fs, const struct node *node)
+static inline const char *given_id(const struct mount *mount, const struct node *node)
 {
 	const struct view_options *view = node_view(node);
 
-	return *view->id ? view->id : fs->options->id;
+	return *view->id ? view->id : mount->options->id;
 }
 
 #endif

@@ -12,7 +12,7 @@
 #include "backend/util/clock.h"
 
 struct stats_file {
-	struct opened opened;
+	struct open_file opened;
 	char *text;
 	size_t size;
 	uid_t uid; /* who opened it */
@@ -54,9 +54,9 @@ static void print_seconds(FILE *out, int64_t ns)
 
 /* What and since when */
 
-static void print_identity(FILE *out, const struct fs *fs)
+static void print_identity(FILE *out, const struct mount *mount)
 {
-	const struct options *options = fs->options;
+	const struct options *options = mount->options;
 	char scheme[16];
 
 	/* The rest of a SOURCE may have a password in it. */
@@ -77,16 +77,16 @@ static void print_identity(FILE *out, const struct fs *fs)
 	fputs("} 1\n", out);
 	print_head(out, "start_time_seconds", "gauge", "When it was mounted, in seconds since the epoch.");
 	fputs("lockfs_start_time_seconds", out);
-	print_seconds(out, fs->mounted_ms * NS_PER_MS);
+	print_seconds(out, mount->mounted_ms * NS_PER_MS);
 }
 
 /* Operations */
 
-static void print_outcomes(FILE *out, const struct fs *fs)
+static void print_outcomes(FILE *out, const struct mount *mount)
 {
 	print_head(out, "operations_total", "counter", "Calls of the backend that were answered, by what they answered.");
 	for (enum call_kind kind = 0; kind < CALL_KIND_COUNT; kind++) {
-		const struct metrics_counts *counts = metrics_counts(fs->backend, kind);
+		const struct metrics_counts *counts = metrics_counts(mount->backend, kind);
 
 		for (size_t i = 0; i < METRICS_OUTCOMES; i++)
 			/* Of the others most never happen. */
@@ -116,41 +116,41 @@ static void print_histogram(FILE *out, const char *operation, const struct metri
 	fprintf(out, "%s_count{operation=\"%s\"} %" PRIu64 "\n", name, operation, sum);
 }
 
-static void print_histograms(FILE *out, const struct fs *fs)
+static void print_histograms(FILE *out, const struct mount *mount)
 {
 	print_head(out, "operation_duration_seconds", "histogram", "How long calls of the backend took.");
 	for (enum call_kind kind = 0; kind < CALL_KIND_COUNT; kind++)
-		print_histogram(out, call_kind_name(kind), metrics_counts(fs->backend, kind));
+		print_histogram(out, call_kind_name(kind), metrics_counts(mount->backend, kind));
 }
 
 /* Locks, waiters and readers of now */
 
-static uint64_t count_waiting(const struct fs *fs)
+static uint64_t count_waiting(const struct mount *mount)
 {
 	const struct waiter *waiter;
 	uint64_t count = 0;
 
-	DL_FOREACH(fs->waiters.all, waiter)
+	DL_FOREACH(mount->waiters.all, waiter)
 		count += patience_any(&waiter->patience);
 	return count;
 }
 
-static void print_locks(FILE *out, const struct fs *fs, const struct backend_stats *stats)
+static void print_locks(FILE *out, const struct mount *mount, const struct backend_stats *stats)
 {
 	if (stats->locks >= 0)
 		print_number(out, "locks", "gauge", "Locks that are held.", (uint64_t)stats->locks);
 	print_number(out, "kept_locks", "gauge", "Locks that are bound to an open file of this mount, which renews them.",
-		keeper_count(&fs->keeper));
+		renewals_count(&mount->renewals));
 	print_number(out, "open_locks", "gauge", "Locks that have an open file on this mount.",
-		holdings_count(&fs->holdings));
+		holdings_count(&mount->holdings));
 	print_number(out, "known_names", "gauge", "Names that the daemon remembers as long as the kernel does.",
-		fs->nodes.known.count);
+		mount->nodes.known.count);
 	print_number(out, "waiting_requests", "gauge", "Requests on this mount that wait for a lock.",
-		count_waiting(fs));
+		count_waiting(mount));
 	print_number(out, "waited_for_locks", "gauge", "Locks that they wait for.", stats->waited_for);
-	print_number(out, "event_readers", "gauge", "Streams of events that are open.", fs->streams.log.reader_count);
+	print_number(out, "event_readers", "gauge", "Streams of events that are open.", mount->streams.log.reader_count);
 	print_number(out, "events_lost_total", "counter", "Events that readers were too slow for.",
-		fs->streams.log.lost);
+		mount->streams.log.lost);
 }
 
 static void print_backend(FILE *out, const struct backend_stats *stats)
@@ -166,18 +166,18 @@ static void print_backend(FILE *out, const struct backend_stats *stats)
 	fprintf(out, "lockfs_backend_round_trip_seconds_count %" PRIu64 "\n", stats->round_trips);
 }
 
-static int print_all(const struct fs *fs, char **ret_text, size_t *ret_size)
+static int print_all(const struct mount *mount, char **ret_text, size_t *ret_size)
 {
 	FILE *out = open_memstream(ret_text, ret_size);
 	struct backend_stats stats;
 
 	if (!out)
 		return -ENOMEM;
-	backend_stats(fs->backend, &stats);
-	print_identity(out, fs);
-	print_outcomes(out, fs);
-	print_histograms(out, fs);
-	print_locks(out, fs, &stats);
+	backend_stats(mount->backend, &stats);
+	print_identity(out, mount);
+	print_outcomes(out, mount);
+	print_histograms(out, mount);
+	print_locks(out, mount, &stats);
 	print_backend(out, &stats);
 	return fclose(out) == 0 ? 0 : -ENOMEM;
 }
@@ -186,13 +186,13 @@ static int print_all(const struct fs *fs, char **ret_text, size_t *ret_size)
 
 static struct stats_file *stats_of(const struct fuse_file_info *info)
 {
-	return (struct stats_file *)opened_of(info);
+	return (struct stats_file *)open_file_of(info);
 }
 
-static void close_file(struct fs *fs, struct stats_file *file)
+static void close_file(struct mount *mount, struct stats_file *file)
 {
-	DL_DELETE(fs->stats_files, file);
-	quota_give(&fs->streams_quota, file->uid, 1);
+	DL_DELETE(mount->stats_files, file);
+	quota_give(&mount->streams_quota, file->uid, 1);
 	free(file->text);
 	free(file);
 }
@@ -217,14 +217,14 @@ static void stats_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *in
 
 static void stats_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
-	struct fs *fs = fuse_req_userdata(req);
+	struct mount *mount = fuse_req_userdata(req);
 
 	(void)ino;
-	close_file(fs, stats_of(info));
+	close_file(mount, stats_of(info));
 	fuse_reply_err(req, 0);
 }
 
-static const struct opened_ops stats_ops = {
+static const struct open_file_ops stats_ops = {
 	.read = stats_read,
 	.write = refuse_write,
 	.fsync = refuse_fsync,
@@ -234,34 +234,34 @@ static const struct opened_ops stats_ops = {
 };
 
 /* Returns 0 or a negative errno. */
-static int make_file(struct fs *fs, uid_t uid, struct stats_file **ret)
+static int make_file(struct mount *mount, uid_t uid, struct stats_file **ret)
 {
 	struct stats_file *file;
-	int err = quota_take(&fs->streams_quota, uid, 1);
+	int err = quota_take(&mount->streams_quota, uid, 1);
 
 	if (err < 0)
 		return err;
 	file = calloc(1, sizeof(*file));
-	if (!file || print_all(fs, &file->text, &file->size) < 0)
+	if (!file || print_all(mount, &file->text, &file->size) < 0)
 		goto fail;
 	file->opened.ops = &stats_ops;
 	file->uid = uid;
-	DL_APPEND(fs->stats_files, file);
+	DL_APPEND(mount->stats_files, file);
 	*ret = file;
 	return 0;
 fail:
 	if (file)
 		free(file->text);
 	free(file);
-	quota_give(&fs->streams_quota, uid, 1);
+	quota_give(&mount->streams_quota, uid, 1);
 	return -ENOMEM;
 }
 
-void stats_open(struct fs *fs, fuse_req_t req, const struct fuse_file_info *info)
+void stats_open(struct mount *mount, fuse_req_t req, const struct fuse_file_info *info)
 {
 	struct stats_file *file;
 	struct fuse_file_info reply = *info;
-	int err = make_file(fs, fuse_req_ctx(req)->uid, &file);
+	int err = make_file(mount, fuse_req_ctx(req)->uid, &file);
 
 	if (err < 0) {
 		fuse_reply_err(req, -err);
@@ -271,11 +271,11 @@ void stats_open(struct fs *fs, fuse_req_t req, const struct fuse_file_info *info
 	reply.direct_io = 1; /* its size was not known before */
 	reply.noflush = 1;
 	if (fuse_reply_open(req, &reply) < 0)
-		close_file(fs, file);
+		close_file(mount, file);
 }
 
-void stats_free_all(struct fs *fs)
+void stats_free_all(struct mount *mount)
 {
-	while (fs->stats_files)
-		close_file(fs, fs->stats_files);
+	while (mount->stats_files)
+		close_file(mount, mount->stats_files);
 }

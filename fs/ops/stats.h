@@ -8,9 +8,9 @@
 #include "fs/mount.h"
 
 /* Opens a snapshot, and replies. */
-void stats_open(struct fs *fs, fuse_req_t req, const struct fuse_file_info *info);
+void stats_open(struct mount *mount, fuse_req_t req, const struct fuse_file_info *info);
 
 /* Closes all that the kernel has not closed when a mount ends. */
-void stats_free_all(struct fs *fs);
+void stats_free_all(struct mount *mount);
 
 #endif

@@ -8,11 +8,11 @@
 
 static void op_init(void *userdata, struct fuse_conn_info *connection)
 {
-	struct fs *fs = userdata;
+	struct mount *mount = userdata;
 
 	/* The daemon copies what it is given anyway, and a pipe would cost two calls more. */
 	connection->want &= ~(unsigned int)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
-	fs->answers = true;
+	mount->answers = true;
 }
 
 static void op_statfs(fuse_req_t req, fuse_ino_t ino)
@@ -81,7 +81,7 @@ static void op_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info
 	fuse_reply_err(req, EOPNOTSUPP);
 }
 
-const struct fuse_lowlevel_ops fs_ops = {
+const struct fuse_lowlevel_ops lockfs_ops = {
 	.init = op_init,
 	.lookup = op_lookup,
 	.forget = op_forget,

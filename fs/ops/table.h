@@ -13,9 +13,9 @@ void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forg
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 
 /* ops_special.c: what has a reserved name; called by those above and by op_open() */
-void special_look_up(fuse_req_t req, fuse_ino_t parent, const char *name);
-void special_reply_attr(fuse_req_t req, const struct node *node);
-void special_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
+void control_file_look_up(fuse_req_t req, fuse_ino_t parent, const char *name);
+void control_file_reply_attr(fuse_req_t req, const struct node *node);
+void control_file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 
 /* ops_lock.c: acquire, release, refresh */
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *info);

@@ -164,7 +164,7 @@ static int print_default_ttl(const struct subject *subject, char *value, size_t 
 	int64_t ttl_ms = subject->dir->default_ttl_ms;
 
 	if (ttl_ms == LEASE_UNSET)
-		ttl_ms = subject->request->fs->options->ttl_ms;
+		ttl_ms = subject->request->mount->options->ttl_ms;
 	return print_duration(ttl_ms, value, size);
 }
 
@@ -209,7 +209,7 @@ static const struct attribute *attributes_of(const struct node *node)
 		[NODE_DIR] = dir_attributes,
 		[NODE_LOCK] = lock_attributes,
 		[NODE_ACQUIRED] = lock_attributes,
-		[NODE_HANDLE] = lock_attributes,
+		[NODE_UNLOCKED] = lock_attributes,
 		[NODE_WITH] = no_attributes,
 		[NODE_EVENTS] = no_attributes,
 		[NODE_EVENTS_JSON] = no_attributes,
@@ -240,7 +240,7 @@ static bool is_settable(const struct node *node, const char *name)
 static bool may_see_id(const struct request *request, const struct lock *lock, bool held_by_asker)
 {
 	return held_by_asker || (lock->holder.uid == fuse_req_ctx(request->fuse)->uid &&
-	                         strcmp(lock->holder.place, request->fs->callers.place) == 0);
+	                         strcmp(lock->holder.place, request->mount->callers.place) == 0);
 }
 
 /*
@@ -257,7 +257,7 @@ static bool is_meant(struct request *request, int status, const struct entry *en
 		return status == 0 && entry->kind == ENTRY_LOCK;
 	if (!request_finds_holding(request, status, entry) || !entry)
 		return false;
-	return node_kind(node) == NODE_HANDLE || request->token == node->name.token ||
+	return node_kind(node) == NODE_UNLOCKED || request->token == node->name.token ||
 		lock_is_held_by(&entry->lock, &request->claim);
 }
 
@@ -366,7 +366,7 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	if (request_has_ended(request))
 		on_getting(request, -ENOENT, NULL);
 	else
-		backend_read_as(request->fs->backend, request->key, &request->claim, on_getting, request);
+		backend_read_as(request->mount->backend, request->key, &request->claim, on_getting, request);
 }
 
 static void on_listing(void *ctx, int status, const struct entry *entry)
@@ -406,7 +406,7 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	if (request_has_ended(request))
 		on_listing(request, -ENOENT, NULL);
 	else
-		backend_read_as(request->fs->backend, request->key, &request->claim, on_listing, request);
+		backend_read_as(request->mount->backend, request->key, &request->claim, on_listing, request);
 }
 
 /* Setting */
@@ -416,7 +416,7 @@ static void on_lease_set(void *ctx, int status, const struct lock *lock)
 	struct request *request = ctx;
 
 	if (status == 0)
-		holdings_adopt(&request->fs->holdings, lock);
+		holdings_adopt(&request->mount->holdings, lock);
 	if (status == -ENOENT)
 		request_reply_ended(request);
 	else
@@ -431,20 +431,20 @@ static void set_lease(struct request *request, int64_t ttl_ms)
 		request_refuse_refresh(request);
 		return;
 	}
-	err = holdings_admit_lease(&request->fs->holdings, request->key, request->token, ttl_ms);
+	err = holdings_admit_lease(&request->mount->holdings, request->key, request->token, ttl_ms);
 	if (err < 0) {
 		request_reply(request, err);
 		return;
 	}
 	/* A handle that holds nothing stands for whoever holds its name. */
-	backend_refresh(request->fs->backend, request->key, &request->claim,
+	backend_refresh(request->mount->backend, request->key, &request->claim,
 		request->token ? match_token(request->token) : match_any(), ttl_ms, on_lease_set, request);
 }
 
 static void set_default_ttl(struct request *request, int64_t ttl_ms)
 {
 	request->dir = (struct dir_info){ .default_ttl_ms = ttl_ms };
-	backend_configure_dir(request->fs->backend, request->key, DIR_DEFAULT_TTL, &request->dir, request_done,
+	backend_configure_dir(request->mount->backend, request->key, DIR_DEFAULT_TTL, &request->dir, request_done,
 		request);
 }
 

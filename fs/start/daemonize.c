@@ -78,7 +78,7 @@ static void catch_end_signals(void)
 		sigaction(end_signals[i], &action, NULL);
 }
 
-int daemon_begin(void)
+int daemonize_begin(void)
 {
 	sigset_t open_mask;
 	int ends[2];
@@ -109,7 +109,7 @@ int daemon_begin(void)
 	return 0;
 }
 
-int daemon_ready(void)
+int daemonize_ready(void)
 {
 	int null_fd;
 	int err;

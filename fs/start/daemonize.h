@@ -10,17 +10,17 @@ enum { END_SIGNAL_COUNT = 3 };
 extern const int end_signals[END_SIGNAL_COUNT];
 
 /*
- * Forks. The child returns 0 and goes on; the parent waits for its daemon_ready()
+ * Forks. The child returns 0 and goes on; the parent waits for its daemonize_ready()
  * and exits 0 then, or with the status of a child that ended before. Returns -1
  * after logging a line.
  */
-int daemon_begin(void);
+int daemonize_begin(void);
 
 /*
  * The mount answers: lets the command return and leaves its terminal; nothing
  * where it stays in the foreground. Returns 0, or -1 where the command was
  * ended while it waited: then nobody wants the mount.
  */
-int daemon_ready(void);
+int daemonize_ready(void);
 
 #endif

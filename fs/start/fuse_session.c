@@ -27,7 +27,7 @@ enum phase {
 };
 
 struct session {
-	struct fs *fs;
+	struct mount *mount;
 	struct fuse_session *fuse;
 	struct attachment *attachment;
 	pid_t watchdog; /* 0: none */
@@ -55,11 +55,11 @@ static void close_handles(struct session *session)
 
 static void log_left(const struct session *session)
 {
-	char text[KEEPER_TEXT_MAX];
+	char text[RENEWALS_TEXT_MAX];
 
-	if (keeper_print(&session->fs->keeper, text) > 0)
+	if (renewals_print(&session->mount->renewals, text) > 0)
 		log_line(LOG_WARNING, "the daemon of %s ends, and leaves to its lease what is bound to open files: %s",
-			session->fs->options->mountpoint, text);
+			session->mount->options->mountpoint, text);
 }
 
 /* Stops watching, has the backend answer what is under way, and unmounts. */
@@ -69,7 +69,7 @@ static void finish(void *ctx)
 
 	session->phase = ENDED;
 	log_left(session);
-	fs_stop(session->fs);
+	mount_stop(session->mount);
 	uv_close((uv_handle_t *)&session->poll, NULL);
 	close_handles(session);
 	/* Nobody is served any more, so nobody must be left waiting while the backend closes. */
@@ -81,10 +81,10 @@ static void stop_notifier(struct session *session)
 {
 	session->phase = STOPPING;
 	/* Nothing is bound now. A lock that was bound from here on would end with the mount, unlike what the manual says. */
-	waiters_refuse(&session->fs->waiters);
+	waiters_refuse(&session->mount->waiters);
 	uv_timer_stop(&session->limit);
 	uv_prepare_stop(&session->turn);
-	notifier_stop(&session->fs->notifier, finish, session);
+	notifier_stop(&session->mount->notifier, finish, session);
 }
 
 static void on_limit(uv_timer_t *limit)
@@ -96,27 +96,27 @@ static void on_limit(uv_timer_t *limit)
 static void settle(struct session *session)
 {
 	session->phase = SETTLING;
-	uv_timer_start(&session->limit, on_limit, (uint64_t)session->fs->options->timeout_ms, 0);
+	uv_timer_start(&session->limit, on_limit, (uint64_t)session->mount->options->timeout_ms, 0);
 }
 
 static void log_busy(struct session *session)
 {
-	char text[KEEPER_TEXT_MAX];
+	char text[RENEWALS_TEXT_MAX];
 
 	if (session->told_busy)
 		return;
 	session->told_busy = true;
-	keeper_print(&session->fs->keeper, text);
+	renewals_print(&session->mount->renewals, text);
 	log_line(LOG_WARNING, "%s is busy, and ends when its files are closed; "
 		"send the signal again to unmount all the same. Bound to open files: %s",
-		session->fs->options->mountpoint, text);
+		session->mount->options->mountpoint, text);
 }
 
 /* Before the loop sleeps: whatever it was that closed the last file, opened another or answered the last release. */
 static void on_turn(uv_prepare_t *turn)
 {
 	struct session *session = turn->data;
-	bool is_busy = !session->forced && keeper_has_bound(&session->fs->keeper);
+	bool is_busy = !session->forced && renewals_has_bound(&session->mount->renewals);
 
 	if (is_busy) {
 		session->phase = ASKED;
@@ -125,7 +125,7 @@ static void on_turn(uv_prepare_t *turn)
 	} else if (session->phase == ASKED) {
 		settle(session);
 	}
-	if (session->phase == SETTLING && fs_is_settled(session->fs))
+	if (session->phase == SETTLING && mount_is_settled(session->mount))
 		stop_notifier(session);
 }
 
@@ -164,7 +164,7 @@ static void session_break(struct session *session)
 {
 	uv_poll_stop(&session->poll);
 	if (!was_aborted(session))
-		fs_let_go(session->fs);
+		mount_let_go(session->mount);
 	session_end(session);
 }
 
@@ -194,7 +194,7 @@ static bool announce(struct session *session)
 	}
 	session->watchdog = watchdog_start(attach_filesystem(session->attachment));
 	/* If the command was killed, a mount that replaced a dead one stays all the same: its end would uncover the directory. */
-	if (daemon_ready() < 0 && !attach_replaced(session->attachment))
+	if (daemonize_ready() < 0 && !attach_replaced(session->attachment))
 		session_end(session);
 	return true;
 }
@@ -218,21 +218,21 @@ static bool serve_one(struct session *session)
 		return false;
 	if (got <= 0) {
 		if (got < 0) {
-			log_line(LOG_ERR, "cannot read requests of %s: %s", session->fs->options->mountpoint,
+			log_line(LOG_ERR, "cannot read requests of %s: %s", session->mount->options->mountpoint,
 				strerror(-got));
 			session->failed = true;
 		}
 		session_break(session);
 		return false;
 	}
-	reserve_prepare(&session->fs->reserve);
-	session->fs->asker = asker_of(&session->buffer);
+	reserve_prepare(&session->mount->reserve);
+	session->mount->asker = asker_of(&session->buffer);
 	fuse_session_process_buf(session->fuse, &session->buffer);
-	session->fs->asker = BACKEND_NOBODY;
-	waiters_end_told(&session->fs->waiters);
+	session->mount->asker = BACKEND_NOBODY;
+	waiters_end_told(&session->mount->waiters);
 	/* The first request is to come to terms, and what libfuse could not answer it does not tell us. */
-	if (fuse_session_exited(session->fuse) || !session->fs->answers) {
-		fuse_log_complain("serve", session->fs->options->mountpoint);
+	if (fuse_session_exited(session->fuse) || !session->mount->answers) {
+		fuse_log_complain("serve", session->mount->options->mountpoint);
 		session->failed = true;
 		session_break(session);
 		return false;
@@ -251,7 +251,7 @@ static void on_requests(uv_poll_t *poll, int status, int events)
 	for (int i = 0; i < REQUESTS_A_TURN; i++)
 		if (!serve_one(session))
 			break;
-	spin_worked(&session->fs->spin, SPIN_REQUEST);
+	busy_poll_worked(&session->mount->busy_poll, BUSY_POLL_REQUEST);
 }
 
 /* Before there is a mount, so that no signal leaves one behind. */
@@ -289,7 +289,7 @@ static int watch_requests(struct session *session, uv_loop_t *loop)
 	return err;
 }
 
-struct session *session_start(uv_loop_t *loop, struct fs *fs, struct fuse_args *arguments)
+struct session *session_start(uv_loop_t *loop, struct mount *mount, struct fuse_args *arguments)
 {
 	struct session *session = calloc(1, sizeof(*session));
 	int err;
@@ -298,16 +298,16 @@ struct session *session_start(uv_loop_t *loop, struct fs *fs, struct fuse_args *
 		log_line(LOG_ERR, "%s", strerror(ENOMEM));
 		return NULL;
 	}
-	session->fs = fs;
-	session->attachment = attach_new(fs->options);
+	session->mount = mount;
+	session->attachment = attach_new(mount->options);
 	if (!session->attachment)
 		goto fail;
-	session->fuse = fuse_session_new(arguments, &fs_ops, sizeof(fs_ops), fs);
+	session->fuse = fuse_session_new(arguments, &lockfs_ops, sizeof(lockfs_ops), mount);
 	if (!session->fuse) {
-		fuse_log_complain("mount", fs->options->mountpoint);
+		fuse_log_complain("mount", mount->options->mountpoint);
 		goto fail_attachment;
 	}
-	fs->notifier.session = session->fuse;
+	mount->notifier.session = session->fuse;
 	err = watch_signals(session, loop);
 	if (err < 0 || attach_make(session->attachment, session->fuse) < 0)
 		goto fail_signals;
@@ -319,7 +319,7 @@ fail_mount:
 	attach_end(session->attachment);
 fail_signals:
 	if (err < 0)
-		log_line(LOG_ERR, "cannot watch %s: %s", fs->options->mountpoint, strerror(-err));
+		log_line(LOG_ERR, "cannot watch %s: %s", mount->options->mountpoint, strerror(-err));
 	close_handles(session);
 	uv_run(loop, UV_RUN_NOWAIT); /* they are part of the session, which goes now */
 	fuse_session_destroy(session->fuse);

@@ -15,7 +15,7 @@ struct session;
  * it until it is unmounted or a signal asks to end; then session_end() was
  * called, and the loop runs out of work once the backend is closed as well.
  */
-struct session *session_start(uv_loop_t *loop, struct fs *fs, struct fuse_args *arguments);
+struct session *session_start(uv_loop_t *loop, struct mount *mount, struct fuse_args *arguments);
 
 /* Frees it after the loop has ended. Returns 0, or -1 where serving failed (a line was logged). */
 int session_free(struct session *session);

@@ -32,9 +32,9 @@ static void on_started(void *ctx, int status, const char *problem)
 }
 
 /* Opens and reaches the backend; returns 0, or -1 after a line was logged. */
-static int reach_backend(uv_loop_t *loop, struct fs *fs)
+static int reach_backend(uv_loop_t *loop, struct mount *mount)
 {
-	const struct options *options = fs->options;
+	const struct options *options = mount->options;
 	char problem[BACKEND_PROBLEM_MAX] = "";
 	struct backend *backend = NULL;
 	struct start start = { .answered = false };
@@ -51,25 +51,25 @@ static int reach_backend(uv_loop_t *loop, struct fs *fs)
 		.timeout_ms = options->timeout_ms,
 		.user_memory = options->user_memory,
 		.user_calls = options->user_calls,
-		.on_event = fs_on_event,
-		.on_gap = fs_on_gap,
-		.on_ended = fs_on_ended,
-		.on_touched = fs_on_touched,
-		.on_touched_all = fs_on_touched_all,
-		.asks = fs_asks,
-		.on_notice = fs_on_notice,
-		.ctx = fs,
+		.on_event = mount_on_event,
+		.on_gap = mount_on_gap,
+		.on_ended = mount_on_ended,
+		.on_touched = mount_on_touched,
+		.on_touched_all = mount_on_touched_all,
+		.asks = mount_asks,
+		.on_notice = mount_on_notice,
+		.ctx = mount,
 	};
 
 	if (backend_open(&config, &backend, problem) < 0) {
 		log_line(LOG_ERR, "%s", problem);
 		return -1;
 	}
-	if (fs_attach(fs, backend) < 0) {
+	if (mount_set_backend(mount, backend) < 0) {
 		log_line(LOG_ERR, "%s", strerror(ENOMEM));
 		return -1;
 	}
-	backend_start(fs->backend, on_started, &start);
+	backend_start(mount->backend, on_started, &start);
 	while (!start.answered)
 		uv_run(loop, UV_RUN_ONCE);
 	return start.status;
@@ -78,7 +78,7 @@ static int reach_backend(uv_loop_t *loop, struct fs *fs)
 /* Mounts and serves until the end. */
 static int serve(struct options *options)
 {
-	struct fs fs;
+	struct mount mount;
 	struct session *session = NULL;
 	uv_loop_t loop;
 	int status = EXIT_FAILURE;
@@ -88,15 +88,15 @@ static int serve(struct options *options)
 		log_line(LOG_ERR, "cannot make an event loop: %s", uv_strerror(err));
 		return EXIT_FAILURE;
 	}
-	err = fs_init(&fs, &loop, options);
+	err = mount_init(&mount, &loop, options);
 	if (err < 0) {
 		log_line(LOG_ERR, "cannot start: %s", strerror(-err));
 		goto out;
 	}
-	if (reach_backend(&loop, &fs) == 0)
-		session = session_start(&loop, &fs, &options->fuse);
+	if (reach_backend(&loop, &mount) == 0)
+		session = session_start(&loop, &mount, &options->fuse);
 	if (!session) {
-		fs_stop(&fs);
+		mount_stop(&mount);
 		goto out_fs;
 	}
 	uv_run(&loop, UV_RUN_DEFAULT);
@@ -105,7 +105,7 @@ static int serve(struct options *options)
 out_fs:
 	/* Whatever was closed on the way finishes here. */
 	uv_run(&loop, UV_RUN_DEFAULT);
-	fs_free(&fs);
+	mount_free(&mount);
 out:
 	uv_loop_close(&loop);
 	return status;
@@ -141,7 +141,7 @@ int main(int argc, char **argv)
 	case OPTIONS_GO:
 		options_hide_secrets(argc, argv);
 		close_inherited(&options);
-		if (mountpoint_prepare(&options) == 0 && (options.foreground || daemon_begin() == 0))
+		if (mountpoint_prepare(&options) == 0 && (options.foreground || daemonize_begin() == 0))
 			status = serve(&options);
 		break;
 	}
