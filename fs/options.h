@@ -23,7 +23,7 @@ struct options {
 	int64_t min_interval_ms; /* between the looks of a view; 0: any */
 	unsigned long busy_poll_us; /* see busy_poll.h */
 	enum owner_kind owner;
-	/* For each user, see backend/quota.h; 0: any amount. */
+	/* For each user, see backend/util/quota.h; 0: any amount. */
 	size_t user_memory; /* bytes */
 	size_t user_waiters;
 	size_t user_streams;

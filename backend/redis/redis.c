@@ -1,6 +1,6 @@
 /*
  * The backend of `redis://…`: locks in Redis or Valkey, which many mounts share.
- * Each call is one script (scripts.h); calls.c carries it there and back.
+ * Each call is one script (scripts.h); script_call.c carries it there and back.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -46,7 +46,7 @@ struct script_call {
 	int64_t sent_ns;   /* CLOCK_BOOTTIME, once it is done */
 	bool refused;      /* once it is done: the server answered with an error */
 
-	/* The rest belongs to calls.c. */
+	/* The rest belongs to script_call.c. */
 	struct script_calls *calls;
 	struct script_call *prev, *next;
 	enum script script;

@@ -2,7 +2,7 @@
  * Open files, by the holding of a lock that they belong to. When a holding ends,
  * whoever polls one of its files is told. A holding that is polled is watched: by
  * the backend's events, and by looking again when its lease should have ended. One
- * that is bound to a file is kept (keep.h) until that file is closed or unlocked.
+ * that is bound to a file is kept (renewal.h) until that file is closed or unlocked.
  */
 #ifndef FS_HOLDINGS_HOLDING_H
 #define FS_HOLDINGS_HOLDING_H

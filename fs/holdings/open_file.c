@@ -1,4 +1,4 @@
-/* What is done with an open file, by what it is a file of: opened.h. */
+/* What is done with an open file, by what it is a file of: open_file.h. */
 #include "fs/holdings/open_file.h"
 
 #include <errno.h>

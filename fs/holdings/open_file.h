@@ -23,10 +23,10 @@ struct open_file {
 	const struct open_file_ops *ops;
 };
 
-/* Of a lock or a handle: ops_file.c, file.h. */
+/* Of a lock or a handle: file_io.c, holding.h. */
 extern const struct open_file_ops lock_file_ops;
 
-/* Of `.events` and `.events.json`: ops_events.c, event_stream.h. */
+/* Of `.events` and `.events.json`: event_stream.c, event_stream.h. */
 extern const struct open_file_ops event_stream_ops;
 
 /* For what is only read. */

@@ -1,7 +1,7 @@
 /*
  * Requests that wait for something else than a lock: kept unanswered until it
  * happens, or until whoever asked is interrupted, as also where the kernel would wait
- * no longer (limit.h); programs ask again then. (Those for a lock: waiter.h.)
+ * no longer (request_timeout.h); programs ask again then. (Those for a lock: waiter.h.)
  */
 #ifndef FS_HOLDINGS_PENDING_REQUEST_H
 #define FS_HOLDINGS_PENDING_REQUEST_H
@@ -23,7 +23,7 @@ struct pending_requests {
 struct pending_request {
 	void (*interrupted)(struct pending_request *pending); /* unparks it, and replies EINTR */
 
-	/* The rest belongs to pending.c. */
+	/* The rest belongs to pending_request.c. */
 	fuse_req_t fuse;
 	struct pending_requests *parking;
 	bool is_told;

@@ -36,7 +36,7 @@ struct waiters {
 	struct waiter *to_end; /* those that were told to end, until the loop's next turn */
 	uv_prepare_t turn;
 	struct quota quota;    /* of each user; set by the caller */
-	int64_t limit_ms;      /* of a request, see limit.h; 0: none */
+	int64_t limit_ms;      /* of a request, see request_timeout.h; 0: none */
 	int64_t min_interval_ms;   /* between looks at a key; set by the caller */
 	struct polled_key *polled; /* keys that are asked about again and again */
 	bool refuses;              /* see waiters_refuse() */

@@ -45,8 +45,8 @@ struct node {
 	uid_t uid;            /* of a lock: its owner, as the kernel was told */
 	gid_t gid;
 	union {
-		struct control_node *special; /* of what has a reserved name: special.h */
-		struct inotify_watch *watch;     /* of a lock, while its end is waited for: watches.h; else NULL */
+		struct control_node *special; /* of what has a reserved name: control_node.h */
+		struct inotify_watch *watch;     /* of a lock, while its end is waited for: inotify.h; else NULL */
 	};
 	uint64_t bound_token; /* of the holding that was locked last through a file of it; 0: none */
 	bool ended;           /* the holding that it is named by was said to have ended */

@@ -99,7 +99,7 @@ bool request_admits_node(fuse_req_t fuse, struct node *node);
 void request_reply(struct request *request, int status);
 /*
  * What is answered if what was asked for by a name has ended meanwhile: -ESTALE, upon which
- * the kernel repeats the call, or `otherwise` if it has done so already. See retry.h.
+ * the kernel repeats the call, or `otherwise` if it has done so already. See stale_retry.h.
  */
 int request_stale_or(struct request *request, int otherwise);
 

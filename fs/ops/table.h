@@ -1,4 +1,4 @@
-/* The operations that the table in ops.c names, by the file that has them. */
+/* The operations that the table in table.c names, by the file that has them. */
 #ifndef FS_OPS_TABLE_H
 #define FS_OPS_TABLE_H
 
@@ -6,29 +6,29 @@
 
 struct node;
 
-/* ops_lookup.c: names, node numbers, stat */
+/* lookup.c: names, node numbers, stat */
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count);
 void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 
-/* ops_special.c: what has a reserved name; called by those above and by op_open() */
+/* control_files.c: what has a reserved name; called by those above and by op_open() */
 void control_file_look_up(fuse_req_t req, fuse_ino_t parent, const char *name);
 void control_file_reply_attr(fuse_req_t req, const struct node *node);
 void control_file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 
-/* ops_lock.c: acquire, release, refresh */
+/* lock.c: acquire, release, refresh */
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *info);
 void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int which, struct fuse_file_info *info);
 
-/* ops_flock.c: the lock of an open file description of a lock */
+/* flock.c: the lock of an open file description of a lock */
 void lock_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation);
 
-/* ops_file.c: opening */
+/* file_io.c: opening */
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 
-/* ops_opened.c: open files, and what is in them */
+/* open_file.c: open files, and what is in them */
 void op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation);
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info);
@@ -37,14 +37,14 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
 void op_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *info);
 void op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle);
 
-/* ops_dir.c: directories */
+/* dir.c: directories */
 void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
 void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info);
 void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 
-/* ops_xattr.c: extended attributes */
+/* xattr.c: extended attributes */
 void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
 void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags);
