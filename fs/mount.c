@@ -1,19 +1,96 @@
+/* Puts the parts of a mount together, and passes on to them what the backend tells. */
 #include "fs/mount.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "backend/metrics.h"
 #include "backend/util/clock.h"
+#include "backend/util/quota.h"
+#include "fs/caller/caller.h"
+#include "fs/caller/permission.h"
+#include "fs/caller/posix_session.h"
+#include "fs/caller/signal_recipient.h"
+#include "fs/events/event_gate.h"
+#include "fs/events/event_stream.h"
+#include "fs/holdings/event_interest.h"
+#include "fs/holdings/holding.h"
+#include "fs/holdings/inotify.h"
+#include "fs/holdings/pending_request.h"
+#include "fs/holdings/renewal.h"
+#include "fs/holdings/waiter.h"
+#include "fs/kernel/busy_poll.h"
+#include "fs/kernel/notifier.h"
 #include "fs/kernel/request_timeout.h"
-#include "fs/ops/stats.h"
+#include "fs/listing/dir_reads.h"
+#include "fs/listing/dir_stream.h"
+#include "fs/names/node.h"
+#include "fs/names/stale_retry.h"
+#include "fs/options.h"
 #include "fs/util/log.h"
+#include "fs/util/reserve.h"
+#include "lockfs/backend.h"
+#include "lockfs/event.h"
+
+/* The memory of a mount and its parts. */
+struct mount_parts {
+	struct mount mount; /* first: what others know */
+	struct node_table nodes;
+	struct notifier notifier;
+	struct inotify_watches inotify;
+	struct holdings holdings;
+	struct renewals renewals;
+	struct waiters waiters;
+	struct pending_requests pending;
+	struct busy_poll busy_poll;
+	struct event_interest event_interest;
+	struct event_streams streams;
+	struct dir_reads dir_reads;
+	struct callers callers;
+	struct stale_retries retries;
+	struct signal_recipients recipients;
+	struct reserve reserve;
+	struct quota streams_quota;
+	struct quota listings_quota;
+};
+
+static struct mount *allocate(const struct options *options)
+{
+	struct mount_parts *parts = calloc(1, sizeof(*parts));
+
+	if (!parts)
+		return NULL;
+	parts->mount = (struct mount){
+		.options = options,
+		.nodes = &parts->nodes,
+		.notifier = &parts->notifier,
+		.inotify = &parts->inotify,
+		.holdings = &parts->holdings,
+		.renewals = &parts->renewals,
+		.waiters = &parts->waiters,
+		.pending = &parts->pending,
+		.busy_poll = &parts->busy_poll,
+		.event_interest = &parts->event_interest,
+		.streams = &parts->streams,
+		.dir_reads = &parts->dir_reads,
+		.callers = &parts->callers,
+		.retries = &parts->retries,
+		.recipients = &parts->recipients,
+		.reserve = &parts->reserve,
+		.streams_quota = &parts->streams_quota,
+		.listings_quota = &parts->listings_quota,
+		.asker = BACKEND_NOBODY,
+		.mounted_ms = epoch_ns() / NS_PER_MS,
+	};
+	return &parts->mount;
+}
 
 static void on_lost(void *ctx, const char *key, uint64_t token)
 {
 	struct mount *mount = ctx;
 
-	holdings_end(&mount->holdings, key, token, true);
+	holdings_end(mount->holdings, key, token, true);
 }
 
 /* Names that the daemon remembers for the kernel, of all users: some 40 MB. */
@@ -50,79 +127,90 @@ static void bound_recipients(struct signal_recipients *recipients)
 
 static void set_quotas(struct mount *mount)
 {
-	mount->waiters.min_interval_ms = mount->options->min_interval_ms;
-	mount->nodes.known.user_most = mount->options->user_names;
-	mount->nodes.known.most = NAMES_MAX;
-	mount->nodes.known.self = geteuid();
-	mount->nodes.known.on_full = mount_on_notice;
-	mount->waiters.quota = user_quota(mount->options->user_waiters, -ENOLCK,
+	mount->waiters->min_interval_ms = mount->options->min_interval_ms;
+	mount->nodes->known.user_most = mount->options->user_names;
+	mount->nodes->known.most = NAMES_MAX;
+	mount->nodes->known.self = geteuid();
+	mount->nodes->known.on_full = mount_on_notice;
+	mount->waiters->quota = user_quota(mount->options->user_waiters, -ENOLCK,
 		"calls that wait for locks", "user_waiters");
-	mount->streams_quota = user_quota(mount->options->user_streams, -EMFILE,
+	*mount->streams_quota = user_quota(mount->options->user_streams, -EMFILE,
 		"open directories and streams", "user_streams");
-	mount->holdings.quota = user_quota(mount->options->user_files, -EMFILE, "open lock files", "user_files");
-	mount->listings_quota = user_quota(mount->options->user_listings, -ENOMEM,
+	mount->holdings->quota = user_quota(mount->options->user_files, -EMFILE, "open lock files", "user_files");
+	*mount->listings_quota = user_quota(mount->options->user_listings, -ENOMEM,
 		"bytes of names in open directories", "user_listings");
-	mount->recipients.quota = user_quota(mount->options->user_signals, -EMFILE,
+	mount->recipients->quota = user_quota(mount->options->user_signals, -EMFILE,
 		"processes that signal= is for", "user_signals");
-	bound_recipients(&mount->recipients);
-	mount->renewals.quota = user_quota(mount->options->user_renewals, -ENOLCK,
+	bound_recipients(mount->recipients);
+	mount->renewals->quota = user_quota(mount->options->user_renewals, -ENOLCK,
 		"renewals of bound locks a minute", "user_renewals");
 }
 
-int mount_init(struct mount *mount, uv_loop_t *loop, const struct options *options)
+static int init_parts(struct mount *mount, uv_loop_t *loop)
 {
+	const struct options *options = mount->options;
 	int64_t limit_ms = request_timeout_ms();
-	int err;
+	int err = reserve_init(mount->reserve);
 
-	*mount = (struct mount){ .options = options, .mounted_ms = epoch_ns() / NS_PER_MS, .asker = BACKEND_NOBODY };
-	err = reserve_init(&mount->reserve);
 	if (err < 0)
 		return err;
-	err = node_table_init(&mount->nodes);
+	err = node_table_init(mount->nodes);
 	if (err < 0)
 		goto fail_reserve;
-	notifier_init(&mount->notifier, loop);
-	err = inotify_watches_init(&mount->watches, loop, &mount->nodes, &mount->notifier);
+	notifier_init(mount->notifier, loop);
+	err = inotify_watches_init(mount->inotify, loop, mount->nodes, mount->notifier);
 	if (err < 0)
 		goto fail;
-	err = holdings_init(&mount->holdings, loop);
+	err = holdings_init(mount->holdings, loop);
 	if (err < 0)
 		goto fail_watches;
-	err = renewals_init(&mount->renewals, loop);
+	err = renewals_init(mount->renewals, loop);
 	if (err < 0)
 		goto fail_holdings;
-	mount->holdings.listening = &mount->listening;
-	mount->holdings.nodes = &mount->nodes;
-	mount->renewals.lost = on_lost;
-	mount->renewals.ctx = mount;
-	mount->renewals.reserve = &mount->reserve;
-	err = waiters_init(&mount->waiters, loop, limit_ms);
+	mount->holdings->listening = mount->event_interest;
+	mount->holdings->nodes = mount->nodes;
+	mount->renewals->lost = on_lost;
+	mount->renewals->ctx = mount;
+	mount->renewals->reserve = mount->reserve;
+	err = waiters_init(mount->waiters, loop, limit_ms);
 	if (err < 0)
-		goto fail_keeper;
-	signal_recipients_init(&mount->recipients);
+		goto fail_renewals;
+	signal_recipients_init(mount->recipients);
 	set_quotas(mount);
-	err = callers_init(&mount->callers, loop, options->owner, options->mountpoint);
+	err = callers_init(mount->callers, loop, options->owner, options->mountpoint);
 	if (err < 0)
 		goto fail_waiters;
-	mount->callers.sessions.watched_most = posix_sessions_watched_most(mount->recipients.descriptors);
-	pending_requests_init(&mount->parking, loop, limit_ms);
-	dir_reads_init(&mount->dir_reads, loop, &mount->parking, options->timeout_ms);
-	busy_poll_init(&mount->busy_poll, loop, options->busy_poll_us);
-	event_streams_init(&mount->streams, loop, &mount->listening, &mount->parking, &mount->streams_quota, options->timeout_ms,
+	mount->callers->sessions.watched_most = posix_sessions_watched_most(mount->recipients->descriptors);
+	pending_requests_init(mount->pending, loop, limit_ms);
+	dir_reads_init(mount->dir_reads, loop, mount->pending, options->timeout_ms);
+	busy_poll_init(mount->busy_poll, loop, options->busy_poll_us);
+	event_streams_init(mount->streams, loop, mount->event_interest, mount->pending, mount->streams_quota, options->timeout_ms,
 		&(struct dir_access){ options->mode, options->uid, options->gid });
 	return 0;
 fail_waiters:
-	waiters_stop(&mount->waiters);
-fail_keeper:
-	renewals_stop(&mount->renewals);
+	waiters_stop(mount->waiters);
+fail_renewals:
+	renewals_stop(mount->renewals);
 fail_holdings:
-	holdings_stop(&mount->holdings);
+	holdings_stop(mount->holdings);
 fail_watches:
-	inotify_watches_stop(&mount->watches);
+	inotify_watches_stop(mount->inotify);
 fail:
-	node_table_free(&mount->nodes);
+	node_table_free(mount->nodes);
 fail_reserve:
-	reserve_free(&mount->reserve);
+	reserve_free(mount->reserve);
+	return err;
+}
+
+int mount_new(uv_loop_t *loop, const struct options *options, struct mount **ret)
+{
+	struct mount *mount = allocate(options);
+	int err = mount ? init_parts(mount, loop) : -ENOMEM;
+
+	if (err < 0)
+		free(mount);
+	else
+		*ret = mount;
 	return err;
 }
 
@@ -130,7 +218,7 @@ static void on_answered(void *ctx)
 {
 	struct mount *mount = ctx;
 
-	busy_poll_worked(&mount->busy_poll, BUSY_POLL_ANSWER);
+	busy_poll_worked(mount->busy_poll, BUSY_POLL_ANSWER);
 }
 
 static void on_failed(void *ctx, enum call_kind kind, const char *key, int status)
@@ -144,8 +232,8 @@ static void on_failed(void *ctx, enum call_kind kind, const char *key, int statu
 		.operation = call_kind_name(kind),
 	};
 
-	if (!event_gate_asks(&mount->streams.gate, key))
-		event_gate_add(&mount->streams.gate, &event);
+	if (!event_gate_asks(&mount->streams->gate, key))
+		event_gate_add(&mount->streams->gate, &event);
 }
 
 int mount_set_backend(struct mount *mount, struct backend *backend)
@@ -162,58 +250,65 @@ int mount_set_backend(struct mount *mount, struct backend *backend)
 		return -ENOMEM;
 	}
 	mount->backend = metered;
-	mount->holdings.backend = metered;
-	mount->renewals.backend = metered;
-	mount->waiters.backend = metered;
-	mount->listening.backend = metered;
-	mount->watches.backend = metered;
-	mount->dir_reads.backend = metered;
-	mount->streams.gate.backend = metered;
+	mount->holdings->backend = metered;
+	mount->renewals->backend = metered;
+	mount->waiters->backend = metered;
+	mount->event_interest->backend = metered;
+	mount->inotify->backend = metered;
+	mount->dir_reads->backend = metered;
+	mount->streams->gate.backend = metered;
 	return 0;
 }
 
 void mount_let_go(struct mount *mount)
 {
-	waiters_end_all(&mount->waiters, -ESHUTDOWN);
-	holdings_let_go(&mount->holdings);
+	waiters_end_all(mount->waiters, -ESHUTDOWN);
+	holdings_let_go(mount->holdings);
 }
 
 bool mount_is_settled(const struct mount *mount)
 {
-	return !renewals_is_releasing(&mount->renewals);
+	return !renewals_is_releasing(mount->renewals);
 }
 
 void mount_stop(struct mount *mount)
 {
-	callers_stop(&mount->callers);
-	event_streams_stop(&mount->streams);
-	dir_reads_stop(&mount->dir_reads);
-	pending_requests_stop(&mount->parking);
-	busy_poll_stop(&mount->busy_poll);
-	inotify_watches_stop(&mount->watches);
-	waiters_stop(&mount->waiters);
-	renewals_stop(&mount->renewals);
-	holdings_stop(&mount->holdings);
-	mount->listening.backend = NULL;
+	callers_stop(mount->callers);
+	event_streams_stop(mount->streams);
+	dir_reads_stop(mount->dir_reads);
+	pending_requests_stop(mount->pending);
+	busy_poll_stop(mount->busy_poll);
+	inotify_watches_stop(mount->inotify);
+	waiters_stop(mount->waiters);
+	renewals_stop(mount->renewals);
+	holdings_stop(mount->holdings);
+	mount->event_interest->backend = NULL;
 	backend_close(mount->backend);
 	mount->backend = NULL;
 }
 
 void mount_free(struct mount *mount)
 {
-	holdings_free(&mount->holdings);
-	event_streams_free(&mount->streams);
-	stats_free_all(mount);
+	holdings_free(mount->holdings);
+	event_streams_free(mount->streams);
 	dir_streams_free(&mount->dir_streams);
-	node_table_free(&mount->nodes);
-	callers_free(&mount->callers);
-	stale_retries_free(&mount->retries);
-	signal_recipients_free(&mount->recipients);
-	quota_free(&mount->waiters.quota);
-	quota_free(&mount->streams_quota);
-	quota_free(&mount->listings_quota);
-	quota_free(&mount->renewals.quota);
-	reserve_free(&mount->reserve);
+	node_table_free(mount->nodes);
+	callers_free(mount->callers);
+	stale_retries_free(mount->retries);
+	signal_recipients_free(mount->recipients);
+	quota_free(&mount->waiters->quota);
+	quota_free(mount->streams_quota);
+	quota_free(mount->listings_quota);
+	quota_free(&mount->renewals->quota);
+	reserve_free(mount->reserve);
+	free(mount);
+}
+
+const char *mount_given_id(const struct mount *mount, const struct node *node)
+{
+	const struct view_options *view = node_view(node);
+
+	return *view->id ? view->id : mount->options->id;
 }
 
 void mount_on_event(void *ctx, const struct lock_event *event)
@@ -222,45 +317,45 @@ void mount_on_event(void *ctx, const struct lock_event *event)
 
 	if (event_ends_holding(event)) {
 		if (backend_tells_all_ends(mount->backend))
-			holdings_end(&mount->holdings, event->key, event->token, event->kind != EVENT_RELEASED);
+			holdings_end(mount->holdings, event->key, event->token, event->kind != EVENT_RELEASED);
 		else
-			holdings_doubt(&mount->holdings, event->key, event->token);
-		inotify_watches_end(&mount->watches, event->key, event->token);
+			holdings_doubt(mount->holdings, event->key, event->token);
+		inotify_watches_end(mount->inotify, event->key, event->token);
 	}
-	event_gate_add(&mount->streams.gate, event);
+	event_gate_add(&mount->streams->gate, event);
 }
 
 void mount_on_ended(void *ctx, const char *key, uint64_t token, bool taken)
 {
 	struct mount *mount = ctx;
 
-	holdings_end(&mount->holdings, key, token, taken);
-	inotify_watches_end(&mount->watches, key, token);
+	holdings_end(mount->holdings, key, token, taken);
+	inotify_watches_end(mount->inotify, key, token);
 }
 
 void mount_on_touched(void *ctx, uint64_t token)
 {
 	struct mount *mount = ctx;
 
-	holdings_recheck(&mount->holdings, token);
-	inotify_watches_recheck(&mount->watches, token);
+	holdings_recheck(mount->holdings, token);
+	inotify_watches_recheck(mount->inotify, token);
 }
 
 void mount_on_touched_all(void *ctx)
 {
 	struct mount *mount = ctx;
 
-	holdings_recheck_all(&mount->holdings);
-	inotify_watches_recheck_all(&mount->watches);
+	holdings_recheck_all(mount->holdings);
+	inotify_watches_recheck_all(mount->inotify);
 }
 
 void mount_on_gap(void *ctx)
 {
 	struct mount *mount = ctx;
 
-	mount->listening.told = true;
-	holdings_recheck_all(&mount->holdings);
-	event_streams_gap(&mount->streams);
+	mount->event_interest->told = true;
+	holdings_recheck_all(mount->holdings);
+	event_streams_gap(mount->streams);
 }
 
 void mount_on_notice(void *ctx, const char *line)

@@ -1,83 +1,93 @@
 /*
- * One mounted lock directory, and how a request goes through it:
+ * One mounted lock directory: the parts that it is made of, and the way of a request through it:
  *
- *   kernel -> ops_*.c (decode) -> request.c (which key, which view, who asks)
- *          -> backend (one atomic step) -> ops_*.c (errno, attributes) -> kernel
+ *   kernel -> fs/ops (decode) -> fs/names, fs/caller (which key and view, which caller)
+ *          -> backend (one atomic step) -> fs/ops (errno, attributes) -> kernel
  */
 #ifndef FS_MOUNT_H
 #define FS_MOUNT_H
 
 #include <fuse_lowlevel.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <uv.h>
 
-#include "fs/caller/caller.h"
-#include "fs/caller/signal_recipient.h"
-#include "fs/events/event_stream.h"
-#include "fs/holdings/event_interest.h"
-#include "fs/holdings/holding.h"
-#include "fs/holdings/inotify.h"
-#include "fs/holdings/pending_request.h"
-#include "fs/holdings/renewal.h"
-#include "fs/holdings/waiter.h"
-#include "fs/kernel/busy_poll.h"
-#include "fs/kernel/notifier.h"
-#include "fs/listing/dir_reads.h"
-#include "fs/listing/dir_stream.h"
-#include "fs/names/node.h"
-#include "fs/names/stale_retry.h"
-#include "fs/options.h"
-#include "fs/util/reserve.h"
-#include "lockfs/backend.h"
-
+struct backend;
+struct busy_poll;
+struct callers;
+struct dir_reads;
+struct dir_stream;
+struct event_interest;
+struct event_streams;
+struct holdings;
+struct inotify_watches;
+struct lock_event;
+struct node;
+struct node_table;
+struct notifier;
+struct options;
+struct pending_requests;
+struct quota;
+struct renewals;
+struct reserve;
+struct signal_recipients;
+struct stale_retries;
 struct stats_file;
+struct waiters;
 
+/* The parts live as long as the mount. */
 struct mount {
 	const struct options *options;
-	struct backend *backend;
-	struct node_table nodes;
-	struct notifier notifier; /* its session is set when there is one */
-	struct inotify_watches watches;
-	struct holdings holdings;
-	struct renewals renewals;
-	struct waiters waiters;
-	struct pending_requests parking;
-	struct busy_poll busy_poll;
-	struct event_interest listening;
-	struct event_streams streams;
-	struct dir_reads dir_reads;
-	struct dir_stream *dir_streams; /* all that are open */
-	struct stats_file *stats_files; /* likewise */
-	struct quota streams_quota; /* of each user, for these three */
-	struct quota listings_quota; /* of each user, for the names in these directories */
-	struct callers callers;
-	struct stale_retries retries;
-	struct signal_recipients recipients;
-	struct reserve reserve;
-	uid_t asker; /* whose request is just taken in, if what the user may have is bounded; else BACKEND_NOBODY */
+	struct backend *backend;             /* NULL before mount_set_backend() and after mount_stop() */
+	struct node_table *nodes;
+	struct notifier *notifier;           /* its FUSE session is set by the caller when there is one */
+	struct inotify_watches *inotify;
+	struct holdings *holdings;
+	struct renewals *renewals;
+	struct waiters *waiters;
+	struct pending_requests *pending;
+	struct busy_poll *busy_poll;
+	struct event_interest *event_interest;
+	struct event_streams *streams;
+	struct dir_reads *dir_reads;
+	struct callers *callers;
+	struct stale_retries *retries;
+	struct signal_recipients *recipients;
+	struct reserve *reserve;
+	struct quota *streams_quota;         /* open directories, event streams and statistics of each user */
+	struct quota *listings_quota;        /* bytes of names in the open directories of each user */
+	struct dir_stream *dir_streams;      /* all open directories */
+	struct stats_file *stats_files;      /* all open snapshots of statistics */
+	uid_t asker;        /* the user of the request being decoded, if the user's calls are bounded; else BACKEND_NOBODY */
 	int64_t mounted_ms; /* since the epoch */
-	bool answers;       /* the kernel has said hello */
+	bool answers;       /* the kernel has sent INIT */
 	bool told_hidden;   /* the log says that callers cannot be seen */
-	int64_t recalls_ns; /* CLOCK_BOOTTIME, until which every name is asked for: request.h */
+	int64_t recalls_ns; /* CLOCK_BOOTTIME; until then lookups are not answered from the backend's cache: ops/request.h */
 };
 
-/* Makes the file side of a mount. Returns 0 or a negative errno; then there is nothing to free. */
-int mount_init(struct mount *mount, uv_loop_t *loop, const struct options *options);
+/* Makes the file side of a mount, without a backend. Returns 0 or a negative errno; then `ret` is not set. */
+int mount_new(uv_loop_t *loop, const struct options *options, struct mount **ret);
 
-/* Gives the mount the backend that was opened for it. Returns 0, or -ENOMEM and it is closed. */
+/* Gives the mount the backend that was opened for it. Returns 0, or -ENOMEM and the backend is closed. */
 int mount_set_backend(struct mount *mount, struct backend *backend);
 
-/* No process has a file open any more: ends those that wait, and releases what is bound to files. */
+/* No process has a file open any more: ends the waiters, and releases the bound holdings. */
 void mount_let_go(struct mount *mount);
 
 /* Is no release under way that would be lost if the backend were closed now? */
 bool mount_is_settled(const struct mount *mount);
 
-/* Ends it: the backend answers what is under way. Accepts one without a backend. */
+/* Closes the backend, which first answers the calls under way. A mount without a backend is accepted. */
 void mount_stop(struct mount *mount);
 
-/* Frees it, when no request is under way any more. */
+/* Frees the mount, after its loop has run out of work. The snapshots of statistics are freed before: ops/stats.h. */
 void mount_free(struct mount *mount);
 
-/* What the backend tells of; `ctx` is the struct mount. */
+/* The id that the view of this node or the mount gives to claims; NULL: callers are told apart by identity. */
+const char *mount_given_id(const struct mount *mount, const struct node *node);
+
+/* Callbacks of the backend; `ctx` is the struct mount. */
 void mount_on_event(void *ctx, const struct lock_event *event);
 void mount_on_gap(void *ctx);
 void mount_on_ended(void *ctx, const char *key, uint64_t token, bool taken);
@@ -86,6 +96,9 @@ void mount_on_touched_all(void *ctx);
 void mount_on_notice(void *ctx, const char *line);
 uid_t mount_asks(void *ctx);
 
-extern const struct fuse_lowlevel_ops lockfs_ops;
+static inline struct mount *mount_of(fuse_req_t fuse)
+{
+	return fuse_req_userdata(fuse);
+}
 
 #endif

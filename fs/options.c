@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fs/util/log.h"
+#include "lockfs/duration.h"
 #include "lockfs/lock.h"
 
 #define DEFAULT_NAMESPACE "lockfs"

@@ -7,8 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* How callers without a given id are told apart. */
-enum owner_kind { OWNER_SESSION, OWNER_PROCESS, OWNER_USER, OWNER_MOUNT };
+#include "fs/caller/owner_kind.h"
 
 struct options {
 	char *source;

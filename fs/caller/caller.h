@@ -9,7 +9,7 @@
 
 #include "backend/util/hash.h"
 #include "fs/caller/posix_session.h"
-#include "fs/options.h"
+#include "fs/caller/owner_kind.h"
 #include "lockfs/lock.h"
 
 #define COMMAND_MAX 64

@@ -8,6 +8,9 @@
 #include "backend/util/clock.h"
 #include "backend/util/hash.h"
 #include "backend/util/text_copy.h"
+#include "fs/caller/permission.h"
+#include "lockfs/event.h"
+#include "lockfs/lock.h"
 
 /* Of events that wait: some ten thousand. */
 #define HELD_MAX (4 * 1024 * 1024)

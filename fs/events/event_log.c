@@ -7,6 +7,7 @@
 #include <utlist.h>
 
 #include "backend/util/clock.h"
+#include "lockfs/event.h"
 
 /* Some ten thousand events. */
 #define LOG_MAX (4 * 1024 * 1024)

@@ -8,6 +8,11 @@
 #include <utlist.h>
 
 #include "backend/util/clock.h"
+#include "backend/util/container_of.h"
+#include "fs/caller/permission.h"
+#include "fs/events/event_line.h"
+#include "lockfs/backend.h"
+#include "lockfs/event.h"
 
 /* Of one read at the most. */
 #define READ_MAX (128 * 1024)
@@ -48,7 +53,7 @@ static struct event_stream *stream_of(const struct fuse_file_info *info)
 
 static struct event_stream *stream_of_reader(struct event_reader *reader)
 {
-	return (struct event_stream *)((char *)reader - offsetof(struct event_stream, reader));
+	return container_of(reader, struct event_stream, reader);
 }
 
 /* Reading */
@@ -201,7 +206,7 @@ static void fail_opening(struct event_stream *stream, int error)
 
 static void on_open_interrupted(struct pending_request *pending)
 {
-	fail_opening((struct event_stream *)((char *)pending - offsetof(struct event_stream, pending)), EINTR);
+	fail_opening(container_of(pending, struct event_stream, pending), EINTR);
 }
 
 static void arm(struct event_streams *streams);

@@ -1,5 +1,6 @@
 #include "fs/holdings/event_interest.h"
 
+
 static enum listen_extent wanted(const struct event_interest *listening)
 {
 	enum listen_extent extent = LISTEN_ALL;

@@ -7,7 +7,11 @@
 #include <utlist.h>
 
 #include "backend/util/clock.h"
+#include "backend/util/container_of.h"
+#include "backend/util/heap.h"
 #include "fs/names/node.h"
+#include "lockfs/duration.h"
+#include "lockfs/lock.h"
 
 /* When the backend could not say whether a watched holding is there, it is asked again so much later. */
 #define RETRY_MS 500
@@ -189,12 +193,12 @@ static void unwatch(struct holdings *holdings, struct holding *holding)
 
 static struct holding *holding_of_recheck(struct heap_item *item)
 {
-	return (struct holding *)((char *)item - offsetof(struct holding, recheck));
+	return container_of(item, struct holding, recheck);
 }
 
 static void on_recheck(struct deadlines *rechecks)
 {
-	struct holdings *holdings = (struct holdings *)((char *)rechecks - offsetof(struct holdings, rechecks));
+	struct holdings *holdings = container_of(rechecks, struct holdings, rechecks);
 	int64_t now_ns = boot_ns();
 	struct heap_item *first;
 

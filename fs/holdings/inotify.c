@@ -6,8 +6,12 @@
 #include <utlist.h>
 
 #include "backend/util/clock.h"
+#include "backend/util/container_of.h"
 #include "backend/util/hash.h"
+#include "backend/util/heap.h"
 #include "fs/names/node.h"
+#include "fs/names/view.h"
+#include "lockfs/duration.h"
 
 /* So long the kernel must have known a file before the backend is asked about it. */
 #define KNOWN_MS 1000
@@ -114,7 +118,7 @@ static void on_due(struct deadlines *due)
 	struct heap_item *first;
 
 	while ((first = heap_first(&due->heap)) && first->due <= now_ns) {
-		struct inotify_watch *watch = (struct inotify_watch *)((char *)first - offsetof(struct inotify_watch, due));
+		struct inotify_watch *watch = container_of(first, struct inotify_watch, due);
 
 		clear_due(watch);
 		ask(watch);
@@ -186,7 +190,8 @@ void inotify_watches_add(struct inotify_watches *watches, struct node *node, con
 		ask_in(watch, KNOWN_MS);
 }
 
-void inotify_watch_free(struct inotify_watch *watch)
+/* Accepts NULL. */
+static void free_watch(struct inotify_watch *watch)
 {
 	if (!watch)
 		return;
@@ -224,7 +229,7 @@ static void add_end(struct inotify_watches *watches, struct node *node)
 
 	/* If it is looked up once more, that is another file. */
 	node_unname(watches->nodes, node);
-	inotify_watch_free(node->watch);
+	free_watch(node->watch);
 	/* To tell the kernel of a node that it does not find by its name would make it forget the one that it does. */
 	if (!end || node->eclipsed) {
 		free(end);
@@ -295,11 +300,17 @@ static void on_next_turn(uv_idle_t *idle)
 	}
 }
 
+static void on_node_freed(struct node *node)
+{
+	free_watch(node->watch);
+}
+
 int inotify_watches_init(struct inotify_watches *watches, uv_loop_t *loop, struct node_table *nodes, struct notifier *notifier)
 {
 	int err;
 
 	*watches = (struct inotify_watches){ .nodes = nodes, .notifier = notifier };
+	nodes->on_free = on_node_freed;
 	err = deadlines_init(&watches->due, loop, on_due);
 	if (err < 0)
 		return err;
@@ -311,7 +322,7 @@ int inotify_watches_init(struct inotify_watches *watches, uv_loop_t *loop, struc
 void inotify_watches_stop(struct inotify_watches *watches)
 {
 	while (watches->by_token)
-		inotify_watch_free(watches->by_token);
+		free_watch(watches->by_token);
 	while (watches->ended)
 		drop_end(watches, watches->ended);
 	watches->backend = NULL;

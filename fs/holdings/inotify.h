@@ -52,7 +52,4 @@ void inotify_watches_recheck(struct inotify_watches *watches, uint64_t token);
 /* That may be so of each holding. */
 void inotify_watches_recheck_all(struct inotify_watches *watches);
 
-/* Frees that of a node, which goes. Accepts NULL. */
-void inotify_watch_free(struct inotify_watch *watch);
-
 #endif

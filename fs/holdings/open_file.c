@@ -3,8 +3,6 @@
 
 #include <errno.h>
 
-#include "fs/ops/table.h"
-
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info)
 {
 	open_file_of(info)->ops->read(req, ino, size, offset, info);

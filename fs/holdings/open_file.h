@@ -35,6 +35,15 @@ void refuse_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 void refuse_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *info);
 void refuse_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation);
 
+/* The operations on open files: each is passed on to the kind of the open file. */
+void op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation);
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info);
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
+              struct fuse_file_info *info);
+void op_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *info);
+void op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle);
+
 static inline struct open_file *open_file_of(const struct fuse_file_info *info)
 {
 	return (struct open_file *)(uintptr_t)info->fh;

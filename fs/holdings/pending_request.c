@@ -3,7 +3,6 @@
 #include <stddef.h>
 #include <utlist.h>
 
-
 static void tell(struct pending_request *pending)
 {
 	struct pending_requests *parking = pending->parking;

@@ -7,9 +7,13 @@
 #include <utlist.h>
 
 #include "backend/util/clock.h"
+#include "backend/util/container_of.h"
+#include "backend/util/heap.h"
 #include "fs/caller/signal_recipient.h"
 #include "fs/util/log.h"
 #include "fs/util/reserve.h"
+#include "lockfs/duration.h"
+#include "lockfs/lock.h"
 
 /* A lease is renewed when this part of it has passed. */
 #define RENEW_PART 3
@@ -333,12 +337,12 @@ static void renew(struct renewal *renewal)
 
 static struct renewal *keep_of_due(struct heap_item *item)
 {
-	return (struct renewal *)((char *)item - offsetof(struct renewal, due));
+	return container_of(item, struct renewal, due);
 }
 
 static void on_due(struct deadlines *due)
 {
-	struct renewals *renewals = (struct renewals *)((char *)due - offsetof(struct renewals, due));
+	struct renewals *renewals = container_of(due, struct renewals, due);
 	struct heap_item *first;
 
 	reserve_prepare(renewals->reserve);

@@ -6,7 +6,12 @@
 #include <utlist.h>
 
 #include "backend/util/clock.h"
+#include "backend/util/container_of.h"
 #include "backend/util/hash.h"
+#include "backend/util/heap.h"
+#include "lockfs/duration.h"
+#include "lockfs/event.h"
+#include "lockfs/lock.h"
 
 static void try_once(struct waiter *waiter);
 
@@ -277,7 +282,7 @@ static void try_again(struct waiter *waiter)
 
 static struct waiter *waiter_of_alarm(struct heap_item *item)
 {
-	return (struct waiter *)((char *)item - offsetof(struct waiter, alarm));
+	return container_of(item, struct waiter, alarm);
 }
 
 static void on_due(struct deadlines *due)

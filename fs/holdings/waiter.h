@@ -14,19 +14,8 @@
 
 #include "backend/util/deadlines.h"
 #include "backend/util/quota.h"
+#include "fs/names/patience.h"
 #include "lockfs/backend.h"
-
-#define WAIT_FOREVER INT64_C(-1)
-#define ATTEMPTS_MAX 1000000000
-#define DEFAULT_INTERVAL_MS 1000
-
-/* How long to try. All zero: once. */
-struct patience {
-	bool waits;            /* in the backend's queue */
-	int64_t wait_ms;       /* with `waits`; or WAIT_FOREVER */
-	int64_t interval_ms;   /* between attempts; 0: not given. With `waits`: between looks */
-	unsigned int attempts; /* at the most; 0: not given */
-};
 
 /* All that wait at one mount. */
 struct waiters {
@@ -94,10 +83,5 @@ void waiters_end_all(struct waiters *waiters, int status);
 
 /* Ends those that were told to: after each request, before another one lets them have what they gave up. */
 void waiters_end_told(struct waiters *waiters);
-
-static inline bool patience_any(const struct patience *patience)
-{
-	return patience->waits || patience->interval_ms || patience->attempts;
-}
 
 #endif

@@ -6,7 +6,6 @@
 #include <utlist.h>
 
 #include "backend/util/clock.h"
-#include "fs/ops/request.h"
 
 #define PAUSE_MAX_MS 100
 
@@ -14,11 +13,11 @@ struct dir_read {
 	struct pending_request pending;
 	struct dir_reads *reads;
 	struct dir_stream *stream; /* NULL: given up, while its page is under way */
-	struct request *request;
-	void (*done)(struct request *request, int status);
+	dir_read_done *done;
+	void *ctx;
 	struct listing listing;
 	int64_t patient_until_ns; /* CLOCK_BOOTTIME */
-	bool is_parked;
+	bool is_pending;
 	bool interrupted;
 	struct dir_read *prev, *next;
 	char path[];
@@ -36,9 +35,9 @@ static void answer(struct dir_read *read, int status)
 {
 	struct dir_stream *stream = read->stream;
 
-	if (read->is_parked)
+	if (read->is_pending)
 		pending_request_end(&read->pending);
-	read->is_parked = false;
+	read->is_pending = false;
 	read->stream = NULL;
 	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): one that was answered does not wait any more */
 	stream->reading = NULL;
@@ -46,7 +45,7 @@ static void answer(struct dir_read *read, int status)
 		dir_stream_begin(stream);
 	else
 		dir_stream_end(stream);
-	read->done(read->request, status);
+	read->done(read->ctx, status);
 }
 
 /* Ends one that waits, or whose page is under way, which then frees it. */
@@ -72,7 +71,7 @@ static void on_interrupted(struct pending_request *pending)
 	struct dir_read *read = (struct dir_read *)pending;
 
 	pending_request_end(pending);
-	read->is_parked = false;
+	read->is_pending = false;
 	read->interrupted = true;
 	if (has_lost_patience(read))
 		end_early(read, -EINTR);
@@ -147,23 +146,23 @@ static void on_pause(uv_timer_t *pause)
 	ask(pause->data);
 }
 
-void dir_reads_start(struct dir_reads *reads, struct dir_stream *stream, struct request *request,
-                     void (*done)(struct request *request, int status))
+void dir_reads_start(struct dir_reads *reads, struct dir_stream *stream, const char *path, fuse_req_t fuse,
+                     dir_read_done *done, void *ctx)
 {
-	struct dir_read *read = calloc(1, sizeof(*read) + strlen(request->key) + 1);
+	struct dir_read *read = calloc(1, sizeof(*read) + strlen(path) + 1);
 
 	/* Of one stream the kernel asks for one thing at a time, unless who asked first was killed. */
 	dir_reads_give_up(stream, -EINTR);
 	dir_stream_begin(stream);
 	if (!read) {
-		done(request, -ENOMEM);
+		done(ctx, -ENOMEM);
 		return;
 	}
 	read->reads = reads;
 	read->stream = stream;
-	read->request = request;
 	read->done = done;
-	stpcpy(read->path, request->key);
+	read->ctx = ctx;
+	stpcpy(read->path, path);
 	read->listing = (struct listing){ .path = read->path, .done = on_page, .ctx = read };
 	read->patient_until_ns = boot_ns() + reads->patience_ns;
 	stream->reading = read;
@@ -172,8 +171,8 @@ void dir_reads_start(struct dir_reads *reads, struct dir_stream *stream, struct 
 		ask(reads);
 	if (stream->reading) {
 		read->pending.interrupted = on_interrupted;
-		read->is_parked = true;
-		pending_request_begin(reads->parking, &read->pending, request->fuse);
+		read->is_pending = true;
+		pending_request_begin(reads->pending, &read->pending, fuse);
 	}
 }
 
@@ -183,9 +182,9 @@ void dir_reads_give_up(struct dir_stream *stream, int status)
 		end_early(stream->reading, status);
 }
 
-void dir_reads_init(struct dir_reads *reads, uv_loop_t *loop, struct pending_requests *parking, int64_t timeout_ms)
+void dir_reads_init(struct dir_reads *reads, uv_loop_t *loop, struct pending_requests *pending, int64_t timeout_ms)
 {
-	*reads = (struct dir_reads){ .parking = parking, .patience_ns = timeout_ms * NS_PER_MS };
+	*reads = (struct dir_reads){ .pending = pending, .patience_ns = timeout_ms * NS_PER_MS };
 	uv_timer_init(loop, &reads->pause);
 	uv_idle_init(loop, &reads->turn);
 	reads->pause.data = reads;

@@ -7,6 +7,7 @@
 #ifndef FS_LISTING_DIR_READS_H
 #define FS_LISTING_DIR_READS_H
 
+#include <fuse_lowlevel.h>
 #include <stdbool.h>
 #include <uv.h>
 
@@ -14,12 +15,10 @@
 #include "fs/listing/dir_stream.h"
 #include "lockfs/backend.h"
 
-struct request;
-
 /* All at one mount. */
 struct dir_reads {
 	struct backend *backend;  /* set by the owner */
-	struct pending_requests *parking;
+	struct pending_requests *pending;
 	struct dir_read *waiting; /* for their turn */
 	struct dir_read *asking;  /* whose page is under way; NULL: none */
 	int64_t asked_ns;         /* when the last page was asked for, on CLOCK_BOOTTIME */
@@ -28,14 +27,17 @@ struct dir_reads {
 	int64_t patience_ns; /* an interrupt ends one that takes longer than this */
 };
 
-void dir_reads_init(struct dir_reads *reads, uv_loop_t *loop, struct pending_requests *parking, int64_t timeout_ms);
+void dir_reads_init(struct dir_reads *reads, uv_loop_t *loop, struct pending_requests *pending, int64_t timeout_ms);
 
 /* Ends all, before the backend is closed. */
 void dir_reads_stop(struct dir_reads *reads);
 
-/* Fills `stream` for the request, and calls `done` with its status: 0 or a negative errno. */
-void dir_reads_start(struct dir_reads *reads, struct dir_stream *stream, struct request *request,
-                     void (*done)(struct request *request, int status));
+/* The pass has begun (0), or why it did not: a negative errno. */
+typedef void dir_read_done(void *ctx, int status);
+
+/* Fills `stream` with the names in the directory `path` for the request `fuse`, and then calls `done` once. */
+void dir_reads_start(struct dir_reads *reads, struct dir_stream *stream, const char *path, fuse_req_t fuse,
+                     dir_read_done *done, void *ctx);
 
 /* Ends the pass that is beginning in a stream, if any, with this status. */
 void dir_reads_give_up(struct dir_stream *stream, int status);

@@ -6,8 +6,6 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "fs/names/node.h"
-
 /* Nodes that one call looks at: a few more than one lookup makes, so that the excess shrinks. */
 #define LOOKS 4
 
@@ -15,7 +13,7 @@ struct known_user {
 	uid_t uid;
 	size_t count;
 	bool is_told;
-	struct node *oldest; /* of a list, in the order in which they were looked up last */
+	struct known_node *oldest; /* of a list, in the order in which they were looked up last */
 	UT_hash_handle hh;
 };
 
@@ -108,36 +106,36 @@ int known_nodes_admit_next(struct known_nodes *known, uid_t uid, size_t leaving)
 	return admit(known, uid, leaving, 0);
 }
 
-void known_nodes_add(struct known_nodes *known, struct node *node, uid_t uid)
+void known_nodes_add(struct known_nodes *known, struct known_node *node, uid_t uid)
 {
 	struct known_user *user = find_or_add(known, uid);
 
-	node->known.user = user;
+	node->user = user;
 	if (!user)
 		return;
-	DL_APPEND2(user->oldest, node, known.prev, known.next);
+	DL_APPEND2(user->oldest, node, prev, next);
 	user->count++;
 	known->count++;
 }
 
-void known_nodes_touch(struct node *node)
+void known_nodes_touch(struct known_node *node)
 {
-	struct known_user *user = node->known.user;
+	struct known_user *user = node->user;
 
 	if (!user)
 		return;
-	DL_DELETE2(user->oldest, node, known.prev, known.next);
-	DL_APPEND2(user->oldest, node, known.prev, known.next);
+	DL_DELETE2(user->oldest, node, prev, next);
+	DL_APPEND2(user->oldest, node, prev, next);
 }
 
-void known_nodes_remove(struct known_nodes *known, struct node *node)
+void known_nodes_remove(struct known_nodes *known, struct known_node *node)
 {
-	struct known_user *user = node->known.user;
+	struct known_user *user = node->user;
 
 	if (!user)
 		return;
-	DL_DELETE2(user->oldest, node, known.prev, known.next);
-	node->known.user = NULL;
+	DL_DELETE2(user->oldest, node, prev, next);
+	node->user = NULL;
 	known->count--;
 	if (--user->count <= known->user_most / 2)
 		user->is_told = false;
@@ -165,12 +163,13 @@ static struct known_user *find_excessive(const struct known_nodes *known, uid_t 
 	return known->is_short || is_at_least(known->count, known->most / 2) ? find_largest(known) : NULL;
 }
 
-struct node *known_nodes_excess(struct known_nodes *known, uid_t uid, bool (*may_be_forgotten)(const struct node *node))
+struct known_node *known_nodes_excess(struct known_nodes *known, uid_t uid,
+                                      bool (*may_be_forgotten)(const struct known_node *node))
 {
 	struct known_user *user = find_excessive(known, uid);
 
 	for (int i = 0; user && i < LOOKS; i++) {
-		struct node *node = user->oldest;
+		struct known_node *node = user->oldest;
 
 		/* Behind the others: the kernel may not have forgotten it before this list has come round. */
 		known_nodes_touch(node);

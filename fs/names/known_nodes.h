@@ -17,12 +17,11 @@
 #include "backend/util/hash.h"
 
 struct known_user;
-struct node;
 
 /* The place of a node among those of a user. */
 struct known_node {
 	struct known_user *user; /* NULL: it is not booked */
-	struct node *prev, *next;
+	struct known_node *prev, *next;
 };
 
 /* All zero but what the owner sets. */
@@ -47,20 +46,21 @@ int known_nodes_admit(struct known_nodes *known, uid_t uid, size_t leaving);
 int known_nodes_admit_next(struct known_nodes *known, uid_t uid, size_t leaving);
 
 /* Books a new node. Without memory for a new user it stays unbooked. */
-void known_nodes_add(struct known_nodes *known, struct node *node, uid_t uid);
+void known_nodes_add(struct known_nodes *known, struct known_node *node, uid_t uid);
 
 /* It was looked up once more. */
-void known_nodes_touch(struct node *node);
+void known_nodes_touch(struct known_node *node);
 
 /* It is freed. */
-void known_nodes_remove(struct known_nodes *known, struct node *node);
+void known_nodes_remove(struct known_nodes *known, struct known_node *node);
 
 /*
  * The node that the kernel should forget now, because this user or all users together have
  * more than half of what they may, or memory is short. NULL: none, or all that were looked at are in use;
  * the next call looks at others.
  */
-struct node *known_nodes_excess(struct known_nodes *known, uid_t uid, bool (*may_be_forgotten)(const struct node *node));
+struct known_node *known_nodes_excess(struct known_nodes *known, uid_t uid,
+                                      bool (*may_be_forgotten)(const struct known_node *node));
 
 /* Forgets the users, after their nodes. */
 void known_nodes_free(struct known_nodes *known);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fs/holdings/inotify.h"
 #include "fs/names/control_node.h"
 #include "lockfs/lock.h"
 
@@ -55,14 +54,14 @@ fail:
 
 static void node_free(struct node_table *table, struct node *node)
 {
-	known_nodes_remove(&table->known, node);
+	known_nodes_remove(&table->known, &node->known);
 	node_unname(table, node);
 	HASH_DELETE(by_number, table->by_number, node);
 	view_put(&table->views, node->name.view);
 	if (node_is_control(node))
 		control_node_put(node->special);
 	else if (node_is_of_holding(node))
-		inotify_watch_free(node->watch);
+		table->on_free(node);
 	free(node);
 }
 
@@ -123,12 +122,12 @@ struct node *node_look_up(struct node_table *table, enum node_kind kind, struct 
 	name_write(&wanted, kind, view, token, path);
 	node = find_by_name(table, &wanted);
 	if (node) {
-		known_nodes_touch(node);
+		known_nodes_touch(&node->known);
 	} else {
 		node = node_make(table, &wanted.name);
 		if (!node)
 			return NULL;
-		known_nodes_add(&table->known, node, uid);
+		known_nodes_add(&table->known, &node->known, uid);
 	}
 	node->lookups++;
 	return node;

@@ -65,6 +65,7 @@ struct node_table {
 	fuse_ino_t last_number;
 	uint64_t last_unique;
 	struct node *root;
+	void (*on_free)(struct node *node); /* called for a lock's node that is freed; set by fs/holdings/inotify.c */
 };
 
 /* Returns 0 or -ENOMEM. */

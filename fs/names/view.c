@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/options.h"
+#include "lockfs/duration.h"
+
 struct view {
 	struct view_options options;
 	size_t holders;

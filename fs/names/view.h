@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "backend/util/hash.h"
-#include "fs/holdings/waiter.h"
+#include "fs/names/patience.h"
 #include "lockfs/lock.h"
 
 /* What the options say. All zero: the plain tree. */

@@ -4,6 +4,16 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "fs/caller/caller.h"
+#include "fs/holdings/renewal.h"
+#include "fs/holdings/waiter.h"
+#include "fs/mount.h"
+#include "fs/names/node.h"
+#include "fs/options.h"
+#include "fs/util/reserve.h"
+#include "lockfs/backend.h"
+#include "lockfs/duration.h"
+#include "lockfs/lock.h"
 
 static int make_id(char id[LOCK_ID_MAX + 1])
 {
@@ -30,12 +40,12 @@ int acquire_admits_bound(struct request *request)
 {
 	struct mount *mount = request->mount;
 	int64_t ttl_ms = node_view(request->node)->ttl_ms;
-	int err = reserve_check(&mount->reserve);
+	int err = reserve_check(mount->reserve);
 
 	/* Where the lease is the directory's, it is known when the lock is had. */
 	if (err < 0 || ttl_ms == LEASE_UNSET)
 		return err;
-	return renewals_admits(&mount->renewals, fuse_req_ctx(request->fuse)->uid, ttl_ms);
+	return renewals_admits(mount->renewals, fuse_req_ctx(request->fuse)->uid, ttl_ms);
 }
 
 void acquire_start(struct request *request, const struct acquire_options *wish, backend_lock_done *done)
@@ -43,8 +53,8 @@ void acquire_start(struct request *request, const struct acquire_options *wish, 
 	struct mount *mount = request->mount;
 	const struct fuse_ctx *asker = fuse_req_ctx(request->fuse);
 	struct waiter *waiter = &request->acquire.waiter;
-	const char *id = given_id(mount, request->node);
-	int err = wish->bound ? acquire_admits_bound(request) : reserve_check(&mount->reserve);
+	const char *id = mount_given_id(mount, request->node);
+	int err = wish->bound ? acquire_admits_bound(request) : reserve_check(mount->reserve);
 
 	if (err == 0)
 		err = request_identify(request);
@@ -56,15 +66,15 @@ void acquire_start(struct request *request, const struct acquire_options *wish, 
 		done(request, err, NULL);
 		return;
 	}
-	caller_describe(&mount->callers, &request->caller, asker->uid, &request->acquire.description);
+	caller_describe(mount->callers, &request->caller, asker->uid, &request->acquire.description);
 	*waiter = (struct waiter){
 		.acquisition = {
 			.key = request->key,
 			.holder = {
 				.claim = { .id = request->acquire.id, .identity = request->claim.identity },
 				.user = request->acquire.description.user,
-				.host = mount->callers.host,
-				.place = mount->callers.place,
+				.host = mount->callers->host,
+				.place = mount->callers->place,
 				.command = request->acquire.description.command,
 				.pid = request->caller.process,
 				.uid = asker->uid,
@@ -79,5 +89,5 @@ void acquire_start(struct request *request, const struct acquire_options *wish, 
 		.done = done,
 		.ctx = request,
 	};
-	waiter_start(&mount->waiters, waiter, request->fuse);
+	waiter_start(mount->waiters, waiter, request->fuse);
 }

@@ -3,7 +3,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "fs/ops/request.h"
+#include "fs/mount.h"
+#include "fs/names/node.h"
+#include "fs/options.h"
+#include "lockfs/backend.h"
+#include "lockfs/lock.h"
 
 #define LOCK_MODE (S_IFREG | 0644)
 #define BLOCK_SIZE 512
@@ -33,7 +37,7 @@ static struct stat attr_of_dir(const struct node *node, mode_t mode, uid_t uid, 
 static struct stat attr_of_lock(const struct mount *mount, const struct node *node, const struct lock *lock,
                                 const struct fuse_ctx *asker)
 {
-	const char *id = given_id(mount, node);
+	const char *id = mount_given_id(mount, node);
 	bool is_asker = id && !lock->granted && strcmp(id, lock->holder.claim.id) == 0;
 	/* Whose a lock is that was taken past lockfs, nobody knows: the owner of the tree may act on it. */
 	uid_t uid = lock->foreign ? mount->options->uid : lock->holder.uid;

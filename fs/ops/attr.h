@@ -3,8 +3,12 @@
 #define FS_OPS_ATTR_H
 
 #include <fuse_lowlevel.h>
+#include <stdbool.h>
 
-#include "fs/mount.h"
+
+struct entry;
+struct mount;
+struct node;
 
 /*
  * How long the kernel may keep what it was told, in seconds. What other mounts

@@ -5,24 +5,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fs/names/reserved_name.h"
+#include "fs/events/event_line.h"
+#include "fs/events/event_stream.h"
+#include "fs/mount.h"
+#include "fs/names/control_node.h"
+#include "fs/names/node.h"
 #include "fs/ops/attr.h"
 #include "fs/ops/request.h"
 #include "fs/ops/stats.h"
 #include "fs/ops/table.h"
+#include "fs/options.h"
+#include "fs/util/reserve.h"
+#include "lockfs/backend.h"
+#include "lockfs/lock.h"
 
 /* Opens what a request is about, and replies. */
 typedef void open_fn(struct request *request);
 
 static void open_events(struct request *request)
 {
-	event_stream_open(&request->mount->streams, request->key, EVENT_TEXT, request->node->special, request->fuse,
+	event_stream_open(request->mount->streams, request->key, EVENT_TEXT, request->node->special, request->fuse,
 		&request->info);
 }
 
 static void open_events_json(struct request *request)
 {
-	event_stream_open(&request->mount->streams, request->key, EVENT_JSON, request->node->special, request->fuse,
+	event_stream_open(request->mount->streams, request->key, EVENT_JSON, request->node->special, request->fuse,
 		&request->info);
 }
 
@@ -99,7 +107,7 @@ void control_file_reply_attr(fuse_req_t req, const struct node *node)
 
 static struct node *make_node(struct request *request, mode_t mode, uid_t uid, gid_t gid)
 {
-	struct node_table *nodes = &request->mount->nodes;
+	struct node_table *nodes = request->mount->nodes;
 	struct control_node *special = calloc(1, sizeof(*special));
 	struct node *node;
 
@@ -126,7 +134,7 @@ static void reply_found(struct request *request, mode_t mode, uid_t uid, gid_t g
 	}
 	reply = (struct fuse_entry_param){ .ino = node->number, .attr = attr_of(node) };
 	if (fuse_reply_entry(request->fuse, &reply) < 0)
-		node_forget(&request->mount->nodes, node, 1);
+		node_forget(request->mount->nodes, node, 1);
 	request_end(request);
 }
 
@@ -173,7 +181,7 @@ void control_file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *in
 		fuse_reply_err(req, EPERM);
 		return;
 	}
-	err = reserve_check(&mount_of(req)->reserve);
+	err = reserve_check(mount_of(req)->reserve);
 	if (err < 0) {
 		fuse_reply_err(req, -err);
 		return;

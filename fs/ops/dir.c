@@ -3,10 +3,19 @@
 #include <stdlib.h>
 
 #include "backend/util/clock.h"
+#include "backend/util/quota.h"
+#include "fs/kernel/notifier.h"
+#include "fs/listing/dir_reads.h"
+#include "fs/listing/dir_stream.h"
+#include "fs/mount.h"
+#include "fs/names/known_nodes.h"
+#include "fs/names/node.h"
 #include "fs/names/reserved_name.h"
-#include "fs/ops/attr.h"
 #include "fs/ops/request.h"
 #include "fs/ops/table.h"
+#include "fs/util/reserve.h"
+#include "lockfs/backend.h"
+#include "lockfs/lock.h"
 
 /* Making and removing */
 
@@ -28,10 +37,10 @@ void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 
 	if (!request)
 		return;
-	err = reserve_check(&request->mount->reserve);
+	err = reserve_check(request->mount->reserve);
 	/* The kernel will know it, and not forget it by being asked to. Refused now, nothing was made. */
 	if (err == 0)
-		err = known_nodes_admit_next(&request->mount->nodes.known, asker->uid, notifier_forgets(&request->mount->notifier));
+		err = known_nodes_admit_next(&request->mount->nodes->known, asker->uid, notifier_forgets(request->mount->notifier));
 	if (err < 0) {
 		request_reply(request, err);
 		return;
@@ -48,7 +57,7 @@ void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 static void on_removed(void *ctx, int status)
 {
 	struct request *request = ctx;
-	struct node_table *nodes = &request->mount->nodes;
+	struct node_table *nodes = request->mount->nodes;
 
 	if (status == 0) {
 		/* The kernel takes the node for dead, so a new directory of this name needs another. */
@@ -78,7 +87,7 @@ static struct dir_stream *stream_of(const struct fuse_file_info *info)
 static void close_stream(struct mount *mount, struct dir_stream *stream)
 {
 	dir_reads_give_up(stream, -EINTR);
-	quota_give(&mount->streams_quota, stream->uid, 1);
+	quota_give(mount->streams_quota, stream->uid, 1);
 	dir_stream_close(&mount->dir_streams, stream);
 }
 
@@ -86,19 +95,19 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct mount *mount = mount_of(req);
 	uid_t uid = fuse_req_ctx(req)->uid;
-	int err = reserve_check(&mount->reserve);
+	int err = reserve_check(mount->reserve);
 	struct dir_stream *stream;
 
 	(void)ino;
 	if (err == 0)
-		err = quota_take(&mount->streams_quota, uid, 1);
+		err = quota_take(mount->streams_quota, uid, 1);
 	if (err < 0) {
 		fuse_reply_err(req, -err);
 		return;
 	}
-	stream = dir_stream_open(&mount->dir_streams, &mount->listings_quota, uid);
+	stream = dir_stream_open(&mount->dir_streams, mount->listings_quota, uid);
 	if (!stream) {
-		quota_give(&mount->streams_quota, uid, 1);
+		quota_give(mount->streams_quota, uid, 1);
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
@@ -173,8 +182,10 @@ static void reply_dirents(struct request *request)
 	free(buffer);
 }
 
-static void on_listed(struct request *request, int status)
+static void on_listed(void *ctx, int status)
 {
+	struct request *request = ctx;
+
 	if (status < 0)
 		request_reply(request, status);
 	else
@@ -190,10 +201,10 @@ void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struc
 	request->read.size = size;
 	request->read.offset = offset;
 	/* The names are kept until it is closed. */
-	if (offset == 0 && reserve_check(&request->mount->reserve) < 0)
+	if (offset == 0 && reserve_check(request->mount->reserve) < 0)
 		request_reply(request, -ENOMEM);
 	else if (offset == 0 && node_kind(request->node) == NODE_DIR)
-		dir_reads_start(&request->mount->dir_reads, stream_of(&request->info), request, on_listed);
+		dir_reads_start(request->mount->dir_reads, stream_of(&request->info), request->key, req, on_listed, request);
 	else
 		reply_dirents(request);
 }

@@ -4,8 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/holdings/holding.h"
+#include "fs/holdings/open_file.h"
+#include "fs/mount.h"
+#include "fs/names/node.h"
 #include "fs/ops/request.h"
 #include "fs/ops/table.h"
+#include "fs/util/reserve.h"
+#include "lockfs/backend.h"
+#include "lockfs/event.h"
+#include "lockfs/lock.h"
 
 /* Is the holding that the request is about still there? 0, -ESTALE, or what the backend said. */
 static int check_holding(struct request *request, int status, const struct entry *entry)
@@ -37,7 +45,7 @@ static void open_file(struct request *request, bool may_write, bool foreign)
 		request_reply_open(request, file);
 		return;
 	}
-	file_close(&request->mount->holdings, file);
+	file_close(request->mount->holdings, file);
 	request_reply(request, err);
 }
 
@@ -133,7 +141,7 @@ static void lock_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *inf
 
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
-	const struct node *node = node_find(&mount_of(req)->nodes, ino);
+	const struct node *node = node_find(mount_of(req)->nodes, ino);
 
 	if (node && node_is_control(node))
 		control_file_open(req, ino, info);
@@ -144,7 +152,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 static void lock_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct mount *mount = mount_of(req);
-	struct node *node = node_find(&mount->nodes, ino);
+	struct node *node = node_find(mount->nodes, ino);
 	struct file *file = file_of(info);
 	uint64_t token = file_token(file);
 	bool has_ended = file_has_ended(file);
@@ -153,10 +161,10 @@ static void lock_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *
 		node->files--;
 		node->creators -= file->acquired != 0;
 	}
-	file_close(&mount->holdings, file);
+	file_close(mount->holdings, file);
 	/* The node remembers for itself what the open files of the holding knew. */
 	if (node && token && has_ended)
-		node_end(&mount->nodes, node, token);
+		node_end(mount->nodes, node, token);
 	fuse_reply_err(req, 0);
 }
 
@@ -257,7 +265,7 @@ static void lock_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t 
 	}
 	/* The holder's right was checked when it was opened; the token says that nothing changed since. */
 	request->write.size = size;
-	if (reserve_check(&request->mount->reserve) == 0)
+	if (reserve_check(request->mount->reserve) == 0)
 		request->write.data = malloc(size ? size : 1);
 	if (!request->write.data) {
 		request_reply(request, -ENOMEM);
@@ -291,7 +299,7 @@ static void lock_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fus
 static void lock_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle)
 {
 	(void)ino;
-	fuse_reply_poll(req, file_poll(&mount_of(req)->holdings, file_of(info), handle));
+	fuse_reply_poll(req, file_poll(mount_of(req)->holdings, file_of(info), handle));
 }
 
 const struct open_file_ops lock_file_ops = {

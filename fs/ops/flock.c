@@ -6,8 +6,20 @@
 #include <utlist.h>
 
 #include "fs/caller/permission.h"
+#include "fs/caller/process.h"
+#include "fs/caller/signal_recipient.h"
+#include "fs/holdings/holding.h"
+#include "fs/holdings/renewal.h"
+#include "fs/holdings/waiter.h"
+#include "fs/mount.h"
+#include "fs/names/node.h"
+#include "fs/names/patience.h"
 #include "fs/ops/acquire.h"
+#include "fs/ops/request.h"
 #include "fs/ops/table.h"
+#include "fs/options.h"
+#include "lockfs/backend.h"
+#include "lockfs/lock.h"
 
 /* A file is locked, so whoever waits to lock it too, in another thread or process, has what it wants. */
 static void satisfy_others(struct file *file, const struct request *but)
@@ -25,7 +37,7 @@ static struct renewal *unbind(struct request *request, struct file *file)
 	struct renewal *renewal = file->renewal;
 	uint64_t token = file_token(file);
 
-	file_unbind(&request->mount->holdings, file);
+	file_unbind(request->mount->holdings, file);
 	if (request->node->bound_token == token)
 		request->node->bound_token = 0;
 	return renewal;
@@ -106,21 +118,21 @@ static int keep_file(struct request *request, struct file *file, const struct lo
 
 	if (err < 0)
 		return err;
-	err = renewal_new(&mount->renewals, lock, id, node_view(request->node)->signal, request->acquire.recipient, &renewal);
+	err = renewal_new(mount->renewals, lock, id, node_view(request->node)->signal, request->acquire.recipient, &renewal);
 	if (err < 0)
 		return err;
 	request->acquire.recipient = NULL;
 	if (file_token(file) && file_token(file) != lock->token)
-		node_end(&mount->nodes, request->node, file_token(file));
+		node_end(mount->nodes, request->node, file_token(file));
 	drop_lost(file);
-	if (file_bind(&mount->holdings, file, request->key, lock->token, renewal) < 0) {
+	if (file_bind(mount->holdings, file, request->key, lock->token, renewal) < 0) {
 		renewal_discard(renewal);
 		return -ENOMEM;
 	}
 	node_bind(request->node, lock->token);
 	/* The lock of a foreign client has the same token each time it comes with the same value. */
 	if (node_is_of_holding(request->node) && request->node->name.token != lock->token)
-		node_unname(&mount->nodes, request->node);
+		node_unname(mount->nodes, request->node);
 	return 0;
 }
 
@@ -229,7 +241,7 @@ static void on_bound(void *ctx, int status, const struct lock *lock)
 		return;
 	}
 	/* The mount ends, see waiters_refuse(). The file has its lock still, by its lease. */
-	if (status == 0 && request->mount->waiters.refuses)
+	if (status == 0 && request->mount->waiters->refuses)
 		status = -ESHUTDOWN;
 	if (status == 0)
 		status = keep_file(request, file, lock, file->id);
@@ -249,7 +261,7 @@ static void lock_file(struct request *request)
 		request_reply(request, 0);
 		return;
 	}
-	if (request->mount->waiters.refuses)
+	if (request->mount->waiters->refuses)
 		err = -ESHUTDOWN;
 	else
 		err = acquire_admits_bound(request);

@@ -3,10 +3,21 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "fs/holdings/holding.h"
+#include "fs/holdings/inotify.h"
+#include "fs/holdings/renewal.h"
+#include "fs/mount.h"
+#include "fs/names/node.h"
+#include "fs/names/patience.h"
+#include "fs/names/stale_retry.h"
 #include "fs/ops/acquire.h"
 #include "fs/ops/attr.h"
 #include "fs/ops/request.h"
 #include "fs/ops/table.h"
+#include "fs/util/reserve.h"
+#include "lockfs/backend.h"
+#include "lockfs/event.h"
+#include "lockfs/lock.h"
 
 /* Acquire */
 
@@ -18,7 +29,7 @@ static int hold_open(struct request *request, struct file *file, const struct lo
 
 	if (!view->hold)
 		return 0;
-	err = renewal_new(&request->mount->renewals, lock, request->acquire.id, view->signal, request->acquire.recipient,
+	err = renewal_new(request->mount->renewals, lock, request->acquire.id, view->signal, request->acquire.recipient,
 		&file->renewal);
 	if (err == 0)
 		request->acquire.recipient = NULL;
@@ -41,7 +52,7 @@ static struct file *open_acquired(struct request *request, const struct lock *lo
 		*ret_err = hold_open(request, file, lock);
 	if (*ret_err == 0)
 		return file;
-	file_close(&request->mount->holdings, file);
+	file_close(request->mount->holdings, file);
 	return NULL;
 }
 
@@ -86,19 +97,19 @@ static void reply_acquired(struct request *request, const struct lock *lock)
 		acquire_give_back(request, lock->token);
 		return;
 	}
-	node = node_look_up(&mount->nodes, NODE_ACQUIRED, request->node->name.view, lock->token, request->key,
+	node = node_look_up(mount->nodes, NODE_ACQUIRED, request->node->name.view, lock->token, request->key,
 		fuse_req_ctx(request->fuse)->uid);
 	attr.st_ino = path_inode(request->key);
 	if (node)
 		node_belongs_to(node, attr.st_uid, attr.st_gid);
 	if (reply_created(request, file, node, &attr)) {
-		inotify_watches_add(&mount->watches, node, lock, true);
+		inotify_watches_add(mount->inotify, node, lock, true);
 		request_end(request);
 		return;
 	}
 	if (node)
-		node_forget(&mount->nodes, node, 1);
-	file_discard(&mount->holdings, file);
+		node_forget(mount->nodes, node, 1);
+	file_discard(mount->holdings, file);
 	acquire_give_back(request, lock->token);
 }
 
@@ -113,7 +124,7 @@ static struct file *open_unacquired(struct request *request, uint64_t token)
 		return file;
 	}
 	if (file)
-		file_close(&request->mount->holdings, file);
+		file_close(request->mount->holdings, file);
 	request_reply(request, err);
 	return NULL;
 }
@@ -125,8 +136,8 @@ static bool end_created(struct request *request, struct file *file, struct node 
 
 	if (!taken) {
 		if (node)
-			node_forget(&request->mount->nodes, node, 1);
-		file_close(&request->mount->holdings, file);
+			node_forget(request->mount->nodes, node, 1);
+		file_close(request->mount->holdings, file);
 	}
 	request_end(request);
 	return taken;
@@ -142,7 +153,7 @@ static void reply_handle(struct request *request)
 
 	if (!file)
 		return;
-	node = node_look_up(&mount->nodes, NODE_UNLOCKED, request->node->name.view, node_unique(&mount->nodes), request->key,
+	node = node_look_up(mount->nodes, NODE_UNLOCKED, request->node->name.view, node_unique(mount->nodes), request->key,
 		fuse_req_ctx(request->fuse)->uid);
 	if (node) {
 		const struct fuse_ctx *asker = fuse_req_ctx(request->fuse);
@@ -171,7 +182,7 @@ static void reply_existing(struct request *request, const struct lock *lock)
 	if (node)
 		node_belongs_to(node, attr.st_uid, attr.st_gid);
 	if (end_created(request, file, node, &attr)) {
-		inotify_watches_add(&mount->watches, node, lock, false);
+		inotify_watches_add(mount->inotify, node, lock, false);
 		backend_tell(mount->backend, EVENT_ACQUIRED, node->name.path, match_token(lock->token));
 	}
 }
@@ -184,7 +195,7 @@ static void on_existing_emptied(void *ctx, int status, const struct lock *lock)
 	if (status == 0)
 		reply_existing(request, lock);
 	else if (status == -ENOENT)
-		request_reply(request, stale_retry_or(&request->mount->retries, thread, request->key, 0, -EBUSY));
+		request_reply(request, stale_retry_or(request->mount->retries, thread, request->key, 0, -EBUSY));
 	else
 		request_reply(request, status);
 }
@@ -279,7 +290,7 @@ static void on_unlinked(void *ctx, int status)
 	struct request *request = ctx;
 
 	if (status == 0)
-		inotify_watches_removed(&request->mount->watches, request->node->name.view, request->key);
+		inotify_watches_removed(request->mount->inotify, request->node->name.view, request->key);
 	request_reply(request, status);
 }
 
@@ -312,7 +323,7 @@ static void reply_lock_attr(struct request *request, int status, const struct lo
 		request_reply(request, status);
 		return;
 	}
-	holdings_adopt(&request->mount->holdings, lock);
+	holdings_adopt(request->mount->holdings, lock);
 	entry.lock = *lock;
 	request_reply_attr(request, &entry);
 }
@@ -337,7 +348,7 @@ static void on_refreshed(void *ctx, int status, const struct lock *lock)
 
 	/* touch(1) sets times right after it has created: that is no refresh of a lock that never expires. */
 	if (status == -ENOTSUP &&
-		holdings_acquired_by(&request->mount->holdings, request->token, request->caller.process))
+		holdings_acquired_by(request->mount->holdings, request->token, request->caller.process))
 		backend_read(request->mount->backend, request->key, on_never_read, request);
 	else
 		reply_lock_attr(request, status, lock);
@@ -375,7 +386,7 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 	if (!request_identify_holder_or_reply(request))
 		return;
 	if (which & FUSE_SET_ATTR_SIZE) {
-		err = attr->st_size > 0 ? reserve_check(&request->mount->reserve) : 0;
+		err = attr->st_size > 0 ? reserve_check(request->mount->reserve) : 0;
 		if (err < 0) {
 			request_reply(request, err);
 			return;
@@ -384,7 +395,7 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 			on_truncated, request);
 		return;
 	}
-	err = holdings_admit_lease(&request->mount->holdings, request->key, request->token, ttl_ms);
+	err = holdings_admit_lease(request->mount->holdings, request->key, request->token, ttl_ms);
 	if (err < 0)
 		request_reply(request, err);
 	else

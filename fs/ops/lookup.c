@@ -1,10 +1,19 @@
 #include <errno.h>
 #include <string.h>
 
+#include "backend/util/container_of.h"
+#include "fs/kernel/notifier.h"
+#include "fs/mount.h"
+#include "fs/names/known_nodes.h"
+#include "fs/names/node.h"
 #include "fs/names/reserved_name.h"
+#include "fs/names/view.h"
 #include "fs/ops/attr.h"
 #include "fs/ops/request.h"
 #include "fs/ops/table.h"
+#include "fs/util/reserve.h"
+#include "lockfs/backend.h"
+#include "lockfs/lock.h"
 
 /* Replies with a node that needs no backend; the lookup was counted already. */
 static void reply_fixed(fuse_req_t req, struct node *node)
@@ -27,15 +36,15 @@ static void reply_fixed(fuse_req_t req, struct node *node)
 		.entry_timeout = view_hides(node->name.view) ? 0 : ATTR_KEEP_FIXED,
 	};
 	if (fuse_reply_entry(req, &reply) < 0)
-		node_forget(&mount->nodes, node, 1);
+		node_forget(mount->nodes, node, 1);
 }
 
 static void look_up_view(fuse_req_t req, const char *text)
 {
 	struct mount *mount = mount_of(req);
-	struct node_table *nodes = &mount->nodes;
+	struct node_table *nodes = mount->nodes;
 	struct view *view = NULL;
-	int err = reserve_check(&mount->reserve);
+	int err = reserve_check(mount->reserve);
 
 	if (err == 0)
 		err = view_get(&nodes->views, text, &view);
@@ -84,8 +93,10 @@ static void look_up(struct request *request)
  * name. Not in a view where creation may wait: telling the kernel would have to wait with
  * it. Nor of a directory of the tree, as the kernel would unmount what is mounted there.
  */
-static bool may_be_forgotten(const struct node *node)
+static bool may_be_forgotten(const struct known_node *known)
 {
+	const struct node *node = container_of(known, struct node, known);
+
 	if (view_hides(node->name.view))
 		return node_kind(node) == NODE_DIR && !*node->name.path;
 	if (node_is_of_holding(node))
@@ -98,20 +109,21 @@ static void forget_excess(struct mount *mount, uid_t uid)
 {
 	enum { FOR_EACH_NEW = 2 }; /* so that there are fewer, though one more is coming */
 
-	mount->nodes.known.is_short = mount->reserve.given_up;
+	mount->nodes->known.is_short = mount->reserve->given_up;
 	for (int i = 0; i < FOR_EACH_NEW; i++) {
-		const struct node *node = known_nodes_excess(&mount->nodes.known, uid, may_be_forgotten);
-		const struct node *parent = node ? node_parent(&mount->nodes, node) : NULL;
+		struct known_node *known = known_nodes_excess(&mount->nodes->known, uid, may_be_forgotten);
+		const struct node *node = known ? container_of(known, struct node, known) : NULL;
+		const struct node *parent = node ? node_parent(mount->nodes, node) : NULL;
 
 		if (parent)
-			notifier_forget(&mount->notifier, parent->number, node_base_name(node));
+			notifier_forget(mount->notifier, parent->number, node_base_name(node));
 	}
 }
 
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct mount *mount = mount_of(req);
-	const struct node *dir = node_find(&mount->nodes, parent);
+	const struct node *dir = node_find(mount->nodes, parent);
 	struct request *request;
 
 	forget_excess(mount, fuse_req_ctx(req)->uid);
@@ -119,8 +131,8 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		look_up_view(req, name);
 		return;
 	}
-	if (dir == mount->nodes.root && strcmp(name, WITH_NAME) == 0) {
-		reply_fixed(req, node_look_up(&mount->nodes, NODE_WITH, NULL, 0, "", 0));
+	if (dir == mount->nodes->root && strcmp(name, WITH_NAME) == 0) {
+		reply_fixed(req, node_look_up(mount->nodes, NODE_WITH, NULL, 0, "", 0));
 		return;
 	}
 	if (name_is_reserved(name)) {
@@ -134,10 +146,10 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 static void forget(struct mount *mount, fuse_ino_t number, uint64_t count)
 {
-	struct node *node = node_find(&mount->nodes, number);
+	struct node *node = node_find(mount->nodes, number);
 
 	if (node)
-		node_forget(&mount->nodes, node, count);
+		node_forget(mount->nodes, node, count);
 }
 
 void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)

@@ -5,9 +5,20 @@
 #include <string.h>
 
 #include "backend/util/clock.h"
+#include "fs/caller/process.h"
+#include "fs/caller/signal_recipient.h"
+#include "fs/holdings/holding.h"
+#include "fs/holdings/inotify.h"
+#include "fs/kernel/notifier.h"
+#include "fs/names/known_nodes.h"
 #include "fs/names/reserved_name.h"
+#include "fs/names/stale_retry.h"
 #include "fs/ops/attr.h"
+#include "fs/options.h"
 #include "fs/util/log.h"
+#include "fs/util/reserve.h"
+#include "lockfs/event.h"
+#include "lockfs/lock.h"
 
 /* So long after a name was found wrongly every name is asked for: longer than the kernel takes to look again. */
 #define ASK_NS (5 * NS_PER_S)
@@ -30,7 +41,7 @@ static struct request *request_make(fuse_req_t fuse, struct node *node, const st
 
 struct request *request_on_node(fuse_req_t fuse, fuse_ino_t number, const struct fuse_file_info *info)
 {
-	struct node *node = node_find(&mount_of(fuse)->nodes, number);
+	struct node *node = node_find(mount_of(fuse)->nodes, number);
 	struct request *request;
 
 	if (!node) {
@@ -48,7 +59,7 @@ struct request *request_on_node(fuse_req_t fuse, fuse_ino_t number, const struct
 struct request *request_on_name(fuse_req_t fuse, fuse_ino_t parent, const char *name,
                                 const struct fuse_file_info *info)
 {
-	struct node *node = node_find(&mount_of(fuse)->nodes, parent);
+	struct node *node = node_find(mount_of(fuse)->nodes, parent);
 	char key[LOCK_KEY_MAX + 1];
 	struct request *request;
 	int err;
@@ -83,8 +94,8 @@ static void log_hidden(struct mount *mount)
 int request_identify(struct request *request)
 {
 	const struct fuse_ctx *asker = fuse_req_ctx(request->fuse);
-	const char *id = given_id(request->mount, request->node);
-	int err = caller_identify(&request->mount->callers, asker->pid, asker->uid, &request->caller);
+	const char *id = mount_given_id(request->mount, request->node);
+	int err = caller_identify(request->mount->callers, asker->pid, asker->uid, &request->caller);
 
 	if (id)
 		request->claim = (struct lock_claim){ .id = id };
@@ -97,7 +108,7 @@ int request_identify(struct request *request)
 
 void request_claim_id(struct request *request)
 {
-	request->claim = (struct lock_claim){ .id = given_id(request->mount, request->node) };
+	request->claim = (struct lock_claim){ .id = mount_given_id(request->mount, request->node) };
 }
 
 bool request_identify_or_reply(struct request *request)
@@ -120,7 +131,7 @@ static const char *proof_of(const struct request *request)
 		return file_proof(file_of(&request->info));
 	if (node_kind(node) == NODE_LOCK)
 		return NULL;
-	return holdings_proof(&request->mount->holdings, request->token, node->number, node_kind(node) == NODE_ACQUIRED);
+	return holdings_proof(request->mount->holdings, request->token, node->number, node_kind(node) == NODE_ACQUIRED);
 }
 
 bool request_identify_holder_or_reply(struct request *request)
@@ -145,12 +156,12 @@ static bool is_acquirer(struct request *request, const struct node *acquired, co
 	if (acquired->creators == 0)
 		return true;
 	return request_identify(request) == 0 && lock_is_held_by(lock, &request->claim) &&
-		holdings_acquired_by(&request->mount->holdings, lock->token, request->caller.process);
+		holdings_acquired_by(request->mount->holdings, lock->token, request->caller.process);
 }
 
 struct node *request_look_up_lock(struct request *request, const struct lock *lock)
 {
-	struct node_table *nodes = &request->mount->nodes;
+	struct node_table *nodes = request->mount->nodes;
 	struct view *view = request->node->name.view;
 	uid_t uid = fuse_req_ctx(request->fuse)->uid;
 	struct node *acquired = node_peek(nodes, NODE_ACQUIRED, view, lock->token, request->key);
@@ -167,19 +178,19 @@ bool request_admits_node(fuse_req_t fuse, struct node *node)
 	struct mount *mount = mount_of(fuse);
 
 	if (node->lookups > 1 ||
-		known_nodes_admit(&mount->nodes.known, fuse_req_ctx(fuse)->uid, notifier_forgets(&mount->notifier)) == 0)
+		known_nodes_admit(&mount->nodes->known, fuse_req_ctx(fuse)->uid, notifier_forgets(mount->notifier)) == 0)
 		return true;
-	node_forget(&mount->nodes, node, 1);
+	node_forget(mount->nodes, node, 1);
 	return false;
 }
 
 bool request_count_file_or_reply(struct request *request)
 {
 	uid_t uid = fuse_req_ctx(request->fuse)->uid;
-	int err = reserve_check(&request->mount->reserve);
+	int err = reserve_check(request->mount->reserve);
 
 	if (err == 0)
-		err = file_count(&request->mount->holdings, uid);
+		err = file_count(request->mount->holdings, uid);
 	if (err < 0) {
 		request_reply(request, err);
 		return false;
@@ -191,7 +202,7 @@ bool request_count_file_or_reply(struct request *request)
 
 struct file *request_open_file(struct request *request, uint64_t token, pid_t acquirer)
 {
-	struct holdings *holdings = &request->mount->holdings;
+	struct holdings *holdings = request->mount->holdings;
 	struct file *file = token ? file_open(holdings, request->key, token, acquirer, request->file_uid) :
 		file_open_handle(holdings, request->file_uid);
 
@@ -220,7 +231,7 @@ int request_take_recipient(struct request *request, pid_t process)
 	/* It could never be told of a loss, which it counts on. */
 	if (process == 0 && request->caller.unseen)
 		return -ESRCH;
-	return signal_recipient_get(&request->mount->recipients, process, uid, &request->acquire.recipient);
+	return signal_recipient_get(request->mount->recipients, process, uid, &request->acquire.recipient);
 }
 
 void request_drop_recipient(struct request *request)
@@ -256,8 +267,8 @@ void request_end_holding(struct request *request)
 	/* Another foreign lock may have the token by now, which goes on. */
 	if (!request->token || (token_is_foreign(request->token) && was_told(request)))
 		return;
-	node_end(&request->mount->nodes, request->node, request->token);
-	holdings_end(&request->mount->holdings, request->key, request->token, true);
+	node_end(request->mount->nodes, request->node, request->token);
+	holdings_end(request->mount->holdings, request->key, request->token, true);
 }
 
 bool request_finds_holding(struct request *request, int status, const struct entry *entry)
@@ -272,13 +283,13 @@ bool request_finds_holding(struct request *request, int status, const struct ent
 bool request_has_ended(const struct request *request)
 {
 	return request->token &&
-		(was_told(request) || holdings_has_ended(&request->mount->holdings, request->key, request->token));
+		(was_told(request) || holdings_has_ended(request->mount->holdings, request->key, request->token));
 }
 
 void request_end(struct request *request)
 {
 	if (request->counts_file)
-		file_uncount(&request->mount->holdings, request->file_uid);
+		file_uncount(request->mount->holdings, request->file_uid);
 	free(request);
 }
 
@@ -292,7 +303,7 @@ int request_stale_or(struct request *request, int otherwise)
 {
 	pid_t thread = fuse_req_ctx(request->fuse)->pid;
 
-	return stale_retry_or(&request->mount->retries, thread, request->key, request->node->number, otherwise);
+	return stale_retry_or(request->mount->retries, thread, request->key, request->node->number, otherwise);
 }
 
 void request_reply_stale(struct request *request, int otherwise)
@@ -322,7 +333,7 @@ void request_done(void *ctx, int status)
 
 static struct node *look_up_dir(struct request *request)
 {
-	struct node_table *nodes = &request->mount->nodes;
+	struct node_table *nodes = request->mount->nodes;
 	struct view *view = request->node->name.view;
 
 	return node_look_up(nodes, NODE_DIR, view, dir_token(nodes, view), request->key, fuse_req_ctx(request->fuse)->uid);
@@ -343,14 +354,14 @@ static void reply_node(struct request *request, struct node *node, const struct 
 		.attr = attr_of_entry(mount, node, entry, fuse_req_ctx(request->fuse)),
 		.attr_timeout = attr_keep(node),
 	};
-	stale_retries_looked_up(&mount->retries, fuse_req_ctx(request->fuse)->pid, request->key, node->number);
+	stale_retries_looked_up(mount->retries, fuse_req_ctx(request->fuse)->pid, request->key, node->number);
 	node->recalled = request->recalled;
 	node_belongs_to(node, reply.attr.st_uid, reply.attr.st_gid);
 	/* A reply that nobody took did not count as a lookup either. */
 	if (fuse_reply_entry(request->fuse, &reply) < 0)
-		node_forget(&mount->nodes, node, 1);
+		node_forget(mount->nodes, node, 1);
 	else if (entry->kind == ENTRY_LOCK)
-		inotify_watches_add(&mount->watches, node, &entry->lock, false);
+		inotify_watches_add(mount->inotify, node, &entry->lock, false);
 	request_end(request);
 }
 
@@ -386,7 +397,7 @@ void request_reply_open(struct request *request, struct file *file)
 	file->node = request->node->number;
 	request->info.direct_io = 1; /* every read sees the holder's content of now */
 	if (fuse_reply_open(request->fuse, &request->info) < 0)
-		file_close(&request->mount->holdings, file);
+		file_close(request->mount->holdings, file);
 	else
 		request->node->files++;
 	request_end(request);
@@ -396,4 +407,16 @@ void request_reply_buf(struct request *request, const void *data, size_t size)
 {
 	fuse_reply_buf(request->fuse, data, size);
 	request_end(request);
+}
+
+int ended_status(const struct request *request)
+{
+	return request->node->files > 0 ? -ESTALE : -ENOENT;
+}
+
+uint64_t request_token(const struct request *request)
+{
+	if (!node_is_lock(request->node))
+		return 0;
+	return request->info.fh ? file_token(file_of(&request->info)) : node_token(request->node);
 }

@@ -10,7 +10,11 @@
 #include <fuse_lowlevel.h>
 #include <stdbool.h>
 
+#include "fs/caller/caller.h"
+#include "fs/holdings/waiter.h"
 #include "fs/mount.h"
+#include "fs/names/node.h"
+#include "lockfs/backend.h"
 
 struct request {
 	fuse_req_t fuse;
@@ -144,10 +148,7 @@ void request_done(void *ctx, int status);
  * What is said of a holding that has ended: a descriptor of it is stale; without
  * one it was asked for by a path, where nothing is.
  */
-static inline int ended_status(const struct request *request)
-{
-	return request->node->files > 0 ? -ESTALE : -ENOENT;
-}
+int ended_status(const struct request *request);
 
 /*
  * Counts the file that the request is going to open, before anything is acquired for it.
@@ -187,25 +188,7 @@ bool request_recall(struct request *request, struct lock *ret);
  */
 bool request_recalled_wrongly(struct request *request);
 
-/* The holding that a request is about now: its open file's, else its node's. */
-static inline uint64_t request_token(const struct request *request)
-{
-	if (!node_is_lock(request->node))
-		return 0;
-	return request->info.fh ? file_token(file_of(&request->info)) : node_token(request->node);
-}
-
-static inline struct mount *mount_of(fuse_req_t fuse)
-{
-	return fuse_req_userdata(fuse);
-}
-
-/* The view's or the mount's given id; NULL: callers are told apart by identity. */
-static inline const char *given_id(const struct mount *mount, const struct node *node)
-{
-	const struct view_options *view = node_view(node);
-
-	return *view->id ? view->id : mount->options->id;
-}
+/* The holding that a request is about now: its open file's, else its node's; 0: none. */
+uint64_t request_token(const struct request *request);
 
 #endif

@@ -10,6 +10,17 @@
 
 #include "backend/metrics.h"
 #include "backend/util/clock.h"
+#include "backend/util/quota.h"
+#include "fs/events/event_stream.h"
+#include "fs/holdings/holding.h"
+#include "fs/holdings/open_file.h"
+#include "fs/holdings/renewal.h"
+#include "fs/holdings/waiter.h"
+#include "fs/mount.h"
+#include "fs/names/node.h"
+#include "fs/names/patience.h"
+#include "fs/options.h"
+#include "lockfs/backend.h"
 
 struct stats_file {
 	struct open_file opened;
@@ -130,7 +141,7 @@ static uint64_t count_waiting(const struct mount *mount)
 	const struct waiter *waiter;
 	uint64_t count = 0;
 
-	DL_FOREACH(mount->waiters.all, waiter)
+	DL_FOREACH(mount->waiters->all, waiter)
 		count += patience_any(&waiter->patience);
 	return count;
 }
@@ -140,17 +151,17 @@ static void print_locks(FILE *out, const struct mount *mount, const struct backe
 	if (stats->locks >= 0)
 		print_number(out, "locks", "gauge", "Locks that are held.", (uint64_t)stats->locks);
 	print_number(out, "kept_locks", "gauge", "Locks that are bound to an open file of this mount, which renews them.",
-		renewals_count(&mount->renewals));
+		renewals_count(mount->renewals));
 	print_number(out, "open_locks", "gauge", "Locks that have an open file on this mount.",
-		holdings_count(&mount->holdings));
+		holdings_count(mount->holdings));
 	print_number(out, "known_names", "gauge", "Names that the daemon remembers as long as the kernel does.",
-		mount->nodes.known.count);
+		mount->nodes->known.count);
 	print_number(out, "waiting_requests", "gauge", "Requests on this mount that wait for a lock.",
 		count_waiting(mount));
 	print_number(out, "waited_for_locks", "gauge", "Locks that they wait for.", stats->waited_for);
-	print_number(out, "event_readers", "gauge", "Streams of events that are open.", mount->streams.log.reader_count);
+	print_number(out, "event_readers", "gauge", "Streams of events that are open.", mount->streams->log.reader_count);
 	print_number(out, "events_lost_total", "counter", "Events that readers were too slow for.",
-		mount->streams.log.lost);
+		mount->streams->log.lost);
 }
 
 static void print_backend(FILE *out, const struct backend_stats *stats)
@@ -192,7 +203,7 @@ static struct stats_file *stats_of(const struct fuse_file_info *info)
 static void close_file(struct mount *mount, struct stats_file *file)
 {
 	DL_DELETE(mount->stats_files, file);
-	quota_give(&mount->streams_quota, file->uid, 1);
+	quota_give(mount->streams_quota, file->uid, 1);
 	free(file->text);
 	free(file);
 }
@@ -237,7 +248,7 @@ static const struct open_file_ops stats_ops = {
 static int make_file(struct mount *mount, uid_t uid, struct stats_file **ret)
 {
 	struct stats_file *file;
-	int err = quota_take(&mount->streams_quota, uid, 1);
+	int err = quota_take(mount->streams_quota, uid, 1);
 
 	if (err < 0)
 		return err;
@@ -253,7 +264,7 @@ fail:
 	if (file)
 		free(file->text);
 	free(file);
-	quota_give(&mount->streams_quota, uid, 1);
+	quota_give(mount->streams_quota, uid, 1);
 	return -ENOMEM;
 }
 

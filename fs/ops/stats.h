@@ -5,7 +5,9 @@
 #ifndef FS_OPS_STATS_H
 #define FS_OPS_STATS_H
 
-#include "fs/mount.h"
+#include <fuse_lowlevel.h>
+
+struct mount;
 
 /* Opens a snapshot, and replies. */
 void stats_open(struct mount *mount, fuse_req_t req, const struct fuse_file_info *info);

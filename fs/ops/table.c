@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/statvfs.h>
 
+#include "fs/holdings/open_file.h"
 #include "fs/mount.h"
 #include "lockfs/lock.h"
 

@@ -6,6 +6,9 @@
 
 struct node;
 
+/* Every operation. */
+extern const struct fuse_lowlevel_ops lockfs_ops;
+
 /* lookup.c: names, node numbers, stat */
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count);
@@ -27,15 +30,6 @@ void lock_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int
 
 /* file_io.c: opening */
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
-
-/* open_file.c: open files, and what is in them */
-void op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation);
-void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
-void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info);
-void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
-              struct fuse_file_info *info);
-void op_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *info);
-void op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle);
 
 /* dir.c: directories */
 void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);

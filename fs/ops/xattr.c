@@ -6,11 +6,19 @@
 #include <sys/xattr.h>
 #include <time.h>
 
+#include "fs/caller/caller.h"
+#include "fs/holdings/holding.h"
+#include "fs/mount.h"
+#include "fs/names/node.h"
 #include "fs/names/reserved_name.h"
-#include "fs/ops/attr.h"
 #include "fs/ops/request.h"
 #include "fs/ops/table.h"
+#include "fs/options.h"
 #include "fs/util/printable.h"
+#include "lockfs/backend.h"
+#include "lockfs/duration.h"
+#include "lockfs/event.h"
+#include "lockfs/lock.h"
 
 /* Room for the longest value, a handle: `.with/`, an id, a lease, a key. */
 #define VALUE_MAX (LOCK_KEY_MAX + LOCK_ID_MAX + 128)
@@ -240,7 +248,7 @@ static bool is_settable(const struct node *node, const char *name)
 static bool may_see_id(const struct request *request, const struct lock *lock, bool held_by_asker)
 {
 	return held_by_asker || (lock->holder.uid == fuse_req_ctx(request->fuse)->uid &&
-	                         strcmp(lock->holder.place, request->mount->callers.place) == 0);
+	                         strcmp(lock->holder.place, request->mount->callers->place) == 0);
 }
 
 /*
@@ -416,7 +424,7 @@ static void on_lease_set(void *ctx, int status, const struct lock *lock)
 	struct request *request = ctx;
 
 	if (status == 0)
-		holdings_adopt(&request->mount->holdings, lock);
+		holdings_adopt(request->mount->holdings, lock);
 	if (status == -ENOENT)
 		request_reply_ended(request);
 	else
@@ -431,7 +439,7 @@ static void set_lease(struct request *request, int64_t ttl_ms)
 		request_refuse_refresh(request);
 		return;
 	}
-	err = holdings_admit_lease(&request->mount->holdings, request->key, request->token, ttl_ms);
+	err = holdings_admit_lease(request->mount->holdings, request->key, request->token, ttl_ms);
 	if (err < 0) {
 		request_reply(request, err);
 		return;

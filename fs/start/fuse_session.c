@@ -8,11 +8,20 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fs/holdings/renewal.h"
+#include "fs/holdings/waiter.h"
+#include "fs/kernel/busy_poll.h"
+#include "fs/kernel/notifier.h"
+#include "fs/mount.h"
+#include "fs/ops/table.h"
+#include "fs/options.h"
 #include "fs/start/attach.h"
 #include "fs/start/daemonize.h"
 #include "fs/start/watchdog.h"
 #include "fs/util/fuse_log.h"
 #include "fs/util/log.h"
+#include "fs/util/reserve.h"
+#include "lockfs/backend.h"
 
 /* So many requests are taken before timers and other descriptors have their turn. */
 #define REQUESTS_A_TURN 64
@@ -57,7 +66,7 @@ static void log_left(const struct session *session)
 {
 	char text[RENEWALS_TEXT_MAX];
 
-	if (renewals_print(&session->mount->renewals, text) > 0)
+	if (renewals_print(session->mount->renewals, text) > 0)
 		log_line(LOG_WARNING, "the daemon of %s ends, and leaves to its lease what is bound to open files: %s",
 			session->mount->options->mountpoint, text);
 }
@@ -81,10 +90,10 @@ static void stop_notifier(struct session *session)
 {
 	session->phase = STOPPING;
 	/* Nothing is bound now. A lock that was bound from here on would end with the mount, unlike what the manual says. */
-	waiters_refuse(&session->mount->waiters);
+	waiters_refuse(session->mount->waiters);
 	uv_timer_stop(&session->limit);
 	uv_prepare_stop(&session->turn);
-	notifier_stop(&session->mount->notifier, finish, session);
+	notifier_stop(session->mount->notifier, finish, session);
 }
 
 static void on_limit(uv_timer_t *limit)
@@ -106,7 +115,7 @@ static void log_busy(struct session *session)
 	if (session->told_busy)
 		return;
 	session->told_busy = true;
-	renewals_print(&session->mount->renewals, text);
+	renewals_print(session->mount->renewals, text);
 	log_line(LOG_WARNING, "%s is busy, and ends when its files are closed; "
 		"send the signal again to unmount all the same. Bound to open files: %s",
 		session->mount->options->mountpoint, text);
@@ -116,7 +125,7 @@ static void log_busy(struct session *session)
 static void on_turn(uv_prepare_t *turn)
 {
 	struct session *session = turn->data;
-	bool is_busy = !session->forced && renewals_has_bound(&session->mount->renewals);
+	bool is_busy = !session->forced && renewals_has_bound(session->mount->renewals);
 
 	if (is_busy) {
 		session->phase = ASKED;
@@ -225,11 +234,11 @@ static bool serve_one(struct session *session)
 		session_break(session);
 		return false;
 	}
-	reserve_prepare(&session->mount->reserve);
+	reserve_prepare(session->mount->reserve);
 	session->mount->asker = asker_of(&session->buffer);
 	fuse_session_process_buf(session->fuse, &session->buffer);
 	session->mount->asker = BACKEND_NOBODY;
-	waiters_end_told(&session->mount->waiters);
+	waiters_end_told(session->mount->waiters);
 	/* The first request is to come to terms, and what libfuse could not answer it does not tell us. */
 	if (fuse_session_exited(session->fuse) || !session->mount->answers) {
 		fuse_log_complain("serve", session->mount->options->mountpoint);
@@ -251,7 +260,7 @@ static void on_requests(uv_poll_t *poll, int status, int events)
 	for (int i = 0; i < REQUESTS_A_TURN; i++)
 		if (!serve_one(session))
 			break;
-	busy_poll_worked(&session->mount->busy_poll, BUSY_POLL_REQUEST);
+	busy_poll_worked(session->mount->busy_poll, BUSY_POLL_REQUEST);
 }
 
 /* Before there is a mount, so that no signal leaves one behind. */
@@ -307,7 +316,7 @@ struct session *session_start(uv_loop_t *loop, struct mount *mount, struct fuse_
 		fuse_log_complain("mount", mount->options->mountpoint);
 		goto fail_attachment;
 	}
-	mount->notifier.session = session->fuse;
+	mount->notifier->session = session->fuse;
 	err = watch_signals(session, loop);
 	if (err < 0 || attach_make(session->attachment, session->fuse) < 0)
 		goto fail_signals;

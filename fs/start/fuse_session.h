@@ -6,7 +6,8 @@
 
 #include <uv.h>
 
-#include "fs/mount.h"
+struct fuse_args;
+struct mount;
 
 struct session;
 

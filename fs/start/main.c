@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include "fs/mount.h"
+#include "fs/ops/stats.h"
 #include "fs/options.h"
 #include "fs/start/daemonize.h"
 #include "fs/start/descriptors.h"
@@ -12,6 +13,7 @@
 #include "fs/start/mountpoint.h"
 #include "fs/util/fuse_log.h"
 #include "fs/util/log.h"
+#include "lockfs/backend.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -78,7 +80,7 @@ static int reach_backend(uv_loop_t *loop, struct mount *mount)
 /* Mounts and serves until the end. */
 static int serve(struct options *options)
 {
-	struct mount mount;
+	struct mount *mount;
 	struct session *session = NULL;
 	uv_loop_t loop;
 	int status = EXIT_FAILURE;
@@ -88,24 +90,25 @@ static int serve(struct options *options)
 		log_line(LOG_ERR, "cannot make an event loop: %s", uv_strerror(err));
 		return EXIT_FAILURE;
 	}
-	err = mount_init(&mount, &loop, options);
+	err = mount_new(&loop, options, &mount);
 	if (err < 0) {
 		log_line(LOG_ERR, "cannot start: %s", strerror(-err));
 		goto out;
 	}
-	if (reach_backend(&loop, &mount) == 0)
-		session = session_start(&loop, &mount, &options->fuse);
+	if (reach_backend(&loop, mount) == 0)
+		session = session_start(&loop, mount, &options->fuse);
 	if (!session) {
-		mount_stop(&mount);
-		goto out_fs;
+		mount_stop(mount);
+		goto out_mount;
 	}
 	uv_run(&loop, UV_RUN_DEFAULT);
 	if (session_free(session) == 0)
 		status = EXIT_SUCCESS;
-out_fs:
+out_mount:
 	/* Whatever was closed on the way finishes here. */
 	uv_run(&loop, UV_RUN_DEFAULT);
-	mount_free(&mount);
+	stats_free_all(mount);
+	mount_free(mount);
 out:
 	uv_loop_close(&loop);
 	return status;
