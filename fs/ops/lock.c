@@ -1,4 +1,4 @@
-/* Acquire, release, refresh: CONTRACT section 3. */
+/* Acquires, releases and refreshes locks: lockfs(5), PLAIN OPERATIONS. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * What happens to locks, as a backend tells it. CONTRACT section 8 says when
- * each kind is told.
+ * What happens to locks, as a backend reports it. lockfs(5), EVENTS, says when
+ * each kind of event is reported.
  */
 #ifndef LOCKFS_EVENT_H
 #define LOCKFS_EVENT_H

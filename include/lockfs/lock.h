@@ -1,6 +1,6 @@
 /*
  * What a lock is: the words that the file side (fs/) and the backends
- * (backend/) share. CONTRACT section 1 defines them.
+ * (backend/) share. lockfs(5) describes locks as their users see them.
  */
 #ifndef LOCKFS_LOCK_H
 #define LOCKFS_LOCK_H

@@ -1,4 +1,4 @@
-/* SOURCE of the Redis backend: which server, as whom. CONTRACT section 2. */
+/* Parses the SOURCE of the Redis backend: which server, and as which user. lockfs(1), SOURCE, describes it. */
 #ifndef BACKEND_REDIS_NET_URL_H
 #define BACKEND_REDIS_NET_URL_H
 
