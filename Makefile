@@ -30,6 +30,7 @@ BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 EXAMPLEDIR ?= $(PREFIX)/share/doc/lockfs/examples
+EXAMPLES   := $(wildcard scripts/examples/*)
 
 CC         ?= cc
 CFLAGS     ?= -O2 -g
@@ -185,11 +186,15 @@ install: all
 	install -D -m 755 scripts/lockctl '$(DESTDIR)$(BINDIR)/lockctl'
 	install -D -m 644 fs/lockfs.1 '$(DESTDIR)$(MANDIR)/man1/lockfs.1'
 	install -D -m 644 fs/lockfs.5 '$(DESTDIR)$(MANDIR)/man5/lockfs.5'
+	install -D -m 644 fs/lockfs-recipes.7 '$(DESTDIR)$(MANDIR)/man7/lockfs-recipes.7'
 	install -D -m 644 scripts/lockctl.1 '$(DESTDIR)$(MANDIR)/man1/lockctl.1'
 	install -D -m 644 scripts/lockctl.bash '$(DESTDIR)$(BASHDIR)/lockctl'
 	install -D -m 644 scripts/_lockctl '$(DESTDIR)$(ZSHDIR)/_lockctl'
-	install -D -m 644 scripts/fstab.example '$(DESTDIR)$(EXAMPLEDIR)/fstab'
-	install -d '$(DESTDIR)$(HELPERDIR)' '$(DESTDIR)$(UNITDIR)'
+	install -d '$(DESTDIR)$(EXAMPLEDIR)' '$(DESTDIR)$(HELPERDIR)' '$(DESTDIR)$(UNITDIR)'
+	for file in $(EXAMPLES); do \
+		if [ -x "$$file" ]; then mode=755; else mode=644; fi; \
+		install -m "$$mode" "$$file" '$(DESTDIR)$(EXAMPLEDIR)' || exit 1; \
+	done
 	$(call naming_bindir,scripts/mount.lockfs,$(DESTDIR)$(HELPERDIR)/mount.lockfs,755)
 	ln -sf mount.lockfs '$(DESTDIR)$(HELPERDIR)/mount.fuse.lockfs'
 	$(call naming_bindir,scripts/lockfs@.service,$(DESTDIR)$(UNITDIR)/lockfs@.service,644)
@@ -197,9 +202,11 @@ install: all
 uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/lockfs' '$(DESTDIR)$(BINDIR)/lockctl'
 	rm -f '$(DESTDIR)$(MANDIR)/man1/lockfs.1' '$(DESTDIR)$(MANDIR)/man5/lockfs.5' '$(DESTDIR)$(MANDIR)/man1/lockctl.1'
+	rm -f '$(DESTDIR)$(MANDIR)/man7/lockfs-recipes.7'
 	rm -f '$(DESTDIR)$(BASHDIR)/lockctl' '$(DESTDIR)$(ZSHDIR)/_lockctl'
 	rm -f '$(DESTDIR)$(HELPERDIR)/mount.lockfs' '$(DESTDIR)$(HELPERDIR)/mount.fuse.lockfs'
-	rm -f '$(DESTDIR)$(UNITDIR)/lockfs@.service' '$(DESTDIR)$(EXAMPLEDIR)/fstab'
+	rm -f '$(DESTDIR)$(UNITDIR)/lockfs@.service'
+	for file in $(notdir $(EXAMPLES)); do rm -f '$(DESTDIR)$(EXAMPLEDIR)'/"$$file"; done
 	for dir in '$(DESTDIR)$(EXAMPLEDIR)' '$(DESTDIR)$(dir $(EXAMPLEDIR))'; do rmdir "$$dir" 2>/dev/null || true; done
 
 deb:

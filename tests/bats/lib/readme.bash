@@ -1,16 +1,21 @@
-# What README.md has, for the tests that run it. Load it after helper.bash and redis.bash.
+# What the documentation shows, for the tests that run it: README.md, the manual lockfs-recipes(7), and the programs in
+# scripts/examples/. Load it after helper.bash and redis.bash.
 # shellcheck shell=bash disable=SC2154  # what those have
 
 README=$BATS_TEST_DIRNAME/../../../README.md
+RECIPES=$BATS_TEST_DIRNAME/../../../fs/lockfs-recipes.7
+EXAMPLES=$BATS_TEST_DIRNAME/../../../scripts/examples
+
+# README.md
 
 # section HEADING: what stands below a heading, up to the next one of its rank or
-# above. A line that begins with # within code is no heading.
+# above; below the title, up to the first heading. A line that begins with # within code is no heading.
 section() {
   awk -v wanted="$1" '
     /^```/ { code = !code }
     !code && match($0, /^#+ /) {
       rank = RLENGTH
-      if (found && rank <= found) exit
+      if (found && (rank <= found || found == 2)) exit
       if (substr($0, rank + 1) == wanted) { found = rank; next }
     }
     found' "$README"
@@ -52,6 +57,43 @@ transcript() {
     }
     { block = skipped = empty = 0 }'
 }
+
+# The manual
+
+# manual_section HEADING: the lines of the source below a heading, up to the next one
+manual_section() {
+  awk -v wanted=".Sh $1" '/^\.Sh / { found = $0 == wanted; next } found' "$RECIPES"
+}
+
+# manual_sections: the headings
+manual_sections() {
+  sed -n 's/^\.Sh //p' "$RECIPES"
+}
+
+# plain: what is shown of lines of the source that are text
+plain() {
+  sed -e 's/^\\&//' -e 's/\\(dq/"/g' -e 's/\\e/\\/g'
+}
+
+# manual_transcript HEADING: the literal displays that have commands, but for those behind a comment `not run: WHY`
+manual_transcript() {
+  manual_section "$1" | awk '
+    /^\.\\" not run: / { skipped = 1; next }
+    /^\.Bd -literal/ { inside = 1; first = 1; next }
+    /^\.Ed$/ { inside = skipped = 0; next }
+    !inside { next }
+    first { commands = /^\$ /; first = 0 }
+    commands && !skipped' | plain
+}
+
+# The programs
+
+# example MOUNTPOINT FILE: the text of a program, for the lock directory on MOUNTPOINT
+example() {
+  sed "s|/locks\>|$1|g" "$EXAMPLES/$2"
+}
+
+# What all of them are run with
 
 # commands FILE DIR: each command of a transcript into a file of its own in DIR,
 # 1, 2, …; prints how many

@@ -58,10 +58,20 @@ installed() {
 ./usr/local/bin/lockfs
 ./usr/local/lib/systemd/system/lockfs@.service
 ./usr/local/share/bash-completion/completions/lockctl
+./usr/local/share/doc/lockfs/examples/README.md
+./usr/local/share/doc/lockfs/examples/archive-orders
+./usr/local/share/doc/lockfs/examples/deploy
+./usr/local/share/doc/lockfs/examples/document
+./usr/local/share/doc/lockfs/examples/fencing.py
 ./usr/local/share/doc/lockfs/examples/fstab
+./usr/local/share/doc/lockfs/examples/invoice-order
+./usr/local/share/doc/lockfs/examples/invoice-worker
+./usr/local/share/doc/lockfs/examples/orders.go
+./usr/local/share/doc/lockfs/examples/orders.mjs
 ./usr/local/share/man/man1/lockctl.1
 ./usr/local/share/man/man1/lockfs.1
 ./usr/local/share/man/man5/lockfs.5
+./usr/local/share/man/man7/lockfs-recipes.7
 ./usr/local/share/zsh/site-functions/_lockctl" "$(files "$T/root")"
   refute grep -rE '@[A-Z]+@' "$T/root"
   make_target uninstall DESTDIR="$T/root"
@@ -80,7 +90,7 @@ installed() {
 @test "a PREFIX of one's own is not left" {
   use_build
   make_target install PREFIX="$T/own"
-  is 11 "$(files "$T/own" | wc -l)"
+  is 21 "$(files "$T/own" | wc -l)"
   contains "$T/own/bin/lockfs " "$(cat "$T/own/sbin/mount.lockfs")"
   make_target uninstall PREFIX="$T/own"
   is "" "$(files "$T/own")"
@@ -89,7 +99,7 @@ installed() {
 @test "manuals of what is installed can be read" {
   use_build
   make_target install DESTDIR="$T/root"
-  for page in lockfs.1 lockfs.5 lockctl.1; do
+  for page in lockfs.1 lockfs.5 lockfs-recipes.7 lockctl.1; do
     contains "${page/./(})" "$(mandoc -Tascii "$T/root/usr/local/share/man/man${page##*.}/$page" | head -n 1 | tr '[:upper:]' '[:lower:]')"
   done
 }
@@ -382,10 +392,20 @@ LIMITED
 ./usr/share/doc/lockfs/changelog.Debian.gz
 ./usr/share/doc/lockfs/changelog.gz
 ./usr/share/doc/lockfs/copyright
+./usr/share/doc/lockfs/examples/README.md
+./usr/share/doc/lockfs/examples/archive-orders
+./usr/share/doc/lockfs/examples/deploy
+./usr/share/doc/lockfs/examples/document
+./usr/share/doc/lockfs/examples/fencing.py
 ./usr/share/doc/lockfs/examples/fstab
+./usr/share/doc/lockfs/examples/invoice-order
+./usr/share/doc/lockfs/examples/invoice-worker
+./usr/share/doc/lockfs/examples/orders.go
+./usr/share/doc/lockfs/examples/orders.mjs
 ./usr/share/man/man1/lockctl.1.gz
 ./usr/share/man/man1/lockfs.1.gz
 ./usr/share/man/man5/lockfs.5.gz
+./usr/share/man/man7/lockfs-recipes.7.gz
 ./usr/share/zsh/vendor-completions/_lockctl" "$(files "$T/root")"
   contains /usr/bin/lockfs "$(cat "$T/root/usr/sbin/mount.lockfs" "$T/root/usr/lib/systemd/system/lockfs@.service")"
   is "" "$(find "$T/root" -perm /022 ! -type l)"

@@ -1,5 +1,5 @@
-# The recipes of README.md do what it says of them. Their code is what stands
-# there; only the mount point is ours. Two mounts on one Redis are two hosts.
+# The programs in scripts/examples/, the recipes of README.md and the library calls of lockfs-recipes(7) do what is said
+# of them. Their code is what stands there; only the mount point is ours. Two mounts on one Redis are two hosts.
 
 load ../lib/helper
 load ../lib/redis
@@ -33,6 +33,12 @@ recipe() {
   shift
   code "$@" >"$T/code" || return 1
   sed "s|/locks\>|$mountpoint|g" "$T/code"
+}
+
+# example_program MOUNTPOINT FILE [NAME]: installs a program of scripts/examples/
+example_program() {
+  example "$1" "$2" >"$T/bin/${3-$2}"
+  chmod +x "$T/bin/${3-$2}"
 }
 
 # A command that works until the test opens the gate: it says `work ARGUMENT…`
@@ -105,12 +111,10 @@ crontab_line() {
   is "work done work done" "$(xargs <"$T/log")"
 }
 
-deploy="A deployment, with a time limit"
-
 @test "a deployment: the next one waits its turn, has its time, and releases" {
   slow_program roll-out 'exit 3'
-  program deploy "$(recipe "$M" "$deploy" sh)"
-  program deploy-there "$(recipe "$N" "$deploy" sh)"
+  example_program "$M" deploy
+  example_program "$N" deploy deploy-there
   start deploy 1.1
   first=$pid
   wait_until log_has 1
@@ -132,9 +136,10 @@ deploy="A deployment, with a time limit"
 
 @test "a deployment in vain is told who deploys what" {
   slow_program roll-out
-  program deploy "$(recipe "$M" "$deploy" sh)"
+  example_program "$M" deploy
   # Less patient than the recipe.
-  program deploy-there "$(recipe "$N" "$deploy" sh | sed s/wait=1m/wait=200ms/)"
+  example_program "$N" deploy deploy-there
+  sed -i s/wait=1m/wait=200ms/ "$T/bin/deploy-there"
   start deploy 1.1
   wait_until log_has 1
   run session deploy-there 1.2
@@ -145,47 +150,40 @@ deploy="A deployment, with a time limit"
   gone "$M/deploy"
 }
 
-document="A document that a person edits"
-
 @test "a document is held by a person, across sessions and hosts" {
-  session sh -c "$(recipe "$M" "$document" sh 1)"
+  example_program "$M" document
+  example_program "$N" document document-there
+  session document take alice handbook
   is never "$(lock "$N/handbook" expires)"
   # Alice may go on, wherever she is.
-  session sh -c "$(recipe "$N" "$document" sh 1)"
-  run session sh -c "$(recipe "$N" "$document" sh 1 | sed s/alice/bob/)"
+  session document-there take alice handbook
+  run session document-there take bob handbook
   [ "$status" != 0 ]
   contains "Device or resource busy" "$output"
   is alice "$(lock "$N/handbook" owner)"
-  run session sh -c "$(recipe "$N" "$document" sh 2 | sed s/alice/bob/)"
+  run session document-there give-back bob handbook
   contains "Operation not permitted" "$output"
-  session sh -c "$(recipe "$N" "$document" sh 2)"
+  session document-there give-back alice handbook
   gone "$M/handbook"
 }
 
 @test "a document of somebody who is away is released by force" {
-  session sh -c "$(recipe "$M" "$document" sh 1)"
-  [[ $(section "$document") =~ \`(rm\ /locks/.with/force/handbook)\` ]] || fail "README says it in other words"
-  session sh -c "${BASH_REMATCH[1]//\/locks/$N}"
+  example_program "$M" document
+  example_program "$N" document document-there
+  session document take alice handbook
+  session document-there release handbook
   gone "$M/handbook"
 }
 
-queue="From a web server to a queue worker"
-
 # order NUMBER: the web server, whose queue is $T/queue
 order() {
-  { recipe "$M" "$queue" python; cat; } >"$T/web.py" <<END
-class Queue:
-    def put(self, handle):
-        open("$T/queue", "a").write(handle + "\n")
-
-order_invoice($1, Queue())
-END
-  session python3 -S "$T/web.py"
+  example "$M" invoice-order >"$T/web.py"
+  session python3 -S "$T/web.py" "$1" >>"$T/queue"
 }
 
 @test "a lock goes from a web server to a queue worker on another host" {
   program make-invoice "echo made >>'$T/log'"
-  program worker "$(recipe "$N" "$queue" sh)"
+  example_program "$N" invoice-worker worker
   order 17
   run order 17
   contains FileExistsError "$output"
@@ -207,7 +205,7 @@ END
 
 @test "a queue worker renews the lock while it works" {
   slow_program make-invoice
-  program worker "$(recipe "$N" "$queue" sh)"
+  example_program "$N" invoice-worker worker
   order 17
   before=$(lock "$M/invoice-17" expires)
   start worker "$(<"$T/queue")"
@@ -225,8 +223,8 @@ END
   program upload-archive "echo in >>'$T/log'; gunzip | tail -n 1; read -r _ <'$T/gate'; echo out >>'$T/log'"
   mkfifo "$T/gate"
   program log-upload "cat >>'$T/uploads'"
-  program pipeline "$(recipe "$M" "A stage of a pipeline that must not overlap" sh)"
-  program pipeline-there "$(recipe "$N" "A stage of a pipeline that must not overlap" sh)"
+  example_program "$M" archive-orders pipeline
+  example_program "$N" archive-orders pipeline-there
   start pipeline 1
   pids+=("$pid")
   wait_until log_has 1
@@ -259,31 +257,17 @@ python_program() {
 }
 
 node_program() {
-  {
-    recipe "$1" Node js
-    echo 'import { once } from "node:events"'
-    echo 'async function work(token) { console.log("work", token); await once(process.stdin, "data"); process.stdin.destroy() }'
-  } >"$2.mjs"
+  example "$1" orders.mjs >"$2.mjs"
   program "$(basename "$2")" "exec node '$2.mjs'"
 }
 
 go_program() {
   mkdir "$2-go"
-  recipe "$1" Go go >"$2-go/main.go"
-  cat >"$2-go/work.go" <<'END'
-package main
-
-import "fmt"
-
-func work(token int64) {
-	fmt.Println("work", token)
-	fmt.Scanln()
-}
-END
+  example "$1" orders.go >"$2-go/main.go"
   if command -v go >/dev/null; then
     (cd "$2-go" && HOME=$T GO111MODULE=off go build -o "$T/bin/$(basename "$2")" .)
   else
-    gccgo -o "$T/bin/$(basename "$2")" "$2-go/main.go" "$2-go/work.go"
+    gccgo -o "$T/bin/$(basename "$2")" "$2-go/main.go"
   fi
 }
 
@@ -375,7 +359,7 @@ waits_for_the_first() {
 @test "Node, waiting" {
   node_program "$M" "$T/here-program"
   node_program "$N" "$T/there-program"
-  [[ $(section Node) =~ \`/locks(/.with/wait=10s,hold/orders)\` ]] || fail "README says it in other words"
+  [[ $(<"$EXAMPLES/orders.mjs") =~ \`/locks(/.with/wait=10s,hold/orders)\` ]] || fail "orders.mjs says it in other words"
   # More patient than the recipe, for the machine that is slow.
   sed -i "s|/.with/hold/orders|${BASH_REMATCH[1]/10s/60s}|" "$T"/*.mjs
   waits_for_the_first
@@ -391,8 +375,8 @@ waits_for_the_first() {
 
 @test "a command that loses its lock is stopped before the next one has it" {
   local line
-  line=$(section "What operations mean" | sed -n "s|^    \(flock -F .* \)\./backup\.sh$|\1|p")
-  [ "$line" ] || fail "README says it in other words"
+  line=$(manual_section WAITING | plain | sed -n "s|^\(flock -F .* \)\./backup\.sh$|\1|p")
+  [ "$line" ] || fail "lockfs-recipes(7) says it in other words"
   slow_program backup
   start bash -c "${line//locks/$M} backup"
   wait_until log_has 1
@@ -412,7 +396,9 @@ waits_for_the_first() {
   wait_until gone "$N/job"
   take "$N/job"
   new=$(lock "$N/job" token)
-  { code "Why fencing tokens" python; cat; } >"$T/resource.py" <<END
+  cp "$EXAMPLES/fencing.py" "$T"
+  cat >"$T/resource.py" <<END
+from fencing import db, write
 write("job", "first", $late)
 write("job", "second", $new)
 write("job", "third", $new)
@@ -430,16 +416,22 @@ END
 
 # The table of the calls of a lock library
 
-# op CALL: the file operation of the row that begins with that call
+# op CALL: the file operation of the item that begins with that call
 op() {
   local found
-  found=$(section "Coming from a lock library" | awk -F '|' -v call="$1" '
-    index($2, " `" call "`") == 1 || index($2, " " call) == 1 {
-      match($3, /`[^`]+`/)
-      print substr($3, RSTART + 1, RLENGTH - 2)
+  found=$(manual_section "CALLS OF A LOCK LIBRARY" | awk -v call="$1" '
+    sub(/^\.It (Cm )?/, "") {
+      gsub(/"/, "")
+      gsub(/ (No|Ql) /, " ")
+      found = index($0, call) == 1
+      next
+    }
+    found && sub(/^\.Dl /, "") {
+      if (sub(/^"/, "")) sub(/"$/, "")
+      print
       exit
-    }')
-  [ "$found" ] || fail "no row of $1"
+    }' | plain)
+  [ "$found" ] || fail "no item of $1"
   echo "$found"
 }
 
@@ -456,7 +448,7 @@ calls() {
 }
 
 @test "the calls of a lock library, as files" {
-  local call once='the same, and only one'
+  local call once='acquire() by one of several'
   cd "$M"
   calls 1 "No such file" 'getState()'
   calls 0 "" 'acquire()'
@@ -485,14 +477,15 @@ calls() {
   take .with/ttl=never/job
   calls 1 "not supported" 'refresh(ttl)'
   calls 0 ".with/id=" 'serialize(lock)'
-  [[ $(section "Coming from a lock library") == *'`rm "$text"`, `touch "$text"`'* ]]
-  text=$output session sh -c 'rm "$text"'
+  is 'rm "$text"' "$(op 'deserialize(text)')"
+  contains '.Dl touch "$text"' "$(manual_section "CALLS OF A LOCK LIBRARY" | plain)"
+  text=$output session sh -c "$(op 'deserialize(text)')"
   gone job
 }
 
 @test "the calls of a lock library that wait and run, as files" {
   cd "$M"
-  for call in 'acquireBlocking({ time })' 'the same, with the middleware `retry`'; do
+  for call in 'acquireBlocking({ time })' 'acquireBlocking({ time }) with the middleware retry'; do
     calls 0 "" "$call"
     is ACQUIRED "$(state job)"
     rm job
@@ -501,7 +494,7 @@ calls() {
   take_as_other job
   run session sh -c "$(op 'acquireBlocking({ time })' | sed s/1m/100ms/)"
   contains "Connection timed out" "$output"
-  run session sh -c "$(op 'the same, with the middleware `retry`' | sed s/2s/10ms/)"
+  run session sh -c "$(op 'acquireBlocking({ time }) with the middleware retry' | sed s/2s/10ms/)"
   contains "File exists" "$output"
   program command 'exit 7'
   for call in 'run(f)' 'runBlocking(f)'; do
