@@ -1,28 +1,30 @@
 # lockfs: files that are locks.
 #
-#   make            builds build/lockfs
-#   make run        installs what is missing, builds, mounts ./locks and shows a tour
-#   make check      installs what the tests need, builds, runs every test on real mounts
-#   make check-faults   everything fails, and a history is judged (SECONDS=60 SEED= of a run to be repeated); needs root
-#   make coverage   runs every test, and tells how many lines of fs/ and backend/ they run
-#   make memcheck   runs tests of locks in memory under valgrind (TESTS='acquire flock': those files)
-#   make fuzz       any bytes for what reads them, random calls for mounts (SECONDS=30 each, SEED= as above)
-#   make bench      installs what it compares with, and measures (PART='cycle idle', LOCKS=1000000, SECONDS=60 of `hostile`; more in tests/bench/run)
-#   make install    DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
-#   make deb        installs what is missing, makes a Debian package in build/
-#   make lint       warnings and analyzers of gcc and clang, cppcheck, shellcheck, mandoc
+#   make               builds build/lockfs (V=1 shows each command)
+#   make run           installs missing packages, builds, mounts ./locks and prints a tour
+#   make check-fast    builds, and runs the tests of locks in memory: less than a minute, to be run first
+#   make check         runs every test on real mounts, with Redis servers of its own (TESTS='flock waiting': those files)
+#   make check-faults  injects faults and judges the recorded history; needs root (SECONDS=60, SEED= repeats a run)
+#   make coverage      runs every test and prints which lines of fs/ and backend/ were run
+#   make memcheck      runs tests of locks in memory under valgrind (TESTS='acquire flock': those files)
+#   make fuzz          feeds random bytes to the parsers and random calls to mounts (SECONDS=30 each, SEED= repeats a run)
+#   make bench         measures beside other lock programs (PART='cycle idle', LOCKS=1000000; more in tests/bench/run)
+#   make lint          warnings and analyzers of gcc and clang, cppcheck, shellcheck, mandoc, codespell, layering
+#   make deb           builds a Debian package in build/
+#   make install       DESTDIR= PREFIX=/usr/local; make uninstall removes what it installed
 #   make clean
 
 SOURCE     ?= memory:
 MOUNTPOINT ?= ./locks
 SECONDS    ?= 60
 SEED       ?=
+TESTS      ?=
 PREFIX     ?= /usr/local
 DESTDIR    ?=
 BUILD      ?= build
 
-# Where `make install` puts what. mount(8) looks for its helpers in /sbin only, so
-# they go there unless the PREFIX is somebody's own.
+# Directories of `make install`. mount(8) looks for its helpers in /sbin only, so they
+# go there, unless PREFIX is a private directory.
 BINDIR     ?= $(PREFIX)/bin
 HELPERDIR  ?= $(if $(filter /usr /usr/local,$(PREFIX)),/sbin,$(PREFIX)/sbin)
 MANDIR     ?= $(PREFIX)/share/man
@@ -37,24 +39,29 @@ CFLAGS     ?= -O2 -g
 WARNINGS   ?= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla \
               -Wformat -Wformat-security
 PKG_CONFIG ?= pkg-config
+# One short line a file that is made; V=1 shows the commands, and `make -s` nothing.
+V          ?=
+SILENT     := $(if $(V),,$(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS)))))
+QUIET       = $(if $(V),,@$(if $(SILENT),,printf '%-3s %s\n' $(1) $(2);))
+
 VERSION    := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n 1)
 
 LIBRARIES  := fuse3 libuv hiredis
-# Only compiling asks pkg-config, so that `make run` can install it first.
+# Recursive variables: pkg-config is called only by compiling, so `make run` can install it first.
 LIB_CFLAGS  = $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 LIB_LIBS    = $(shell $(PKG_CONFIG) --libs $(LIBRARIES) $(TLS_LIBRARIES))
-# rediss:// is built in where hiredis has TLS (1.0 or newer).
+# rediss:// needs hiredis with TLS, which is 1.0 or newer.
 TLS_LIBRARIES = $(shell $(PKG_CONFIG) --exists hiredis_ssl openssl 2>/dev/null && echo hiredis_ssl openssl)
 TLS_CFLAGS    = $(if $(TLS_LIBRARIES),-DLOCKFS_TLS)
 
-# What makes a mistake of ours harder to use for an attack, where the compiler has it;
-# HARDENING= and HARDENING_LINK= leave it out, and CFLAGS and LDFLAGS come after it.
-# Asked once, and only when something is compiled.
+# Flags that make a memory error harder to exploit, as far as the compiler accepts them.
+# HARDENING= and HARDENING_LINK= switch them off; CFLAGS and LDFLAGS come later and override them.
+# The first compilation asks the compiler, once.
 HARDENING_WANTED := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection -mbranch-protection=standard
 accepted          = $(shell $(CC) -Werror $(1) -fsyntax-only -x c /dev/null 2>/dev/null && echo '$(1)')
 HARDENING         = $(eval HARDENING := $(foreach flag,$(HARDENING_WANTED),$(call accepted,$(flag))))$(HARDENING)
 HARDENING_LINK    = -pie -Wl,-z,relro,-z,now,-z,noexecstack
-# It needs an optimizer, and would hide from a sanitizer what it should see.
+# _FORTIFY_SOURCE needs an optimizer, and hides errors from sanitizers.
 FORTIFY           = $(if $(filter -O1 -O2 -O3 -Os -Og,$(lastword $(filter -O%,$(CFLAGS)))), \
                     $(if $(findstring -fsanitize,$(CFLAGS))$(findstring _FORTIFY_SOURCE,$(CFLAGS)),, \
                     -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
@@ -71,12 +78,13 @@ BENCH_SOURCES   := $(wildcard tests/bench/*.c)
 objects          = $(patsubst %.c,$(BUILD)/%.o,$(1))
 BACKEND_OBJECTS := $(call objects,$(BACKEND_SOURCES))
 FS_OBJECTS      := $(call objects,$(FS_SOURCES))
-# All of fs/ but main(), for tests that call its parts.
+# All objects of fs/ except the one with main(), for tests that call functions of fs/.
 FS_PARTS        := $(filter-out $(BUILD)/fs/start/main.o,$(FS_OBJECTS))
 TEST_PROGRAMS   := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
 BENCH_PROGRAMS  := $(patsubst %.c,$(BUILD)/%,$(BENCH_SOURCES))
 
-# One a target, for any compiler: what runs its kept cases. `make fuzz` links it with libFuzzer instead.
+# One program for each fuzz target. Linked with replay/main.c it runs the cases of tests/fuzz/corpus/;
+# `make fuzz` links it with libFuzzer instead, which needs clang.
 FUZZ_SOURCES    := $(wildcard tests/fuzz/*.c)
 FUZZ_PROGRAMS   := $(patsubst %.c,$(BUILD)/%,$(FUZZ_SOURCES))
 FUZZ_MAIN       ?= $(BUILD)/tests/fuzz/replay/main.o
@@ -84,65 +92,77 @@ FUZZ_CFLAGS     := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,addr
 
 FAULTS_PROGRAMS := $(BUILD)/tests/faults/cable $(BUILD)/tests/faults/clock.so
 
-.PHONY: all run check check-faults coverage memcheck bench install uninstall deb lint flags clean test-programs bench-programs faults-programs fuzz fuzz-programs
+.PHONY: all run check check-fast check-faults coverage memcheck bench install uninstall deb lint flags clean fast-programs test-programs bench-programs faults-programs fuzz fuzz-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 all: $(BUILD)/lockfs
 
 $(BUILD)/lockfs: $(FS_OBJECTS) $(BACKEND_OBJECTS)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
+	$(call QUIET,LD,$@) $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call QUIET,CC,$<) $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# Each script of the server as a C string of its name, with what it includes, for scripts.c.
+# backend/redis/scripts.c includes each script of the server as a C string with the script's name. The
+# expander replaces the `include` lines of the script by the named files.
 LUA_STRINGS  := $(patsubst %.lua,$(BUILD)/%.lua.h,$(wildcard backend/redis/lua/*.lua))
 LUA_EXPANDER := backend/redis/lua/expand.awk
 
 $(BUILD)/%.lua.h: %.lua $(wildcard backend/redis/lua/include/*.lua) $(LUA_EXPANDER) Makefile
 	@mkdir -p $(@D)
-	awk -v name=$(notdir $*)_lua -v dir=$(<D) -f $(LUA_EXPANDER) $< > $@
+	$(call QUIET,LUA,$<) awk -v name=$(notdir $*)_lua -v dir=$(<D) -f $(LUA_EXPANDER) $< > $@
 
 $(BUILD)/backend/redis/scripts.o: $(LUA_STRINGS)
 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BACKEND_OBJECTS)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
+	$(call QUIET,LD,$@) $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
 $(BUILD)/tests/faults/%: $(BUILD)/tests/faults/%.o
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
+	$(call QUIET,LD,$@) $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
 
-# Preloaded into the Redis server, so never with a sanitizer.
+# The Redis server preloads this, and a sanitizer would not work there: so it is built without CFLAGS.
 $(BUILD)/tests/faults/clock.so: tests/faults/clock.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O2 -shared -fPIC -o $@ $<
+	$(call QUIET,LD,$@) $(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O2 -shared -fPIC -o $@ $<
 
-# As an archive, so that a target may have parts of its own instead.
+# An archive, because a fuzz target may define a function of its own in place of one in it.
 $(BUILD)/tests/fuzz/parts.a: $(FS_PARTS) $(BACKEND_OBJECTS)
-	rm -f $@
-	$(AR) rcs $@ $^
+	@rm -f $@
+	$(call QUIET,AR,$@) $(AR) rcs $@ $^
 
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/parts.a $(filter %.o,$(FUZZ_MAIN))
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(BUILD)/tests/fuzz/parts.a $(LIB_LIBS) -lm
+	$(call QUIET,LD,$@) $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(BUILD)/tests/fuzz/parts.a $(LIB_LIBS) -lm
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(FS_PARTS) $(BACKEND_OBJECTS)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(shell $(PKG_CONFIG) --libs cmocka)
+	$(call QUIET,LD,$@) $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) $(shell $(PKG_CONFIG) --libs cmocka)
 
+fast-programs: all $(TEST_PROGRAMS)
 test-programs: $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
 fuzz-programs: $(FUZZ_PROGRAMS)
 bench-programs: $(BENCH_PROGRAMS)
 faults-programs: $(FAULTS_PROGRAMS)
 
+# Half a minute of a hundred short lines would hide the tour, so one line stands for all of them.
 run:
 	@scripts/setup build
-	@$(MAKE) --no-print-directory all
+	@$(if $(V),,$(MAKE) -q --no-print-directory all || echo 'building $(BUILD)/lockfs from $(words $(FS_SOURCES) $(BACKEND_SOURCES)) files')
+	@$(MAKE) $(if $(V),,-s) --no-print-directory all
 	@scripts/run '$(SOURCE)' '$(MOUNTPOINT)' '$(BUILD)/lockfs'
 
 check:
 	@scripts/setup check
 	@$(MAKE) --no-print-directory all test-programs
-	@tests/run '$(BUILD)'
+	@tests/run '$(BUILD)' $(TESTS)
+
+# Files of tests/bats and programs that need no Redis server and do not wait for long leases.
+FAST_TESTS := acquire attributes contract descriptors directories duration errors event_line release shells
+
+check-fast:
+	@scripts/setup fast
+	@$(MAKE) --no-print-directory fast-programs
+	@LOCKFS_TEST_SOURCE=memory: tests/run '$(BUILD)' $(FAST_TESTS)
 
 check-faults:
 	@scripts/setup check
@@ -158,7 +178,7 @@ memcheck:
 	@$(MAKE) --no-print-directory all test-programs
 	@tests/memcheck '$(BUILD)' $(TESTS)
 
-# The findings and what the targets have learnt are kept in the directory of the build.
+# Findings and the enlarged corpus stay in the build directory.
 fuzz: SECONDS = 30
 fuzz:
 	@scripts/setup check
@@ -170,7 +190,7 @@ bench:
 	@$(MAKE) --no-print-directory all bench-programs
 	@HOSTILE_SECONDS='$(SECONDS)' tests/bench/run '$(BUILD)' $(PART)
 
-# How C is compiled here, as words of a shell, for tests/lint.
+# Prints the compiler flags as words of a shell, for tests/lint.
 flags:
 	@printf '%s\n' '$(subst ','\'',$(ALL_CFLAGS))'
 
@@ -178,7 +198,7 @@ lint:
 	@scripts/setup check
 	@tests/lint
 
-# The two that call the program name its directory.
+# mount.lockfs and the systemd unit call lockfs by its installed path.
 naming_bindir = sed 's:@BINDIR@:$(BINDIR):' $(1) > '$(2)' && chmod $(3) '$(2)'
 
 install: all
