@@ -17,6 +17,7 @@
 #include "fs/holdings/event_interest.h"
 #include "fs/holdings/holding.h"
 #include "fs/holdings/inotify.h"
+#include "fs/holdings/lock_file.h"
 #include "fs/holdings/pending_request.h"
 #include "fs/holdings/renewal.h"
 #include "fs/holdings/waiter.h"
@@ -40,6 +41,7 @@ struct mount_parts {
 	struct notifier notifier;
 	struct inotify_watches inotify;
 	struct holdings holdings;
+	struct lock_files lock_files;
 	struct renewals renewals;
 	struct waiters waiters;
 	struct pending_requests pending;
@@ -67,6 +69,7 @@ static struct mount *allocate(const struct options *options)
 		.notifier = &parts->notifier,
 		.inotify = &parts->inotify,
 		.holdings = &parts->holdings,
+		.lock_files = &parts->lock_files,
 		.renewals = &parts->renewals,
 		.waiters = &parts->waiters,
 		.pending = &parts->pending,
@@ -136,7 +139,7 @@ static void set_quotas(struct mount *mount)
 		"calls that wait for locks", "user_waiters");
 	*mount->streams_quota = user_quota(mount->options->user_streams, -EMFILE,
 		"open directories and streams", "user_streams");
-	mount->holdings->quota = user_quota(mount->options->user_files, -EMFILE, "open lock files", "user_files");
+	mount->lock_files->quota = user_quota(mount->options->user_files, -EMFILE, "open lock files", "user_files");
 	*mount->listings_quota = user_quota(mount->options->user_listings, -ENOMEM,
 		"bytes of names in open directories", "user_listings");
 	mount->recipients->quota = user_quota(mount->options->user_signals, -EMFILE,
@@ -167,8 +170,9 @@ static int init_parts(struct mount *mount, uv_loop_t *loop)
 	err = renewals_init(mount->renewals, loop);
 	if (err < 0)
 		goto fail_holdings;
-	mount->holdings->listening = mount->event_interest;
-	mount->holdings->nodes = mount->nodes;
+	mount->holdings->event_interest = mount->event_interest;
+	mount->lock_files->holdings = mount->holdings;
+	mount->lock_files->nodes = mount->nodes;
 	mount->renewals->lost = on_lost;
 	mount->renewals->ctx = mount;
 	mount->renewals->reserve = mount->reserve;
@@ -263,7 +267,7 @@ int mount_set_backend(struct mount *mount, struct backend *backend)
 void mount_let_go(struct mount *mount)
 {
 	waiters_end_all(mount->waiters, -ESHUTDOWN);
-	holdings_let_go(mount->holdings);
+	holdings_release_bound(mount->holdings);
 }
 
 bool mount_is_settled(const struct mount *mount)
@@ -289,7 +293,7 @@ void mount_stop(struct mount *mount)
 
 void mount_free(struct mount *mount)
 {
-	holdings_free(mount->holdings);
+	lock_files_free(mount->lock_files);
 	event_streams_free(mount->streams);
 	dir_streams_free(&mount->dir_streams);
 	node_table_free(mount->nodes);

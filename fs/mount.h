@@ -23,6 +23,7 @@ struct event_streams;
 struct holdings;
 struct inotify_watches;
 struct lock_event;
+struct lock_files;
 struct node;
 struct node_table;
 struct notifier;
@@ -44,6 +45,7 @@ struct mount {
 	struct notifier *notifier;           /* its FUSE session is set by the caller when there is one */
 	struct inotify_watches *inotify;
 	struct holdings *holdings;
+	struct lock_files *lock_files;
 	struct renewals *renewals;
 	struct waiters *waiters;
 	struct pending_requests *pending;

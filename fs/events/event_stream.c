@@ -110,7 +110,7 @@ static void on_news(void *ctx, struct event_reader *reader)
 	}
 	if (!stream->poll || !event_reader_has_news(reader))
 		return;
-	/* As in holdings_end(): it takes no lock in the kernel. */
+	/* The kernel takes no lock for this that a request could hold. */
 	fuse_lowlevel_notify_poll(stream->poll);
 	keep_poll(stream, NULL);
 }

@@ -23,7 +23,7 @@ struct open_file {
 	const struct open_file_ops *ops;
 };
 
-/* Of a lock or a handle: file_io.c, holding.h. */
+/* Of a lock or a handle: file_io.c, lock_file.h. */
 extern const struct open_file_ops lock_file_ops;
 
 /* Of `.events` and `.events.json`: event_stream.c, event_stream.h. */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fs/holdings/holding.h"
+#include "fs/holdings/lock_file.h"
 #include "fs/holdings/open_file.h"
 #include "fs/mount.h"
 #include "fs/names/node.h"
@@ -31,7 +31,7 @@ static void tell_attempt(const struct request *request, enum lock_event_kind kin
 
 static void open_file(struct request *request, bool may_write, bool foreign)
 {
-	struct file *file = request_open_file(request, node_token(request->node), 0);
+	struct lock_file *file = request_open_file(request, node_token(request->node), 0);
 	int err;
 
 	if (!file) {
@@ -45,7 +45,7 @@ static void open_file(struct request *request, bool may_write, bool foreign)
 		request_reply_open(request, file);
 		return;
 	}
-	file_close(request->mount->holdings, file);
+	lock_file_close(file);
 	request_reply(request, err);
 }
 
@@ -153,15 +153,15 @@ static void lock_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *
 {
 	struct mount *mount = mount_of(req);
 	struct node *node = node_find(mount->nodes, ino);
-	struct file *file = file_of(info);
-	uint64_t token = file_token(file);
-	bool has_ended = file_has_ended(file);
+	struct lock_file *file = lock_file_of(info);
+	uint64_t token = lock_file_token(file);
+	bool has_ended = lock_file_has_ended(file);
 
 	if (node) {
 		node->files--;
 		node->creators -= file->acquired != 0;
 	}
-	file_close(mount->holdings, file);
+	lock_file_close(file);
 	/* The node remembers for itself what the open files of the holding knew. */
 	if (node && token && has_ended)
 		node_end(mount->nodes, node, token);
@@ -174,7 +174,7 @@ static void lock_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *
  */
 static struct request *request_on_file(fuse_req_t req, fuse_ino_t ino, const struct fuse_file_info *info)
 {
-	if (file_has_ended(file_of(info))) {
+	if (lock_file_has_ended(lock_file_of(info))) {
 		fuse_reply_err(req, ESTALE);
 		return NULL;
 	}
@@ -219,7 +219,7 @@ static void on_written(void *ctx, int status)
 	struct request *request = ctx;
 
 	free(request->write.data);
-	if (status == -ESTALE && !file_of(&request->info)->foreign)
+	if (status == -ESTALE && !lock_file_of(&request->info)->foreign)
 		request_end_holding(request);
 	if (status < 0) {
 		request_reply(request, status);
@@ -254,7 +254,7 @@ static void lock_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t 
 
 	if (!request)
 		return;
-	if (!file_of(info)->may_write) {
+	if (!lock_file_of(info)->may_write) {
 		request_reply(request, request->token == 0 ? -ESTALE : -EBUSY);
 		return;
 	}
@@ -299,7 +299,7 @@ static void lock_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fus
 static void lock_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle)
 {
 	(void)ino;
-	fuse_reply_poll(req, file_poll(mount_of(req)->holdings, file_of(info), handle));
+	fuse_reply_poll(req, lock_file_poll(lock_file_of(info), handle));
 }
 
 const struct open_file_ops lock_file_ops = {

@@ -1,4 +1,4 @@
-/* flock(2): lockfs(5), LOCKING AN OPEN FILE. The lock is bound to the open file description, which is a struct file. */
+/* flock(2): lockfs(5), LOCKING AN OPEN FILE. The lock is bound to the open file description, which is a struct lock_file. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "fs/caller/permission.h"
 #include "fs/caller/process.h"
 #include "fs/caller/signal_recipient.h"
-#include "fs/holdings/holding.h"
+#include "fs/holdings/lock_file.h"
 #include "fs/holdings/renewal.h"
 #include "fs/holdings/waiter.h"
 #include "fs/mount.h"
@@ -22,7 +22,7 @@
 #include "lockfs/lock.h"
 
 /* A file is locked, so whoever waits to lock it too, in another thread or process, has what it wants. */
-static void satisfy_others(struct file *file, const struct request *but)
+static void satisfy_others(struct lock_file *file, const struct request *but)
 {
 	struct request *other;
 
@@ -32,19 +32,19 @@ static void satisfy_others(struct file *file, const struct request *but)
 }
 
 /* Makes the file a handle again. What it held is the caller's to release, by the keep that is returned. */
-static struct renewal *unbind(struct request *request, struct file *file)
+static struct renewal *unbind(struct request *request, struct lock_file *file)
 {
-	struct renewal *renewal = file->renewal;
-	uint64_t token = file_token(file);
+	struct renewal *renewal = file->member.renewal;
+	uint64_t token = lock_file_token(file);
 
-	file_unbind(request->mount->holdings, file);
+	lock_file_unbind(file);
 	if (request->node->bound_token == token)
 		request->node->bound_token = 0;
 	return renewal;
 }
 
 /* Replies that the file is locked, by what it had acquired before; where nobody takes the reply, it is not. */
-static void reply_bound(struct request *request, struct file *file)
+static void reply_bound(struct request *request, struct lock_file *file)
 {
 	if (fuse_reply_err(request->fuse, 0) < 0) {
 		renewal_release(unbind(request, file), NULL, NULL);
@@ -53,9 +53,9 @@ static void reply_bound(struct request *request, struct file *file)
 }
 
 /* Likewise, by what it acquired just now. */
-static void reply_locked(struct request *request, struct file *file)
+static void reply_locked(struct request *request, struct lock_file *file)
 {
-	uint64_t token = file_token(file);
+	uint64_t token = lock_file_token(file);
 	struct renewal *renewal = fuse_reply_err(request->fuse, 0) < 0 ? unbind(request, file) : NULL;
 
 	if (renewal) {
@@ -70,7 +70,7 @@ static void reply_locked(struct request *request, struct file *file)
  * Who is told of a loss: who opened the file, as a flock(1) in a script is gone long
  * before. It is kept before anything is acquired. Returns 0 or a negative errno.
  */
-static int take_recipient(struct request *request, const struct file *file)
+static int take_recipient(struct request *request, const struct lock_file *file)
 {
 	int err;
 
@@ -96,21 +96,21 @@ static void reply_unlocked(struct request *request, int status)
 	request_reply(request, status);
 }
 
-static bool is_locked(const struct file *file)
+static bool is_locked(const struct lock_file *file)
 {
-	return file->renewal && !file_has_ended(file);
+	return file->member.renewal && !lock_file_has_ended(file);
 }
 
 /* What was lost. Its node says so until it is locked again. */
-static void drop_lost(struct file *file)
+static void drop_lost(struct lock_file *file)
 {
-	if (file->renewal)
-		renewal_release(file->renewal, NULL, NULL);
-	file->renewal = NULL;
+	if (file->member.renewal)
+		renewal_release(file->member.renewal, NULL, NULL);
+	file->member.renewal = NULL;
 }
 
 /* Binds a holding to the file. Returns 0 or a negative errno. */
-static int keep_file(struct request *request, struct file *file, const struct lock *lock, const char *id)
+static int keep_file(struct request *request, struct lock_file *file, const struct lock *lock, const char *id)
 {
 	struct mount *mount = request->mount;
 	struct renewal *renewal;
@@ -122,10 +122,10 @@ static int keep_file(struct request *request, struct file *file, const struct lo
 	if (err < 0)
 		return err;
 	request->acquire.recipient = NULL;
-	if (file_token(file) && file_token(file) != lock->token)
-		node_end(mount->nodes, request->node, file_token(file));
+	if (lock_file_token(file) && lock_file_token(file) != lock->token)
+		node_end(mount->nodes, request->node, lock_file_token(file));
 	drop_lost(file);
-	if (file_bind(mount->holdings, file, request->key, lock->token, renewal) < 0) {
+	if (lock_file_bind(file, request->key, lock->token, renewal) < 0) {
 		renewal_discard(renewal);
 		return -ENOMEM;
 	}
@@ -139,7 +139,7 @@ static int keep_file(struct request *request, struct file *file, const struct lo
 static void on_locked(void *ctx, int status, const struct lock *lock)
 {
 	struct request *request = ctx;
-	struct file *file = request->acquire.file;
+	struct lock_file *file = request->acquire.file;
 
 	DL_DELETE2(file->lockers, request, acquire.prev, acquire.next);
 	if (status == 0 && !lock) {
@@ -164,7 +164,7 @@ static void on_locked(void *ctx, int status, const struct lock *lock)
 /* Acquires for this file alone: what its own session holds is as another's. */
 static void lock_anew(struct request *request)
 {
-	struct file *file = request->acquire.file;
+	struct lock_file *file = request->acquire.file;
 	struct acquire_options wish = { .bound = true, .anew = true };
 
 	if (!request->acquire.non_blocking)
@@ -175,7 +175,7 @@ static void lock_anew(struct request *request)
 
 static void lock_if_allowed(struct request *request, const struct dir_info *dir)
 {
-	struct file *file = request->acquire.file;
+	struct lock_file *file = request->acquire.file;
 
 	file->may_lock = may_create_in(request->fuse, dir);
 	if (file->may_lock)
@@ -222,11 +222,11 @@ static void lock_name(struct request *request)
 static void on_bound(void *ctx, int status, const struct lock *lock)
 {
 	struct request *request = ctx;
-	struct file *file = request->acquire.file;
+	struct lock_file *file = request->acquire.file;
 
 	if (status == -ENOENT || status == -EPERM) {
 		/* What it acquired has ended. */
-		if (request->token == file_token(file))
+		if (request->token == lock_file_token(file))
 			request_end_holding(request);
 		lock_name(request);
 		return;
@@ -236,7 +236,7 @@ static void on_bound(void *ctx, int status, const struct lock *lock)
 		return;
 	}
 	/* Another thread unlocked the file meanwhile, or its holding ended: then a release of that may be under way. */
-	if (status == 0 && (request->token != file_token(file) || file_has_ended(file))) {
+	if (status == 0 && (request->token != lock_file_token(file) || lock_file_has_ended(file))) {
 		lock_name(request);
 		return;
 	}
@@ -253,8 +253,8 @@ static void on_bound(void *ctx, int status, const struct lock *lock)
 
 static void lock_file(struct request *request)
 {
-	struct file *file = request->acquire.file;
-	bool has_ended = file_has_ended(file); /* the keep alone may know it, which drop_lost() takes away */
+	struct lock_file *file = request->acquire.file;
+	bool has_ended = lock_file_has_ended(file); /* the keep alone may know it, which drop_lost() takes away */
 	int err = 0;
 
 	if (is_locked(file)) {
@@ -273,12 +273,12 @@ static void lock_file(struct request *request)
 	}
 	drop_lost(file);
 	/* What it acquired may have ended, or been unlocked. */
-	if (!file->id || !file_token(file) || has_ended) {
+	if (!file->id || !lock_file_token(file) || has_ended) {
 		lock_name(request);
 		return;
 	}
 	request->claim = (struct lock_claim){ .id = file->id };
-	backend_bind(request->mount->backend, request->key, &request->claim, file_token(file), on_bound, request);
+	backend_bind(request->mount->backend, request->key, &request->claim, lock_file_token(file), on_bound, request);
 }
 
 static void on_unlocked(void *ctx, int status)
@@ -289,8 +289,8 @@ static void on_unlocked(void *ctx, int status)
 
 static void unlock_file(struct request *request)
 {
-	struct file *file = request->acquire.file;
-	struct renewal *renewal = file->renewal ? unbind(request, file) : NULL;
+	struct lock_file *file = request->acquire.file;
+	struct renewal *renewal = file->member.renewal ? unbind(request, file) : NULL;
 
 	if (renewal)
 		renewal_release(renewal, on_unlocked, request);
@@ -304,7 +304,7 @@ void lock_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int
 
 	if (!request)
 		return;
-	request->acquire.file = file_of(info);
+	request->acquire.file = lock_file_of(info);
 	request->acquire.non_blocking = operation & LOCK_NB;
 	switch (operation & ~LOCK_NB) {
 	case LOCK_EX:

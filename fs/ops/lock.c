@@ -5,6 +5,7 @@
 
 #include "fs/holdings/holding.h"
 #include "fs/holdings/inotify.h"
+#include "fs/holdings/lock_file.h"
 #include "fs/holdings/renewal.h"
 #include "fs/mount.h"
 #include "fs/names/node.h"
@@ -22,7 +23,7 @@
 /* Acquire */
 
 /* Binds what was acquired to its file, in a view with `hold`. Returns 0 or a negative errno. */
-static int hold_open(struct request *request, struct file *file, const struct lock *lock)
+static int hold_open(struct request *request, struct lock_file *file, const struct lock *lock)
 {
 	const struct view_options *view = node_view(request->node);
 	int err;
@@ -30,16 +31,16 @@ static int hold_open(struct request *request, struct file *file, const struct lo
 	if (!view->hold)
 		return 0;
 	err = renewal_new(request->mount->renewals, lock, request->acquire.id, view->signal, request->acquire.recipient,
-		&file->renewal);
+		&file->member.renewal);
 	if (err == 0)
 		request->acquire.recipient = NULL;
 	return err;
 }
 
 /* An open file of what was acquired; NULL, and a negative errno, where it cannot be had. */
-static struct file *open_acquired(struct request *request, const struct lock *lock, int *ret_err)
+static struct lock_file *open_acquired(struct request *request, const struct lock *lock, int *ret_err)
 {
-	struct file *file = request_open_file(request, lock->token, request->caller.process);
+	struct lock_file *file = request_open_file(request, lock->token, request->caller.process);
 
 	*ret_err = -ENOMEM;
 	if (!file)
@@ -52,7 +53,7 @@ static struct file *open_acquired(struct request *request, const struct lock *lo
 		*ret_err = hold_open(request, file, lock);
 	if (*ret_err == 0)
 		return file;
-	file_close(request->mount->holdings, file);
+	lock_file_close(file);
 	return NULL;
 }
 
@@ -63,7 +64,7 @@ static struct file *open_acquired(struct request *request, const struct lock *lo
 #define CREATED_ATTR_S 0.05
 
 /* Replies with a file and its node; false where there was no memory for that or nobody took the reply. */
-static bool reply_created(struct request *request, struct file *file, struct node *node, const struct stat *attr)
+static bool reply_created(struct request *request, struct lock_file *file, struct node *node, const struct stat *attr)
 {
 	struct fuse_entry_param reply;
 
@@ -88,7 +89,7 @@ static void reply_acquired(struct request *request, const struct lock *lock)
 	struct entry entry = { .kind = ENTRY_LOCK, .lock = *lock };
 	struct stat attr = attr_of_entry(mount, request->node, &entry, fuse_req_ctx(request->fuse));
 	int err;
-	struct file *file = open_acquired(request, lock, &err);
+	struct lock_file *file = open_acquired(request, lock, &err);
 	struct node *node;
 
 	request_drop_recipient(request);
@@ -109,14 +110,14 @@ static void reply_acquired(struct request *request, const struct lock *lock)
 	}
 	if (node)
 		node_forget(mount->nodes, node, 1);
-	file_discard(mount->holdings, file);
+	lock_file_discard(file);
 	acquire_give_back(request, lock->token);
 }
 
 /* A file that has acquired nothing itself. NULL: it was replied to. */
-static struct file *open_unacquired(struct request *request, uint64_t token)
+static struct lock_file *open_unacquired(struct request *request, uint64_t token)
 {
-	struct file *file = request_open_file(request, token, 0);
+	struct lock_file *file = request_open_file(request, token, 0);
 	int err = file ? request_note_opener(request, file) : -ENOMEM;
 
 	if (err == 0) {
@@ -124,20 +125,20 @@ static struct file *open_unacquired(struct request *request, uint64_t token)
 		return file;
 	}
 	if (file)
-		file_close(request->mount->holdings, file);
+		lock_file_close(file);
 	request_reply(request, err);
 	return NULL;
 }
 
 /* Replies with that and its node (NULL: no memory). True if somebody took the reply. The request is ended. */
-static bool end_created(struct request *request, struct file *file, struct node *node, const struct stat *attr)
+static bool end_created(struct request *request, struct lock_file *file, struct node *node, const struct stat *attr)
 {
 	bool taken = reply_created(request, file, node, attr);
 
 	if (!taken) {
 		if (node)
 			node_forget(request->mount->nodes, node, 1);
-		file_close(request->mount->holdings, file);
+		lock_file_close(file);
 	}
 	request_end(request);
 	return taken;
@@ -148,7 +149,7 @@ static void reply_handle(struct request *request)
 {
 	struct mount *mount = request->mount;
 	struct stat attr = { 0 };
-	struct file *file = open_unacquired(request, 0);
+	struct lock_file *file = open_unacquired(request, 0);
 	struct node *node;
 
 	if (!file)
@@ -170,7 +171,7 @@ static void reply_existing(struct request *request, const struct lock *lock)
 	struct mount *mount = request->mount;
 	struct entry entry = { .kind = ENTRY_LOCK, .lock = *lock };
 	struct stat attr = attr_of_entry(mount, request->node, &entry, fuse_req_ctx(request->fuse));
-	struct file *file = open_unacquired(request, lock->token);
+	struct lock_file *file = open_unacquired(request, lock->token);
 	struct node *node;
 
 	if (!file)
@@ -348,7 +349,7 @@ static void on_refreshed(void *ctx, int status, const struct lock *lock)
 
 	/* touch(1) sets times right after it has created: that is no refresh of a lock that never expires. */
 	if (status == -ENOTSUP &&
-		holdings_acquired_by(request->mount->holdings, request->token, request->caller.process))
+		lock_files_acquired_by(request->mount->lock_files, request->token, request->caller.process))
 		backend_read(request->mount->backend, request->key, on_never_read, request);
 	else
 		reply_lock_attr(request, status, lock);

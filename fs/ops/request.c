@@ -9,6 +9,7 @@
 #include "fs/caller/signal_recipient.h"
 #include "fs/holdings/holding.h"
 #include "fs/holdings/inotify.h"
+#include "fs/holdings/lock_file.h"
 #include "fs/kernel/notifier.h"
 #include "fs/names/known_nodes.h"
 #include "fs/names/reserved_name.h"
@@ -128,10 +129,10 @@ static const char *proof_of(const struct request *request)
 	if (!node_is_lock(node))
 		return NULL;
 	if (request->info.fh)
-		return file_proof(file_of(&request->info));
+		return lock_file_proof(lock_file_of(&request->info));
 	if (node_kind(node) == NODE_LOCK)
 		return NULL;
-	return holdings_proof(request->mount->holdings, request->token, node->number, node_kind(node) == NODE_ACQUIRED);
+	return lock_files_proof(request->mount->lock_files, request->token, node->number, node_kind(node) == NODE_ACQUIRED);
 }
 
 bool request_identify_holder_or_reply(struct request *request)
@@ -156,7 +157,7 @@ static bool is_acquirer(struct request *request, const struct node *acquired, co
 	if (acquired->creators == 0)
 		return true;
 	return request_identify(request) == 0 && lock_is_held_by(lock, &request->claim) &&
-		holdings_acquired_by(request->mount->holdings, lock->token, request->caller.process);
+		lock_files_acquired_by(request->mount->lock_files, lock->token, request->caller.process);
 }
 
 struct node *request_look_up_lock(struct request *request, const struct lock *lock)
@@ -190,7 +191,7 @@ bool request_count_file_or_reply(struct request *request)
 	int err = reserve_check(request->mount->reserve);
 
 	if (err == 0)
-		err = file_count(request->mount->holdings, uid);
+		err = lock_file_count(request->mount->lock_files, uid);
 	if (err < 0) {
 		request_reply(request, err);
 		return false;
@@ -200,18 +201,18 @@ bool request_count_file_or_reply(struct request *request)
 	return true;
 }
 
-struct file *request_open_file(struct request *request, uint64_t token, pid_t acquirer)
+struct lock_file *request_open_file(struct request *request, uint64_t token, pid_t acquirer)
 {
-	struct holdings *holdings = request->mount->holdings;
-	struct file *file = token ? file_open(holdings, request->key, token, acquirer, request->file_uid) :
-		file_open_handle(holdings, request->file_uid);
+	struct lock_files *files = request->mount->lock_files;
+	struct lock_file *file = token ? lock_file_open(files, request->key, token, acquirer, request->file_uid) :
+		lock_file_open_handle(files, request->file_uid);
 
 	if (file)
 		request->counts_file = false;
 	return file;
 }
 
-int request_note_opener(struct request *request, struct file *file)
+int request_note_opener(struct request *request, struct lock_file *file)
 {
 	int err;
 
@@ -259,7 +260,7 @@ bool request_recalled_wrongly(struct request *request)
 /* Was the end of its holding told of to who asks so: through this descriptor, or else the node? */
 static bool was_told(const struct request *request)
 {
-	return request->info.fh ? file_has_ended(file_of(&request->info)) : node_has_ended(request->node);
+	return request->info.fh ? lock_file_has_ended(lock_file_of(&request->info)) : node_has_ended(request->node);
 }
 
 void request_end_holding(struct request *request)
@@ -289,7 +290,7 @@ bool request_has_ended(const struct request *request)
 void request_end(struct request *request)
 {
 	if (request->counts_file)
-		file_uncount(request->mount->holdings, request->file_uid);
+		lock_file_uncount(request->mount->lock_files, request->file_uid);
 	free(request);
 }
 
@@ -391,13 +392,13 @@ void request_reply_attr(struct request *request, const struct entry *entry)
 	request_end(request);
 }
 
-void request_reply_open(struct request *request, struct file *file)
+void request_reply_open(struct request *request, struct lock_file *file)
 {
 	request->info.fh = (uintptr_t)file;
 	file->node = request->node->number;
 	request->info.direct_io = 1; /* every read sees the holder's content of now */
 	if (fuse_reply_open(request->fuse, &request->info) < 0)
-		file_close(request->mount->holdings, file);
+		lock_file_close(file);
 	else
 		request->node->files++;
 	request_end(request);
@@ -418,5 +419,5 @@ uint64_t request_token(const struct request *request)
 {
 	if (!node_is_lock(request->node))
 		return 0;
-	return request->info.fh ? file_token(file_of(&request->info)) : node_token(request->node);
+	return request->info.fh ? lock_file_token(lock_file_of(&request->info)) : node_token(request->node);
 }

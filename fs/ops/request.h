@@ -36,7 +36,7 @@ struct request {
 			struct waiter waiter;
 			struct caller_description description;
 			char id[LOCK_ID_MAX + 1];
-			struct file *file;  /* of flock; else NULL, */
+			struct lock_file *file;  /* of flock; else NULL, */
 			struct signal_recipient *recipient; /* that a signal is to be sent to when the lock is lost; NULL: none */
 			bool non_blocking;
 			char *dir;          /* that it is in, while its permissions are asked for */
@@ -114,7 +114,7 @@ void request_reply_entry(struct request *request, const struct entry *entry);
 /* Replies with request->dir, which was just made. Its name is not refused, however many names the user has. */
 void request_reply_made_dir(struct request *request);
 void request_reply_attr(struct request *request, const struct entry *entry);
-void request_reply_open(struct request *request, struct file *file);
+void request_reply_open(struct request *request, struct lock_file *file);
 void request_reply_buf(struct request *request, const void *data, size_t size);
 
 /*
@@ -161,13 +161,13 @@ bool request_count_file_or_reply(struct request *request);
  * Opens the file that was counted: of the holding `token`, or a handle if that is 0.
  * NULL if there is no memory.
  */
-struct file *request_open_file(struct request *request, uint64_t token, pid_t acquirer);
+struct lock_file *request_open_file(struct request *request, uint64_t token, pid_t acquirer);
 
 /*
  * Takes down who opened `file`, if its view is to signal that process. Returns 0, or a
  * negative errno if that cannot be told; then the file must not be opened.
  */
-int request_note_opener(struct request *request, struct file *file);
+int request_note_opener(struct request *request, struct lock_file *file);
 
 /*
  * Keeps `process` for acquire.recipient, if the view is to signal it. Returns 0, or

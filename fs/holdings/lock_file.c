@@ -1,0 +1,201 @@
+/* Opens and closes lock files, and binds holdings to them. What an open file proves is decided here, too. */
+#include "fs/holdings/lock_file.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "backend/util/container_of.h"
+#include "fs/holdings/renewal.h"
+#include "fs/names/node.h"
+#include "lockfs/lock.h"
+
+static struct lock_file *file_of_member(const struct holding_member *member)
+{
+	return container_of(member, struct lock_file, member);
+}
+
+static void set_poll(struct lock_file *file, struct fuse_pollhandle *handle)
+{
+	if (file->poll)
+		fuse_pollhandle_destroy(file->poll);
+	file->poll = handle;
+}
+
+/*
+ * Another foreign holding may have the same key and token later. The node of an open file
+ * remembers the end by itself, because fgetxattr(2) carries the node and no file handle.
+ */
+static void end_node(const struct lock_file *file)
+{
+	struct node *node = node_find(file->files->nodes, file->node);
+
+	if (node)
+		node_end(file->files->nodes, node, lock_file_token(file));
+}
+
+static void on_ended(struct holding_member *member)
+{
+	struct lock_file *file = file_of_member(member);
+
+	if (token_is_foreign(lock_file_token(file)))
+		end_node(file);
+	if (!file->poll)
+		return;
+	/* The kernel takes no lock for this that a request could hold, so the notifier's thread is not needed. */
+	fuse_lowlevel_notify_poll(file->poll);
+	set_poll(file, NULL);
+}
+
+int lock_file_count(struct lock_files *files, uid_t uid)
+{
+	return quota_take(&files->quota, uid, 1);
+}
+
+void lock_file_uncount(struct lock_files *files, uid_t uid)
+{
+	quota_give(&files->quota, uid, 1);
+}
+
+static struct lock_file *make(struct lock_files *files, uid_t uid)
+{
+	struct lock_file *file = calloc(1, sizeof(*file));
+
+	if (!file)
+		return NULL;
+	file->open_file.ops = &lock_file_ops;
+	file->member.on_ended = on_ended;
+	file->files = files;
+	file->uid = uid;
+	return file;
+}
+
+struct lock_file *lock_file_open(struct lock_files *files, const char *key, uint64_t token, pid_t acquirer, uid_t uid)
+{
+	struct lock_file *file = make(files, uid);
+
+	if (!file)
+		return NULL;
+	if (holding_join(files->holdings, &file->member, key, token) < 0) {
+		free(file);
+		return NULL;
+	}
+	file->acquirer = acquirer;
+	DL_APPEND(files->all, file);
+	return file;
+}
+
+struct lock_file *lock_file_open_handle(struct lock_files *files, uid_t uid)
+{
+	struct lock_file *file = make(files, uid);
+
+	if (file)
+		DL_APPEND(files->all, file);
+	return file;
+}
+
+void lock_file_close(struct lock_file *file)
+{
+	struct lock_files *files = file->files;
+
+	holding_leave(files->holdings, &file->member);
+	if (file->member.renewal)
+		renewal_release(file->member.renewal, NULL, NULL);
+	set_poll(file, NULL);
+	lock_file_uncount(files, file->uid);
+	DL_DELETE(files->all, file);
+	free(file->id);
+	free(file);
+}
+
+void lock_file_discard(struct lock_file *file)
+{
+	if (file->member.renewal)
+		renewal_discard(file->member.renewal);
+	file->member.renewal = NULL;
+	lock_file_close(file);
+}
+
+void lock_files_free(struct lock_files *files)
+{
+	while (files->all)
+		lock_file_close(files->all);
+	quota_free(&files->quota);
+}
+
+bool lock_file_has_ended(const struct lock_file *file)
+{
+	return holding_member_has_ended(&file->member);
+}
+
+uint64_t lock_file_token(const struct lock_file *file)
+{
+	return holding_member_token(&file->member);
+}
+
+int lock_file_bind(struct lock_file *file, const char *key, uint64_t token, struct renewal *renewal)
+{
+	struct holdings *holdings = file->files->holdings;
+	int err = holding_join(holdings, &file->member, key, token);
+
+	if (err < 0)
+		return err;
+	file->member.renewal = renewal;
+	file->may_write = true;
+	if (file->poll)
+		holding_watch(holdings, &file->member);
+	return 0;
+}
+
+void lock_file_unbind(struct lock_file *file)
+{
+	holding_leave(file->files->holdings, &file->member);
+	file->member.renewal = NULL;
+	file->may_write = false;
+}
+
+unsigned int lock_file_poll(struct lock_file *file, struct fuse_pollhandle *handle)
+{
+	if (handle) {
+		set_poll(file, handle);
+		holding_watch(file->files->holdings, &file->member);
+	}
+	if (lock_file_has_ended(file))
+		return POLLERR | POLLHUP;
+	/* poll(2) reports this of every regular file. */
+	return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+}
+
+bool lock_files_acquired_by(const struct lock_files *files, uint64_t token, pid_t process)
+{
+	const struct holding_member *member;
+
+	if (process == 0)
+		return false;
+	DL_FOREACH(holdings_members(files->holdings, token), member)
+		if (file_of_member(member)->acquirer == process)
+			return true;
+	return false;
+}
+
+const char *lock_file_proof(const struct lock_file *file)
+{
+	if (file->member.renewal)
+		return renewal_claim(file->member.renewal)->id;
+	return file->acquired && file->acquired == lock_file_token(file) ? file->id : NULL;
+}
+
+const char *lock_files_proof(const struct lock_files *files, uint64_t token, fuse_ino_t number, bool created)
+{
+	const struct holding_member *member;
+
+	if (!token)
+		return NULL;
+	DL_FOREACH(holdings_members(files->holdings, token), member) {
+		const struct lock_file *file = file_of_member(member);
+
+		if (file->node == number && (file->id || !created) && lock_file_proof(file))
+			return lock_file_proof(file);
+	}
+	return NULL;
+}
