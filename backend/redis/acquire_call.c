@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "backend/redis/packed_table.h"
 #include "backend/redis/reply.h"
 
 int make_nonce(char nonce[NONCE_SIZE])
@@ -17,38 +18,50 @@ int make_nonce(char nonce[NONCE_SIZE])
 	return 0;
 }
 
-static void add_flag(struct script_call *call, bool flag)
+/* The fields of acquire.lua, by the names that it gives them. */
+static void add_fields(struct packed_table *table, const struct acquisition *acquisition, const char *nonce,
+                       const char *order, int64_t grace_ms)
 {
-	script_call_add_text(call, flag ? "1" : "");
+	const struct lock_holder *holder = &acquisition->holder;
+
+	packed_table_add_text(table, "id", holder->claim.id);
+	packed_table_add_text(table, "identity", holder->claim.identity);
+	packed_table_add_text(table, "nonce", nonce);
+	packed_table_add_number(table, "ttl", acquisition->ttl_ms);
+	packed_table_add_number(table, "fallback", acquisition->fallback_ttl_ms);
+	packed_table_add_text(table, "user", holder->user);
+	packed_table_add_text(table, "host", holder->host);
+	packed_table_add_text(table, "place", holder->place);
+	packed_table_add_text(table, "command", holder->command);
+	packed_table_add_number(table, "pid", holder->pid);
+	packed_table_add_number(table, "uid", holder->uid);
+	packed_table_add_number(table, "gid", holder->gid);
+	packed_table_add_text(table, "bound", acquisition->bound ? "1" : "");
+	packed_table_add_number(table, "grace", grace_ms);
+	if (acquisition->waits)
+		packed_table_add_text(table, "waits", "1");
+	if (acquisition->anew)
+		packed_table_add_text(table, "exclusive_even_for_me", "1");
+	if (strcmp(order, "0") != 0)
+		packed_table_add_text(table, "order", order);
 }
 
 struct script_call *acquire_call(struct script_calls *calls, const struct acquisition *acquisition, const char *nonce,
                           const char *order)
 {
-	const struct lock_holder *holder = &acquisition->holder;
-	struct script_call *call = script_call_new(calls, SCRIPT_ACQUIRE, acquisition->key);
+	struct packed_table table = { 0 };
+	struct script_call *call = NULL;
 
-	if (!call)
+	add_fields(&table, acquisition, nonce, order, script_calls_grace_ms(calls));
+	if (!table.failed)
+		call = script_call_new(calls, SCRIPT_ACQUIRE, acquisition->key);
+	if (!call) {
+		packed_table_free(&table);
 		return NULL;
-	call->holder = holder;
-	script_call_add_text(call, holder->claim.id);
-	script_call_add_text(call, holder->claim.identity);
+	}
+	call->holder = &acquisition->holder;
 	stpcpy(call->nonce, nonce);
-	script_call_add_text(call, call->nonce);
-	script_call_add_number(call, acquisition->ttl_ms);
-	script_call_add_number(call, acquisition->fallback_ttl_ms);
-	script_call_add_text(call, holder->user);
-	script_call_add_text(call, holder->host);
-	script_call_add_text(call, holder->place);
-	script_call_add_text(call, holder->command);
-	script_call_add_number(call, holder->pid);
-	script_call_add_number(call, holder->uid);
-	script_call_add_number(call, holder->gid);
-	add_flag(call, acquisition->bound);
-	add_flag(call, acquisition->waits);
-	add_flag(call, acquisition->anew);
-	script_call_add_text(call, order);
-	script_call_add_number(call, script_calls_grace_ms(calls));
+	script_call_add_table(call, &table);
 	return call;
 }
 

@@ -11,9 +11,8 @@
 int make_nonce(char nonce[NONCE_SIZE]);
 
 /*
- * The call, without `done`, for the caller to start. `order` (of the ticket,
- * "0" for a first time) stays the caller's until it is done. NULL where there is
- * no memory.
+ * The call, without `done`, for the caller to start. `order` is that of the ticket,
+ * "0" for a first time. NULL where there is no memory.
  */
 struct script_call *acquire_call(struct script_calls *calls, const struct acquisition *acquisition, const char *nonce,
                           const char *order);

@@ -156,6 +156,7 @@ static void finish(struct script_call *call, int status, const redisReply *reply
 	answer(call, status, reply, age_ms);
 	if (call->script == SCRIPT_ACQUIRE)
 		calls->owner.acquired(calls->owner.ctx, key_of(call));
+	packed_table_free(&call->table);
 	free(call);
 	arm_deadline(calls);
 	take_turns(calls);
@@ -216,12 +217,15 @@ static void arm_deadline(struct script_calls *calls)
 
 static void on_reply(redisAsyncContext *context, void *data, void *ctx);
 
+/* Words of EVALSHA in front of the arguments: the verb, the script, the number of keys, the key. */
+#define COMMAND_WORDS 4
+
 /* By name, or with `with_text` by text, which the server then keeps. */
 static int send_script(struct script_call *call, bool with_text)
 {
 	struct script_calls *calls = call->calls;
-	const char *argv[CALL_ARGUMENTS_MAX + 4];
-	size_t lengths[CALL_ARGUMENTS_MAX + 4];
+	const char *argv[COMMAND_WORDS + CALL_ARGUMENTS_MAX];
+	size_t lengths[COMMAND_WORDS + CALL_ARGUMENTS_MAX];
 	int argc = 0;
 	int err;
 
@@ -406,11 +410,24 @@ struct script_call *script_call_new(struct script_calls *calls, enum script scri
 	script_call_add_text(call, namespace_);
 	script_call_add_text(call, key);
 	script_call_add_text(call, calls->mount);
+	_Static_assert(CALL_COMMON_ARGUMENTS == 3 && CALL_COMMON_ARGUMENTS < CALL_ARGUMENTS_MAX,
+		"there is room for what every script is given");
 	return call;
+}
+
+/* Is there room for one more argument? Without it, the call fails when it is started. */
+static bool has_room(struct script_call *call)
+{
+	if (call->argument_count < CALL_ARGUMENTS_MAX)
+		return true;
+	call->unsendable = -E2BIG;
+	return false;
 }
 
 void script_call_add_bytes(struct script_call *call, const void *data, size_t size)
 {
+	if (!has_room(call))
+		return;
 	call->arguments[call->argument_count] = data;
 	call->lengths[call->argument_count++] = size;
 }
@@ -422,16 +439,22 @@ void script_call_add_text(struct script_call *call, const char *text)
 
 void script_call_add_number(struct script_call *call, int64_t number)
 {
-	char *text = call->numbers[call->argument_count];
+	char *text;
 
+	if (!has_room(call))
+		return;
+	text = call->numbers[call->argument_count];
 	snprintf(text, CALL_NUMBER_MAX, "%" PRId64, number);
 	script_call_add_text(call, text);
 }
 
 void script_call_add_token(struct script_call *call, uint64_t token)
 {
-	char *text = call->numbers[call->argument_count];
+	char *text;
 
+	if (!has_room(call))
+		return;
+	text = call->numbers[call->argument_count];
 	snprintf(text, CALL_NUMBER_MAX, "%" PRIu64, token);
 	script_call_add_text(call, text);
 }
@@ -442,6 +465,18 @@ void script_call_add_match(struct script_call *call, struct holding_match match)
 		script_call_add_text(call, NULL);
 	else
 		script_call_add_token(call, match.token);
+}
+
+void script_call_add_table(struct script_call *call, struct packed_table *table)
+{
+	if (call->table.bytes || !has_room(call)) {
+		call->unsendable = -E2BIG;
+		packed_table_free(table);
+		return;
+	}
+	call->table = *table;
+	*table = (struct packed_table){ 0 };
+	script_call_add_bytes(call, call->table.bytes, call->table.size);
 }
 
 /* An acquisition says so; what the mount has to do is nobody's; else it is the user whose request is served or answered. */
@@ -471,7 +506,9 @@ void script_call_start(struct script_call *call)
 	call->deadline_ns = boot_ns() + calls->config.timeout_ms * NS_PER_MS;
 	DL_APPEND(calls->under_way, call);
 	arm_deadline(calls);
-	if (connection_is_up(calls->connection))
+	if (call->unsendable)
+		finish(call, call->unsendable, NULL, 0);
+	else if (connection_is_up(calls->connection))
 		send_in_turn(call);
 	else if (calls->closing)
 		finish(call, -ESHUTDOWN, NULL, 0);

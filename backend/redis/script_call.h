@@ -11,11 +11,13 @@
 #include <uv.h>
 
 #include "backend/redis/net/connection.h"
+#include "backend/redis/packed_table.h"
 #include "backend/redis/scripts.h"
 #include "backend/redis/user_turns.h"
 #include "lockfs/backend.h"
 
-#define CALL_ARGUMENTS_MAX 20
+#define CALL_COMMON_ARGUMENTS 3 /* of every script: namespace, path, mount (include/names.lua) */
+#define CALL_ARGUMENTS_MAX 8    /* a script that needs more takes one packed table */
 #define NONCE_SIZE 33 /* of the nonce of an acquisition, its NUL included */
 #define CALL_NUMBER_MAX 24 /* digits, sign and NUL of an int64_t */
 
@@ -54,10 +56,12 @@ struct script_call {
 	uid_t uid;         /* for whom, or BACKEND_NOBODY */
 	struct turn turn;
 	int64_t deadline_ns;
+	int unsendable;    /* -E2BIG after one argument too many: the call fails when it is started; else 0 */
 	int argument_count;
 	const char *arguments[CALL_ARGUMENTS_MAX];
 	size_t lengths[CALL_ARGUMENTS_MAX];
 	char numbers[CALL_ARGUMENTS_MAX][CALL_NUMBER_MAX];
+	struct packed_table table; /* bytes of script_call_add_table() */
 	char lock_key[]; /* NAMESPACE:KEY */
 };
 
@@ -83,7 +87,8 @@ void script_calls_close(struct script_calls *calls);
 
 /*
  * A call of a script about `key`, whose texts stay the caller's until it is done.
- * NULL where there is no memory.
+ * NULL where there is no memory. One that is given more than CALL_ARGUMENTS_MAX
+ * arguments fails with -E2BIG, and is not sent.
  */
 struct script_call *script_call_new(struct script_calls *calls, enum script script, const char *key);
 void script_call_add_text(struct script_call *call, const char *text); /* NULL: empty */
@@ -91,6 +96,9 @@ void script_call_add_bytes(struct script_call *call, const void *data, size_t si
 void script_call_add_number(struct script_call *call, int64_t number);
 void script_call_add_token(struct script_call *call, uint64_t token);
 void script_call_add_match(struct script_call *call, struct holding_match match);
+
+/* Takes over the bytes of a table that did not fail, and empties it. A second table is one argument too many. */
+void script_call_add_table(struct script_call *call, struct packed_table *table);
 
 /*
  * Has the server take back an acquisition, be it a lock or a ticket: now, or as soon as

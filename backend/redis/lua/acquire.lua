@@ -1,8 +1,23 @@
--- ARGV: 4 id, 5 identity, 6 nonce, 7 ttl, 8 fallback ttl, 9 user, 10 host,
--- 11 place, 12 command, 13 pid, 14 uid, 15 gid, 16 '1': bound, 17 '1': waits,
--- 18 '1': anew, 19 order, 20 grace in ms. Leases in ms; 0: unset, -1: never. `order` is 0, or what
--- the ticket of this nonce was told when it joined. Who is handed a lock confirms it
--- by asking once more. The answer does not tell again what was asked with.
+-- Acquires the lock at `path`, joins or rejoins its queue, or confirms a lock that was handed over.
+--
+-- ARGV[4] is a table of texts, packed by add_fields() of acquire_call.c:
+--   id, identity      the claim of the acquirer; identity is '' if the caller gave the id
+--   nonce             names this acquisition, and its ticket
+--   ttl, fallback     lease in ms, and lease if the directory sets none; 0: unset, -1: never ends
+--   user, host, place, command, pid, uid, gid   the holder, for people
+--   bound             '1': for an open file; else ''
+--   grace             how long the mount may take to confirm a grant or to stop the holder, in ms
+-- and these, if they are set:
+--   waits             wait in the queue if the lock is held
+--   exclusive_even_for_me   a holding of the same claim is in the way as any other
+--   order             of the ticket of this nonce, as the answer QUEUED gave it; absent: no ticket yet
+--
+-- Answers:
+--   'OK', and the rest as describe() has it, but without the details that the acquirer sent
+--   'QUEUED', order, what is left of the lease in ms, rank in the queue, 1 if another Redis client
+--     holds the lock, 1 if the mount was taken for alive
+--   'EBUSY' or 'EEXIST' (the same claim holds it), and the holding as describe() has it
+--   'ENOENT', 'ENOTDIR' or 'EISDIR': no lock can be made at this path
 
 --- @include "include/names.lua"
 --- @include "include/failure.lua"
@@ -13,11 +28,8 @@
 --- @include "include/message.lua"
 --- @include "include/hold.lua"
 
-local wants = {
-  id = ARGV[4], identity = ARGV[5], nonce = ARGV[6], ttl = ARGV[7], fallback = ARGV[8], user = ARGV[9],
-  host = ARGV[10], place = ARGV[11], command = ARGV[12], pid = ARGV[13], uid = ARGV[14], gid = ARGV[15],
-  bound = ARGV[16], grace = ARGV[20], mount = mount,
-}
+local wants = cmsgpack.unpack(ARGV[4])
+wants.mount = mount
 
 -- The answer to whom it is now.
 local function mine(held, left, waiters)
@@ -27,7 +39,7 @@ local function mine(held, left, waiters)
 end
 
 -- Who was let in to wait is let in, also where the memory is full by now.
-if ARGV[19] ~= '0' then begin_freely() end
+if wants.order then begin_freely() end
 
 if path ~= '' and call('EXISTS', KEYS[1], dir_key(path), tickets_key(path)) == 0 then
   local word = check_parent(path)
@@ -42,7 +54,10 @@ end
 --- @include "include/queue.lua"
 --- @include "include/pass.lua"
 
-local waits, anew, order = ARGV[17] == '1', ARGV[18] == '1', tonumber(ARGV[19])
+-- These are of this request alone: a ticket does not keep them.
+local waits, exclusive_even_for_me = wants.waits, wants.exclusive_even_for_me
+local order = tonumber(wants.order or 0)
+wants.waits, wants.exclusive_even_for_me, wants.order = nil, nil, nil
 
 local held = holding(path)
 -- Who was handed it and was too late for that, as one far away may be each time, has it still if it is its turn.
@@ -61,7 +76,7 @@ if held then
     end
     return mine(held, call('PTTL', KEYS[1]), follow_up(call, 'ZCARD', tickets_key(path)) or 0)
   end
-  if not anew and proves(wants.id, wants.identity, held) then
+  if not exclusive_even_for_me and proves(wants.id, wants.identity, held) then
     prove(path, held)
     if waits then leave(path, wants.nonce) end
     return describe('EEXIST', path, held)

@@ -20,7 +20,7 @@ local function keep_tickets(key, expires_ms)
   end
 end
 
--- What acquire.lua packs, all of it text.
+-- The fields of a ticket, all text: what acquire.lua was given and keeps.
 local WANTS = { 'id', 'identity', 'nonce', 'ttl', 'fallback', 'user', 'host', 'place', 'command', 'pid', 'uid', 'gid',
   'bound', 'grace', 'mount' }
 
