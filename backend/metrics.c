@@ -254,9 +254,9 @@ static void metrics_read(struct backend *backend, const char *key, const struct 
 }
 
 /* Nobody is asked, so there is nothing to measure. */
-static bool metrics_recall(struct backend *backend, const char *key, struct lock *ret)
+static bool metrics_read_cached(struct backend *backend, const char *key, struct lock *ret)
 {
-	return backend_recall(metrics_of(backend)->inner, key, ret);
+	return backend_read_cached(metrics_of(backend)->inner, key, ret);
 }
 
 static void metrics_watch(struct backend *backend, const char *key, uint64_t token, backend_entry_done *done, void *ctx)
@@ -415,7 +415,7 @@ static const struct backend_ops metrics_ops = {
 	.listen = metrics_listen,
 	.tell = metrics_tell,
 	.stats = metrics_stats,
-	.recall = metrics_recall,
+	.read_cached = metrics_read_cached,
 	.read = metrics_read,
 	.watch = metrics_watch,
 	.write = metrics_write,

@@ -296,7 +296,7 @@ static int meet_held(struct memory_backend *memory, struct acquisition *acquisit
 {
 	int err;
 
-	if (!acquisition->anew && prove(lock, &acquisition->holder.claim))
+	if (!acquisition->exclusive_even_for_me && prove(lock, &acquisition->holder.claim))
 		return -EEXIST;
 	if (!acquisition->waits) {
 		tell(memory, EVENT_UNAVAILABLE, acquisition->key, lock);

@@ -31,7 +31,7 @@ static void add_fields(struct packed_table *table, const struct acquisition *acq
 	packed_table_add_number(table, "fallback", acquisition->fallback_ttl_ms);
 	packed_table_add_text(table, "user", holder->user);
 	packed_table_add_text(table, "host", holder->host);
-	packed_table_add_text(table, "place", holder->place);
+	packed_table_add_text(table, "place", holder->mount_point_id);
 	packed_table_add_text(table, "command", holder->command);
 	packed_table_add_number(table, "pid", holder->pid);
 	packed_table_add_number(table, "uid", holder->uid);
@@ -40,7 +40,7 @@ static void add_fields(struct packed_table *table, const struct acquisition *acq
 	packed_table_add_number(table, "grace", grace_ms);
 	if (acquisition->waits)
 		packed_table_add_text(table, "waits", "1");
-	if (acquisition->anew)
+	if (acquisition->exclusive_even_for_me)
 		packed_table_add_text(table, "exclusive_even_for_me", "1");
 	if (strcmp(order, "0") != 0)
 		packed_table_add_text(table, "order", order);

@@ -427,7 +427,7 @@ static void check_behind(struct redis_backend *redis, const struct lock *lock)
 	script_call_start(call);
 }
 
-static bool redis_recall(struct backend *backend, const char *key, struct lock *ret)
+static bool redis_read_cached(struct backend *backend, const char *key, struct lock *ret)
 {
 	struct redis_backend *redis = redis_of(backend);
 
@@ -893,7 +893,7 @@ const struct backend_ops redis_backend_ops = {
 	.tell = redis_tell,
 	.watch = redis_watch,
 	.stats = redis_stats,
-	.recall = redis_recall,
+	.read_cached = redis_read_cached,
 	.read = redis_read,
 	.write = redis_write,
 	.truncate = redis_truncate,

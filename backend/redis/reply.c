@@ -118,7 +118,7 @@ static struct lock_holder holder_of(const redisReply *details, const char *id)
 		.claim = { .id = id, .identity = detail_text(details, "identity", NULL) },
 		.user = detail_text(details, "user", ""),
 		.host = detail_text(details, "host", ""),
-		.place = detail_text(details, "place", ""),
+		.mount_point_id = detail_text(details, "place", ""),
 		.command = detail_text(details, "command", ""),
 		.pid = (pid_t)detail_number(details, "pid", 0),
 		.uid = (uid_t)detail_number(details, "uid", 0),

@@ -188,7 +188,7 @@ static int64_t next_look(const struct key_waiters *queue)
 	if (seen->foreign && (ms < 0 || ms > FOREIGN_LOOK_MS))
 		ms = FOREIGN_LOOK_MS;
 	DL_FOREACH(queue->tickets, ticket) {
-		int64_t wish_ms = ticket->acquisition->look_ms;
+		int64_t wish_ms = ticket->acquisition->poll_ms;
 
 		if (wish_ms > 0 && (ms < 0 || ms > wish_ms))
 			ms = wish_ms;
@@ -343,7 +343,7 @@ static void queue_up(struct ticket *ticket, const redisReply *reply)
 		DL_APPEND(queue->tickets, ticket);
 	}
 	/* The look goes by the first of a mount's tickets, and by the wishes of all. */
-	if (queue->tickets == ticket || !queue->looks || ticket->acquisition->look_ms > 0)
+	if (queue->tickets == ticket || !queue->looks || ticket->acquisition->poll_ms > 0)
 		plan_look(tickets, queue, &seen);
 	start_ticking(tickets);
 	if (!was_alive)

@@ -10,7 +10,7 @@ size_t text_size(const char *text)
 size_t holder_text_size(const struct lock_holder *holder)
 {
 	return text_size(holder->claim.id) + text_size(holder->claim.identity) + text_size(holder->user) +
-		text_size(holder->host) + text_size(holder->place) + text_size(holder->command);
+		text_size(holder->host) + text_size(holder->mount_point_id) + text_size(holder->command);
 }
 
 const char *copy_text(char **cursor, const char *text)
@@ -31,7 +31,7 @@ struct lock_holder copy_holder(char **cursor, const struct lock_holder *holder)
 	copy.claim.identity = copy_text(cursor, holder->claim.identity);
 	copy.user = copy_text(cursor, holder->user);
 	copy.host = copy_text(cursor, holder->host);
-	copy.place = copy_text(cursor, holder->place);
+	copy.mount_point_id = copy_text(cursor, holder->mount_point_id);
 	copy.command = copy_text(cursor, holder->command);
 	return copy;
 }

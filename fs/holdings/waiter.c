@@ -116,7 +116,7 @@ static bool is_refused_already(const struct waiter *waiter)
 	/* Where an answer takes long, the question that is under way is the one of this interval. */
 	if (!polled->asker && boot_ns() - polled->refused_ns >= waiter->waiters->min_interval_ms * NS_PER_MS)
 		return false;
-	return acquisition->anew || !lock_claim_proves(&acquisition->holder.claim, &polled->holder);
+	return acquisition->exclusive_even_for_me || !lock_claim_proves(&acquisition->holder.claim, &polled->holder);
 }
 
 /* Ending */
@@ -328,7 +328,7 @@ static void plan_wait(struct waiter *waiter)
 	const struct patience *patience = &waiter->patience;
 
 	waiter->acquisition.waits = patience->waits && patience->wait_ms != 0 && patience->attempts != 1;
-	waiter->acquisition.look_ms = patience->interval_ms ? interval_ms(waiter) : 0;
+	waiter->acquisition.poll_ms = patience->interval_ms ? interval_ms(waiter) : 0;
 	if (patience->waits && patience->wait_ms != WAIT_FOREVER)
 		limit_wait(waiter, patience->wait_ms, -ETIMEDOUT);
 	if (patience->waits && patience->attempts)

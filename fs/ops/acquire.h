@@ -8,7 +8,7 @@
 struct acquire_options {
 	struct patience patience;
 	bool bound; /* to an open file */
-	bool anew;  /* what the caller holds already is as another's */
+	bool exclusive_even_for_me; /* a lock that the caller already holds is busy for it too */
 };
 
 /* Asks for the lock at request->key; sets request->acquire. `done` is told once, with the request. */

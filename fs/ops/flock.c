@@ -165,7 +165,7 @@ static void on_locked(void *ctx, int status, const struct lock *lock)
 static void lock_anew(struct request *request)
 {
 	struct lock_file *file = request->acquire.file;
-	struct acquire_options wish = { .bound = true, .anew = true };
+	struct acquire_options wish = { .bound = true, .exclusive_even_for_me = true };
 
 	if (!request->acquire.non_blocking)
 		wish.patience = (struct patience){ .waits = true, .wait_ms = WAIT_FOREVER };

@@ -241,7 +241,7 @@ static void acquire(struct request *request)
 		.patience = view->patience,
 		.bound = view->hold,
 		/* Two of one session who create exclusively are two. */
-		.anew = (request->info.flags & O_EXCL) && patience_any(&view->patience),
+		.exclusive_even_for_me = (request->info.flags & O_EXCL) && patience_any(&view->patience),
 	};
 	int err = 0;
 

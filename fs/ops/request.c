@@ -244,7 +244,7 @@ void request_drop_recipient(struct request *request)
 bool request_recall(struct request *request, struct lock *ret)
 {
 	request->recalled = boot_ns() >= request->mount->recalls_ns &&
-		backend_recall(request->mount->backend, request->key, ret);
+		backend_read_cached(request->mount->backend, request->key, ret);
 	return request->recalled;
 }
 

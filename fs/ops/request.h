@@ -179,7 +179,7 @@ int request_take_recipient(struct request *request, pid_t process);
 /* Gives back what was not handed on to a keep. */
 void request_drop_recipient(struct request *request);
 
-/* Finds what a name stands for without asking: see recall() in backend.h. False: it is to be asked for. */
+/* Finds what a name stands for without asking: see read_cached() in backend.h. False: it is to be asked for. */
 bool request_recall(struct request *request, struct lock *ret);
 
 /*

@@ -248,7 +248,7 @@ static bool is_settable(const struct node *node, const char *name)
 static bool may_see_id(const struct request *request, const struct lock *lock, bool held_by_asker)
 {
 	return held_by_asker || (lock->holder.uid == fuse_req_ctx(request->fuse)->uid &&
-	                         strcmp(lock->holder.place, request->mount->callers->place) == 0);
+	                         strcmp(lock->holder.mount_point_id, request->mount->callers->place) == 0);
 }
 
 /*

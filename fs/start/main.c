@@ -48,7 +48,7 @@ static int reach_backend(uv_loop_t *loop, struct mount *mount)
 		.cacert = options->cacert,
 		.cert = options->cert,
 		.key = options->key,
-		.look_only = options->read_only,
+		.read_only = options->read_only,
 		.scan = options->scan,
 		.timeout_ms = options->timeout_ms,
 		.user_memory = options->user_memory,

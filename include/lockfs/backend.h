@@ -51,7 +51,7 @@ struct backend_config {
 	const char *cacert;       /* for TLS: files, or NULL */
 	const char *cert;
 	const char *key;
-	bool look_only;           /* nothing is going to be changed */
+	bool read_only;           /* the mount changes nothing */
 	bool scan;                /* list() finds locks taken past lockfs too, at whatever cost */
 	int64_t timeout_ms;       /* the longest that a call may take */
 	size_t user_memory;       /* what it keeps itself for each user, in bytes; beyond it -ENOSPC. 0: any amount */
@@ -191,9 +191,9 @@ struct acquisition {
 	int64_t ttl_ms;            /* LEASE_UNSET: the default of the directory, */
 	int64_t fallback_ttl_ms;   /* or, where none is set, this one */
 	bool waits;                /* while another holds it: first come, first served over all mounts */
-	bool anew;                 /* a lock that this claim holds already is as another's */
+	bool exclusive_even_for_me; /* a lock that this claim already holds is busy for it too: it never gets -EEXIST */
 	bool bound;                /* as after bind() */
-	int64_t look_ms;           /* with `waits`: look at least so often for an end that nobody tells of; 0: no wish */
+	int64_t poll_ms;           /* with `waits`: poll at least this often for ends that are not notified; 0: the backend decides */
 	backend_lock_done *done;
 	void *ctx;
 	void *pending;             /* the backend's own, while unanswered */
@@ -301,12 +301,12 @@ struct backend_ops {
 	void (*stats)(struct backend *backend, struct backend_stats *ret);
 
 	/*
-	 * What this mount acquired there and has still as far as it knows, without
-	 * asking. True, and `ret` until the next call here; it may have been deleted past
-	 * lockfs, so the backend is asked meanwhile, and the next answer is right. False:
-	 * not known. NULL: read() asks nobody either.
+	 * Reads, without asking the server, a lock that this mount acquired. Returns true and sets `ret`,
+	 * which lives until the next call here. Another Redis client may have deleted that lock without
+	 * notice, so the backend asks the server in the background, and the next answer is right.
+	 * Returns false if the lock is not cached. NULL: the backend has no cache, as read() asks no server.
 	 */
-	bool (*recall)(struct backend *backend, const char *key, struct lock *ret);
+	bool (*read_cached)(struct backend *backend, const char *key, struct lock *ret);
 
 	/*
 	 * What stands at a path: 0 and the entry, or -ENOENT. Where the asker goes by what
@@ -439,9 +439,9 @@ static inline void backend_stats(struct backend *b, struct backend_stats *ret)
 	b->ops->stats(b, ret);
 }
 
-static inline bool backend_recall(struct backend *b, const char *key, struct lock *ret)
+static inline bool backend_read_cached(struct backend *b, const char *key, struct lock *ret)
 {
-	return b->ops->recall && b->ops->recall(b, key, ret);
+	return b->ops->read_cached && b->ops->read_cached(b, key, ret);
 }
 
 /* Does on_event tell every end, and is it told by this process alone? See `watch` of the table. */

@@ -42,7 +42,7 @@ struct lock_holder {
 	struct lock_claim claim; /* in a held lock the id is never NULL */
 	const char *user;        /* login name, or the number of the uid */
 	const char *host;
-	const char *place;       /* the mount: one text for one mount point of one host */
+	const char *mount_point_id; /* names one mount point of one host */
 	const char *command;
 	pid_t pid;
 	uid_t uid;

@@ -55,7 +55,7 @@ static void take(struct backend *backend, const char *key)
 					.identity = "session:1.2@0123456789abcdef01234567"},
 				.user = "user",
 				.host = "host",
-				.place = "0123456789abcdef01234567",
+				.mount_point_id = "0123456789abcdef01234567",
 				.command = "command",
 				.pid = 1,
 			},

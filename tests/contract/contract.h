@@ -256,7 +256,7 @@ static struct lock *lock_copy(const struct lock *lock)
 	const struct lock_holder *holder = &lock->holder;
 	struct lock *copy = need(malloc(sizeof(*copy) + text_size(lock->key) + text_size(holder->claim.id) +
 		text_size(holder->claim.identity) + text_size(holder->user) + text_size(holder->host) +
-		text_size(holder->place) + text_size(holder->command) + lock->content_size));
+		text_size(holder->mount_point_id) + text_size(holder->command) + lock->content_size));
 	char *cursor = (char *)(copy + 1);
 
 	*copy = *lock;
@@ -265,7 +265,7 @@ static struct lock *lock_copy(const struct lock *lock)
 	copy->holder.claim.identity = put_text(&cursor, holder->claim.identity);
 	copy->holder.user = put_text(&cursor, holder->user);
 	copy->holder.host = put_text(&cursor, holder->host);
-	copy->holder.place = put_text(&cursor, holder->place);
+	copy->holder.mount_point_id = put_text(&cursor, holder->mount_point_id);
 	copy->holder.command = put_text(&cursor, holder->command);
 	copy->content = cursor;
 	if (lock->content_size)
@@ -413,7 +413,7 @@ static struct answer *plan_acquire(struct mount *mount, const char *key, const s
 		.ttl_ms = ttl_ms,
 		.fallback_ttl_ms = FALLBACK_TTL_MS,
 		.waits = how & WAITS,
-		.anew = how & ANEW,
+		.exclusive_even_for_me = how & ANEW,
 		.bound = how & BOUND,
 		.done = on_lock_done,
 		.ctx = answer,
@@ -437,7 +437,7 @@ static struct lock_holder holder_of(const struct lock_claim *claim)
 		.claim = *claim,
 		.user = "alice",
 		.host = "earth",
-		.place = "earth:/locks",
+		.mount_point_id = "earth:/locks",
 		.command = "make check",
 		.pid = 4711,
 		.uid = 1000,

@@ -23,7 +23,7 @@ static void assert_same_holder(const struct lock_holder *a, const struct lock_ho
 	assert_same_text(a->claim.identity, b->claim.identity);
 	assert_string_equal(a->user, b->user);
 	assert_string_equal(a->host, b->host);
-	assert_string_equal(a->place, b->place);
+	assert_string_equal(a->mount_point_id, b->mount_point_id);
 	assert_string_equal(a->command, b->command);
 	assert_int_equal(a->pid, b->pid);
 	assert_int_equal(a->uid, b->uid);

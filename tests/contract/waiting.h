@@ -552,7 +552,7 @@ static void on_chain(void *ctx, int status, const struct lock *lock)
 		for (size_t i = 1; i < CHAIN; i++)
 			backend_cancel(chain->mount->backend, &chain->links[i]);
 	if (chain->again && chain->handed <= CHAIN) {
-		link->anew = true; /* it holds the lock itself still */
+		link->exclusive_even_for_me = true; /* it holds the lock itself still */
 		backend_acquire(chain->mount->backend, link);
 	}
 	backend_release(chain->mount->backend, KEY, &link->holder.claim, match_token(token), on_chain_released, chain);

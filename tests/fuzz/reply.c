@@ -27,7 +27,7 @@ static void check_lock(const redisReply *reply)
 	if (status == -EPROTO)
 		return;
 	require(strcmp(lock.key, KEY) == 0 && lock.token > 0, "a lock has key and token");
-	require(lock.holder.claim.id && lock.holder.user && lock.holder.host && lock.holder.place &&
+	require(lock.holder.claim.id && lock.holder.user && lock.holder.host && lock.holder.mount_point_id &&
 			lock.holder.command,
 		"a holder has all that is told of one");
 	require(lock.content || !lock.content_size, "there is the content");

@@ -282,7 +282,7 @@ static void acquire(struct backend *backend, struct acquisition *acquisition, bo
 {
 	*acquisition = (struct acquisition){
 		.key = "job",
-		.holder = { .claim = claim, .user = "root", .host = "vm", .place = "p", .command = "sh", .pid = 1 },
+		.holder = { .claim = claim, .user = "root", .host = "vm", .mount_point_id = "p", .command = "sh", .pid = 1 },
 		.fallback_ttl_ms = 30000,
 		.waits = waits,
 		.done = on_lock,

@@ -315,7 +315,7 @@ static int send_questions(struct handshake *handshake)
 static int load_scripts(struct handshake *handshake)
 {
 	/* A mount that only looks can do so on a replica, and without the right to write. */
-	int err = handshake->config->look_only ? 0 : send_self_test(handshake);
+	int err = handshake->config->read_only ? 0 : send_self_test(handshake);
 
 	for (enum script script = 0; err == 0 && script < SCRIPT_COUNT; script++)
 		err = send_script_load(handshake, script);
