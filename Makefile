@@ -114,7 +114,7 @@ $(BUILD)/%.lua.h: %.lua $(wildcard backend/redis/lua/include/*.lua) $(LUA_EXPAND
 	@mkdir -p $(@D)
 	$(call QUIET,LUA,$<) awk -v name=$(notdir $*)_lua -v dir=$(<D) -f $(LUA_EXPANDER) $< > $@
 
-$(BUILD)/backend/redis/scripts.o: $(LUA_STRINGS)
+$(BUILD)/backend/redis/lua/scripts.o: $(LUA_STRINGS)
 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BACKEND_OBJECTS)
 	$(call QUIET,LD,$@) $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)

@@ -6,7 +6,7 @@
 #ifndef BACKEND_REDIS_LISTING_H
 #define BACKEND_REDIS_LISTING_H
 
-#include "backend/redis/script_call.h"
+#include "backend/redis/calls/script_call.h"
 
 /* As list() in backend.h; `scan`: also what is in no index. */
 void list_directory(struct script_calls *calls, struct listing *listing, bool scan);

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/redis/acquire_call.h"
+#include "backend/redis/calls/acquire_call.h"
+#include "backend/redis/calls/script_call.h"
 #include "backend/redis/early_notices.h"
 #include "backend/redis/listing.h"
 #include "backend/redis/lock_cache.h"
@@ -16,10 +17,9 @@
 #include "backend/redis/net/tls.h"
 #include "backend/redis/notify/lease_scan.h"
 #include "backend/redis/notify/subscription.h"
-#include "backend/redis/reply.h"
+#include "backend/redis/reply/reply.h"
 #include "backend/redis/revocation.h"
-#include "backend/redis/script_call.h"
-#include "backend/redis/wait_queue.h"
+#include "backend/redis/waiting/wait_queue.h"
 #include "backend/registry.h"
 #include "backend/util/clock.h"
 

@@ -6,7 +6,7 @@
 #ifndef BACKEND_REDIS_REVOCATION_H
 #define BACKEND_REDIS_REVOCATION_H
 
-#include "backend/redis/script_call.h"
+#include "backend/redis/calls/script_call.h"
 
 struct revocations;
 

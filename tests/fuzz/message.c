@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "backend/redis/reply.h"
+#include "backend/redis/reply/reply.h"
 #include "tests/fuzz/fuzz.h"
 
 /* The latest time that a server is believed, in us: the year 5138. */

@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "backend/redis/net/server_error.h"
-#include "backend/redis/reply.h"
+#include "backend/redis/reply/reply.h"
 #include "tests/fuzz/answer.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "backend/redis/packed_table.h"
-#include "backend/redis/script_call.h"
+#include "backend/redis/calls/packed_table.h"
+#include "backend/redis/calls/script_call.h"
 
 static void test_bytes_of_a_table(void **state)
 {

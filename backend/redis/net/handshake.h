@@ -7,8 +7,8 @@
 #ifndef BACKEND_REDIS_NET_HANDSHAKE_H
 #define BACKEND_REDIS_NET_HANDSHAKE_H
 
+#include "backend/redis/lua/scripts.h"
 #include "backend/redis/net/connection.h"
-#include "backend/redis/scripts.h"
 #include "lockfs/backend.h"
 
 struct handshake;

@@ -6,7 +6,7 @@
 #ifndef BACKEND_REDIS_NOTIFY_LEASE_SCAN_H
 #define BACKEND_REDIS_NOTIFY_LEASE_SCAN_H
 
-#include "backend/redis/script_call.h"
+#include "backend/redis/calls/script_call.h"
 
 struct lease_scan;
 

@@ -1,5 +1,5 @@
 /* The texts of the scripts that run in the server. */
-#include "backend/redis/scripts.h"
+#include "backend/redis/lua/scripts.h"
 
 /* The Makefile writes each .lua file, with what it includes, as a string FILE_lua. */
 #include "backend/redis/lua/acquire.lua.h"

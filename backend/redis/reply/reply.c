@@ -1,4 +1,4 @@
-#include "backend/redis/reply.h"
+#include "backend/redis/reply/reply.h"
 
 #include <errno.h>
 #include <inttypes.h>

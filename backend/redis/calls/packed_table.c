@@ -2,7 +2,7 @@
  * Writes tables of named texts as MessagePack. Only three of its types are needed, and the
  * decoder of every server that has scripts (lua_cmsgpack, Redis 2.6 on) knows them.
  */
-#include "backend/redis/packed_table.h"
+#include "backend/redis/calls/packed_table.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* What the scripts answer, as the words of backend.h. */
-#ifndef BACKEND_REDIS_REPLY_H
-#define BACKEND_REDIS_REPLY_H
+#ifndef BACKEND_REDIS_REPLY_REPLY_H
+#define BACKEND_REDIS_REPLY_REPLY_H
 
 #include <hiredis/hiredis.h>
 

@@ -1,4 +1,4 @@
-#include "backend/redis/script_call.h"
+#include "backend/redis/calls/script_call.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -11,7 +11,7 @@
 
 #include "backend/redis/net/handshake.h"
 #include "backend/redis/net/server_error.h"
-#include "backend/redis/reply.h"
+#include "backend/redis/reply/reply.h"
 #include "backend/util/clock.h"
 
 #define KEEPALIVE_MS 30000

@@ -1,6 +1,6 @@
 /* The scripts that the server runs, each as one atomic step: lua/NAME.lua, with what it includes from lua/include/. */
-#ifndef BACKEND_REDIS_SCRIPTS_H
-#define BACKEND_REDIS_SCRIPTS_H
+#ifndef BACKEND_REDIS_LUA_SCRIPTS_H
+#define BACKEND_REDIS_LUA_SCRIPTS_H
 
 #include <stddef.h>
 

@@ -1,8 +1,8 @@
 /* An acquisition as a call of acquire.lua. */
-#ifndef BACKEND_REDIS_ACQUIRE_CALL_H
-#define BACKEND_REDIS_ACQUIRE_CALL_H
+#ifndef BACKEND_REDIS_CALLS_ACQUIRE_CALL_H
+#define BACKEND_REDIS_CALLS_ACQUIRE_CALL_H
 
-#include "backend/redis/script_call.h"
+#include "backend/redis/calls/script_call.h"
 
 /*
  * A name of one acquisition, by which it can be repeated and undone: not the id,

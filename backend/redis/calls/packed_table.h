@@ -3,8 +3,8 @@
  * a script whose arguments have names. The script unpacks it by cmsgpack.unpack(), and every
  * value is text there, whatever bytes it has.
  */
-#ifndef BACKEND_REDIS_PACKED_TABLE_H
-#define BACKEND_REDIS_PACKED_TABLE_H
+#ifndef BACKEND_REDIS_CALLS_PACKED_TABLE_H
+#define BACKEND_REDIS_CALLS_PACKED_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,12 +1,12 @@
-#include "backend/redis/acquire_call.h"
+#include "backend/redis/calls/acquire_call.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
-#include "backend/redis/packed_table.h"
-#include "backend/redis/reply.h"
+#include "backend/redis/calls/packed_table.h"
+#include "backend/redis/reply/reply.h"
 
 int make_nonce(char nonce[NONCE_SIZE])
 {

@@ -4,8 +4,8 @@
  * number of one user's calls is sent at a time. The user's other calls wait in a queue, and the
  * users whose queues are not empty take turns.
  */
-#ifndef BACKEND_REDIS_USER_TURNS_H
-#define BACKEND_REDIS_USER_TURNS_H
+#ifndef BACKEND_REDIS_CALLS_USER_TURNS_H
+#define BACKEND_REDIS_CALLS_USER_TURNS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -8,10 +8,10 @@
  * A ticket outlives a connection: it is asked for again, in its old order, when
  * the server is back within the time limit of a call.
  */
-#ifndef BACKEND_REDIS_WAIT_QUEUE_H
-#define BACKEND_REDIS_WAIT_QUEUE_H
+#ifndef BACKEND_REDIS_WAITING_WAIT_QUEUE_H
+#define BACKEND_REDIS_WAITING_WAIT_QUEUE_H
 
-#include "backend/redis/script_call.h"
+#include "backend/redis/calls/script_call.h"
 
 struct wait_queue;
 

@@ -1,4 +1,4 @@
-#include "backend/redis/user_turns.h"
+#include "backend/redis/calls/user_turns.h"
 
 #include <stdlib.h>
 #include <utlist.h>

@@ -1,12 +1,12 @@
-#include "backend/redis/wait_queue.h"
+#include "backend/redis/waiting/wait_queue.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
-#include "backend/redis/acquire_call.h"
-#include "backend/redis/reply.h"
+#include "backend/redis/calls/acquire_call.h"
+#include "backend/redis/reply/reply.h"
 #include "backend/util/clock.h"
 #include "backend/util/deadlines.h"
 #include "backend/util/hash.h"

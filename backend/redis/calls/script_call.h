@@ -3,17 +3,19 @@
  * and exactly one answer. Calls wait while the connection is made, for as long as
  * there is hope; what was asked and not answered in time ends the connection.
  */
-#ifndef BACKEND_REDIS_SCRIPT_CALL_H
-#define BACKEND_REDIS_SCRIPT_CALL_H
+#ifndef BACKEND_REDIS_CALLS_SCRIPT_CALL_H
+#define BACKEND_REDIS_CALLS_SCRIPT_CALL_H
 
 #include <hiredis/hiredis.h>
 #include <stdint.h>
 #include <uv.h>
 
+#include "backend/redis/calls/packed_table.h"
+#include "backend/redis/calls/user_turns.h"
+#include "backend/redis/calls/user_turns.h"
+#include "backend/redis/lua/scripts.h"
+#include "backend/redis/lua/scripts.h"
 #include "backend/redis/net/connection.h"
-#include "backend/redis/packed_table.h"
-#include "backend/redis/scripts.h"
-#include "backend/redis/user_turns.h"
 #include "lockfs/backend.h"
 
 #define CALL_COMMON_ARGUMENTS 3 /* of every script: namespace, path, mount (include/names.lua) */
