@@ -6,7 +6,7 @@
 #ifndef BACKEND_REDIS_EARLY_NOTICES_H
 #define BACKEND_REDIS_EARLY_NOTICES_H
 
-#include "backend/redis/reply/reply.h"
+#include "backend/redis/reply/message.h"
 
 #define EARLY_MAX 1024
 

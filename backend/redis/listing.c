@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/redis/reply/reply.h"
+#include "backend/redis/reply/reply_list.h"
 
 /* Where the pages of each script begin. Their cursors have the letter in front. */
 #define LIST_START "d0"

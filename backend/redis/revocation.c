@@ -6,7 +6,7 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "backend/redis/reply/reply.h"
+#include "backend/redis/reply/reply_lock.h"
 
 /* So much longer than the holder was given it takes the server's word to come. */
 #define PATIENCE_MS 20

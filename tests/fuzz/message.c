@@ -5,7 +5,8 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "backend/redis/reply/reply.h"
+#include "backend/redis/reply/message.h"
+#include "lockfs/lock.h"
 #include "tests/fuzz/fuzz.h"
 
 /* The latest time that a server is believed, in us: the year 5138. */

@@ -6,6 +6,9 @@
 
 #include "backend/redis/net/server_error.h"
 #include "backend/redis/reply/reply.h"
+#include "backend/redis/reply/reply_list.h"
+#include "backend/redis/reply/reply_lock.h"
+#include "backend/redis/reply/reply_wait.h"
 #include "tests/fuzz/answer.h"
 #include "tests/fuzz/fuzz.h"
 

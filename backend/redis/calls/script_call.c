@@ -12,6 +12,7 @@
 #include "backend/redis/net/handshake.h"
 #include "backend/redis/net/server_error.h"
 #include "backend/redis/reply/reply.h"
+#include "backend/redis/reply/reply_lock.h"
 #include "backend/util/clock.h"
 
 #define KEEPALIVE_MS 30000

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "backend/redis/reply/reply.h"
+#include "backend/redis/reply/reply_list.h"
 
 /* Where a directory begins to be gone through: with the directories in it, before the locks (lease_scan.lua). */
 #define START "d0"

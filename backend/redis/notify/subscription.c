@@ -8,7 +8,7 @@
 
 #include "backend/redis/net/server_error.h"
 #include "backend/redis/notify/lease_expiry.h"
-#include "backend/redis/reply/reply.h"
+#include "backend/redis/reply/message.h"
 #include "backend/util/clock.h"
 
 /* Events are often not wanted for a moment only; they go on for so long. */

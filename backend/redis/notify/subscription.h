@@ -6,7 +6,7 @@
 #define BACKEND_REDIS_NOTIFY_SUBSCRIPTION_H
 
 #include "backend/redis/net/connection.h"
-#include "backend/redis/reply/reply.h"
+#include "backend/redis/reply/message.h"
 #include "lockfs/backend.h"
 
 struct subscription;

@@ -6,7 +6,7 @@
 #include <utlist.h>
 
 #include "backend/redis/calls/acquire_call.h"
-#include "backend/redis/reply/reply.h"
+#include "backend/redis/reply/reply_wait.h"
 #include "backend/util/clock.h"
 #include "backend/util/deadlines.h"
 #include "backend/util/hash.h"

@@ -1,0 +1,163 @@
+#include "backend/redis/reply/message.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/redis/reply/reply_fields.h"
+#include "lockfs/lock.h"
+
+/* Digits of INT64_MAX. */
+#define TOKEN_DIGITS_MAX 19
+
+#define HELD_WORD "HELD"
+
+static const struct {
+	const char *word;
+	enum lock_event_kind kind;
+} event_words[] = {
+	{ "ACQUIRED", EVENT_ACQUIRED },
+	{ "UNAVAILABLE", EVENT_UNAVAILABLE },
+	{ "RELEASED", EVENT_RELEASED },
+	{ "FAILED_RELEASE", EVENT_FAILED_RELEASE },
+	{ "FORCE_RELEASED", EVENT_FORCE_RELEASED },
+	{ "REFRESHED", EVENT_REFRESHED },
+	{ "FAILED_REFRESH", EVENT_FAILED_REFRESH },
+};
+
+static const struct {
+	const char *word;
+	enum message_kind kind;
+} message_words[] = {
+	{ "GRANT", MESSAGE_GRANT },
+	{ "TOUCH", MESSAGE_TOUCH },
+	{ "ENDED", MESSAGE_ENDED },
+	{ "GONE", MESSAGE_GONE },
+	{ "REVOKE", MESSAGE_REVOKE },
+	{ "FREED", MESSAGE_FREED },
+};
+
+const char *reply_event_word(enum lock_event_kind kind)
+{
+	size_t i = 0;
+
+	while (event_words[i].kind != kind)
+		i++;
+	return event_words[i].word;
+}
+
+/* A token as scripts write it: digits, the first of them no 0, and no more than they can count to. */
+static bool read_token(const char *text, size_t length, uint64_t *ret)
+{
+	uint64_t token = 0;
+
+	if (length == 0 || length > TOKEN_DIGITS_MAX || text[0] == '0')
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		token = token * 10 + (uint64_t)(text[i] - '0');
+	}
+	*ret = token;
+	return token <= INT64_MAX;
+}
+
+/* A path that a lock can have. */
+static bool is_key(const char *key)
+{
+	char name[LOCK_NAME_MAX + 1];
+	size_t length;
+
+	if (strlen(key) > LOCK_KEY_MAX)
+		return false;
+	for (;; key += length + 1) {
+		length = strcspn(key, "/");
+		if (length > LOCK_NAME_MAX)
+			return false;
+		memcpy(name, key, length);
+		name[length] = '\0';
+		if (!reply_is_name(name))
+			return false;
+		if (!key[length])
+			return true;
+	}
+}
+
+int reply_message(const char *text, size_t size, struct message *ret)
+{
+	size_t length = strcspn(text, " ");
+	const char *about = text[length] ? text + length + 1 : NULL;
+	size_t about_length = about ? strcspn(about, " ") : 0;
+	const char *key = about && about[about_length] ? about + about_length + 1 : NULL;
+
+	if (!key || strlen(text) != size || !is_key(key))
+		return -EPROTO;
+	for (size_t i = 0; i < sizeof(message_words) / sizeof(message_words[0]); i++) {
+		if (strlen(message_words[i].word) != length || strncmp(text, message_words[i].word, length) != 0)
+			continue;
+		*ret = (struct message){ .kind = message_words[i].kind, .key = key };
+		if (ret->kind != MESSAGE_GRANT)
+			return read_token(about, about_length, &ret->token) ? 0 : -EPROTO;
+		if (about_length == 0 || about_length >= sizeof(ret->nonce))
+			return -EPROTO;
+		memcpy(ret->nonce, about, about_length);
+		return 0;
+	}
+	return -EPROTO;
+}
+
+/* Reads ` 123` and moves behind it; false where no such number stands there. */
+static bool read_number(const char **at, int64_t *ret)
+{
+	char *end;
+	long long number;
+
+	if (**at != ' ' || ((*at)[1] != '-' && ((*at)[1] < '0' || (*at)[1] > '9')))
+		return false;
+	errno = 0;
+	number = strtoll(*at + 1, &end, 10);
+	if (errno)
+		return false;
+	*at = end;
+	*ret = number;
+	return true;
+}
+
+int reply_event(const char *text, size_t size, struct lock_event *ret)
+{
+	size_t length = strcspn(text, " ");
+	const char *at = text + length;
+	int64_t token, ttl_ms;
+
+	for (size_t i = 0; i < sizeof(event_words) / sizeof(event_words[0]); i++) {
+		if (strlen(event_words[i].word) != length || strncmp(text, event_words[i].word, length) != 0)
+			continue;
+		*ret = (struct lock_event){ .kind = event_words[i].kind };
+		if (!read_number(&at, &ret->time_us) || ret->time_us < 0 || ret->time_us > NOW_MAX_MS * 1000 ||
+			!read_number(&at, &token) || token < 0 || !read_number(&at, &ttl_ms) ||
+			ttl_ms < LEASE_NEVER || *at++ != ' ')
+			return -EPROTO;
+		ret->ttl_ms = reply_at_most(ttl_ms, LEASE_MAX_MS);
+		ret->token = (uint64_t)token;
+		ret->foreign = token_is_foreign(ret->token);
+		if (ret->token)
+			ret->owner = at;
+		/* Behind the owner is a NUL, and then the key. */
+		at += strlen(at) + 1;
+		if (at >= text + size || at + strlen(at) != text + size || !is_key(at))
+			return -EPROTO;
+		ret->key = at;
+		return 0;
+	}
+	return -EPROTO;
+}
+
+int reply_held(const char *text, size_t size, int64_t *ret_left_ms, struct lock_event *ret)
+{
+	const char *at = text + strlen(HELD_WORD);
+
+	if (strncmp(text, HELD_WORD, strlen(HELD_WORD)) != 0 || !read_number(&at, ret_left_ms) || *at++ != ' ')
+		return -EPROTO;
+	*ret_left_ms = reply_at_most(*ret_left_ms, LEASE_MAX_MS);
+	return reply_event(at, size - (size_t)(at - text), ret);
+}

@@ -1,0 +1,58 @@
+#include "backend/redis/reply/reply_fields.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lockfs/duration.h"
+#include "lockfs/lock.h"
+
+const redisReply *reply_element(const redisReply *reply, size_t index, int type)
+{
+	if (!reply || reply->type != REDIS_REPLY_ARRAY || index >= reply->elements)
+		return NULL;
+	return reply->element[index]->type == type ? reply->element[index] : NULL;
+}
+
+const char *reply_text(const redisReply *reply, size_t index)
+{
+	const redisReply *text = reply_element(reply, index, REDIS_REPLY_STRING);
+
+	return text ? text->str : NULL;
+}
+
+/* A number written as text; `fallback` where it is none. */
+int64_t reply_number(const char *text, int64_t fallback)
+{
+	char *end;
+	long long number;
+
+	if (!text || !*text)
+		return fallback;
+	errno = 0;
+	number = strtoll(text, &end, 10);
+	return *end || errno ? fallback : (int64_t)number;
+}
+
+/* A lease that ends; 0 where it is none. */
+int64_t reply_lease(const char *text)
+{
+	int64_t ms = reply_number(text, 0);
+
+	return ms >= LEASE_MIN_MS && ms <= LEASE_MAX_MS ? ms : 0;
+}
+
+/* A time since the epoch in ms; 0 where it is none. */
+int64_t reply_time(const char *text)
+{
+	int64_t ms = reply_number(text, 0);
+
+	return ms >= 0 && ms <= NOW_MAX_MS ? ms : 0;
+}
+
+/* What the kernel takes as a name; whatever else is in the server is not ours. */
+bool reply_is_name(const char *name)
+{
+	return name && *name && strlen(name) <= LOCK_NAME_MAX && !strchr(name, '/') && strcmp(name, ".") != 0 &&
+		strcmp(name, "..") != 0;
+}

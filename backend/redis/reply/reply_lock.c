@@ -1,0 +1,175 @@
+#include "backend/redis/reply/reply_lock.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "backend/redis/reply/reply_fields.h"
+
+/* A number from 0 on; 0 where the text is none. */
+static int64_t number_up_to(const char *text, int64_t most)
+{
+	int64_t number = reply_number(text, 0);
+
+	return number >= 0 && number <= most ? number : 0;
+}
+
+/* Details of a lock: fields and values in turn. */
+
+static const redisReply *detail(const redisReply *details, const char *field)
+{
+	for (size_t i = 0; i + 1 < details->elements; i += 2) {
+		const char *name = reply_text(details, i);
+
+		if (name && strcmp(name, field) == 0)
+			return reply_element(details, i + 1, REDIS_REPLY_STRING);
+	}
+	return NULL;
+}
+
+static const char *detail_text(const redisReply *details, const char *field, const char *fallback)
+{
+	const redisReply *value = detail(details, field);
+
+	return value ? value->str : fallback;
+}
+
+static int64_t detail_number(const redisReply *details, const char *field, int64_t fallback)
+{
+	return reply_number(detail_text(details, field, NULL), fallback);
+}
+
+static struct lock_holder holder_of(const redisReply *details, const char *id)
+{
+	return (struct lock_holder){
+		.claim = { .id = id, .identity = detail_text(details, "identity", NULL) },
+		.user = detail_text(details, "user", ""),
+		.host = detail_text(details, "host", ""),
+		.mount_point_id = detail_text(details, "place", ""),
+		.command = detail_text(details, "command", ""),
+		.pid = (pid_t)detail_number(details, "pid", 0),
+		.uid = (uid_t)detail_number(details, "uid", 0),
+		.gid = (gid_t)detail_number(details, "gid", 0),
+	};
+}
+
+/* What is left of a lease for sure, now that the answer is so old; false where nothing is. */
+static bool age_lease(struct lock *lock, int64_t pttl_ms, int64_t now_ms, int64_t age_ms)
+{
+	lock->remaining_ms = LEASE_NEVER;
+	lock->expires_ms = LEASE_NEVER;
+	if (pttl_ms == PTTL_NEVER)
+		return true;
+	if (pttl_ms < 0)
+		return false;
+	pttl_ms = reply_at_most(pttl_ms, LEASE_MAX_MS);
+	lock->expires_ms = now_ms + pttl_ms;
+	lock->remaining_ms = pttl_ms - age_ms;
+	return lock->remaining_ms > 0;
+}
+
+int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct lock *ret)
+{
+	enum { WORD, ID, PTTL, NOW, TOKEN, DETAILS, WAITERS };
+	const char *id = reply_text(reply, ID);
+	const redisReply *pttl = reply_element(reply, PTTL, REDIS_REPLY_INTEGER);
+	const redisReply *now = reply_element(reply, NOW, REDIS_REPLY_INTEGER);
+	int64_t token = reply_number(reply_text(reply, TOKEN), 0);
+	const redisReply *details = reply_element(reply, DETAILS, REDIS_REPLY_ARRAY);
+	const redisReply *waiters = reply_element(reply, WAITERS, REDIS_REPLY_INTEGER);
+	const redisReply *content;
+	int64_t ttl_ms;
+
+	if (!id || !pttl || !now || now->integer < 0 || now->integer > NOW_MAX_MS || token <= 0 || !details ||
+		!waiters || waiters->integer < 0)
+		return -EPROTO;
+	content = detail(details, "content");
+	*ret = (struct lock){
+		.key = key,
+		.holder = holder_of(details, id),
+		.granted = detail(details, "granted") != NULL,
+		.foreign = details->elements == 0,
+		.acquired_ms = reply_time(detail_text(details, "acquired", NULL)),
+		.refreshed_ms = reply_time(detail_text(details, "refreshed", NULL)),
+		.token = (uint64_t)token,
+		.waiters = (uint64_t)waiters->integer,
+		.content = content ? content->str : NULL,
+		.content_size = content ? content->len : 0,
+	};
+	if (!age_lease(ret, pttl->integer, now->integer, age_ms))
+		return -ENOENT;
+	if (pttl->integer == PTTL_NEVER) {
+		ret->ttl_ms = LEASE_NEVER;
+		return 0;
+	}
+	/* Of one that was taken past lockfs, or given its end so, no more is known than what is left. */
+	ttl_ms = reply_lease(detail_text(details, "ttl", NULL));
+	ret->ttl_ms = ttl_ms ? ttl_ms : ret->remaining_ms;
+	/* The same at every look, where the sum of two clocks may differ by a millisecond. */
+	if (ttl_ms && ret->refreshed_ms)
+		ret->expires_ms = ret->refreshed_ms + ttl_ms;
+	return 0;
+}
+
+const char *reply_undoable(const redisReply *reply)
+{
+	enum { DETAILS = 5 }; /* as reply_lock() */
+	const redisReply *details = reply_element(reply, DETAILS, REDIS_REPLY_ARRAY);
+
+	return strcmp(detail_text(details, "undoable", ""), "1") == 0 ? detail_text(details, "nonce", NULL) : NULL;
+}
+
+/* A lock that was there when the server looked, though nobody may rely on it by now. */
+static int reply_lock_seen(const redisReply *reply, const char *key, int64_t age_ms, struct lock *ret)
+{
+	int err = reply_lock(reply, key, age_ms, ret);
+
+	if (err != -ENOENT)
+		return err;
+	err = reply_lock(reply, key, 0, ret);
+	ret->remaining_ms = LEASE_MIN_MS;
+	return err;
+}
+
+int reply_entry(const redisReply *reply, const char *key, int64_t age_ms, struct entry *ret)
+{
+	enum { WORD, MODE, UID, GID, CHANGED, TTL };
+	const char *ttl;
+
+	if (strcmp(reply_text(reply, WORD), "DIR") != 0) {
+		ret->kind = ENTRY_LOCK;
+		return reply_lock_seen(reply, key, age_ms, &ret->lock);
+	}
+	if (reply->elements <= TTL)
+		return -EPROTO;
+	ttl = reply_text(reply, TTL);
+	ret->kind = ENTRY_DIR;
+	/* Damaged settings let nobody in but root. */
+	ret->dir = (struct dir_info){
+		.mode = (mode_t)number_up_to(reply_text(reply, MODE), 07777),
+		.uid = (uid_t)number_up_to(reply_text(reply, UID), UINT32_MAX - 1),
+		.gid = (gid_t)number_up_to(reply_text(reply, GID), UINT32_MAX - 1),
+		.changed_ms = reply_time(reply_text(reply, CHANGED)),
+		.default_ttl_ms = reply_number(ttl, 0) == LEASE_NEVER ? LEASE_NEVER : reply_lease(ttl),
+	};
+	return 0;
+}
+
+int reply_token(const redisReply *reply, uint64_t *ret)
+{
+	int64_t token = reply_number(reply_text(reply, 1), 0);
+
+	if (token <= 0)
+		return -EPROTO;
+	*ret = (uint64_t)token;
+	return 0;
+}
+
+int reply_revoked(const redisReply *reply, uint64_t *ret_token, int64_t *ret_ms)
+{
+	const redisReply *ms = reply_element(reply, 2, REDIS_REPLY_INTEGER);
+
+	if (!ms || ms->integer < 0 || ms->integer > GRACE_MAX_MS)
+		return -EPROTO;
+	*ret_ms = ms->integer;
+	return reply_token(reply, ret_token);
+}
