@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "backend/redis/calls/acquire_call.h"
-#include "backend/redis/calls/script_call.h"
+#include "backend/redis/calls/script_calls.h"
 #include "backend/redis/early_notices.h"
 #include "backend/redis/listing.h"
 #include "backend/redis/lock_cache.h"

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
+#include <uv.h>
 
 #include "backend/redis/reply/reply_lock.h"
 

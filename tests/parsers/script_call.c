@@ -6,11 +6,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uv.h>
 
 #include <cmocka.h>
 
 #include "backend/redis/calls/packed_table.h"
-#include "backend/redis/calls/script_call.h"
+#include "backend/redis/calls/script_calls.h"
 
 static void test_bytes_of_a_table(void **state)
 {

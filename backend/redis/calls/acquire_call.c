@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "backend/redis/calls/packed_table.h"
+#include "backend/redis/calls/script_calls.h"
 #include "backend/redis/reply/reply_lock.h"
 
 int make_nonce(char nonce[NONCE_SIZE])

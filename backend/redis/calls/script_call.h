@@ -8,14 +8,12 @@
 
 #include <hiredis/hiredis.h>
 #include <stdint.h>
-#include <uv.h>
 
 #include "backend/redis/calls/packed_table.h"
 #include "backend/redis/calls/user_turns.h"
 #include "backend/redis/calls/user_turns.h"
 #include "backend/redis/lua/scripts.h"
 #include "backend/redis/lua/scripts.h"
-#include "backend/redis/net/connection.h"
 #include "lockfs/backend.h"
 
 #define CALL_COMMON_ARGUMENTS 3 /* of every script: namespace, path, mount (include/names.lua) */
@@ -50,7 +48,7 @@ struct script_call {
 	int64_t sent_ns;   /* CLOCK_BOOTTIME, once it is done */
 	bool refused;      /* once it is done: the server answered with an error */
 
-	/* The rest belongs to script_call.c. */
+	/* The rest belongs to the files of script_calls.h. */
 	struct script_calls *calls;
 	struct script_call *prev, *next;
 	enum script script;
@@ -67,26 +65,6 @@ struct script_call {
 	char lock_key[]; /* NAMESPACE:KEY */
 };
 
-/* What the owner of the calls is told. */
-struct script_calls_handlers {
-	void (*reached)(void *ctx); /* the server can be asked, for the first time or again */
-	void (*lost)(void *ctx, const char *problem); /* it cannot, for now; also told of each attempt that fails */
-	void (*acquired)(void *ctx, const char *key); /* an acquisition was answered, in whatever way */
-	void (*freed)(void *ctx);   /* the last call, after script_calls_close() */
-	void *ctx;
-};
-
-/* `mount` names this daemon among all (see include/names.lua). NULL where there is no memory. `started` is told once how the first attempt at connecting ended. */
-struct script_calls *script_calls_new(const struct backend_config *config, const struct redis_url *source,
-                        struct tls_context *tls, const char *mount, const struct script_calls_handlers *owner);
-void script_calls_start(struct script_calls *calls, backend_started *started, void *ctx);
-
-/*
- * Answers all with -ESHUTDOWN. What is to be undone is given one more time limit
- * for that; then `freed` is called from the loop, when the memory may go.
- */
-void script_calls_close(struct script_calls *calls);
-
 /*
  * A call of a script about `key`, whose texts stay the caller's until it is done.
  * NULL where there is no memory. One that is given more than CALL_ARGUMENTS_MAX
@@ -101,40 +79,6 @@ void script_call_add_match(struct script_call *call, struct holding_match match)
 
 /* Takes over the bytes of a table that did not fail, and empties it. A second table is one argument too many. */
 void script_call_add_table(struct script_call *call, struct packed_table *table);
-
-/*
- * Has the server take back an acquisition, be it a lock or a ticket: now, or as soon as
- * it can be asked. `about` is its nonce, or the token of the lock. The lock stays where
- * somebody was told since that it holds it (prove() in holding.lua).
- */
-void script_calls_undo(struct script_calls *calls, const char *key, const char *about);
-
-/* Is the server still to be asked to take back the acquisition of this nonce or token? */
-bool script_calls_undoing(const struct script_calls *calls, const char *about);
-
-/*
- * Likewise where the server refused the acquisition. Should it refuse this as well, that is
- * the end of it: the scripts leave nothing behind that way, and callers may try again for long.
- */
-void script_calls_undo_refused(struct script_calls *calls, const char *key, const char *nonce);
-
-/* Asks at once for what was refused or lost, where the server can be asked. */
-void script_calls_undo_again(struct script_calls *calls);
-
-/* Can the server be asked, as far as is known? */
-bool script_calls_are_up(const struct script_calls *calls);
-
-/* Is the answer to an acquisition of this key under way? */
-bool script_calls_acquiring(const struct script_calls *calls, const char *key);
-
-/* How long this mount may need to answer the server, in ms: longer where the server is far. */
-int64_t script_calls_grace_ms(const struct script_calls *calls);
-
-/* What is asked for between true and false follows from a message of the server, and is no user's. */
-void script_calls_hear(struct script_calls *calls, bool hearing);
-
-/* Fills in what concerns the connection. */
-void script_calls_stats(const struct script_calls *calls, struct backend_stats *ret);
 
 /* Sends it, or lets it wait; it frees itself after `done`, which may come before this returns. */
 void script_call_start(struct script_call *call);

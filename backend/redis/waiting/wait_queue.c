@@ -6,6 +6,7 @@
 #include <utlist.h>
 
 #include "backend/redis/calls/acquire_call.h"
+#include "backend/redis/calls/script_calls.h"
 #include "backend/redis/reply/reply_wait.h"
 #include "backend/util/clock.h"
 #include "backend/util/deadlines.h"

@@ -1,0 +1,141 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "backend/redis/calls/script_calls_internal.h"
+#include "backend/util/clock.h"
+
+/* The caller's own text may have gone by the time that the call is done. */
+const char *call_key(const struct script_call *call)
+{
+	return call->lock_key + strlen(call->calls->config.namespace_) + 1;
+}
+
+bool script_calls_acquiring(const struct script_calls *calls, const char *key)
+{
+	const struct script_call *call;
+
+	DL_FOREACH(calls->under_way, call)
+		if (call->script == SCRIPT_ACQUIRE && strcmp(call_key(call), key) == 0)
+			return true;
+	return false;
+}
+
+/* What is asked for because of an answer is asked for the same user. */
+static void answer(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	struct script_calls *calls = call->calls;
+	uid_t before = calls->answered;
+
+	calls->answered = call->uid;
+	call->done(call, status, reply, age_ms);
+	calls->answered = before;
+}
+
+void call_finish(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	struct script_calls *calls = call->calls;
+
+	DL_DELETE(calls->under_way, call);
+	user_turns_end(&calls->turns, &call->turn);
+	if (!reply && call->sent && call->undone_if_lost)
+		calls_undo_unanswered(call);
+	answer(call, status, reply, age_ms);
+	if (call->script == SCRIPT_ACQUIRE)
+		calls->owner.acquired(calls->owner.ctx, call_key(call));
+	packed_table_free(&call->table);
+	free(call);
+	calls_arm_deadline(calls);
+	calls_take_turns(calls);
+}
+
+void calls_finish_waiting(struct script_calls *calls, int status)
+{
+	struct script_call *call, *next;
+
+	DL_FOREACH_SAFE(calls->under_way, call, next)
+		if (!call->sent)
+			call_finish(call, status, NULL, 0);
+}
+
+void calls_drop_silent(struct script_calls *calls)
+{
+	char problem[BACKEND_PROBLEM_MAX];
+
+	snprintf(problem, sizeof(problem), "%s does not answer", calls->source->name);
+	connection_drop(calls->connection, -ETIMEDOUT, problem);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+	struct script_calls *calls = timer->data;
+	int64_t now_ns = boot_ns();
+	struct script_call *first;
+
+	while ((first = calls->under_way) && first->deadline_ns <= now_ns) {
+		if (!first->sent) {
+			call_finish(first, -EHOSTDOWN, NULL, 0);
+			continue;
+		}
+		/* Answers come in order: with this one, all behind it are late. */
+		calls_drop_silent(calls);
+	}
+	calls_arm_deadline(calls);
+}
+
+void calls_arm_deadline(struct script_calls *calls)
+{
+	int64_t left_ms;
+
+	if (calls->closing)
+		return;
+	if (!calls->under_way) {
+		uv_timer_stop(&calls->deadline);
+		return;
+	}
+	if (uv_is_active((uv_handle_t *)&calls->deadline))
+		return; /* for an earlier call; it will be looked at again then */
+	left_ms = (calls->under_way->deadline_ns - boot_ns()) / NS_PER_MS + 1;
+	uv_update_time(calls->config.loop);
+	uv_timer_start(&calls->deadline, on_deadline, left_ms > 0 ? (uint64_t)left_ms : 0, 0);
+}
+
+/* An acquisition says so; what the mount has to do is nobody's; else it is the user whose request is served or answered. */
+static uid_t user_of(const struct script_call *call)
+{
+	const struct script_calls *calls = call->calls;
+	uid_t uid;
+
+	if (call->of_mount || calls->hearing)
+		return BACKEND_NOBODY;
+	if (call->holder)
+		return call->holder->uid == 0 || call->holder->uid == geteuid() ? BACKEND_NOBODY : call->holder->uid;
+	uid = calls->config.asks ? calls->config.asks(calls->config.ctx) : BACKEND_NOBODY;
+	return uid == BACKEND_NOBODY ? calls->answered : uid;
+}
+
+void script_calls_hear(struct script_calls *calls, bool hearing)
+{
+	calls->hearing = hearing;
+}
+
+void script_call_start(struct script_call *call)
+{
+	struct script_calls *calls = call->calls;
+
+	call->uid = user_of(call);
+	call->deadline_ns = boot_ns() + calls->config.timeout_ms * NS_PER_MS;
+	DL_APPEND(calls->under_way, call);
+	calls_arm_deadline(calls);
+	if (call->unsendable)
+		call_finish(call, call->unsendable, NULL, 0);
+	else if (connection_is_up(calls->connection))
+		call_send_in_turn(call);
+	else if (calls->closing)
+		call_finish(call, -ESHUTDOWN, NULL, 0);
+	else if (!connection_may_reconnect(calls->connection))
+		call_finish(call, -EHOSTDOWN, NULL, 0);
+}

@@ -1,0 +1,78 @@
+/* What the files that make up script_calls.h share. */
+#ifndef BACKEND_REDIS_CALLS_SCRIPT_CALLS_INTERNAL_H
+#define BACKEND_REDIS_CALLS_SCRIPT_CALLS_INTERNAL_H
+
+#include <uv.h>
+
+#include "backend/redis/calls/script_calls.h"
+#include "backend/redis/calls/user_turns.h"
+#include "backend/redis/net/connection.h"
+#include "backend/redis/net/handshake.h"
+#include "backend/redis/net/server_error.h"
+
+struct script_calls {
+	struct backend_config config; /* its texts are the backend's */
+	const struct redis_url *source;
+	const char *mount;
+	struct connection *connection;
+	struct handshake *handshake;
+	struct script_call *under_way; /* in the order of their deadlines */
+	struct user_turns turns;   /* those among them that are sent, or wait for those of the same user */
+	bool taking_turns;
+	uid_t answered;       /* for whom the call was made that is just answered; else BACKEND_NOBODY */
+	bool hearing;         /* what is asked for follows from a message of the server */
+	struct undo *undos;
+	uv_timer_t deadline;  /* of the first call */
+	uv_timer_t keepalive;
+	uv_timer_t undo_again;
+	bool ping_unanswered;
+	int64_t last_sent_ns;
+	int64_t round_trip_ms; /* the longest of late */
+	int64_t shortest_ns;   /* of the round trips over this connection */
+	bool closing; /* what is lost is still undone, until */
+	bool closed;
+	uint64_t connections; /* made so far, */
+	uint64_t answers;     /* that came over them, */
+	int64_t answers_ns;   /* and how long all of them took */
+	unsigned int users; /* of this memory: three timers and the connection */
+	struct script_calls_handlers owner;
+
+	backend_started *started; /* NULL once it was told */
+	void *started_ctx;
+
+	const struct server_error *last_refusal;
+	int64_t last_refusal_ns;
+};
+
+/* call_queue.c */
+const char *call_key(const struct script_call *call);
+void call_finish(struct script_call *call, int status, const redisReply *reply, int64_t age_ms);
+void calls_finish_waiting(struct script_calls *calls, int status);
+void calls_drop_silent(struct script_calls *calls);
+void calls_arm_deadline(struct script_calls *calls);
+
+/* call_sending.c */
+void calls_take_turns(struct script_calls *calls);
+void call_send_in_turn(struct script_call *call);
+
+/* call_refusal.c */
+void calls_notice(const struct script_calls *calls, const char *line);
+void calls_tell_refusal(const struct script_call *call, const char *text);
+void calls_tell_trouble(const struct script_call *call, const redisReply *reply);
+
+/* round_trip.c */
+void calls_learn_distance(struct script_calls *calls, int64_t took_ns);
+void calls_learn_round_trip(struct script_calls *calls, int64_t age_ms);
+
+/* undo.c */
+void calls_undo_unanswered(const struct script_call *call);
+void calls_send_undos(struct script_calls *calls);
+void calls_free_undos(struct script_calls *calls);
+
+/* script_calls.c */
+void calls_close_all(struct script_calls *calls);
+
+/* keepalive.c */
+void calls_start_keepalive(struct script_calls *calls);
+
+#endif

@@ -1,0 +1,131 @@
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "backend/redis/calls/script_calls_internal.h"
+
+/* A server that refuses to undo something, as it takes no writes now, is asked again after this. */
+#define UNDO_PAUSE_MS 200
+
+/* An acquisition whose answer was lost: the server is asked to take it back. */
+struct undo {
+	struct script_calls *calls;
+	struct undo *prev, *next;
+	bool under_way;
+	bool refused; /* the acquisition was not lost but refused, maybe in the middle */
+	char about[NONCE_SIZE]; /* its nonce, or the token of the lock */
+	char key[];
+};
+
+/* NULL where there is no memory. */
+static struct undo *undo_later(struct script_calls *calls, const char *key, const char *about)
+{
+	struct undo *undo = calloc(1, sizeof(*undo) + strlen(key) + 1);
+
+	if (!undo) {
+		calls_notice(calls, "no memory to undo a lock whose answer was lost: it stays until its lease ends");
+		return NULL;
+	}
+	undo->calls = calls;
+	stpcpy(undo->about, about);
+	stpcpy(undo->key, key);
+	DL_APPEND(calls->undos, undo);
+	return undo;
+}
+
+/* The server may have done what was asked, or half of it, though nobody was told so. */
+void calls_undo_unanswered(const struct script_call *call)
+{
+	if (call->refused)
+		script_calls_undo_refused(call->calls, call->key, call->nonce);
+	else
+		undo_later(call->calls, call->key, call->nonce);
+}
+
+static void on_undo_again(uv_timer_t *timer)
+{
+	script_calls_undo_again(timer->data);
+}
+
+static void on_undone(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	struct undo *undo = call->ctx;
+	struct script_calls *calls = undo->calls;
+
+	(void)status;
+	(void)age_ms;
+	undo->under_way = false;
+	/* It is tried again, if not on the next connection. */
+	if (!reply && !(undo->refused && call->refused)) {
+		if (!calls->closed)
+			uv_timer_start(&calls->undo_again, on_undo_again, UNDO_PAUSE_MS, 0);
+		return;
+	}
+	DL_DELETE(calls->undos, undo);
+	free(undo);
+	if (calls->closing && !calls->undos)
+		calls_close_all(calls);
+}
+
+static void send_undo(struct undo *undo)
+{
+	struct script_call *call = undo->under_way ? NULL : script_call_new(undo->calls, SCRIPT_UNDO, undo->key);
+
+	if (!call)
+		return;
+	undo->under_way = true;
+	call->done = on_undone;
+	call->ctx = undo;
+	call->of_mount = true;
+	script_call_add_text(call, undo->about);
+	script_call_start(call);
+}
+
+void calls_send_undos(struct script_calls *calls)
+{
+	struct undo *undo, *next;
+
+	DL_FOREACH_SAFE(calls->undos, undo, next)
+		send_undo(undo);
+}
+
+void script_calls_undo_again(struct script_calls *calls)
+{
+	if (connection_is_up(calls->connection))
+		calls_send_undos(calls);
+}
+
+void script_calls_undo(struct script_calls *calls, const char *key, const char *about)
+{
+	undo_later(calls, key, about);
+	script_calls_undo_again(calls);
+}
+
+void script_calls_undo_refused(struct script_calls *calls, const char *key, const char *nonce)
+{
+	struct undo *undo = undo_later(calls, key, nonce);
+
+	if (!undo)
+		return;
+	undo->refused = true;
+	if (connection_is_up(calls->connection))
+		send_undo(undo);
+}
+
+bool script_calls_undoing(const struct script_calls *calls, const char *about)
+{
+	const struct undo *undo;
+
+	DL_FOREACH(calls->undos, undo)
+		if (strcmp(undo->about, about) == 0)
+			return true;
+	return false;
+}
+
+void calls_free_undos(struct script_calls *calls)
+{
+	struct undo *undo, *next;
+
+	DL_FOREACH_SAFE(calls->undos, undo, next)
+		free(undo);
+}
