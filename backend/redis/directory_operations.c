@@ -1,0 +1,114 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/redis/listing.h"
+#include "backend/redis/redis_backend.h"
+#include "backend/util/clock.h"
+
+void redis_list(struct backend *backend, struct listing *listing)
+{
+	struct redis_backend *redis = redis_of(backend);
+
+	list_directory(redis->calls, listing, redis->scan);
+}
+
+void redis_make_dir(struct backend *backend, const char *path, const struct dir_info *info,
+                           backend_done *done, void *ctx)
+{
+	struct script_call *call = operation_plain(backend, SCRIPT_MAKE_DIR, path, done, ctx);
+
+	if (!call)
+		return;
+	script_call_add_number(call, info->mode);
+	script_call_add_number(call, info->uid);
+	script_call_add_number(call, info->gid);
+	operation_start_change(redis_of(backend), call);
+}
+
+/* One of a directory with many names that another client's deletions left, in several steps (remove_dir.lua). */
+struct removal {
+	struct redis_backend *redis;
+	backend_done *done;
+	void *ctx;
+	int64_t deadline_ns; /* of all steps: CLOCK_BOOTTIME */
+	char path[];
+};
+
+static void finish_removal(struct removal *removal, int status)
+{
+	removal->done(removal->ctx, operation_status(status));
+	free(removal);
+}
+
+static void step_removal(struct removal *removal);
+
+static void done_removal(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	struct removal *removal = call->ctx;
+
+	(void)reply;
+	(void)age_ms;
+	operation_drop_cached(call);
+	if (status == -EAGAIN && boot_ns() < removal->deadline_ns)
+		step_removal(removal);
+	else
+		finish_removal(removal, status == -EAGAIN ? -ETIMEDOUT : status);
+}
+
+static void step_removal(struct removal *removal)
+{
+	struct script_call *call = script_call_new(removal->redis->calls, SCRIPT_REMOVE_DIR, removal->path);
+
+	if (!call) {
+		finish_removal(removal, -ENOMEM);
+		return;
+	}
+	call->done = done_removal;
+	call->ctx = removal;
+	operation_start_change(removal->redis, call);
+}
+
+void redis_remove_dir(struct backend *backend, const char *path, backend_done *done, void *ctx)
+{
+	struct redis_backend *redis = redis_of(backend);
+	struct removal *removal = calloc(1, sizeof(*removal) + strlen(path) + 1);
+
+	if (!removal) {
+		done(ctx, -ENOMEM);
+		return;
+	}
+	removal->redis = redis;
+	removal->done = done;
+	removal->ctx = ctx;
+	removal->deadline_ns = boot_ns() + redis->timeout_ms * NS_PER_MS;
+	stpcpy(removal->path, path);
+	step_removal(removal);
+}
+
+static void add_setting(struct script_call *call, bool changes, int64_t value)
+{
+	if (changes)
+		script_call_add_number(call, value);
+	else
+		script_call_add_text(call, "");
+}
+
+void redis_configure_dir(struct backend *backend, const char *path, unsigned int which,
+                                const struct dir_info *info, backend_done *done, void *ctx)
+{
+	struct script_call *call;
+
+	if (!*path && (which & (DIR_MODE | DIR_UID | DIR_GID))) {
+		done(ctx, -EPERM);
+		return;
+	}
+	call = operation_plain(backend, SCRIPT_CONFIGURE_DIR, path, done, ctx);
+	if (!call)
+		return;
+	add_setting(call, which & DIR_MODE, info->mode);
+	add_setting(call, which & DIR_UID, info->uid);
+	add_setting(call, which & DIR_GID, info->gid);
+	add_setting(call, which & DIR_DEFAULT_TTL, info->default_ttl_ms);
+	operation_start_change(redis_of(backend), call);
+}

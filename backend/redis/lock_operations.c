@@ -1,0 +1,200 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/redis/calls/acquire_call.h"
+#include "backend/redis/redis_backend.h"
+#include "backend/redis/reply/reply_lock.h"
+#include "backend/redis/revocation.h"
+#include "backend/redis/waiting/wait_queue.h"
+
+void redis_tell_ended(const struct redis_backend *redis, const char *key, uint64_t token, bool taken)
+{
+	if (redis->on_ended)
+		redis->on_ended(redis->ctx, key, token, taken);
+}
+
+static void done_release(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	uint64_t token;
+
+	if (status == 0 && reply_token(reply, &token) == 0)
+		redis_tell_ended(call->owner, call->key, token, false);
+	operation_done_plain(call, status, reply, age_ms);
+}
+
+/* As done_lock(), but who holds it is told with refusals too. */
+static void done_acquire(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	struct redis_backend *redis = call->owner;
+	struct lock lock;
+	bool described = status == 0 || status == -EEXIST || status == -EBUSY;
+	int err = described ? acquire_reply(call, status, reply, age_ms, &lock) : 0;
+
+	if (err == -ENOENT && status < 0) {
+		/* It was held when the server looked, and that is what the answer is about. */
+		lock.remaining_ms = LEASE_MIN_MS;
+		err = 0;
+	} else if (err == -ENOENT) {
+		/* An answer that comes after the end of its own lease is no acquisition. */
+		status = -ETIMEDOUT;
+		script_calls_undo(redis->calls, call->key, call->nonce);
+	} else if (err < 0) {
+		if (status == 0)
+			script_calls_undo(redis->calls, call->key, call->nonce);
+		status = err;
+	}
+	if (status == 0)
+		redis_keep_fresh(redis, call, &lock);
+	call->answer.lock(call->ctx, operation_status(status), described && err == 0 ? &lock : NULL);
+}
+
+static void acquire_now(struct redis_backend *redis, struct acquisition *acquisition)
+{
+	char nonce[NONCE_SIZE];
+	struct script_call *call = make_nonce(nonce) < 0 ? NULL : acquire_call(redis->calls, acquisition, nonce, "0");
+
+	if (!call) {
+		acquisition->done(acquisition->ctx, -ENOMEM, NULL);
+		return;
+	}
+	call->undone_if_lost = true;
+	call->owner = redis;
+	redis_mark_fresh(redis, call);
+	call->done = done_acquire;
+	call->answer.lock = acquisition->done;
+	call->ctx = acquisition->ctx;
+	script_call_start(call);
+}
+
+void redis_acquire(struct backend *backend, struct acquisition *acquisition)
+{
+	struct redis_backend *redis = redis_of(backend);
+
+	acquisition->pending = NULL;
+	if (acquisition->waits)
+		wait_queue_acquire(redis->tickets, acquisition);
+	else
+		acquire_now(redis, acquisition);
+}
+
+void redis_cancel(struct backend *backend, struct acquisition *acquisition)
+{
+	/* One that does not wait is answered within `timeout_ms` by itself. */
+	if (acquisition->pending)
+		wait_queue_cancel(redis_of(backend)->tickets, acquisition);
+}
+
+void redis_release(struct backend *backend, const char *key, const struct lock_claim *claim,
+                          struct holding_match match, backend_done *done, void *ctx)
+{
+	struct redis_backend *redis = redis_of(backend);
+	struct script_call *call;
+
+	if (!claim) {
+		lock_cache_drop(&redis->fresh, key);
+		revocations_release(redis->revocations, key, match, done, ctx);
+		return;
+	}
+	call = operation_plain(backend, SCRIPT_RELEASE, key, done, ctx);
+	if (!call)
+		return;
+	call->done = done_release;
+	operation_add_claim(call, claim);
+	script_call_add_match(call, match);
+	script_call_add_text(call, "");
+	operation_start_change(redis, call);
+}
+
+/* By the token, as the nonce was the call's. Until it is done the lock is shown as nobody's. */
+void redis_give_back(struct backend *backend, const char *key, uint64_t token)
+{
+	struct redis_backend *redis = redis_of(backend);
+	char text[CALL_NUMBER_MAX];
+
+	snprintf(text, sizeof(text), "%" PRIu64, token);
+	lock_cache_drop(&redis->fresh, key);
+	script_calls_undo(redis->calls, key, text);
+}
+
+void redis_refresh(struct backend *backend, const char *key, const struct lock_claim *claim,
+                          struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx)
+{
+	struct script_call *call = operation_lock(backend, SCRIPT_REFRESH, key, done, ctx);
+
+	if (!call)
+		return;
+	operation_add_claim(call, claim);
+	script_call_add_match(call, match);
+	script_call_add_number(call, ttl_ms);
+	operation_start_change(redis_of(backend), call);
+}
+
+void redis_bind(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
+                       backend_lock_done *done, void *ctx)
+{
+	struct script_call *call = operation_lock(backend, SCRIPT_BIND, key, done, ctx);
+
+	if (!call)
+		return;
+	operation_add_claim(call, claim);
+	script_call_add_token(call, token);
+	script_call_add_number(call, script_calls_grace_ms(redis_of(backend)->calls));
+	operation_start_change(redis_of(backend), call);
+}
+
+static void done_telling(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	/* It was only said. */
+	(void)status;
+	(void)reply;
+	(void)age_ms;
+	free(call->ctx);
+}
+
+void redis_tell(struct backend *backend, enum lock_event_kind kind, const char *key,
+                       struct holding_match match)
+{
+	char *copy = strdup(key);
+	struct script_call *call = copy ? script_call_new(redis_of(backend)->calls, SCRIPT_PUBLISH, copy) : NULL;
+
+	if (!call) {
+		free(copy);
+		return;
+	}
+	script_call_add_text(call, reply_event_word(kind));
+	script_call_add_match(call, match);
+	call->done = done_telling;
+	call->ctx = copy;
+	script_call_start(call);
+}
+
+void redis_write(struct backend *backend, const char *key, uint64_t token, off_t offset, const void *data,
+                        size_t size, backend_done *done, void *ctx)
+{
+	struct script_call *call = operation_plain(backend, SCRIPT_WRITE, key, done, ctx);
+
+	if (!call)
+		return;
+	script_call_add_token(call, token);
+	script_call_add_number(call, offset);
+	script_call_add_bytes(call, data, size);
+	script_call_add_number(call, LOCK_CONTENT_MAX);
+	operation_start_change(redis_of(backend), call);
+}
+
+void redis_truncate(struct backend *backend, const char *key, const struct lock_claim *claim,
+                           struct holding_match match, off_t size, backend_lock_done *done, void *ctx)
+{
+	struct script_call *call = operation_lock(backend, SCRIPT_TRUNCATE, key, done, ctx);
+
+	if (!call)
+		return;
+	operation_add_claim(call, claim);
+	script_call_add_match(call, match);
+	script_call_add_number(call, size);
+	script_call_add_number(call, LOCK_CONTENT_MAX);
+	operation_start_change(redis_of(backend), call);
+}

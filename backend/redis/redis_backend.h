@@ -1,0 +1,95 @@
+/* The Redis backend as its own files see it. */
+#ifndef BACKEND_REDIS_REDIS_BACKEND_H
+#define BACKEND_REDIS_REDIS_BACKEND_H
+
+#include "backend/redis/calls/script_calls.h"
+#include "backend/redis/early_notices.h"
+#include "backend/redis/lock_cache.h"
+#include "backend/redis/net/outage.h"
+#include "backend/redis/net/url.h"
+#include "backend/redis/reply/message.h"
+
+struct lease_scan;
+struct revocations;
+struct subscription;
+struct tls_context;
+struct wait_queue;
+
+struct redis_backend {
+	struct backend base;
+	struct redis_url source;
+	struct tls_context *tls; /* NULL: plain */
+	struct script_calls *calls;
+	struct subscription *subscription;
+	struct wait_queue *tickets;
+	struct revocations *revocations;
+	struct lease_scan *lease_scan;
+	struct lock_cache fresh;
+	struct early_notices early;
+	void (*on_ended)(void *ctx, const char *key, uint64_t token, bool taken);
+	void (*on_touched)(void *ctx, uint64_t token);
+	void (*on_notice)(void *ctx, const char *line);
+	void (*on_touched_all)(void *ctx);
+	void *ctx;
+	struct outage outage; /* of either connection */
+	bool is_started;
+	bool closing;
+	bool scan;
+	int64_t timeout_ms;
+	backend_started *started; /* while it starts */
+	void *started_ctx;
+	char mount[NONCE_SIZE]; /* names this daemon among all */
+	unsigned int users; /* of this memory: its parts */
+	char namespace_[];
+};
+
+static inline struct redis_backend *redis_of(struct backend *backend)
+{
+	return (struct redis_backend *)backend;
+}
+
+/* operation.c */
+int operation_status(int status);
+void operation_drop_cached(struct script_call *call);
+void operation_start_change(struct redis_backend *redis, struct script_call *call);
+void operation_done_plain(struct script_call *call, int status, const redisReply *reply, int64_t age_ms);
+struct script_call *operation_plain(struct backend *backend, enum script script, const char *key, backend_done *done, void *ctx);
+struct script_call *operation_lock(struct backend *backend, enum script script, const char *key, backend_lock_done *done, void *ctx);
+void operation_add_claim(struct script_call *call, const struct lock_claim *claim);
+
+/* lock_operations.c */
+void redis_tell_ended(const struct redis_backend *redis, const char *key, uint64_t token, bool taken);
+void redis_acquire(struct backend *backend, struct acquisition *acquisition);
+void redis_cancel(struct backend *backend, struct acquisition *acquisition);
+void redis_release(struct backend *backend, const char *key, const struct lock_claim *claim, struct holding_match match, backend_done *done, void *ctx);
+void redis_give_back(struct backend *backend, const char *key, uint64_t token);
+void redis_refresh(struct backend *backend, const char *key, const struct lock_claim *claim, struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx);
+void redis_bind(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token, backend_lock_done *done, void *ctx);
+void redis_tell(struct backend *backend, enum lock_event_kind kind, const char *key, struct holding_match match);
+void redis_write(struct backend *backend, const char *key, uint64_t token, off_t offset, const void *data, size_t size, backend_done *done, void *ctx);
+void redis_truncate(struct backend *backend, const char *key, const struct lock_claim *claim, struct holding_match match, off_t size, backend_lock_done *done, void *ctx);
+
+/* lock_reads.c */
+void redis_mark_fresh(void *ctx, struct script_call *call);
+void redis_keep_fresh(void *ctx, const struct script_call *call, const struct lock *lock);
+void redis_read(struct backend *backend, const char *key, const struct lock_claim *claim, backend_entry_done *done, void *ctx);
+bool redis_read_cached(struct backend *backend, const char *key, struct lock *ret);
+void redis_watch(struct backend *backend, const char *key, uint64_t token, backend_entry_done *done, void *ctx);
+
+/* directory_operations.c */
+void redis_list(struct backend *backend, struct listing *listing);
+void redis_make_dir(struct backend *backend, const char *path, const struct dir_info *info, backend_done *done, void *ctx);
+void redis_remove_dir(struct backend *backend, const char *path, backend_done *done, void *ctx);
+void redis_configure_dir(struct backend *backend, const char *path, unsigned int which, const struct dir_info *info, backend_done *done, void *ctx);
+
+/* notifications.c */
+void redis_on_told(void *ctx, const struct message *message);
+void redis_on_listening(void *ctx);
+void redis_on_deaf(void *ctx, const char *problem);
+void redis_on_reached_again(void *ctx);
+void redis_on_acquired(void *ctx, const char *key);
+void redis_on_lost(void *ctx, const char *problem);
+void redis_on_hears(void *ctx);
+bool redis_listen(struct backend *backend, enum listen_extent extent);
+
+#endif
