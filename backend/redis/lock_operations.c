@@ -10,7 +10,7 @@
 #include "backend/redis/revocation.h"
 #include "backend/redis/waiting/wait_queue.h"
 
-void redis_tell_ended(const struct redis_backend *redis, const char *key, uint64_t token, bool taken)
+void redis_report_ended(const struct redis_backend *redis, const char *key, uint64_t token, bool taken)
 {
 	if (redis->on_ended)
 		redis->on_ended(redis->ctx, key, token, taken);
@@ -21,7 +21,7 @@ static void done_release(struct script_call *call, int status, const redisReply 
 	uint64_t token;
 
 	if (status == 0 && reply_token(reply, &token) == 0)
-		redis_tell_ended(call->owner, call->key, token, false);
+		redis_report_ended(call->owner, call->key, token, false);
 	operation_done_plain(call, status, reply, age_ms);
 }
 
@@ -47,7 +47,7 @@ static void done_acquire(struct script_call *call, int status, const redisReply 
 		status = err;
 	}
 	if (status == 0)
-		redis_keep_fresh(redis, call, &lock);
+		redis_cache_acquired(redis, call, &lock);
 	call->answer.lock(call->ctx, operation_status(status), described && err == 0 ? &lock : NULL);
 }
 
@@ -60,9 +60,9 @@ static void acquire_now(struct redis_backend *redis, struct acquisition *acquisi
 		acquisition->done(acquisition->ctx, -ENOMEM, NULL);
 		return;
 	}
-	call->undone_if_lost = true;
+	call->undo_if_unanswered = true;
 	call->owner = redis;
-	redis_mark_fresh(redis, call);
+	redis_note_generation(redis, call);
 	call->done = done_acquire;
 	call->answer.lock = acquisition->done;
 	call->ctx = acquisition->ctx;
@@ -164,7 +164,7 @@ void redis_tell(struct backend *backend, enum lock_event_kind kind, const char *
 		free(copy);
 		return;
 	}
-	script_call_add_text(call, reply_event_word(kind));
+	script_call_add_text(call, message_event_word(kind));
 	script_call_add_match(call, match);
 	call->done = done_telling;
 	call->ctx = copy;

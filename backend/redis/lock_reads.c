@@ -9,7 +9,7 @@
 #include "backend/redis/reply/reply_lock.h"
 #include "backend/redis/waiting/wait_queue.h"
 
-void redis_mark_fresh(void *ctx, struct script_call *call)
+void redis_note_generation(void *ctx, struct script_call *call)
 {
 	const struct redis_backend *redis = ctx;
 
@@ -17,7 +17,7 @@ void redis_mark_fresh(void *ctx, struct script_call *call)
 }
 
 /* What was told since it was asked for may be of it. What is not read yet is before it is used. */
-void redis_keep_fresh(void *ctx, const struct script_call *call, const struct lock *lock)
+void redis_cache_acquired(void *ctx, const struct script_call *call, const struct lock *lock)
 {
 	struct redis_backend *redis = ctx;
 
@@ -43,8 +43,8 @@ static bool may_be_undone(const struct redis_backend *redis, const redisReply *r
 	if (!nonce)
 		return false;
 	snprintf(text, sizeof(text), "%" PRIu64, token);
-	return wait_queue_know(redis->tickets, nonce) || script_calls_undoing(redis->calls, nonce) ||
-		script_calls_undoing(redis->calls, text);
+	return wait_queue_has(redis->tickets, nonce) || script_calls_has_undo(redis->calls, nonce) ||
+		script_calls_has_undo(redis->calls, text);
 }
 
 /* As done_entry(), for a caller that wants to know whether it holds the lock. */

@@ -10,14 +10,14 @@
 static void obey(struct redis_backend *redis, const struct message *message)
 {
 	if (message->kind == MESSAGE_REVOKE)
-		revocations_obey(redis->calls, message->key, message->token);
+		revocations_confirm(redis->calls, message->key, message->token);
 }
 
 static void tell_end(struct redis_backend *redis, const struct message *message)
 {
-	redis_tell_ended(redis, message->key, message->token, message->kind != MESSAGE_ENDED);
+	redis_report_ended(redis, message->key, message->token, message->kind != MESSAGE_ENDED);
 	/* Where it is not known yet that this mount holds it, nobody was told, and the answer tells more. */
-	if (script_calls_acquiring(redis->calls, message->key) && early_notices_add(&redis->early, message) == 0)
+	if (script_calls_is_acquiring(redis->calls, message->key) && early_notices_add(&redis->early, message) == 0)
 		return;
 	obey(redis, message);
 }
@@ -28,7 +28,7 @@ static void take_message(struct redis_backend *redis, const struct message *mess
 		lock_cache_drop(&redis->fresh, message->key);
 	switch (message->kind) {
 	case MESSAGE_GRANT:
-		wait_queue_granted(redis->tickets, message->nonce);
+		wait_queue_on_grant(redis->tickets, message->nonce);
 		break;
 	case MESSAGE_TOUCH:
 		if (redis->on_touched)
@@ -40,18 +40,18 @@ static void take_message(struct redis_backend *redis, const struct message *mess
 		tell_end(redis, message);
 		break;
 	case MESSAGE_FREED:
-		revocations_freed(redis->revocations, message->key, message->token);
+		revocations_on_freed(redis->revocations, message->key, message->token);
 		break;
 	}
 }
 
-void redis_on_told(void *ctx, const struct message *message)
+void redis_on_message(void *ctx, const struct message *message)
 {
 	struct redis_backend *redis = ctx;
 
-	script_calls_hear(redis->calls, true);
+	script_calls_set_in_message(redis->calls, true);
 	take_message(redis, message);
-	script_calls_hear(redis->calls, false);
+	script_calls_set_in_message(redis->calls, false);
 }
 
 static void notice(const struct redis_backend *redis, const char *line)
@@ -80,7 +80,7 @@ static void tell_recovery(struct redis_backend *redis)
 }
 
 /* What was told before, nobody heard. */
-void redis_on_listening(void *ctx)
+void redis_on_subscribed(void *ctx)
 {
 	struct redis_backend *redis = ctx;
 
@@ -91,7 +91,7 @@ void redis_on_listening(void *ctx)
 		redis->on_touched_all(redis->ctx);
 }
 
-void redis_on_deaf(void *ctx, const char *problem)
+void redis_on_unsubscribed(void *ctx, const char *problem)
 {
 	struct redis_backend *redis = ctx;
 
@@ -99,7 +99,7 @@ void redis_on_deaf(void *ctx, const char *problem)
 	tell_outage(redis, problem);
 }
 
-void redis_on_reached_again(void *ctx)
+void redis_on_calls_up(void *ctx)
 {
 	struct redis_backend *redis = ctx;
 
@@ -112,24 +112,24 @@ static void tell_early(void *ctx, const struct message *message)
 {
 	struct redis_backend *redis = ctx;
 
-	redis_tell_ended(redis, message->key, message->token, message->kind != MESSAGE_ENDED);
+	redis_report_ended(redis, message->key, message->token, message->kind != MESSAGE_ENDED);
 	obey(redis, message);
 }
 
-void redis_on_acquired(void *ctx, const char *key)
+void redis_on_acquire_answered(void *ctx, const char *key)
 {
 	struct redis_backend *redis = ctx;
 
-	if (redis->early.first && !script_calls_acquiring(redis->calls, key))
+	if (redis->early.first && !script_calls_is_acquiring(redis->calls, key))
 		early_notices_deliver(&redis->early, key, tell_early, redis);
 }
 
-void redis_on_lost(void *ctx, const char *problem)
+void redis_on_calls_down(void *ctx, const char *problem)
 {
 	struct redis_backend *redis = ctx;
 
 	tell_outage(redis, problem);
-	wait_queue_lost(redis->tickets);
+	wait_queue_on_down(redis->tickets);
 	/* Where this one is silent, the other may only seem to be alive. */
 	subscription_renew(redis->subscription);
 }
@@ -144,7 +144,7 @@ bool redis_listen(struct backend *backend, enum listen_extent extent)
 	return subscription_want(redis->subscription, extent);
 }
 
-void redis_on_hears(void *ctx)
+void redis_on_all_events(void *ctx)
 {
 	struct redis_backend *redis = ctx;
 

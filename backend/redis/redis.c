@@ -42,18 +42,18 @@ static int make_parts(struct redis_backend *redis, const struct backend_config *
 {
 	struct backend_config own = *config;
 	struct script_calls_handlers script_calls_owner = {
-		.reached = redis_on_reached_again,
-		.lost = redis_on_lost,
-		.acquired = redis_on_acquired,
+		.reached = redis_on_calls_up,
+		.lost = redis_on_calls_down,
+		.acquired = redis_on_acquire_answered,
 		.freed = drop_user,
 		.ctx = redis,
 	};
-	struct wait_queue_handlers wait_queue_owner = { .asking = redis_mark_fresh, .acquired = redis_keep_fresh, .ctx = redis };
+	struct wait_queue_handlers wait_queue_owner = { .asking = redis_note_generation, .acquired = redis_cache_acquired, .ctx = redis };
 	struct subscription_handlers subscription_owner = {
-		.told = redis_on_told,
-		.listening = redis_on_listening,
-		.deaf = redis_on_deaf,
-		.hears = redis_on_hears,
+		.told = redis_on_message,
+		.listening = redis_on_subscribed,
+		.deaf = redis_on_unsubscribed,
+		.hears = redis_on_all_events,
 		.freed = drop_user,
 		.ctx = redis,
 	};

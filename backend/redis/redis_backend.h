@@ -58,7 +58,7 @@ struct script_call *operation_lock(struct backend *backend, enum script script, 
 void operation_add_claim(struct script_call *call, const struct lock_claim *claim);
 
 /* lock_operations.c */
-void redis_tell_ended(const struct redis_backend *redis, const char *key, uint64_t token, bool taken);
+void redis_report_ended(const struct redis_backend *redis, const char *key, uint64_t token, bool taken);
 void redis_acquire(struct backend *backend, struct acquisition *acquisition);
 void redis_cancel(struct backend *backend, struct acquisition *acquisition);
 void redis_release(struct backend *backend, const char *key, const struct lock_claim *claim, struct holding_match match, backend_done *done, void *ctx);
@@ -70,8 +70,8 @@ void redis_write(struct backend *backend, const char *key, uint64_t token, off_t
 void redis_truncate(struct backend *backend, const char *key, const struct lock_claim *claim, struct holding_match match, off_t size, backend_lock_done *done, void *ctx);
 
 /* lock_reads.c */
-void redis_mark_fresh(void *ctx, struct script_call *call);
-void redis_keep_fresh(void *ctx, const struct script_call *call, const struct lock *lock);
+void redis_note_generation(void *ctx, struct script_call *call);
+void redis_cache_acquired(void *ctx, const struct script_call *call, const struct lock *lock);
 void redis_read(struct backend *backend, const char *key, const struct lock_claim *claim, backend_entry_done *done, void *ctx);
 bool redis_read_cached(struct backend *backend, const char *key, struct lock *ret);
 void redis_watch(struct backend *backend, const char *key, uint64_t token, backend_entry_done *done, void *ctx);
@@ -83,13 +83,13 @@ void redis_remove_dir(struct backend *backend, const char *path, backend_done *d
 void redis_configure_dir(struct backend *backend, const char *path, unsigned int which, const struct dir_info *info, backend_done *done, void *ctx);
 
 /* notifications.c */
-void redis_on_told(void *ctx, const struct message *message);
-void redis_on_listening(void *ctx);
-void redis_on_deaf(void *ctx, const char *problem);
-void redis_on_reached_again(void *ctx);
-void redis_on_acquired(void *ctx, const char *key);
-void redis_on_lost(void *ctx, const char *problem);
-void redis_on_hears(void *ctx);
+void redis_on_message(void *ctx, const struct message *message);
+void redis_on_subscribed(void *ctx);
+void redis_on_unsubscribed(void *ctx, const char *problem);
+void redis_on_calls_up(void *ctx);
+void redis_on_acquire_answered(void *ctx, const char *key);
+void redis_on_calls_down(void *ctx, const char *problem);
+void redis_on_all_events(void *ctx);
 bool redis_listen(struct backend *backend, enum listen_extent extent);
 
 #endif

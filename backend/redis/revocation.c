@@ -224,7 +224,7 @@ static struct revocation *find_waiting(const struct revocations *revocations, co
 	return NULL;
 }
 
-void revocations_freed(struct revocations *revocations, const char *key, uint64_t token)
+void revocations_on_freed(struct revocations *revocations, const char *key, uint64_t token)
 {
 	struct revocation *eviction;
 
@@ -248,7 +248,7 @@ static void on_obeyed(struct script_call *call, int status, const redisReply *re
 	free(call->ctx);
 }
 
-void revocations_obey(struct script_calls *calls, const char *key, uint64_t token)
+void revocations_confirm(struct script_calls *calls, const char *key, uint64_t token)
 {
 	char *copy = strdup(key);
 	struct script_call *call = copy ? forced_call(calls, copy, match_token(token), FORCE_OBEY) : NULL;

@@ -18,12 +18,12 @@ void revocations_release(struct revocations *revocations, const char *key, struc
                        void *ctx);
 
 /* The server says that this holding has ended. */
-void revocations_freed(struct revocations *revocations, const char *key, uint64_t token);
+void revocations_on_freed(struct revocations *revocations, const char *key, uint64_t token);
 
 /* Answers what waits with -ESHUTDOWN. `freed` is called from the loop when the memory is gone. */
 void revocations_close(struct revocations *revocations, void (*freed)(void *ctx), void *ctx);
 
 /* Releases a holding that this mount keeps for an open file, and whose holder has been told; any other stays. */
-void revocations_obey(struct script_calls *calls, const char *key, uint64_t token);
+void revocations_confirm(struct script_calls *calls, const char *key, uint64_t token);
 
 #endif

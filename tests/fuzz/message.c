@@ -19,7 +19,7 @@ static char *publish(const struct lock_event *event, size_t *ret_size)
 	FILE *out = open_memstream(&text, ret_size);
 
 	require(out != NULL, "there is memory");
-	fprintf(out, "%s %" PRId64 " %" PRIu64 " %" PRId64 " %s%c%s", reply_event_word(event->kind), event->time_us,
+	fprintf(out, "%s %" PRId64 " %" PRIu64 " %" PRId64 " %s%c%s", message_event_word(event->kind), event->time_us,
 		event->token, event->ttl_ms, event->owner ? event->owner : "", '\0', event->key);
 	fclose(out);
 	return text;
@@ -43,7 +43,7 @@ static void check_event(const struct lock_event *event)
 	require(event->ttl_ms >= LEASE_NEVER && event->ttl_ms <= LEASE_MAX_MS, "a lease is in its bounds");
 	require(strlen(event->key) <= LOCK_KEY_MAX, "a key has room");
 	require(!event->owner == !event->token, "a holding has an owner");
-	require(reply_event(text, size, &again) == 0 && same_event(event, &again), "it is the same when told again");
+	require(message_parse_event(text, size, &again) == 0 && same_event(event, &again), "it is the same when told again");
 	free(text);
 }
 
@@ -65,13 +65,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct lock_event event;
 	int64_t left_ms;
 
-	if (reply_event(text, size, &event) == 0)
+	if (message_parse_event(text, size, &event) == 0)
 		check_event(&event);
-	if (reply_held(text, size, &left_ms, &event) == 0) {
+	if (message_parse_held_lease(text, size, &left_ms, &event) == 0) {
 		require(left_ms <= LEASE_MAX_MS, "what is left of a lease is in its bounds");
 		check_event(&event);
 	}
-	if (reply_message(text, size, &message) == 0)
+	if (message_parse(text, size, &message) == 0)
 		check_message(&message, text, size);
 	free(text);
 	return 0;

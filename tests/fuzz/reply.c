@@ -81,7 +81,7 @@ static void check_lists(const redisReply *reply)
 		check_page(&page);
 }
 
-static void check_look(const struct key_look *look)
+static void check_look(const struct key_state *look)
 {
 	require(look->left_ms >= -2 && look->left_ms <= LEASE_MAX_MS, "what is left of a lease is in its bounds");
 	require(look->rank >= -1, "a place in a queue can be one");
@@ -90,7 +90,7 @@ static void check_look(const struct key_look *look)
 static void check_queue(const redisReply *reply)
 {
 	char order[REPLY_ORDER_MAX];
-	struct key_look looks[LOOKS_MAX];
+	struct key_state looks[LOOKS_MAX];
 	bool was_alive;
 
 	if (reply_queued(reply, order, looks, &was_alive) == 0) {
@@ -98,7 +98,7 @@ static void check_queue(const redisReply *reply)
 		check_look(looks);
 	}
 	for (size_t count = 0; count <= LOOKS_MAX; count++) {
-		if (reply_looks(reply, &was_alive, looks, count) < 0)
+		if (reply_key_states(reply, &was_alive, looks, count) < 0)
 			continue;
 		for (size_t i = 0; i < count; i++)
 			check_look(&looks[i]);

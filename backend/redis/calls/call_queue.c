@@ -14,7 +14,7 @@ const char *call_key(const struct script_call *call)
 	return call->lock_key + strlen(call->calls->config.namespace_) + 1;
 }
 
-bool script_calls_acquiring(const struct script_calls *calls, const char *key)
+bool script_calls_is_acquiring(const struct script_calls *calls, const char *key)
 {
 	const struct script_call *call;
 
@@ -41,7 +41,7 @@ void call_finish(struct script_call *call, int status, const redisReply *reply, 
 
 	DL_DELETE(calls->under_way, call);
 	user_turns_end(&calls->turns, &call->turn);
-	if (!reply && call->sent && call->undone_if_lost)
+	if (!reply && call->sent && call->undo_if_unanswered)
 		calls_undo_unanswered(call);
 	answer(call, status, reply, age_ms);
 	if (call->script == SCRIPT_ACQUIRE)
@@ -117,7 +117,7 @@ static uid_t user_of(const struct script_call *call)
 	return uid == BACKEND_NOBODY ? calls->answered : uid;
 }
 
-void script_calls_hear(struct script_calls *calls, bool hearing)
+void script_calls_set_in_message(struct script_calls *calls, bool hearing)
 {
 	calls->hearing = hearing;
 }

@@ -42,7 +42,7 @@ struct script_call {
 	} answer;
 	char nonce[NONCE_SIZE]; /* of an acquisition; "" otherwise */
 	const struct lock_holder *holder; /* who acquires; NULL otherwise. It stays the caller's until the call is done. */
-	bool undone_if_lost;    /* where no answer comes, the server is asked to take it back */
+	bool undo_if_unanswered;    /* where no answer comes, the server is asked to take it back */
 	bool of_mount;          /* the mount itself has to make it, whoever else has many under way */
 	uint64_t mark;
 	int64_t sent_ns;   /* CLOCK_BOOTTIME, once it is done */

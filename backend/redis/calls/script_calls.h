@@ -35,7 +35,7 @@ void script_calls_close(struct script_calls *calls);
 void script_calls_undo(struct script_calls *calls, const char *key, const char *about);
 
 /* Is the server still to be asked to take back the acquisition of this nonce or token? */
-bool script_calls_undoing(const struct script_calls *calls, const char *about);
+bool script_calls_has_undo(const struct script_calls *calls, const char *about);
 
 /*
  * Likewise where the server refused the acquisition. Should it refuse this as well, that is
@@ -50,13 +50,13 @@ void script_calls_undo_again(struct script_calls *calls);
 bool script_calls_are_up(const struct script_calls *calls);
 
 /* Is the answer to an acquisition of this key under way? */
-bool script_calls_acquiring(const struct script_calls *calls, const char *key);
+bool script_calls_is_acquiring(const struct script_calls *calls, const char *key);
 
 /* How long this mount may need to answer the server, in ms: longer where the server is far. */
 int64_t script_calls_grace_ms(const struct script_calls *calls);
 
 /* What is asked for between true and false follows from a message of the server, and is no user's. */
-void script_calls_hear(struct script_calls *calls, bool hearing);
+void script_calls_set_in_message(struct script_calls *calls, bool hearing);
 
 /* Fills in what concerns the connection. */
 void script_calls_stats(const struct script_calls *calls, struct backend_stats *ret);

@@ -112,7 +112,7 @@ void script_calls_undo_refused(struct script_calls *calls, const char *key, cons
 		send_undo(undo);
 }
 
-bool script_calls_undoing(const struct script_calls *calls, const char *about)
+bool script_calls_has_undo(const struct script_calls *calls, const char *about)
 {
 	const struct undo *undo;
 

@@ -13,7 +13,7 @@ if path ~= '' and call('EXISTS', KEYS[1], dir_key(path)) == 0 then return { 'ENO
 --- @include "include/message.lua"
 
 -- A holder who is told by its own mount is not lied to: that mount knows whether it may still undo
--- the acquisition (done_read() in redis.c). Another mount does not, so the acquisition is proved
+-- the acquisition (on_read() in lock_reads.c). Another mount does not, so the acquisition is proved
 -- first. Where the server refuses that, the lock is shown as one that is handed over: nobody's yet.
 local function may_tell(held)
   return not is_undoable(held) or held.mount == mount or (proves(ARGV[4], ARGV[5], held) and

@@ -120,7 +120,7 @@ static int on_event(struct subscription *subscription, const redisReply *payload
 	/* What comes after the last subscription has gone: nothing would tell of its end. */
 	if (!subscription->has_events)
 		return 0;
-	if (reply_event(payload->str, payload->len, &event) < 0)
+	if (message_parse_event(payload->str, payload->len, &event) < 0)
 		return -EPROTO;
 	lease_expiry_tell(&subscription->leases, &event);
 	return 0;
@@ -133,12 +133,12 @@ static int on_mount_message(struct subscription *subscription, const redisReply 
 	struct lock_event event;
 	int64_t left_ms;
 
-	if (reply_held(payload->str, payload->len, &left_ms, &event) == 0) {
+	if (message_parse_held_lease(payload->str, payload->len, &left_ms, &event) == 0) {
 		if (subscription->has_events)
 			lease_expiry_adopt(&subscription->leases, &event, left_ms);
 		return 0;
 	}
-	if (reply_message(payload->str, payload->len, &message) < 0)
+	if (message_parse(payload->str, payload->len, &message) < 0)
 		return -EPROTO;
 	subscription->owner.told(subscription->owner.ctx, &message);
 	return 0;

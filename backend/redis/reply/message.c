@@ -1,3 +1,4 @@
+/* Reads published messages and events: words and numbers with a space between them. */
 #include "backend/redis/reply/message.h"
 
 #include <errno.h>
@@ -7,8 +8,7 @@
 #include "backend/redis/reply/reply_fields.h"
 #include "lockfs/lock.h"
 
-/* Digits of INT64_MAX. */
-#define TOKEN_DIGITS_MAX 19
+#define TOKEN_DIGITS_MAX 19 /* digits of INT64_MAX */
 
 #define HELD_WORD "HELD"
 
@@ -37,7 +37,7 @@ static const struct {
 	{ "FREED", MESSAGE_FREED },
 };
 
-const char *reply_event_word(enum lock_event_kind kind)
+const char *message_event_word(enum lock_event_kind kind)
 {
 	size_t i = 0;
 
@@ -46,7 +46,7 @@ const char *reply_event_word(enum lock_event_kind kind)
 	return event_words[i].word;
 }
 
-/* A token as scripts write it: digits, the first of them no 0, and no more than they can count to. */
+/* Reads a token as scripts print it: up to 19 digits, no leading 0, at most INT64_MAX. */
 static bool read_token(const char *text, size_t length, uint64_t *ret)
 {
 	uint64_t token = 0;
@@ -62,7 +62,7 @@ static bool read_token(const char *text, size_t length, uint64_t *ret)
 	return token <= INT64_MAX;
 }
 
-/* A path that a lock can have. */
+/* Returns true if a lock can have this path. */
 static bool is_key(const char *key)
 {
 	char name[LOCK_NAME_MAX + 1];
@@ -83,7 +83,7 @@ static bool is_key(const char *key)
 	}
 }
 
-int reply_message(const char *text, size_t size, struct message *ret)
+int message_parse(const char *text, size_t size, struct message *ret)
 {
 	size_t length = strcspn(text, " ");
 	const char *about = text[length] ? text + length + 1 : NULL;
@@ -106,7 +106,7 @@ int reply_message(const char *text, size_t size, struct message *ret)
 	return -EPROTO;
 }
 
-/* Reads ` 123` and moves behind it; false where no such number stands there. */
+/* Reads a space and a number, and moves `at` behind them. Returns false if `at` points to anything else. */
 static bool read_number(const char **at, int64_t *ret)
 {
 	char *end;
@@ -123,7 +123,7 @@ static bool read_number(const char **at, int64_t *ret)
 	return true;
 }
 
-int reply_event(const char *text, size_t size, struct lock_event *ret)
+int message_parse_event(const char *text, size_t size, struct lock_event *ret)
 {
 	size_t length = strcspn(text, " ");
 	const char *at = text + length;
@@ -142,7 +142,7 @@ int reply_event(const char *text, size_t size, struct lock_event *ret)
 		ret->foreign = token_is_foreign(ret->token);
 		if (ret->token)
 			ret->owner = at;
-		/* Behind the owner is a NUL, and then the key. */
+		/* The owner ends with a NUL; the key follows it. */
 		at += strlen(at) + 1;
 		if (at >= text + size || at + strlen(at) != text + size || !is_key(at))
 			return -EPROTO;
@@ -152,12 +152,12 @@ int reply_event(const char *text, size_t size, struct lock_event *ret)
 	return -EPROTO;
 }
 
-int reply_held(const char *text, size_t size, int64_t *ret_left_ms, struct lock_event *ret)
+int message_parse_held_lease(const char *text, size_t size, int64_t *ret_left_ms, struct lock_event *ret)
 {
 	const char *at = text + strlen(HELD_WORD);
 
 	if (strncmp(text, HELD_WORD, strlen(HELD_WORD)) != 0 || !read_number(&at, ret_left_ms) || *at++ != ' ')
 		return -EPROTO;
 	*ret_left_ms = reply_at_most(*ret_left_ms, LEASE_MAX_MS);
-	return reply_event(at, size - (size_t)(at - text), ret);
+	return message_parse_event(at, size - (size_t)(at - text), ret);
 }

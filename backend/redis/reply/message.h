@@ -1,4 +1,8 @@
-/* What is published: messages to one mount, and events. */
+/*
+ * Reads what is published: messages to one mount, and events to all mounts.
+ * The formats are in lua/include/names.lua. Any client can publish on these channels, so a text
+ * that no script of lockfs makes is refused with -EPROTO.
+ */
 #ifndef BACKEND_REDIS_REPLY_MESSAGE_H
 #define BACKEND_REDIS_REPLY_MESSAGE_H
 
@@ -7,7 +11,7 @@
 
 #include "lockfs/event.h"
 
-/* What is published to the daemon of one mount, but for HELD; see names.lua. */
+/* Kinds of messages to one mount, except HELD (message_parse_held_lease). names.lua says what each means. */
 enum message_kind {
 	MESSAGE_GRANT,
 	MESSAGE_TOUCH,
@@ -19,27 +23,27 @@ enum message_kind {
 
 struct message {
 	enum message_kind kind;
-	char nonce[40];  /* of GRANT: of the ticket; else empty */
-	uint64_t token;  /* of all but GRANT: of the holding, above 0 */
-	const char *key; /* within the text; a path that a lock can have */
+	char nonce[40];  /* of the ticket, in a GRANT; else empty */
+	uint64_t token;  /* of the holding, above 0; 0 in a GRANT */
+	const char *key; /* within the text; a valid path of a lock */
 };
 
-/*
- * Reads what was published to this mount; `text` ends with a NUL behind `size` bytes.
- * Returns 0, or -EPROTO where no script of lockfs says so: anybody can publish.
- */
-int reply_message(const char *text, size_t size, struct message *ret);
+/* Reads a message to this mount. `text` has `size` bytes and then a NUL. Returns 0 or -EPROTO. */
+int message_parse(const char *text, size_t size, struct message *ret);
 
-/* The word for an event that is told over all mounts: any kind up to FAILED_REFRESH. */
-const char *reply_event_word(enum lock_event_kind kind);
+/* Returns the published word for an event that a backend reports: any kind up to FAILED_REFRESH. */
+const char *message_event_word(enum lock_event_kind kind);
 
 /*
- * Reads an event as event.lua makes it; `text` ends with a NUL behind `size`
- * bytes, and the event's texts are within it. Returns 0 or -EPROTO.
+ * Reads an event as event.lua prints it. `text` has `size` bytes and then a NUL; the texts of the
+ * event are within it. Returns 0 or -EPROTO.
  */
-int reply_event(const char *text, size_t size, struct lock_event *ret);
+int message_parse_event(const char *text, size_t size, struct lock_event *ret);
 
-/* Reads what lease_scan.lua tells of a lease that began before: its beginning, and what is left. Likewise. */
-int reply_held(const char *text, size_t size, int64_t *ret_left_ms, struct lock_event *ret);
+/*
+ * Reads a HELD message of lease_scan.lua: the event that began a lease, and the rest of that lease.
+ * `text` has `size` bytes and then a NUL; the texts of the event are within it. Returns 0 or -EPROTO.
+ */
+int message_parse_held_lease(const char *text, size_t size, int64_t *ret_left_ms, struct lock_event *ret);
 
 #endif

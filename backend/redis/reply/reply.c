@@ -1,3 +1,4 @@
+/* The words that scripts answer with, as errnos. */
 #include "backend/redis/reply/reply.h"
 
 #include <errno.h>

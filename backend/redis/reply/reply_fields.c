@@ -1,3 +1,4 @@
+/* Reads single elements of a reply. */
 #include "backend/redis/reply/reply_fields.h"
 
 #include <errno.h>
@@ -21,7 +22,6 @@ const char *reply_text(const redisReply *reply, size_t index)
 	return text ? text->str : NULL;
 }
 
-/* A number written as text; `fallback` where it is none. */
 int64_t reply_number(const char *text, int64_t fallback)
 {
 	char *end;
@@ -34,7 +34,6 @@ int64_t reply_number(const char *text, int64_t fallback)
 	return *end || errno ? fallback : (int64_t)number;
 }
 
-/* A lease that ends; 0 where it is none. */
 int64_t reply_lease(const char *text)
 {
 	int64_t ms = reply_number(text, 0);
@@ -42,7 +41,6 @@ int64_t reply_lease(const char *text)
 	return ms >= LEASE_MIN_MS && ms <= LEASE_MAX_MS ? ms : 0;
 }
 
-/* A time since the epoch in ms; 0 where it is none. */
 int64_t reply_time(const char *text)
 {
 	int64_t ms = reply_number(text, 0);
@@ -50,7 +48,6 @@ int64_t reply_time(const char *text)
 	return ms >= 0 && ms <= NOW_MAX_MS ? ms : 0;
 }
 
-/* What the kernel takes as a name; whatever else is in the server is not ours. */
 bool reply_is_name(const char *name)
 {
 	return name && *name && strlen(name) <= LOCK_NAME_MAX && !strchr(name, '/') && strcmp(name, ".") != 0 &&

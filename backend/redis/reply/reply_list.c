@@ -1,3 +1,4 @@
+/* Reads pages of names. */
 #include "backend/redis/reply/reply_list.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@ static size_t add_items(const redisReply *names, enum entry_kind kind, struct li
 	return count;
 }
 
-/* The cursor of the next step; NULL: there is none in this answer. */
+/* Returns the cursor of the next page, or NULL if the reply has no valid one. */
 static const char *cursor_of(const redisReply *reply)
 {
 	const char *cursor = reply_text(reply, 1);
@@ -27,7 +28,7 @@ static const char *cursor_of(const redisReply *reply)
 	return cursor && strlen(cursor) < LISTING_CURSOR_MAX ? cursor : NULL;
 }
 
-/* Reads arrays of names; `locks` may be NULL. */
+/* Reads the cursor and arrays of names. `locks` may be NULL. */
 static int read_page(const redisReply *reply, const redisReply *dirs, const redisReply *locks, struct list_page *ret)
 {
 	size_t most = dirs->elements + (locks ? locks->elements : 0);

@@ -1,3 +1,4 @@
+/* Reads locks and directories in a reply. The layout of a lock is that of describe() in holding.lua. */
 #include "backend/redis/reply/reply_lock.h"
 
 #include <errno.h>
@@ -5,7 +6,7 @@
 
 #include "backend/redis/reply/reply_fields.h"
 
-/* A number from 0 on; 0 where the text is none. */
+/* Reads a number from 0 to `most`. Returns 0 if the text is no such number. */
 static int64_t number_up_to(const char *text, int64_t most)
 {
 	int64_t number = reply_number(text, 0);
@@ -13,8 +14,7 @@ static int64_t number_up_to(const char *text, int64_t most)
 	return number >= 0 && number <= most ? number : 0;
 }
 
-/* Details of a lock: fields and values in turn. */
-
+/* Returns the value of a field in the details of a lock (names and values alternate), or NULL. */
 static const redisReply *detail(const redisReply *details, const char *field)
 {
 	for (size_t i = 0; i + 1 < details->elements; i += 2) {
@@ -52,7 +52,7 @@ static struct lock_holder holder_of(const redisReply *details, const char *id)
 	};
 }
 
-/* What is left of a lease for sure, now that the answer is so old; false where nothing is. */
+/* Sets what is left of the lease for sure, given the age of the reply. Returns false if the lease has ended. */
 static bool age_lease(struct lock *lock, int64_t pttl_ms, int64_t now_ms, int64_t age_ms)
 {
 	lock->remaining_ms = LEASE_NEVER;
@@ -101,10 +101,10 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
 		ret->ttl_ms = LEASE_NEVER;
 		return 0;
 	}
-	/* Of one that was taken past lockfs, or given its end so, no more is known than what is left. */
+	/* If another Redis client took the lock or set its expiry, the lease is unknown: what is left counts as the lease. */
 	ttl_ms = reply_lease(detail_text(details, "ttl", NULL));
 	ret->ttl_ms = ttl_ms ? ttl_ms : ret->remaining_ms;
-	/* The same at every look, where the sum of two clocks may differ by a millisecond. */
+	/* now + PTTL can differ by 1 ms from reply to reply, so the end is computed from what does not change. */
 	if (ttl_ms && ret->refreshed_ms)
 		ret->expires_ms = ret->refreshed_ms + ttl_ms;
 	return 0;
@@ -112,13 +112,13 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
 
 const char *reply_undoable(const redisReply *reply)
 {
-	enum { DETAILS = 5 }; /* as reply_lock() */
+	enum { DETAILS = 5 }; /* index in the layout that reply_lock() reads */
 	const redisReply *details = reply_element(reply, DETAILS, REDIS_REPLY_ARRAY);
 
 	return strcmp(detail_text(details, "undoable", ""), "1") == 0 ? detail_text(details, "nonce", NULL) : NULL;
 }
 
-/* A lock that was there when the server looked, though nobody may rely on it by now. */
+/* Reads a lock that was held when the server answered, even if its lease has ended since. */
 static int reply_lock_seen(const redisReply *reply, const char *key, int64_t age_ms, struct lock *ret)
 {
 	int err = reply_lock(reply, key, age_ms, ret);
@@ -143,7 +143,7 @@ int reply_entry(const redisReply *reply, const char *key, int64_t age_ms, struct
 		return -EPROTO;
 	ttl = reply_text(reply, TTL);
 	ret->kind = ENTRY_DIR;
-	/* Damaged settings let nobody in but root. */
+	/* Damaged settings read as 0: mode 0 and owner root let only root in. */
 	ret->dir = (struct dir_info){
 		.mode = (mode_t)number_up_to(reply_text(reply, MODE), 07777),
 		.uid = (uid_t)number_up_to(reply_text(reply, UID), UINT32_MAX - 1),

@@ -1,4 +1,8 @@
-/* Locks and directories in a reply. */
+/*
+ * Reads locks and directories in a reply, as struct lock and struct entry.
+ * A lease is read as shorter than the server said by the age of the reply, so that no holder
+ * relies on a lease that has ended at the server.
+ */
 #ifndef BACKEND_REDIS_REPLY_REPLY_LOCK_H
 #define BACKEND_REDIS_REPLY_REPLY_LOCK_H
 
@@ -7,33 +11,36 @@
 #include "lockfs/backend.h"
 
 /*
- * No mount is given longer to stop a holder, or to take a lock that it was handed: what asks
- * for more, as a damaged holding does, is not followed.
+ * The longest grace (5 s): the time that a mount has to stop a holder, or to confirm a lock that it
+ * was granted. A longer one in the server is taken as damage.
  */
 #define GRACE_MAX_MS 5000
 
 /*
- * Reads a lock (describe() in holding.lua). Its texts are the reply's own.
- * `age_ms` is how old the answer may be: it is taken off the lease. Returns 0;
- * -ENOENT where nothing is left of the lease, with the rest read; or -EPROTO.
+ * Reads a lock (describe() in holding.lua). The texts in `ret` are the reply's own. `age_ms` is the
+ * most that the reply can be old; it is subtracted from the lease. Returns 0; -ENOENT if the lease
+ * has ended by now, with all else read; or -EPROTO.
  */
 int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct lock *ret);
 
 /*
- * Reads a lock or a directory, as the server saw it: of a lease that may be over
- * since, LEASE_MIN_MS is left. Returns as reply_lock().
+ * Reads a lock or a directory (read.lua). A lock whose lease has ended since the server answered
+ * is read with LEASE_MIN_MS left. Returns 0, -ENOENT or -EPROTO.
  */
 int reply_entry(const redisReply *reply, const char *key, int64_t age_ms, struct entry *ret);
 
-/* The nonce of the acquisition that made this lock, which reply_lock() has read, or NULL where it cannot be undone. */
+/*
+ * Returns the nonce of the acquisition that made this lock, or NULL if that acquisition can no
+ * longer be undone. reply_lock() must have read `reply` before.
+ */
 const char *reply_undoable(const redisReply *reply);
 
-/* Reads the token of what was released. Returns 0 or -EPROTO. */
+/* Reads the token of the holding that was released. Returns 0 or -EPROTO. */
 int reply_token(const redisReply *reply, uint64_t *ret);
 
 /*
- * Reads the token of what is being released, and the time in ms that its holder has: GRACE_MAX_MS
- * at most. Returns 0 or -EPROTO.
+ * Reads the token of the holding that is being revoked, and the grace of its holder in ms
+ * (at most GRACE_MAX_MS). Returns 0 or -EPROTO.
  */
 int reply_revoked(const redisReply *reply, uint64_t *ret_token, int64_t *ret_ms);
 

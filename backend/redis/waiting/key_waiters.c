@@ -74,7 +74,7 @@ static int64_t stagger(int64_t rank)
 /* In how many ms the server is to be asked about a key; -1: not by itself. */
 static int64_t next_look(const struct key_waiters *queue)
 {
-	const struct key_look *seen = &queue->seen;
+	const struct key_state *seen = &queue->seen;
 	int64_t ms = -1;
 	const struct ticket *ticket;
 
@@ -92,7 +92,7 @@ static int64_t next_look(const struct key_waiters *queue)
 }
 
 /* How it stands with a key was just learnt. */
-void key_waiters_plan_poll(struct wait_queue *tickets, struct key_waiters *queue, const struct key_look *seen)
+void key_waiters_plan_poll(struct wait_queue *tickets, struct key_waiters *queue, const struct key_state *seen)
 {
 	int64_t ms;
 

@@ -35,7 +35,7 @@ void poll_add(struct look *look, const struct key_waiters *queue)
 }
 
 /* Takes in what a look found of one key. */
-static void learn(struct wait_queue *tickets, const char *key, const struct key_look *seen)
+static void learn(struct wait_queue *tickets, const char *key, const struct key_state *seen)
 {
 	struct key_waiters *queue = key_waiters_find(tickets, key);
 
@@ -51,13 +51,13 @@ static void on_looked(struct script_call *call, int status, const redisReply *re
 {
 	struct look *look = call->ctx;
 	struct wait_queue *tickets = look->tickets;
-	struct key_look seen[LOOK_MAX];
+	struct key_state seen[LOOK_MAX];
 	const char *at = look->keys;
 	bool was_alive = true;
 
 	(void)age_ms;
 	if (status == 0)
-		status = reply_looks(reply, &was_alive, seen, look->count);
+		status = reply_key_states(reply, &was_alive, seen, look->count);
 	for (size_t i = 0; !tickets->closing && i < look->count; i++) {
 		struct key_waiters *queue = key_waiters_find(tickets, at);
 

@@ -103,7 +103,7 @@ static void queue_up(struct ticket *ticket, const redisReply *reply)
 {
 	struct wait_queue *tickets = ticket->tickets;
 	struct key_waiters *queue = key_waiters_find_or_add(tickets, ticket->acquisition->key);
-	struct key_look seen;
+	struct key_state seen;
 	bool was_alive = true;
 	int err = queue ? reply_queued(reply, ticket->order, &seen, &was_alive) : -ENOMEM;
 

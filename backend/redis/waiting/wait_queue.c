@@ -30,7 +30,7 @@ void wait_queue_cancel(struct wait_queue *tickets, struct acquisition *acquisiti
 	ticket_take_back(acquisition->pending, -ECANCELED);
 }
 
-void wait_queue_granted(struct wait_queue *tickets, const char *nonce)
+void wait_queue_on_grant(struct wait_queue *tickets, const char *nonce)
 {
 	struct ticket *ticket;
 
@@ -45,7 +45,7 @@ void wait_queue_granted(struct wait_queue *tickets, const char *nonce)
 		ticket->granted = true;
 }
 
-void wait_queue_lost(struct wait_queue *tickets)
+void wait_queue_on_down(struct wait_queue *tickets)
 {
 	tickets_lose_all_but(tickets, NULL);
 }
@@ -55,7 +55,7 @@ void wait_queue_ask_again(struct wait_queue *tickets)
 	tickets_ask_again_but(tickets, NULL);
 }
 
-bool wait_queue_know(const struct wait_queue *tickets, const char *nonce)
+bool wait_queue_has(const struct wait_queue *tickets, const char *nonce)
 {
 	const struct ticket *ticket;
 

@@ -31,16 +31,16 @@ void wait_queue_acquire(struct wait_queue *tickets, struct acquisition *acquisit
 void wait_queue_cancel(struct wait_queue *tickets, struct acquisition *acquisition);
 
 /* Is this the nonce of a ticket whose caller was not answered yet? */
-bool wait_queue_know(const struct wait_queue *tickets, const char *nonce);
+bool wait_queue_has(const struct wait_queue *tickets, const char *nonce);
 
 /* For so many keys this mount has tickets. */
 size_t wait_queue_key_count(const struct wait_queue *tickets);
 
 /* The server has handed a lock to this ticket. */
-void wait_queue_granted(struct wait_queue *tickets, const char *nonce);
+void wait_queue_on_grant(struct wait_queue *tickets, const char *nonce);
 
 /* The server cannot be asked for now. */
-void wait_queue_lost(struct wait_queue *tickets);
+void wait_queue_on_down(struct wait_queue *tickets);
 
 /* It can, or it may have told what was not heard: looks after every ticket. */
 void wait_queue_ask_again(struct wait_queue *tickets);

@@ -40,7 +40,7 @@ struct ticket {
 /* The tickets of this mount for one key. */
 struct key_waiters {
 	struct ticket *tickets;
-	struct key_look seen;
+	struct key_state seen;
 	struct heap_item look; /* when the server is to be asked */
 	bool looks;            /* it is in the heap */
 	struct key_waiters *prev, *next; /* in the order in which the beat looks at them */
@@ -82,7 +82,7 @@ struct key_waiters *key_waiters_find_or_add(struct wait_queue *tickets, const ch
 void key_waiters_free(struct wait_queue *tickets, struct key_waiters *queue);
 void key_waiters_stop_polling(struct wait_queue *tickets, struct key_waiters *queue);
 void key_waiters_poll_in(struct wait_queue *tickets, struct key_waiters *queue, int64_t ms);
-void key_waiters_plan_poll(struct wait_queue *tickets, struct key_waiters *queue, const struct key_look *seen);
+void key_waiters_plan_poll(struct wait_queue *tickets, struct key_waiters *queue, const struct key_state *seen);
 void key_waiters_leave(struct ticket *ticket);
 
 /* ticket.c */

@@ -3,7 +3,7 @@
 -- So long tickets stay behind a lock that nobody passed on, in ms.
 local LEFTOVER = 10000
 
--- No mount is given longer to answer, in ms: GRACE_MAX_MS of reply.h.
+-- No mount is given longer to answer, in ms: GRACE_MAX_MS of reply_lock.h.
 local GRACE_MAX = 5000
 
 local function wants_key(key) return ns .. '#t:' .. key end
