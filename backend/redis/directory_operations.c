@@ -1,3 +1,4 @@
+/* Operations on directories: list, make, remove, configure. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,24 +27,24 @@ void redis_make_dir(struct backend *backend, const char *path, const struct dir_
 	operation_start_change(redis_of(backend), call);
 }
 
-/* One of a directory with many names that another client's deletions left, in several steps (remove_dir.lua). */
+/* The removal of a directory. It takes several steps if another Redis client deleted many locks in it (remove_dir.lua). */
 struct removal {
 	struct redis_backend *redis;
 	backend_done *done;
 	void *ctx;
-	int64_t deadline_ns; /* of all steps: CLOCK_BOOTTIME */
+	int64_t deadline_ns; /* CLOCK_BOOTTIME: time limit of all steps together */
 	char path[];
 };
 
-static void finish_removal(struct removal *removal, int status)
+static void removal_finish(struct removal *removal, int status)
 {
 	removal->done(removal->ctx, operation_status(status));
 	free(removal);
 }
 
-static void step_removal(struct removal *removal);
+static void removal_step(struct removal *removal);
 
-static void done_removal(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+static void on_removal_step(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct removal *removal = call->ctx;
 
@@ -51,20 +52,20 @@ static void done_removal(struct script_call *call, int status, const redisReply 
 	(void)age_ms;
 	operation_drop_cached(call);
 	if (status == -EAGAIN && boot_ns() < removal->deadline_ns)
-		step_removal(removal);
+		removal_step(removal);
 	else
-		finish_removal(removal, status == -EAGAIN ? -ETIMEDOUT : status);
+		removal_finish(removal, status == -EAGAIN ? -ETIMEDOUT : status);
 }
 
-static void step_removal(struct removal *removal)
+static void removal_step(struct removal *removal)
 {
 	struct script_call *call = script_call_new(removal->redis->calls, SCRIPT_REMOVE_DIR, removal->path);
 
 	if (!call) {
-		finish_removal(removal, -ENOMEM);
+		removal_finish(removal, -ENOMEM);
 		return;
 	}
-	call->done = done_removal;
+	call->done = on_removal_step;
 	call->ctx = removal;
 	operation_start_change(removal->redis, call);
 }
@@ -83,7 +84,7 @@ void redis_remove_dir(struct backend *backend, const char *path, backend_done *d
 	removal->ctx = ctx;
 	removal->deadline_ns = boot_ns() + redis->timeout_ms * NS_PER_MS;
 	stpcpy(removal->path, path);
-	step_removal(removal);
+	removal_step(removal);
 }
 
 static void add_setting(struct script_call *call, bool changes, int64_t value)

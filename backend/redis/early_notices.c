@@ -1,3 +1,4 @@
+/* Notifications that arrived before the reply that says who holds the lock. A list, as there are few. */
 #include "backend/redis/early_notices.h"
 
 #include <errno.h>
@@ -11,61 +12,61 @@ struct early_notice {
 	char key[];
 };
 
-static bool is_kept(const struct early_notices *words, const struct message *message)
+static bool is_kept(const struct early_notices *notices, const struct message *message)
 {
-	const struct early_notice *word;
+	const struct early_notice *notice;
 
-	DL_FOREACH(words->first, word)
-		if (word->message.kind == message->kind && word->message.token == message->token &&
-			strcmp(word->key, message->key) == 0)
+	DL_FOREACH(notices->first, notice)
+		if (notice->message.kind == message->kind && notice->message.token == message->token &&
+			strcmp(notice->key, message->key) == 0)
 			return true;
 	return false;
 }
 
-int early_notices_add(struct early_notices *words, const struct message *message)
+int early_notices_add(struct early_notices *notices, const struct message *message)
 {
-	struct early_notice *word;
+	struct early_notice *notice;
 
-	if (is_kept(words, message))
+	if (is_kept(notices, message))
 		return 0;
-	if (words->count >= EARLY_MAX)
+	if (notices->count >= EARLY_MAX)
 		return -ENOBUFS;
-	word = malloc(sizeof(*word) + strlen(message->key) + 1);
-	if (!word)
+	notice = malloc(sizeof(*notice) + strlen(message->key) + 1);
+	if (!notice)
 		return -ENOMEM;
-	word->message = *message;
-	stpcpy(word->key, message->key);
-	word->message.key = word->key;
-	DL_APPEND(words->first, word);
-	words->count++;
+	notice->message = *message;
+	stpcpy(notice->key, message->key);
+	notice->message.key = notice->key;
+	DL_APPEND(notices->first, notice);
+	notices->count++;
 	return 0;
 }
 
-void early_notices_deliver(struct early_notices *words, const char *key,
-                void (*tell)(void *ctx, const struct message *message), void *ctx)
+void early_notices_deliver(struct early_notices *notices, const char *key,
+                void (*deliver)(void *ctx, const struct message *message), void *ctx)
 {
-	struct early_notice *word, *next, *about = NULL;
+	struct early_notice *notice, *next, *matching = NULL;
 
-	/* Whoever is told may have more kept. */
-	DL_FOREACH_SAFE(words->first, word, next) {
-		if (strcmp(word->key, key) != 0)
+	/* `deliver` may add notices, so those of this key are taken out of the list first. */
+	DL_FOREACH_SAFE(notices->first, notice, next) {
+		if (strcmp(notice->key, key) != 0)
 			continue;
-		DL_DELETE(words->first, word);
-		words->count--;
-		DL_APPEND(about, word);
+		DL_DELETE(notices->first, notice);
+		notices->count--;
+		DL_APPEND(matching, notice);
 	}
-	DL_FOREACH_SAFE(about, word, next) {
-		tell(ctx, &word->message);
-		free(word);
+	DL_FOREACH_SAFE(matching, notice, next) {
+		deliver(ctx, &notice->message);
+		free(notice);
 	}
 }
 
-void early_notices_drop_all(struct early_notices *words)
+void early_notices_drop_all(struct early_notices *notices)
 {
-	struct early_notice *word, *next;
+	struct early_notice *notice, *next;
 
-	DL_FOREACH_SAFE(words->first, word, next)
-		free(word);
-	words->first = NULL;
-	words->count = 0;
+	DL_FOREACH_SAFE(notices->first, notice, next)
+		free(notice);
+	notices->first = NULL;
+	notices->count = 0;
 }

@@ -1,7 +1,7 @@
 /*
- * Words about the end of a holding that came before the answer which says who has it:
- * they come over another connection, and may overtake it. They are kept until then,
- * each once, and no more than EARLY_MAX of them, as anybody can publish.
+ * Notifications that a lock ended, received before the reply that says that this mount acquired it.
+ * They come over another connection and can overtake the reply, so they are buffered until then.
+ * Anybody can publish, so each is kept once, and EARLY_MAX of them at most.
  */
 #ifndef BACKEND_REDIS_EARLY_NOTICES_H
 #define BACKEND_REDIS_EARLY_NOTICES_H
@@ -13,17 +13,17 @@
 struct early_notice;
 
 struct early_notices {
-	struct early_notice *first; /* NULL: none are kept */
+	struct early_notice *first; /* NULL: the buffer is empty */
 	size_t count;
 };
 
-/* Keeps one. Returns 0, also where it is kept already; -ENOMEM; or -ENOBUFS where too many are. */
-int early_notices_add(struct early_notices *words, const struct message *message);
+/* Buffers a notice. Returns 0, also if the same notice is buffered already; -ENOMEM; or -ENOBUFS if the buffer is full. */
+int early_notices_add(struct early_notices *notices, const struct message *message);
 
-/* Tells all that are kept about this key, and keeps them no more. */
-void early_notices_deliver(struct early_notices *words, const char *key,
-                void (*tell)(void *ctx, const struct message *message), void *ctx);
+/* Takes all notices about this key out of the buffer and calls `deliver` with each. */
+void early_notices_deliver(struct early_notices *notices, const char *key,
+                void (*deliver)(void *ctx, const struct message *message), void *ctx);
 
-void early_notices_drop_all(struct early_notices *words);
+void early_notices_drop_all(struct early_notices *notices);
 
 #endif

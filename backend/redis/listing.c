@@ -1,3 +1,4 @@
+/* Reads a directory page by page: first list.lua, then with the mount option `scan` foreign_scan.lua. */
 #include "backend/redis/listing.h"
 
 #include <errno.h>
@@ -6,7 +7,7 @@
 
 #include "backend/redis/reply/reply_list.h"
 
-/* Where the pages of each script begin. Their cursors have the letter in front. */
+/* The first cursor of each script. The letter in front of a cursor tells the scripts apart. */
 #define LIST_START "d0"
 #define SCAN_START "a0"
 
@@ -15,7 +16,7 @@ static bool is_scanning(const struct listing *listing)
 	return *listing->cursor == *SCAN_START;
 }
 
-/* Takes down what a page told, and what the next one is; `scan` as in list_directory(). */
+/* Moves to the next page. If `scan` is set, the pages of foreign_scan.lua follow those of list.lua. */
 static void turn_page(struct listing *listing, const struct list_page *page, bool scan)
 {
 	if (!is_scanning(listing))
@@ -37,7 +38,7 @@ static void finish(struct script_call *call, int status, const redisReply *reply
 	if (status == 0)
 		turn_page(listing, &page, scan);
 	else if (!first && (status == -ENOENT || status == -ENOTDIR))
-		status = 0; /* removed since: there was no more in it */
+		status = 0; /* the directory was removed since the first page, so no names are left */
 	listing->done(listing, status == -EPROTO ? -EIO : status, page.items, page.count);
 	free(page.items);
 }

@@ -1,3 +1,4 @@
+/* The locks that this mount acquired, as a table in the order of acquisition. */
 #include "backend/redis/lock_cache.h"
 
 #include <stdlib.h>
@@ -7,128 +8,127 @@
 #include "backend/util/hash.h"
 #include "backend/util/text_copy.h"
 
-/* A moment. Clients past lockfs tell nobody when they delete a lock, so it is short. */
+/* 3 ms: answers this old need no check. Short, as other Redis clients delete locks without notice. */
 #define FRESH_NS (3 * NS_PER_MS)
 
-/* So many are remembered, those that were acquired last. */
-#define KEPT_MAX 4096
+#define CACHED_MAX 4096 /* locks; the oldest is dropped first */
 
-/* A lock of a shorter lease is not kept: none that is kept can end within that moment. */
+/* 1 s: a lock with a shorter lease is not cached, so that no cached lock can end within FRESH_NS. */
 #define LEASE_FLOOR_MS 1000
 
 struct cached_lock {
-	struct lock lock; /* its texts are behind it */
-	int64_t kept_ns; /* CLOCK_BOOTTIME, */
+	struct lock lock; /* its texts are in `text` */
+	int64_t cached_ns; /* CLOCK_BOOTTIME, */
 	int64_t fresh_until_ns; /* and likewise */
-	UT_hash_handle hh; /* in the order in which they were kept */
+	UT_hash_handle hh; /* in the order in which they were cached */
 	char text[];
 };
 
 static struct cached_lock *copy(const struct lock *lock)
 {
-	struct cached_lock *fresh = malloc(sizeof(*fresh) + text_size(lock->key) + holder_text_size(&lock->holder));
+	struct cached_lock *cached = malloc(sizeof(*cached) + text_size(lock->key) + holder_text_size(&lock->holder));
 
-	if (!fresh)
+	if (!cached)
 		return NULL;
 
-	char *cursor = fresh->text;
-	fresh->lock = *lock;
-	fresh->lock.key = copy_text(&cursor, lock->key);
-	fresh->lock.holder = copy_holder(&cursor, &lock->holder);
-	return fresh;
+	char *cursor = cached->text;
+	cached->lock = *lock;
+	cached->lock.key = copy_text(&cursor, lock->key);
+	cached->lock.holder = copy_holder(&cursor, &lock->holder);
+	return cached;
 }
 
-static struct cached_lock *find(const struct lock_cache *fresh, const char *key)
+static struct cached_lock *find(const struct lock_cache *cache, const char *key)
 {
-	struct cached_lock *lock;
+	struct cached_lock *cached;
 
-	HASH_FIND_STR(fresh->by_key, key, lock);
-	return lock;
+	HASH_FIND_STR(cache->by_key, key, cached);
+	return cached;
 }
 
-static void discard(struct lock_cache *fresh, struct cached_lock *lock)
+static void discard(struct lock_cache *cache, struct cached_lock *cached)
 {
-	HASH_DELETE(hh, fresh->by_key, lock);
-	free(lock);
+	HASH_DELETE(hh, cache->by_key, cached);
+	free(cached);
 }
 
-/* What is left of its lease by now, in ms, or LEASE_NEVER. */
-static int64_t left_ms(const struct cached_lock *kept)
+/* Returns what is left of the lease now, in ms, or LEASE_NEVER. */
+static int64_t left_ms(const struct cached_lock *cached)
 {
-	if (kept->lock.remaining_ms == LEASE_NEVER)
+	if (cached->lock.remaining_ms == LEASE_NEVER)
 		return LEASE_NEVER;
-	return kept->lock.remaining_ms - (boot_ns() - kept->kept_ns) / NS_PER_MS - 1;
+	return cached->lock.remaining_ms - (boot_ns() - cached->cached_ns) / NS_PER_MS - 1;
 }
 
-/* The table keeps the order in which they came, so the oldest is its first. */
-static void make_room(struct lock_cache *fresh)
+/* A uthash table iterates in the order of addition, so the oldest lock is the first. */
+static void make_room(struct lock_cache *cache)
 {
-	while (HASH_COUNT(fresh->by_key) >= KEPT_MAX)
-		discard(fresh, fresh->by_key);
+	while (HASH_COUNT(cache->by_key) >= CACHED_MAX)
+		discard(cache, cache->by_key);
 }
 
-void lock_cache_add(struct lock_cache *fresh, const struct lock *lock, int64_t sent_ns)
+void lock_cache_add(struct lock_cache *cache, const struct lock *lock, int64_t sent_ns)
 {
 	bool lasts = lock->ttl_ms == LEASE_NEVER || lock->ttl_ms >= LEASE_FLOOR_MS;
 	int64_t now_ns = boot_ns();
-	struct cached_lock *kept;
+	struct cached_lock *cached;
 
-	kept = find(fresh, lock->key);
-	if (kept)
-		discard(fresh, kept);
-	make_room(fresh);
+	cached = find(cache, lock->key);
+	if (cached)
+		discard(cache, cached);
+	make_room(cache);
 	if (!lasts || lock->content_size)
 		return;
-	kept = copy(lock);
-	if (!kept)
+	cached = copy(lock);
+	if (!cached)
 		return;
-	kept->kept_ns = now_ns;
-	/* What is this old when it comes is fresh no more. */
-	kept->fresh_until_ns = now_ns - sent_ns > FRESH_NS ? 0 : now_ns + FRESH_NS;
-	HASH_ADD_KEYPTR(hh, fresh->by_key, kept->lock.key, strlen(kept->lock.key), kept);
-	if (!kept->hh.tbl)
-		free(kept);
+	cached->cached_ns = now_ns;
+	/* A reply that took longer than this is already too old to be used without a check. */
+	cached->fresh_until_ns = now_ns - sent_ns > FRESH_NS ? 0 : now_ns + FRESH_NS;
+	HASH_ADD_KEYPTR(hh, cache->by_key, cached->lock.key, strlen(cached->lock.key), cached);
+	if (!cached->hh.tbl)
+		free(cached);
 }
 
-/* Describes it as it is now; false where its lease is over. */
-static bool tell(const struct cached_lock *kept, struct lock *ret)
+/* Fills in `ret` as the lock is now. Returns false if its lease has ended. */
+static bool describe(const struct cached_lock *cached, struct lock *ret)
 {
-	int64_t left = left_ms(kept);
+	int64_t left = left_ms(cached);
 
 	if (left != LEASE_NEVER && left <= 0)
 		return false;
-	*ret = kept->lock;
+	*ret = cached->lock;
 	ret->remaining_ms = left;
 	return true;
 }
 
-bool lock_cache_find(const struct lock_cache *fresh, const char *key, struct lock *ret)
+bool lock_cache_find(const struct lock_cache *cache, const char *key, struct lock *ret)
 {
-	const struct cached_lock *kept = find(fresh, key);
+	const struct cached_lock *cached = find(cache, key);
 
-	/* Who waited for it when it was acquired may have gone since: who asks how many are is told by the server. */
-	return kept && boot_ns() <= kept->fresh_until_ns && kept->lock.waiters == 0 && tell(kept, ret);
+	/* Waiters come and go, so a lock that had any is read from the server, which counts them. */
+	return cached && boot_ns() <= cached->fresh_until_ns && cached->lock.waiters == 0 && describe(cached, ret);
 }
 
-bool lock_cache_get(const struct lock_cache *fresh, const char *key, struct lock *ret)
+bool lock_cache_get(const struct lock_cache *cache, const char *key, struct lock *ret)
 {
-	const struct cached_lock *kept = find(fresh, key);
+	const struct cached_lock *cached = find(cache, key);
 
-	return kept && tell(kept, ret);
+	return cached && describe(cached, ret);
 }
 
-void lock_cache_drop(struct lock_cache *fresh, const char *key)
+void lock_cache_drop(struct lock_cache *cache, const char *key)
 {
-	struct cached_lock *kept = find(fresh, key);
+	struct cached_lock *cached = find(cache, key);
 
-	fresh->changes++;
-	if (kept)
-		discard(fresh, kept);
+	cache->generation++;
+	if (cached)
+		discard(cache, cached);
 }
 
-void lock_cache_drop_all(struct lock_cache *fresh)
+void lock_cache_drop_all(struct lock_cache *cache)
 {
-	fresh->changes++;
-	while (fresh->by_key)
-		discard(fresh, fresh->by_key);
+	cache->generation++;
+	while (cache->by_key)
+		discard(cache, cache->by_key);
 }

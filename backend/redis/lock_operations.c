@@ -1,3 +1,4 @@
+/* Operations on locks: acquire, release, refresh, bind, write, truncate, and events that a mount reports. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,17 +17,17 @@ void redis_report_ended(const struct redis_backend *redis, const char *key, uint
 		redis->on_ended(redis->ctx, key, token, taken);
 }
 
-static void done_release(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+static void on_release(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	uint64_t token;
 
 	if (status == 0 && reply_token(reply, &token) == 0)
 		redis_report_ended(call->owner, call->key, token, false);
-	operation_done_plain(call, status, reply, age_ms);
+	operation_on_plain(call, status, reply, age_ms);
 }
 
-/* As done_lock(), but who holds it is told with refusals too. */
-static void done_acquire(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+/* Answers with the holder also if the acquisition was refused. */
+static void on_acquire(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct redis_backend *redis = call->owner;
 	struct lock lock;
@@ -34,11 +35,11 @@ static void done_acquire(struct script_call *call, int status, const redisReply 
 	int err = described ? acquire_reply(call, status, reply, age_ms, &lock) : 0;
 
 	if (err == -ENOENT && status < 0) {
-		/* It was held when the server looked, and that is what the answer is about. */
+		/* The lock was held when the server refused; that its lease has ended since does not change the answer. */
 		lock.remaining_ms = LEASE_MIN_MS;
 		err = 0;
 	} else if (err == -ENOENT) {
-		/* An answer that comes after the end of its own lease is no acquisition. */
+		/* A reply that arrives after the lease has ended is no acquisition. */
 		status = -ETIMEDOUT;
 		script_calls_undo(redis->calls, call->key, call->nonce);
 	} else if (err < 0) {
@@ -51,7 +52,7 @@ static void done_acquire(struct script_call *call, int status, const redisReply 
 	call->answer.lock(call->ctx, operation_status(status), described && err == 0 ? &lock : NULL);
 }
 
-static void acquire_now(struct redis_backend *redis, struct acquisition *acquisition)
+static void acquire_without_waiting(struct redis_backend *redis, struct acquisition *acquisition)
 {
 	char nonce[NONCE_SIZE];
 	struct script_call *call = make_nonce(nonce) < 0 ? NULL : acquire_call(redis->calls, acquisition, nonce, "0");
@@ -63,7 +64,7 @@ static void acquire_now(struct redis_backend *redis, struct acquisition *acquisi
 	call->undo_if_unanswered = true;
 	call->owner = redis;
 	redis_note_generation(redis, call);
-	call->done = done_acquire;
+	call->done = on_acquire;
 	call->answer.lock = acquisition->done;
 	call->ctx = acquisition->ctx;
 	script_call_start(call);
@@ -75,16 +76,16 @@ void redis_acquire(struct backend *backend, struct acquisition *acquisition)
 
 	acquisition->pending = NULL;
 	if (acquisition->waits)
-		wait_queue_acquire(redis->tickets, acquisition);
+		wait_queue_acquire(redis->wait_queue, acquisition);
 	else
-		acquire_now(redis, acquisition);
+		acquire_without_waiting(redis, acquisition);
 }
 
 void redis_cancel(struct backend *backend, struct acquisition *acquisition)
 {
-	/* One that does not wait is answered within `timeout_ms` by itself. */
+	/* An acquisition that does not wait ends within `timeout_ms` anyway. */
 	if (acquisition->pending)
-		wait_queue_cancel(redis_of(backend)->tickets, acquisition);
+		wait_queue_cancel(redis_of(backend)->wait_queue, acquisition);
 }
 
 void redis_release(struct backend *backend, const char *key, const struct lock_claim *claim,
@@ -94,28 +95,28 @@ void redis_release(struct backend *backend, const char *key, const struct lock_c
 	struct script_call *call;
 
 	if (!claim) {
-		lock_cache_drop(&redis->fresh, key);
+		lock_cache_drop(&redis->lock_cache, key);
 		revocations_release(redis->revocations, key, match, done, ctx);
 		return;
 	}
 	call = operation_plain(backend, SCRIPT_RELEASE, key, done, ctx);
 	if (!call)
 		return;
-	call->done = done_release;
+	call->done = on_release;
 	operation_add_claim(call, claim);
 	script_call_add_match(call, match);
 	script_call_add_text(call, "");
 	operation_start_change(redis, call);
 }
 
-/* By the token, as the nonce was the call's. Until it is done the lock is shown as nobody's. */
+/* Undone by the token, as the nonce is gone with the call. Until that is done, this mount shows the lock as granted to nobody. */
 void redis_give_back(struct backend *backend, const char *key, uint64_t token)
 {
 	struct redis_backend *redis = redis_of(backend);
 	char text[CALL_NUMBER_MAX];
 
 	snprintf(text, sizeof(text), "%" PRIu64, token);
-	lock_cache_drop(&redis->fresh, key);
+	lock_cache_drop(&redis->lock_cache, key);
 	script_calls_undo(redis->calls, key, text);
 }
 
@@ -145,9 +146,9 @@ void redis_bind(struct backend *backend, const char *key, const struct lock_clai
 	operation_start_change(redis_of(backend), call);
 }
 
-static void done_telling(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+static void on_published(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
-	/* It was only said. */
+	/* Nobody waits for the result of a publication. */
 	(void)status;
 	(void)reply;
 	(void)age_ms;
@@ -166,7 +167,7 @@ void redis_tell(struct backend *backend, enum lock_event_kind kind, const char *
 	}
 	script_call_add_text(call, message_event_word(kind));
 	script_call_add_match(call, match);
-	call->done = done_telling;
+	call->done = on_published;
 	call->ctx = copy;
 	script_call_start(call);
 }

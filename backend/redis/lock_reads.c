@@ -1,3 +1,7 @@
+/*
+ * Reads of locks, and the cache of the locks that this mount acquired. The cache is used only while the
+ * subscription is up and all messages that have arrived are handled.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,19 +17,19 @@ void redis_note_generation(void *ctx, struct script_call *call)
 {
 	const struct redis_backend *redis = ctx;
 
-	call->mark = redis->fresh.changes;
+	call->generation = redis->lock_cache.generation;
 }
 
-/* What was told since it was asked for may be of it. What is not read yet is before it is used. */
+/* A notification since the call was sent may be about this lock, so then it is not cached. Messages not read yet are read before the cache is used. */
 void redis_cache_acquired(void *ctx, const struct script_call *call, const struct lock *lock)
 {
 	struct redis_backend *redis = ctx;
 
-	if (call->mark == redis->fresh.changes)
-		lock_cache_add(&redis->fresh, lock, call->sent_ns);
+	if (call->generation == redis->lock_cache.generation)
+		lock_cache_add(&redis->lock_cache, lock, call->sent_ns);
 }
 
-static void done_entry(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+static void on_entry(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct entry entry;
 
@@ -34,7 +38,7 @@ static void done_entry(struct script_call *call, int status, const redisReply *r
 	call->answer.entry(call->ctx, operation_status(status), status == 0 ? &entry : NULL);
 }
 
-/* May this mount still have it undone, as the caller who acquires it was not answered, or will not be? */
+/* Returns true if this mount may still undo the acquisition, as its caller was not answered yet or never will be. */
 static bool may_be_undone(const struct redis_backend *redis, const redisReply *reply, uint64_t token)
 {
 	const char *nonce = reply_undoable(reply);
@@ -43,12 +47,12 @@ static bool may_be_undone(const struct redis_backend *redis, const redisReply *r
 	if (!nonce)
 		return false;
 	snprintf(text, sizeof(text), "%" PRIu64, token);
-	return wait_queue_has(redis->tickets, nonce) || script_calls_has_undo(redis->calls, nonce) ||
+	return wait_queue_has(redis->wait_queue, nonce) || script_calls_has_undo(redis->calls, nonce) ||
 		script_calls_has_undo(redis->calls, text);
 }
 
-/* As done_entry(), for a caller that wants to know whether it holds the lock. */
-static void done_read(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+/* Answers a caller that asks whether it holds the lock: a lock that may be undone is shown as granted, nobody's yet. */
+static void on_read(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct entry entry;
 
@@ -66,8 +70,8 @@ void redis_read(struct backend *backend, const char *key, const struct lock_clai
 	struct entry entry = { .kind = ENTRY_LOCK };
 	struct script_call *call;
 
-	if (redis->fresh.by_key && subscription_is_current(redis->subscription) &&
-		lock_cache_find(&redis->fresh, key, &entry.lock)) {
+	if (redis->lock_cache.by_key && subscription_is_current(redis->subscription) &&
+		lock_cache_find(&redis->lock_cache, key, &entry.lock)) {
 		done(ctx, 0, &entry);
 		return;
 	}
@@ -77,41 +81,41 @@ void redis_read(struct backend *backend, const char *key, const struct lock_clai
 		return;
 	}
 	operation_add_claim(call, claim);
-	call->done = done_read;
+	call->done = on_read;
 	call->owner = redis;
 	call->answer.entry = done;
 	call->ctx = ctx;
 	script_call_start(call);
 }
 
-static void done_checking(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+static void on_checked(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct redis_backend *redis = call->owner;
-	uint64_t token = call->mark;
+	uint64_t token = call->token;
 	struct entry entry;
 
 	if (status == 0)
 		status = reply_entry(reply, call->key, age_ms, &entry);
 	if (!entry_is_holding(status, &entry, token))
-		lock_cache_drop(&redis->fresh, call->key);
+		lock_cache_drop(&redis->lock_cache, call->key);
 	free(call->ctx);
 }
 
-/* Is it still there? What is found to be wrong is not told again. */
-static void check_behind(struct redis_backend *redis, const struct lock *lock)
+/* Reads a cached lock from the server, and drops it from the cache if it is gone. */
+static void check_in_background(struct redis_backend *redis, const struct lock *lock)
 {
 	char *key = strdup(lock->key);
 	struct script_call *call = key ? script_call_new(redis->calls, SCRIPT_READ, key) : NULL;
 
 	if (!call) {
-		lock_cache_drop(&redis->fresh, lock->key);
+		lock_cache_drop(&redis->lock_cache, lock->key);
 		free(key);
 		return;
 	}
 	operation_add_claim(call, NULL);
-	call->done = done_checking;
+	call->done = on_checked;
 	call->owner = redis;
-	call->mark = lock->token;
+	call->token = lock->token;
 	call->ctx = key;
 	script_call_start(call);
 }
@@ -120,15 +124,15 @@ bool redis_read_cached(struct backend *backend, const char *key, struct lock *re
 {
 	struct redis_backend *redis = redis_of(backend);
 
-	if (!redis->fresh.by_key || !subscription_is_current(redis->subscription))
+	if (!redis->lock_cache.by_key || !subscription_is_current(redis->subscription))
 		return false;
-	if (lock_cache_find(&redis->fresh, key, ret))
+	if (lock_cache_find(&redis->lock_cache, key, ret))
 		return true;
-	if (!lock_cache_get(&redis->fresh, key, ret))
+	if (!lock_cache_get(&redis->lock_cache, key, ret))
 		return false;
-	check_behind(redis, ret);
-	/* Where there is no asking, it is not kept any more. */
-	return lock_cache_get(&redis->fresh, key, ret);
+	check_in_background(redis, ret);
+	/* If the check could not be sent, the lock was dropped. */
+	return lock_cache_get(&redis->lock_cache, key, ret);
 }
 
 void redis_watch(struct backend *backend, const char *key, uint64_t token, backend_entry_done *done, void *ctx)
@@ -140,7 +144,7 @@ void redis_watch(struct backend *backend, const char *key, uint64_t token, backe
 		return;
 	}
 	script_call_add_token(call, token);
-	call->done = done_entry;
+	call->done = on_entry;
 	call->answer.entry = done;
 	call->ctx = ctx;
 	script_call_start(call);

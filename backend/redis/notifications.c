@@ -1,3 +1,7 @@
+/*
+ * What comes without being asked for: messages of the server, and the loss and return of the two connections.
+ * After a loss, messages may have been missed, so the cache is dropped and every ticket is sent again.
+ */
 #include <stdio.h>
 
 #include "backend/redis/notify/lease_scan.h"
@@ -6,29 +10,29 @@
 #include "backend/redis/revocation.h"
 #include "backend/redis/waiting/wait_queue.h"
 
-/* Its holder has been told, or there is none here. */
-static void obey(struct redis_backend *redis, const struct message *message)
+/* Confirms a REVOKE once the holder was stopped (by on_ended), or if this mount has no such holder. */
+static void confirm_revocation(struct redis_backend *redis, const struct message *message)
 {
 	if (message->kind == MESSAGE_REVOKE)
 		revocations_confirm(redis->calls, message->key, message->token);
 }
 
-static void tell_end(struct redis_backend *redis, const struct message *message)
+static void on_end(struct redis_backend *redis, const struct message *message)
 {
 	redis_report_ended(redis, message->key, message->token, message->kind != MESSAGE_ENDED);
-	/* Where it is not known yet that this mount holds it, nobody was told, and the answer tells more. */
-	if (script_calls_is_acquiring(redis->calls, message->key) && early_notices_add(&redis->early, message) == 0)
+	/* If an acquisition of this key is under way, its reply says whether this mount has that holding. */
+	if (script_calls_is_acquiring(redis->calls, message->key) && early_notices_add(&redis->early_notices, message) == 0)
 		return;
-	obey(redis, message);
+	confirm_revocation(redis, message);
 }
 
-static void take_message(struct redis_backend *redis, const struct message *message)
+static void dispatch(struct redis_backend *redis, const struct message *message)
 {
 	if (message->kind != MESSAGE_GRANT)
-		lock_cache_drop(&redis->fresh, message->key);
+		lock_cache_drop(&redis->lock_cache, message->key);
 	switch (message->kind) {
 	case MESSAGE_GRANT:
-		wait_queue_on_grant(redis->tickets, message->nonce);
+		wait_queue_on_grant(redis->wait_queue, message->nonce);
 		break;
 	case MESSAGE_TOUCH:
 		if (redis->on_touched)
@@ -37,7 +41,7 @@ static void take_message(struct redis_backend *redis, const struct message *mess
 	case MESSAGE_ENDED:
 	case MESSAGE_GONE:
 	case MESSAGE_REVOKE:
-		tell_end(redis, message);
+		on_end(redis, message);
 		break;
 	case MESSAGE_FREED:
 		revocations_on_freed(redis->revocations, message->key, message->token);
@@ -50,7 +54,7 @@ void redis_on_message(void *ctx, const struct message *message)
 	struct redis_backend *redis = ctx;
 
 	script_calls_set_in_message(redis->calls, true);
-	take_message(redis, message);
+	dispatch(redis, message);
 	script_calls_set_in_message(redis->calls, false);
 }
 
@@ -60,33 +64,33 @@ static void notice(const struct redis_backend *redis, const char *line)
 		redis->on_notice(redis->ctx, line);
 }
 
-/* An attempt at connecting that fails at the start is told by `started`. */
-static void tell_outage(struct redis_backend *redis, const char *problem)
+/* A failed attempt during the start is reported by `started` alone. */
+static void report_outage(struct redis_backend *redis, const char *problem)
 {
 	if (redis->is_started && !redis->closing && *problem && outage_add(&redis->outage, problem))
 		notice(redis, problem);
 }
 
-/* The server is back when both connections are. */
-static void tell_recovery(struct redis_backend *redis)
+/* The server counts as back once both connections are up. */
+static void report_recovery(struct redis_backend *redis)
 {
 	char line[BACKEND_PROBLEM_MAX];
 
 	if (redis->closing || !script_calls_are_up(redis->calls) || !subscription_is_up(redis->subscription) ||
 		!outage_end(&redis->outage))
 		return;
-	snprintf(line, sizeof(line), "%s is reached again", redis->source.name);
+	snprintf(line, sizeof(line), "%s is reached again", redis->url.name);
 	notice(redis, line);
 }
 
-/* What was told before, nobody heard. */
+/* Messages before this moment may have been missed. */
 void redis_on_subscribed(void *ctx)
 {
 	struct redis_backend *redis = ctx;
 
-	tell_recovery(redis);
-	lock_cache_drop_all(&redis->fresh);
-	wait_queue_ask_again(redis->tickets);
+	report_recovery(redis);
+	lock_cache_drop_all(&redis->lock_cache);
+	wait_queue_resend(redis->wait_queue);
 	if (redis->on_touched_all)
 		redis->on_touched_all(redis->ctx);
 }
@@ -95,42 +99,42 @@ void redis_on_unsubscribed(void *ctx, const char *problem)
 {
 	struct redis_backend *redis = ctx;
 
-	lock_cache_drop_all(&redis->fresh);
-	tell_outage(redis, problem);
+	lock_cache_drop_all(&redis->lock_cache);
+	report_outage(redis, problem);
 }
 
 void redis_on_calls_up(void *ctx)
 {
 	struct redis_backend *redis = ctx;
 
-	tell_recovery(redis);
-	wait_queue_ask_again(redis->tickets);
+	report_recovery(redis);
+	wait_queue_resend(redis->wait_queue);
 	lease_scan_start_again(redis->lease_scan);
 }
 
-static void tell_early(void *ctx, const struct message *message)
+static void on_early_notice(void *ctx, const struct message *message)
 {
 	struct redis_backend *redis = ctx;
 
 	redis_report_ended(redis, message->key, message->token, message->kind != MESSAGE_ENDED);
-	obey(redis, message);
+	confirm_revocation(redis, message);
 }
 
 void redis_on_acquire_answered(void *ctx, const char *key)
 {
 	struct redis_backend *redis = ctx;
 
-	if (redis->early.first && !script_calls_is_acquiring(redis->calls, key))
-		early_notices_deliver(&redis->early, key, tell_early, redis);
+	if (redis->early_notices.first && !script_calls_is_acquiring(redis->calls, key))
+		early_notices_deliver(&redis->early_notices, key, on_early_notice, redis);
 }
 
 void redis_on_calls_down(void *ctx, const char *problem)
 {
 	struct redis_backend *redis = ctx;
 
-	tell_outage(redis, problem);
-	wait_queue_on_down(redis->tickets);
-	/* Where this one is silent, the other may only seem to be alive. */
+	report_outage(redis, problem);
+	wait_queue_on_down(redis->wait_queue);
+	/* If this connection was silent, that of the subscription may be dead, too, without a sign. */
 	subscription_renew(redis->subscription);
 }
 
@@ -138,7 +142,7 @@ bool redis_listen(struct backend *backend, enum listen_extent extent)
 {
 	struct redis_backend *redis = redis_of(backend);
 
-	/* Where nobody listens for a moment only, the next one is told of what it goes on to find. */
+	/* The scan goes on after LISTEN_NOT, which often lasts for a moment only; the next listener gets what it finds. */
 	if (extent == LISTEN_EVENTS)
 		lease_scan_stop(redis->lease_scan);
 	return subscription_want(redis->subscription, extent);

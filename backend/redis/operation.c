@@ -1,23 +1,24 @@
+/* What the operations have in common: making a call, dropping the cached lock, and reading the answer. */
 #include <errno.h>
 
 #include "backend/redis/redis_backend.h"
 #include "backend/redis/reply/reply_lock.h"
 
-/* A script's answer that is none of ours is the server's fault. */
+/* A reply that no script of lockfs makes (-EPROTO) is an error of the server. */
 int operation_status(int status)
 {
 	return status == -EPROTO ? -EIO : status;
 }
 
 /*
- * Whatever a call did, the lock is not what it was. What was kept is dropped when
- * it is sent and again when it is done, as another answer may come in between.
+ * Drops the cached lock that a call may change. That is done when the call is sent and again when it
+ * ends, as another reply may add the lock in between.
  */
 void operation_drop_cached(struct script_call *call)
 {
 	struct redis_backend *redis = call->owner;
 
-	lock_cache_drop(&redis->fresh, call->key);
+	lock_cache_drop(&redis->lock_cache, call->key);
 }
 
 void operation_start_change(struct redis_backend *redis, struct script_call *call)
@@ -27,7 +28,7 @@ void operation_start_change(struct redis_backend *redis, struct script_call *cal
 	script_call_start(call);
 }
 
-void operation_done_plain(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+void operation_on_plain(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	(void)reply;
 	(void)age_ms;
@@ -35,7 +36,7 @@ void operation_done_plain(struct script_call *call, int status, const redisReply
 	call->answer.plain(call->ctx, operation_status(status));
 }
 
-static void done_lock(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+static void on_lock(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct lock lock;
 
@@ -45,7 +46,6 @@ static void done_lock(struct script_call *call, int status, const redisReply *re
 	call->answer.lock(call->ctx, operation_status(status), status == 0 ? &lock : NULL);
 }
 
-/* A call that is answered by a status alone; NULL: it was answered, as there is no memory. */
 struct script_call *operation_plain(struct backend *backend, enum script script, const char *key, backend_done *done,
                                void *ctx)
 {
@@ -55,13 +55,12 @@ struct script_call *operation_plain(struct backend *backend, enum script script,
 		done(ctx, -ENOMEM);
 		return NULL;
 	}
-	call->done = operation_done_plain;
+	call->done = operation_on_plain;
 	call->answer.plain = done;
 	call->ctx = ctx;
 	return call;
 }
 
-/* Likewise one that is answered by a lock. */
 struct script_call *operation_lock(struct backend *backend, enum script script, const char *key,
                               backend_lock_done *done, void *ctx)
 {
@@ -71,7 +70,7 @@ struct script_call *operation_lock(struct backend *backend, enum script script, 
 		done(ctx, -ENOMEM, NULL);
 		return NULL;
 	}
-	call->done = done_lock;
+	call->done = on_lock;
 	call->answer.lock = done;
 	call->ctx = ctx;
 	return call;

@@ -1,6 +1,7 @@
 /*
- * The backend of `redis://…`: locks in Redis or Valkey, which many mounts share.
- * Each call is one script (scripts.h); script_call.c carries it there and back.
+ * The backend of `redis://…`: opens and closes its parts, and the table of its operations.
+ * Locks live in Redis or Valkey, shared by many mounts. Each operation is one script, and so one atomic step
+ * for all mounts. README.md shows the parts and the sequences of messages.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,17 +17,17 @@
 #include "backend/redis/waiting/wait_queue.h"
 #include "backend/registry.h"
 
-static void drop_user(void *ctx)
+static void drop_reference(void *ctx)
 {
 	struct redis_backend *redis = ctx;
 
-	if (--redis->users > 0)
+	if (--redis->references > 0)
 		return;
 	lease_scan_free(redis->lease_scan);
-	lock_cache_drop_all(&redis->fresh);
-	early_notices_drop_all(&redis->early);
+	lock_cache_drop_all(&redis->lock_cache);
+	early_notices_drop_all(&redis->early_notices);
 	tls_context_free(redis->tls);
-	redis_url_free(&redis->source);
+	redis_url_free(&redis->url);
 	free(redis);
 }
 
@@ -34,68 +35,68 @@ static void redis_stats(struct backend *backend, struct backend_stats *ret)
 {
 	const struct redis_backend *redis = redis_of(backend);
 
-	*ret = (struct backend_stats){ .waited_for = wait_queue_key_count(redis->tickets), .locks = -1 };
+	*ret = (struct backend_stats){ .waited_for = wait_queue_key_count(redis->wait_queue), .locks = -1 };
 	script_calls_stats(redis->calls, ret);
 }
 
 static int make_parts(struct redis_backend *redis, const struct backend_config *config)
 {
 	struct backend_config own = *config;
-	struct script_calls_handlers script_calls_owner = {
-		.reached = redis_on_calls_up,
-		.lost = redis_on_calls_down,
-		.acquired = redis_on_acquire_answered,
-		.freed = drop_user,
+	struct script_calls_handlers calls_handlers = {
+		.on_up = redis_on_calls_up,
+		.on_down = redis_on_calls_down,
+		.on_acquire_answered = redis_on_acquire_answered,
+		.on_freed = drop_reference,
 		.ctx = redis,
 	};
-	struct wait_queue_handlers wait_queue_owner = { .asking = redis_note_generation, .acquired = redis_cache_acquired, .ctx = redis };
-	struct subscription_handlers subscription_owner = {
+	struct wait_queue_handlers wait_handlers = { .on_asking = redis_note_generation, .on_acquired = redis_cache_acquired, .ctx = redis };
+	struct subscription_handlers notify_handlers = {
 		.told = redis_on_message,
 		.listening = redis_on_subscribed,
 		.deaf = redis_on_unsubscribed,
 		.hears = redis_on_all_events,
-		.freed = drop_user,
+		.freed = drop_reference,
 		.ctx = redis,
 	};
 
 	own.namespace_ = redis->namespace_;
-	if (make_nonce(redis->mount) < 0)
+	if (make_nonce(redis->instance) < 0)
 		return -EIO;
-	redis->calls = script_calls_new(&own, &redis->source, redis->tls, redis->mount, &script_calls_owner);
+	redis->calls = script_calls_new(&own, &redis->url, redis->tls, redis->instance, &calls_handlers);
 	if (!redis->calls)
 		return -ENOMEM;
-	redis->users++;
+	redis->references++;
 	redis->lease_scan = lease_scan_new(redis->calls);
 	if (!redis->lease_scan)
 		return -ENOMEM;
-	redis->tickets = wait_queue_new(&own, redis->calls, &wait_queue_owner);
-	if (!redis->tickets)
+	redis->wait_queue = wait_queue_new(&own, redis->calls, &wait_handlers);
+	if (!redis->wait_queue)
 		return -ENOMEM;
-	redis->users++;
+	redis->references++;
 	redis->revocations = revocations_new(&own, redis->calls);
 	if (!redis->revocations)
 		return -ENOMEM;
-	redis->users++;
-	redis->subscription = subscription_new(&own, &redis->source, redis->tls, redis->mount, &subscription_owner);
+	redis->references++;
+	redis->subscription = subscription_new(&own, &redis->url, redis->tls, redis->instance, &notify_handlers);
 	if (!redis->subscription)
 		return -ENOMEM;
-	redis->users++;
+	redis->references++;
 	return 0;
 }
 
-/* Ends those that were made. Each frees itself, and this struct with the last. */
+/* Closes the parts that were made. Each frees itself later; the last one frees this struct. */
 static void close_parts(struct redis_backend *redis)
 {
 	redis->closing = true;
 	if (redis->subscription)
 		subscription_close(redis->subscription);
-	/* The tickets tell the calls what to take back, and what is still under way is answered by these. */
-	if (redis->tickets)
-		wait_queue_close(redis->tickets, drop_user, redis);
+	/* First the wait queue, which adds undos to the calls; closing the calls ends what is under way, revocations too. */
+	if (redis->wait_queue)
+		wait_queue_close(redis->wait_queue, drop_reference, redis);
 	if (redis->calls)
 		script_calls_close(redis->calls);
 	if (redis->revocations)
-		revocations_close(redis->revocations, drop_user, redis);
+		revocations_close(redis->revocations, drop_reference, redis);
 }
 
 static int redis_open(const struct backend_config *config, struct backend **ret, char problem[BACKEND_PROBLEM_MAX])
@@ -106,7 +107,7 @@ static int redis_open(const struct backend_config *config, struct backend **ret,
 	if (!redis)
 		goto fail;
 	redis->base.ops = &redis_backend_ops;
-	redis->users = 1;
+	redis->references = 1;
 	redis->scan = config->scan;
 	redis->timeout_ms = config->timeout_ms;
 	redis->on_ended = config->on_ended;
@@ -115,15 +116,15 @@ static int redis_open(const struct backend_config *config, struct backend **ret,
 	redis->on_touched_all = config->on_touched_all;
 	redis->ctx = config->ctx;
 	stpcpy(redis->namespace_, config->namespace_);
-	err = redis_url_parse(config->source, config->password, &redis->source, problem);
-	if (err == 0 && redis->source.tls)
-		err = tls_context_new(config, redis->source.host, &redis->tls, problem);
+	err = redis_url_parse(config->source, config->password, &redis->url, problem);
+	if (err == 0 && redis->url.tls)
+		err = tls_context_new(config, redis->url.host, &redis->tls, problem);
 	if (err < 0)
 		goto fail;
 	err = make_parts(redis, config);
 	if (err < 0)
 		goto fail;
-	drop_user(redis);
+	drop_reference(redis);
 	*ret = &redis->base;
 	return 0;
 fail:
@@ -131,12 +132,12 @@ fail:
 		snprintf(problem, BACKEND_PROBLEM_MAX, "cannot set up the connection to Redis: %s", strerror(-err));
 	if (redis) {
 		close_parts(redis);
-		drop_user(redis);
+		drop_reference(redis);
 	}
 	return err;
 }
 
-static void on_first_listening(void *ctx, int status, const char *problem)
+static void on_first_subscribed(void *ctx, int status, const char *problem)
 {
 	struct redis_backend *redis = ctx;
 
@@ -144,14 +145,14 @@ static void on_first_listening(void *ctx, int status, const char *problem)
 	redis->started(redis->started_ctx, status, problem);
 }
 
-static void on_reached(void *ctx, int status, const char *problem)
+static void on_first_up(void *ctx, int status, const char *problem)
 {
 	struct redis_backend *redis = ctx;
 
 	if (status < 0)
 		redis->started(redis->started_ctx, status, problem);
 	else
-		subscription_start(redis->subscription, on_first_listening, redis);
+		subscription_start(redis->subscription, on_first_subscribed, redis);
 }
 
 static void redis_start(struct backend *backend, backend_started *started, void *ctx)
@@ -160,7 +161,7 @@ static void redis_start(struct backend *backend, backend_started *started, void 
 
 	redis->started = started;
 	redis->started_ctx = ctx;
-	script_calls_start(redis->calls, on_reached, redis);
+	script_calls_start(redis->calls, on_first_up, redis);
 }
 
 static void redis_close(struct backend *backend)

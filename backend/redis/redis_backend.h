@@ -1,4 +1,6 @@
-/* The Redis backend as its own files see it. */
+/*
+ * The Redis backend as its own files see it: its parts, and the functions by which these files call one another.
+ */
 #ifndef BACKEND_REDIS_REDIS_BACKEND_H
 #define BACKEND_REDIS_REDIS_BACKEND_H
 
@@ -17,29 +19,29 @@ struct wait_queue;
 
 struct redis_backend {
 	struct backend base;
-	struct redis_url source;
-	struct tls_context *tls; /* NULL: plain */
+	struct redis_url url;
+	struct tls_context *tls; /* NULL: without TLS */
 	struct script_calls *calls;
 	struct subscription *subscription;
-	struct wait_queue *tickets;
+	struct wait_queue *wait_queue;
 	struct revocations *revocations;
 	struct lease_scan *lease_scan;
-	struct lock_cache fresh;
-	struct early_notices early;
+	struct lock_cache lock_cache;
+	struct early_notices early_notices;
 	void (*on_ended)(void *ctx, const char *key, uint64_t token, bool taken);
 	void (*on_touched)(void *ctx, uint64_t token);
 	void (*on_notice)(void *ctx, const char *line);
 	void (*on_touched_all)(void *ctx);
 	void *ctx;
-	struct outage outage; /* of either connection */
+	struct outage outage;      /* of either of the two connections */
 	bool is_started;
 	bool closing;
-	bool scan;
+	bool scan;                 /* the mount option: listings show locks of other Redis clients */
 	int64_t timeout_ms;
-	backend_started *started; /* while it starts */
+	backend_started *started;  /* called at the end of the start */
 	void *started_ctx;
-	char mount[NONCE_SIZE]; /* names this daemon among all */
-	unsigned int users; /* of this memory: its parts */
+	char instance[NONCE_SIZE]; /* names this daemon in the server */
+	unsigned int references;   /* to this memory: its parts */
 	char namespace_[];
 };
 
@@ -48,11 +50,15 @@ static inline struct redis_backend *redis_of(struct backend *backend)
 	return (struct redis_backend *)backend;
 }
 
-/* operation.c */
+/*
+ * operation.c
+ * operation_plain() and operation_lock() make a call that is answered by a status or by a lock. They return NULL if there
+ * is no memory, after they called `done`. operation_status() turns a status of a reply into one for callers.
+ */
 int operation_status(int status);
 void operation_drop_cached(struct script_call *call);
 void operation_start_change(struct redis_backend *redis, struct script_call *call);
-void operation_done_plain(struct script_call *call, int status, const redisReply *reply, int64_t age_ms);
+void operation_on_plain(struct script_call *call, int status, const redisReply *reply, int64_t age_ms);
 struct script_call *operation_plain(struct backend *backend, enum script script, const char *key, backend_done *done, void *ctx);
 struct script_call *operation_lock(struct backend *backend, enum script script, const char *key, backend_lock_done *done, void *ctx);
 void operation_add_claim(struct script_call *call, const struct lock_claim *claim);
@@ -69,7 +75,11 @@ void redis_tell(struct backend *backend, enum lock_event_kind kind, const char *
 void redis_write(struct backend *backend, const char *key, uint64_t token, off_t offset, const void *data, size_t size, backend_done *done, void *ctx);
 void redis_truncate(struct backend *backend, const char *key, const struct lock_claim *claim, struct holding_match match, off_t size, backend_lock_done *done, void *ctx);
 
-/* lock_reads.c */
+/*
+ * lock_reads.c
+ * redis_note_generation() goes before an acquisition, and redis_cache_acquired() after it: the lock is
+ * cached if no notification came in between.
+ */
 void redis_note_generation(void *ctx, struct script_call *call);
 void redis_cache_acquired(void *ctx, const struct script_call *call, const struct lock *lock);
 void redis_read(struct backend *backend, const char *key, const struct lock_claim *claim, backend_entry_done *done, void *ctx);

@@ -1,3 +1,7 @@
+/*
+ * Revocations: release.lua is called with force "1"; if it answers EAGAIN, the holder's mount has been
+ * notified, and "2" follows once the holder's grace has passed without a FREED message.
+ */
 #include "backend/redis/revocation.h"
 
 #include <errno.h>
@@ -9,42 +13,42 @@
 
 #include "backend/redis/reply/reply_lock.h"
 
-/* So much longer than the holder was given it takes the server's word to come. */
-#define PATIENCE_MS 20
+/* 20 ms: slack for the FREED message to arrive after the holder's grace. */
+#define MESSAGE_SLACK_MS 20
 
 /*
- * The server is asked politely, for good once the holder was given its time, and once more if
- * it lost meanwhile that the holder was told. One that forgets again is not asked for ever.
+ * Calls of one revocation: a first one, a final one after the grace, and one more if the server lost
+ * its record that the holder was notified. A server that forgets again fails the revocation.
  */
 #define ASKS_MAX 3
 
-/* Whose word it is, as release.lua wants it. */
-#define FORCE_POLITE "1" /* only as far as the holder lets it */
-#define FORCE_FINAL "2"  /* the holder was given its time */
-#define FORCE_OBEY "3"   /* the holder's own mount has stopped it */
+/* The argument `force` of release.lua. */
+#define FORCE_FIRST "1" /* the holder of a bound holding gets its grace first */
+#define FORCE_FINAL "2" /* the grace has passed */
+#define FORCE_CONFIRM "3"   /* the holder's own mount has stopped it */
 
-enum eviction_state {
-	ASKING,  /* a polite call is under way */
-	WAITING, /* for the word that `token` has ended, until `due_ms` */
+enum revocation_state {
+	ASKING,  /* the first call is under way */
+	WAITING, /* for FREED with `token`, until `due_ms` */
 	FORCING, /* a final call is under way */
 };
 
 struct revocation {
 	struct revocations *revocations;
-	enum eviction_state state;
-	unsigned int asks; /* calls that were made */
+	enum revocation_state state;
+	unsigned int asks; /* calls made so far */
 	const char *key;
 	uint64_t token;       /* while WAITING */
-	uint64_t freed_token; /* that was told of while a call was under way; 0: none was */
-	int64_t due_ms;       /* while WAITING: by the loop's clock */
+	uint64_t freed_token; /* of a FREED that arrived while a call was under way; 0: none did */
+	int64_t due_ms;       /* while WAITING: the deadline by the clock of the loop */
 	backend_done *done;
 	void *ctx;
 	struct revocation *prev, *next;
 };
 
 /*
- * Whoever is answered may call the backend again, which reads what else was published
- * and so may end other revocations: no loop here keeps one of them over an answer.
+ * `done` may call the backend again. That reads further messages, which may end other revocations.
+ * So no loop in this file holds a pointer to a revocation across a call of answer().
  */
 struct revocations {
 	struct backend_config config;
@@ -55,17 +59,17 @@ struct revocations {
 	void *ctx;
 };
 
-static void answer(struct revocation *eviction, int status)
+static void answer(struct revocation *revocation, int status)
 {
-	backend_done *done = eviction->done;
-	void *ctx = eviction->ctx;
+	backend_done *done = revocation->done;
+	void *ctx = revocation->ctx;
 
-	DL_DELETE(eviction->revocations->all, eviction);
-	free(eviction);
+	DL_DELETE(revocation->revocations->all, revocation);
+	free(revocation);
 	done(ctx, status);
 }
 
-static struct script_call *forced_call(struct script_calls *calls, const char *key, struct holding_match match, const char *force)
+static struct script_call *release_call(struct script_calls *calls, const char *key, struct holding_match match, const char *force)
 {
 	struct script_call *call = script_call_new(calls, SCRIPT_RELEASE, key);
 
@@ -78,29 +82,29 @@ static struct script_call *forced_call(struct script_calls *calls, const char *k
 	return call;
 }
 
-static void tell_end(const struct revocation *eviction, const redisReply *reply)
+static void report_ended(const struct revocation *revocation, const redisReply *reply)
 {
-	const struct backend_config *config = &eviction->revocations->config;
+	const struct backend_config *config = &revocation->revocations->config;
 	uint64_t token;
 
 	if (reply_token(reply, &token) == 0 && config->on_ended)
-		config->on_ended(config->ctx, eviction->key, token, true);
+		config->on_ended(config->ctx, revocation->key, token, true);
 }
 
-/* The one that is waiting and due first, or NULL. */
+/* Returns the WAITING revocation that is due first, or NULL. */
 static struct revocation *find_first(const struct revocations *revocations)
 {
-	struct revocation *eviction, *first = NULL;
+	struct revocation *revocation, *first = NULL;
 
-	DL_FOREACH(revocations->all, eviction)
-		if (eviction->state == WAITING && (!first || eviction->due_ms < first->due_ms))
-			first = eviction;
+	DL_FOREACH(revocations->all, revocation)
+		if (revocation->state == WAITING && (!first || revocation->due_ms < first->due_ms))
+			first = revocation;
 	return first;
 }
 
 static void on_due(uv_timer_t *timer);
 
-static void arm(struct revocations *revocations)
+static void arm_timer(struct revocations *revocations)
 {
 	int64_t now_ms = (int64_t)uv_now(revocations->config.loop);
 	const struct revocation *first = find_first(revocations);
@@ -112,70 +116,70 @@ static void arm(struct revocations *revocations)
 			first->due_ms > now_ms ? (uint64_t)(first->due_ms - now_ms) : 0, 0);
 }
 
-static void await(struct revocation *eviction, uint64_t token, int64_t ms)
+static void wait_for_end(struct revocation *revocation, uint64_t token, int64_t ms)
 {
-	struct revocations *revocations = eviction->revocations;
+	struct revocations *revocations = revocation->revocations;
 
-	if (eviction->freed_token == token) {
-		answer(eviction, 0);
+	if (revocation->freed_token == token) {
+		answer(revocation, 0);
 		return;
 	}
 	uv_update_time(revocations->config.loop);
-	eviction->state = WAITING;
-	eviction->token = token;
-	eviction->due_ms = (int64_t)uv_now(revocations->config.loop) + ms + PATIENCE_MS;
-	arm(revocations);
+	revocation->state = WAITING;
+	revocation->token = token;
+	revocation->due_ms = (int64_t)uv_now(revocations->config.loop) + ms + MESSAGE_SLACK_MS;
+	arm_timer(revocations);
 }
 
-static void tell_forgetful(const struct revocation *eviction)
+static void report_forgetful_server(const struct revocation *revocation)
 {
-	const struct backend_config *config = &eviction->revocations->config;
+	const struct backend_config *config = &revocation->revocations->config;
 	char line[BACKEND_PROBLEM_MAX];
 
 	snprintf(line, sizeof(line), "the server put off a forced release %d times, as if it forgot that the holder was "
 		"told: the lock stays. Try again, and see who else writes to its keys (asked about %s:%s)",
-		ASKS_MAX, config->namespace_, eviction->key);
+		ASKS_MAX, config->namespace_, revocation->key);
 	if (config->on_notice)
 		config->on_notice(config->ctx, line);
 }
 
 static void on_asked(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
-	struct revocation *eviction = call->ctx;
+	struct revocation *revocation = call->ctx;
 	uint64_t token;
 	int64_t ms;
 
 	(void)age_ms;
-	if (status == -EAGAIN && eviction->asks == ASKS_MAX) {
-		tell_forgetful(eviction);
-		answer(eviction, -EIO);
+	if (status == -EAGAIN && revocation->asks == ASKS_MAX) {
+		report_forgetful_server(revocation);
+		answer(revocation, -EIO);
 		return;
 	}
-	/* Also where it was final: a server that lost some of its data does not know that the holder was asked. */
+	/* A final call can get this too: a server that lost data does not know that the holder was notified. */
 	if (status == -EAGAIN && reply_revoked(reply, &token, &ms) == 0) {
-		await(eviction, token, ms);
+		wait_for_end(revocation, token, ms);
 		return;
 	}
 	if (status == 0)
-		tell_end(eviction, reply);
-	if (status == -ENOENT && eviction->state == FORCING)
-		status = 0; /* it was there, and is gone */
-	answer(eviction, status == -EPROTO || status == -EAGAIN ? -EIO : status);
+		report_ended(revocation, reply);
+	if (status == -ENOENT && revocation->state == FORCING)
+		status = 0; /* the holding was there before the grace and has ended since */
+	answer(revocation, status == -EPROTO || status == -EAGAIN ? -EIO : status);
 }
 
-static void force(struct revocation *eviction)
+static void force(struct revocation *revocation)
 {
-	struct script_call *call = forced_call(eviction->revocations->calls, eviction->key, match_token(eviction->token),
+	struct script_call *call = release_call(revocation->revocations->calls, revocation->key, match_token(revocation->token),
 		FORCE_FINAL);
 
 	if (!call) {
-		answer(eviction, -ENOMEM);
+		answer(revocation, -ENOMEM);
 		return;
 	}
-	eviction->state = FORCING;
-	eviction->asks++;
+	revocation->state = FORCING;
+	revocation->asks++;
 	call->done = on_asked;
-	call->ctx = eviction;
+	call->ctx = revocation;
 	script_call_start(call);
 }
 
@@ -187,61 +191,59 @@ static void on_due(uv_timer_t *timer)
 
 	while ((first = find_first(revocations)) && first->due_ms <= now_ms)
 		force(first);
-	arm(revocations);
+	arm_timer(revocations);
 }
 
 void revocations_release(struct revocations *revocations, const char *key, struct holding_match match, backend_done *done,
                        void *ctx)
 {
-	struct revocation *eviction = calloc(1, sizeof(*eviction));
-	struct script_call *call = eviction ? forced_call(revocations->calls, key, match, FORCE_POLITE) : NULL;
+	struct revocation *revocation = calloc(1, sizeof(*revocation));
+	struct script_call *call = revocation ? release_call(revocations->calls, key, match, FORCE_FIRST) : NULL;
 
 	if (!call) {
-		free(eviction);
+		free(revocation);
 		done(ctx, -ENOMEM);
 		return;
 	}
-	eviction->revocations = revocations;
-	eviction->state = ASKING;
-	eviction->asks = 1;
-	eviction->key = key;
-	eviction->done = done;
-	eviction->ctx = ctx;
-	DL_APPEND(revocations->all, eviction);
+	revocation->revocations = revocations;
+	revocation->state = ASKING;
+	revocation->asks = 1;
+	revocation->key = key;
+	revocation->done = done;
+	revocation->ctx = ctx;
+	DL_APPEND(revocations->all, revocation);
 	call->done = on_asked;
-	call->ctx = eviction;
+	call->ctx = revocation;
 	script_call_start(call);
 }
 
-/* One that waits for this holding to end, or NULL. */
+/* Returns a revocation that waits for the end of this holding, or NULL. */
 static struct revocation *find_waiting(const struct revocations *revocations, const char *key, uint64_t token)
 {
-	struct revocation *eviction;
+	struct revocation *revocation;
 
-	DL_FOREACH(revocations->all, eviction)
-		if (eviction->state == WAITING && eviction->token == token && strcmp(eviction->key, key) == 0)
-			return eviction;
+	DL_FOREACH(revocations->all, revocation)
+		if (revocation->state == WAITING && revocation->token == token && strcmp(revocation->key, key) == 0)
+			return revocation;
 	return NULL;
 }
 
 void revocations_on_freed(struct revocations *revocations, const char *key, uint64_t token)
 {
-	struct revocation *eviction;
+	struct revocation *revocation;
 
-	/* The word may be here before the answer that says what is waited for. */
-	DL_FOREACH(revocations->all, eviction)
-		if (eviction->state != WAITING && strcmp(eviction->key, key) == 0)
-			eviction->freed_token = token;
-	while ((eviction = find_waiting(revocations, key, token)))
-		answer(eviction, 0);
-	arm(revocations);
+	/* FREED can arrive before the reply that says which token to wait for. */
+	DL_FOREACH(revocations->all, revocation)
+		if (revocation->state != WAITING && strcmp(revocation->key, key) == 0)
+			revocation->freed_token = token;
+	while ((revocation = find_waiting(revocations, key, token)))
+		answer(revocation, 0);
+	arm_timer(revocations);
 }
 
-/* Obeying */
-
-static void on_obeyed(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+static void on_confirmed(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
-	/* Where it failed, whoever asked for it sees to it. */
+	/* If this failed, the mount that revokes forces the release after the grace. */
 	(void)status;
 	(void)reply;
 	(void)age_ms;
@@ -251,19 +253,17 @@ static void on_obeyed(struct script_call *call, int status, const redisReply *re
 void revocations_confirm(struct script_calls *calls, const char *key, uint64_t token)
 {
 	char *copy = strdup(key);
-	struct script_call *call = copy ? forced_call(calls, copy, match_token(token), FORCE_OBEY) : NULL;
+	struct script_call *call = copy ? release_call(calls, copy, match_token(token), FORCE_CONFIRM) : NULL;
 
 	if (!call) {
 		free(copy);
 		return;
 	}
 	call->of_mount = true;
-	call->done = on_obeyed;
+	call->done = on_confirmed;
 	call->ctx = copy;
 	script_call_start(call);
 }
-
-/* Opening and closing */
 
 struct revocations *revocations_new(const struct backend_config *config, struct script_calls *calls)
 {
@@ -292,7 +292,7 @@ void revocations_close(struct revocations *revocations, void (*freed)(void *ctx)
 
 	revocations->freed = freed;
 	revocations->ctx = ctx;
-	/* Those with a call under way are answered by its end. */
+	/* A revocation with a call under way is answered when that call ends. */
 	while ((first = find_first(revocations)))
 		answer(first, -ESHUTDOWN);
 	uv_close((uv_handle_t *)&revocations->timer, on_closed);

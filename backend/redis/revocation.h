@@ -1,7 +1,7 @@
 /*
- * Forced releases. A lock that is bound to an open file is free only once its
- * holder was stopped, so the server asks the holder's mount first, and tells when
- * that is done; where no word comes in time, the release is asked for again, for good.
+ * Revocation: ending another's holding by force. The holder of a bound holding is stopped before the
+ * lock is free: the server notifies the holder's mount (REVOKE), which confirms, and FREED tells
+ * the mount that revokes. If no confirmation comes within the holder's grace, the release is forced.
  */
 #ifndef BACKEND_REDIS_REVOCATION_H
 #define BACKEND_REDIS_REVOCATION_H
@@ -10,20 +10,20 @@
 
 struct revocations;
 
-/* `calls` must outlive it. NULL where there is no memory. */
+/* `calls` must outlive it. Returns NULL if there is no memory. */
 struct revocations *revocations_new(const struct backend_config *config, struct script_calls *calls);
 
-/* release() of backend.h with no claim. */
+/* release() of backend.h without a claim. */
 void revocations_release(struct revocations *revocations, const char *key, struct holding_match match, backend_done *done,
                        void *ctx);
 
-/* The server says that this holding has ended. */
+/* A FREED message arrived: this holding has ended. */
 void revocations_on_freed(struct revocations *revocations, const char *key, uint64_t token);
 
-/* Answers what waits with -ESHUTDOWN. `freed` is called from the loop when the memory is gone. */
+/* Answers waiting revocations with -ESHUTDOWN. The loop calls `freed` once the memory is free. */
 void revocations_close(struct revocations *revocations, void (*freed)(void *ctx), void *ctx);
 
-/* Releases a holding that this mount keeps for an open file, and whose holder has been told; any other stays. */
+/* Confirms a REVOKE: releases this holding if it is bound on this mount. The holder must have been stopped. */
 void revocations_confirm(struct script_calls *calls, const char *key, uint64_t token);
 
 #endif

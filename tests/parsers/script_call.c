@@ -161,10 +161,10 @@ static struct script_calls *open_calls(uv_loop_t *loop, const struct redis_url *
 {
 	const struct backend_config config = { .loop = loop, .namespace_ = "test", .timeout_ms = 1000 };
 	const struct script_calls_handlers handlers = {
-		.reached = on_nothing,
-		.lost = on_lost,
-		.acquired = on_acquired,
-		.freed = on_nothing,
+		.on_up = on_nothing,
+		.on_down = on_lost,
+		.on_acquire_answered = on_acquired,
+		.on_freed = on_nothing,
 	};
 
 	uv_loop_init(loop);

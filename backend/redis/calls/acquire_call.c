@@ -1,3 +1,4 @@
+/* Packs an acquisition for acquire.lua. */
 #include "backend/redis/calls/acquire_call.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@ int make_nonce(char nonce[NONCE_SIZE])
 	return 0;
 }
 
-/* The fields of acquire.lua, by the names that it gives them. */
+/* Adds the fields of acquire.lua, by the names that the script uses. */
 static void add_fields(struct packed_table *table, const struct acquisition *acquisition, const char *nonce,
                        const char *order, int64_t grace_ms)
 {
@@ -70,7 +71,7 @@ int acquire_reply(const struct script_call *call, int status, const redisReply *
 {
 	int err = reply_lock(reply, call->key, age_ms, ret);
 
-	/* The answer leaves out what was asked with. */
+	/* The reply of acquire.lua leaves out what the call contained. */
 	if (err != -EPROTO && status == 0)
 		ret->holder = *call->holder;
 	return err;

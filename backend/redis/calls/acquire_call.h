@@ -1,23 +1,25 @@
-/* An acquisition as a call of acquire.lua. */
+/*
+ * An acquisition as a call of acquire.lua, and what that call answers.
+ */
 #ifndef BACKEND_REDIS_CALLS_ACQUIRE_CALL_H
 #define BACKEND_REDIS_CALLS_ACQUIRE_CALL_H
 
 #include "backend/redis/calls/script_call.h"
 
 /*
- * A name of one acquisition, by which it can be repeated and undone: not the id,
- * which may be given. Returns 0 or -EIO.
+ * Makes a nonce: a random name of one acquisition, by which it is repeated, confirmed and undone. An id
+ * cannot be used for that, as a caller may give it. Returns 0 or -EIO.
  */
 int make_nonce(char nonce[NONCE_SIZE]);
 
 /*
- * The call, without `done`, for the caller to start. `order` is that of the ticket,
- * "0" for a first time. NULL where there is no memory.
+ * Makes the call. The caller sets `done` and starts it. `order` is that of the ticket, "0" for a new one.
+ * Returns NULL if there is no memory.
  */
 struct script_call *acquire_call(struct script_calls *calls, const struct acquisition *acquisition, const char *nonce,
                           const char *order);
 
-/* The lock that was acquired, or that is in its way; as reply_lock(). */
+/* Reads the lock that was acquired, or the one that is in its way. Returns as reply_lock(). */
 int acquire_reply(const struct script_call *call, int status, const redisReply *reply, int64_t age_ms, struct lock *ret);
 
 #endif

@@ -1,3 +1,7 @@
+/*
+ * The pending calls: who a call is made for, its deadline, and its end. All calls have one time limit
+ * and are kept in the order of their deadlines, so one timer for the first is enough.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +12,7 @@
 #include "backend/redis/calls/script_calls_internal.h"
 #include "backend/util/clock.h"
 
-/* The caller's own text may have gone by the time that the call is done. */
+/* Returns the key from the call's own copy: after `done`, the caller's text may be gone. */
 const char *call_key(const struct script_call *call)
 {
 	return call->lock_key + strlen(call->calls->config.namespace_) + 1;
@@ -18,34 +22,34 @@ bool script_calls_is_acquiring(const struct script_calls *calls, const char *key
 {
 	const struct script_call *call;
 
-	DL_FOREACH(calls->under_way, call)
+	DL_FOREACH(calls->pending, call)
 		if (call->script == SCRIPT_ACQUIRE && strcmp(call_key(call), key) == 0)
 			return true;
 	return false;
 }
 
-/* What is asked for because of an answer is asked for the same user. */
+/* Calls that `done` starts are made for the user of this call. */
 static void answer(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct script_calls *calls = call->calls;
-	uid_t before = calls->answered;
+	uid_t before = calls->user_in_reply;
 
-	calls->answered = call->uid;
+	calls->user_in_reply = call->uid;
 	call->done(call, status, reply, age_ms);
-	calls->answered = before;
+	calls->user_in_reply = before;
 }
 
 void call_finish(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct script_calls *calls = call->calls;
 
-	DL_DELETE(calls->under_way, call);
+	DL_DELETE(calls->pending, call);
 	user_turns_end(&calls->turns, &call->turn);
 	if (!reply && call->sent && call->undo_if_unanswered)
 		calls_undo_unanswered(call);
 	answer(call, status, reply, age_ms);
 	if (call->script == SCRIPT_ACQUIRE)
-		calls->owner.acquired(calls->owner.ctx, call_key(call));
+		calls->handlers.on_acquire_answered(calls->handlers.ctx, call_key(call));
 	packed_table_free(&call->table);
 	free(call);
 	calls_arm_deadline(calls);
@@ -56,7 +60,7 @@ void calls_finish_waiting(struct script_calls *calls, int status)
 {
 	struct script_call *call, *next;
 
-	DL_FOREACH_SAFE(calls->under_way, call, next)
+	DL_FOREACH_SAFE(calls->pending, call, next)
 		if (!call->sent)
 			call_finish(call, status, NULL, 0);
 }
@@ -75,12 +79,12 @@ static void on_deadline(uv_timer_t *timer)
 	int64_t now_ns = boot_ns();
 	struct script_call *first;
 
-	while ((first = calls->under_way) && first->deadline_ns <= now_ns) {
+	while ((first = calls->pending) && first->deadline_ns <= now_ns) {
 		if (!first->sent) {
 			call_finish(first, -EHOSTDOWN, NULL, 0);
 			continue;
 		}
-		/* Answers come in order: with this one, all behind it are late. */
+		/* Replies come in order, so all calls behind this one are late, too. */
 		calls_drop_silent(calls);
 	}
 	calls_arm_deadline(calls);
@@ -92,34 +96,34 @@ void calls_arm_deadline(struct script_calls *calls)
 
 	if (calls->closing)
 		return;
-	if (!calls->under_way) {
+	if (!calls->pending) {
 		uv_timer_stop(&calls->deadline);
 		return;
 	}
 	if (uv_is_active((uv_handle_t *)&calls->deadline))
-		return; /* for an earlier call; it will be looked at again then */
-	left_ms = (calls->under_way->deadline_ns - boot_ns()) / NS_PER_MS + 1;
+		return; /* it runs for an earlier call, and is set again when it fires */
+	left_ms = (calls->pending->deadline_ns - boot_ns()) / NS_PER_MS + 1;
 	uv_update_time(calls->config.loop);
 	uv_timer_start(&calls->deadline, on_deadline, left_ms > 0 ? (uint64_t)left_ms : 0, 0);
 }
 
-/* An acquisition says so; what the mount has to do is nobody's; else it is the user whose request is served or answered. */
+/* Returns the user for whom a call is made: the new holder, else the user whose request or reply is being handled. */
 static uid_t user_of(const struct script_call *call)
 {
 	const struct script_calls *calls = call->calls;
 	uid_t uid;
 
-	if (call->of_mount || calls->hearing)
+	if (call->of_mount || calls->in_message)
 		return BACKEND_NOBODY;
 	if (call->holder)
 		return call->holder->uid == 0 || call->holder->uid == geteuid() ? BACKEND_NOBODY : call->holder->uid;
 	uid = calls->config.asks ? calls->config.asks(calls->config.ctx) : BACKEND_NOBODY;
-	return uid == BACKEND_NOBODY ? calls->answered : uid;
+	return uid == BACKEND_NOBODY ? calls->user_in_reply : uid;
 }
 
-void script_calls_set_in_message(struct script_calls *calls, bool hearing)
+void script_calls_set_in_message(struct script_calls *calls, bool in_message)
 {
-	calls->hearing = hearing;
+	calls->in_message = in_message;
 }
 
 void script_call_start(struct script_call *call)
@@ -128,7 +132,7 @@ void script_call_start(struct script_call *call)
 
 	call->uid = user_of(call);
 	call->deadline_ns = boot_ns() + calls->config.timeout_ms * NS_PER_MS;
-	DL_APPEND(calls->under_way, call);
+	DL_APPEND(calls->pending, call);
 	calls_arm_deadline(calls);
 	if (call->unsendable)
 		call_finish(call, call->unsendable, NULL, 0);

@@ -1,3 +1,4 @@
+/* Reports errors of the server to people: each kind of error once in 10 s. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -5,8 +6,7 @@
 #include "backend/redis/calls/script_calls_internal.h"
 #include "backend/util/clock.h"
 
-/* A refusal of the same kind is told once in this time. */
-#define NOTICE_PAUSE_NS (10 * NS_PER_S)
+#define NOTICE_PAUSE_NS (10 * NS_PER_S) /* between two lines about the same kind of error */
 
 void calls_notice(const struct script_calls *calls, const char *line)
 {
@@ -14,7 +14,7 @@ void calls_notice(const struct script_calls *calls, const char *line)
 		calls->config.on_notice(calls->config.ctx, line);
 }
 
-/* Where something is wrong with a key, people want to know which lock or directory it belongs to. */
+/* Appends the lock or directory to the line if the error is about its keys. */
 static void add_place(const struct script_call *call, const struct server_error *error, char *line, size_t size)
 {
 	size_t length = strlen(line);
@@ -23,7 +23,6 @@ static void add_place(const struct script_call *call, const struct server_error 
 		snprintf(line + length, size - length, " (asked about %s)", call->lock_key);
 }
 
-/* A refusal by the server: told to people, but not again and again. */
 void calls_tell_refusal(const struct script_call *call, const char *text)
 {
 	const struct server_error *error = server_error_find(text);
@@ -40,7 +39,7 @@ void calls_tell_refusal(const struct script_call *call, const char *text)
 	calls_notice(calls, line);
 }
 
-/* What was asked was done, but something that follows from it was not: the last element says why (include/failure.lua). */
+/* Reports a follow-up that failed although the call succeeded: the last element of the reply says why (include/failure.lua). */
 void calls_tell_trouble(const struct script_call *call, const redisReply *reply)
 {
 	const redisReply *last = reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 ?

@@ -1,3 +1,6 @@
+/*
+ * Sends calls as EVALSHA and takes in their replies. Calls of one user are sent in turn (user_turns.h).
+ */
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -8,10 +11,9 @@
 #include "backend/redis/reply/reply.h"
 #include "backend/util/clock.h"
 
-/* Words of EVALSHA in front of the arguments: the verb, the script, the number of keys, the key. */
-#define COMMAND_WORDS 4
+#define COMMAND_WORDS 4 /* in front of the arguments: EVALSHA, the script, the number of keys, the key */
 
-/* The server counts leases in whole milliseconds, and so do we. */
+/* Returns an age in whole ms, as the server counts leases. */
 static int64_t age_in_ms(int64_t since_ns)
 {
 	return (boot_ns() - since_ns) / NS_PER_MS;
@@ -19,7 +21,7 @@ static int64_t age_in_ms(int64_t since_ns)
 
 static void on_reply(redisAsyncContext *context, void *data, void *ctx);
 
-/* By name, or with `with_text` by text, which the server then keeps. */
+/* Names the script by its SHA1, or if `with_text` is set sends its text, which the server then keeps. */
 static int send_script(struct script_call *call, bool with_text)
 {
 	struct script_calls *calls = call->calls;
@@ -64,21 +66,21 @@ static struct script_call *call_of_turn(struct turn *turn)
 	return (struct script_call *)((char *)turn - offsetof(struct script_call, turn));
 }
 
-/* Sends those that waited for others of the same user. */
+/* Sends the calls that waited for other calls of their user. */
 void calls_take_turns(struct script_calls *calls)
 {
 	struct turn *turn;
 
-	/* One that cannot be sent is over, and comes here again. */
+	/* A call that cannot be sent ends, and its end calls this function again. */
 	if (calls->taking_turns || !connection_is_up(calls->connection))
 		return;
 	calls->taking_turns = true;
 	while ((turn = user_turns_next(&calls->turns))) {
 		struct script_call *call = call_of_turn(turn);
 
-		/* The server has all of its time from now on: it is not what was slow. */
-		DL_DELETE(calls->under_way, call);
-		DL_APPEND(calls->under_way, call);
+		/* The whole time limit counts from now on, as it was not the server that was slow. */
+		DL_DELETE(calls->pending, call);
+		DL_APPEND(calls->pending, call);
 		call->deadline_ns = boot_ns() + calls->config.timeout_ms * NS_PER_MS;
 		send_or_finish(call, false);
 	}
@@ -91,14 +93,14 @@ static void on_refusal(struct script_call *call, const char *text)
 	const struct server_error *error = server_error_find(text);
 	char line[BACKEND_PROBLEM_MAX];
 
-	/* A server that forgot its scripts did nothing yet. */
+	/* A server that lost its scripts has not run anything. */
 	if (strncmp(text, "NOSCRIPT", strlen("NOSCRIPT")) == 0) {
 		send_or_finish(call, true);
 		return;
 	}
 	calls_tell_refusal(call, text);
 	if (error->unbegun)
-		call->sent = false; /* nothing was done, and nothing is to be undone */
+		call->sent = false; /* the script has written nothing, so there is nothing to undo */
 	call->refused = true;
 	call_finish(call, error->status, NULL, 0);
 	if (error->passing) {
@@ -124,8 +126,8 @@ static void on_reply(redisAsyncContext *context, void *data, void *ctx)
 
 		calls_learn_round_trip(call->calls, took_ns / NS_PER_MS);
 		calls_learn_distance(call->calls, took_ns);
-		call->calls->answers++;
-		call->calls->answers_ns += took_ns;
+		call->calls->round_trips++;
+		call->calls->round_trip_ns += took_ns;
 	}
 	if (!reply)
 		call_finish(call, call->calls->closing ? -ESHUTDOWN : -ETIMEDOUT, NULL, 0);

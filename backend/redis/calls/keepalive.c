@@ -1,7 +1,11 @@
+/*
+ * Keepalive: pings the server after 30 s of silence, so that a dead connection is found and replaced before the
+ * next call needs it.
+ */
 #include "backend/redis/calls/script_calls_internal.h"
 #include "backend/util/clock.h"
 
-#define KEEPALIVE_MS 30000
+#define KEEPALIVE_MS 30000 /* 30 s */
 
 static void on_keepalive(uv_timer_t *timer);
 

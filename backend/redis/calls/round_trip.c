@@ -1,34 +1,36 @@
+/*
+ * Learns how far away the server is. The grace of this mount and the number of calls that one user may
+ * have under way grow with the round trip.
+ */
 #include "backend/redis/calls/script_calls_internal.h"
 #include "backend/redis/reply/reply_lock.h"
 #include "backend/util/clock.h"
 
-/* For each whole millisecond of the shortest round trip, one user may have so many more calls under way. */
-#define CALLS_A_MS 16
+#define CALLS_A_MS 16 /* more calls that one user may have under way for each ms of the shortest round trip */
 
-/* What is to be answered by this mount waits for so long, and for so many round trips; GRACE_MAX_MS at most. */
-#define GRACE_MIN_MS 500
+#define GRACE_MIN_MS 500    /* 0.5 s, to which the round trips are added */
 #define GRACE_ROUND_TRIPS 3
 
 int64_t script_calls_grace_ms(const struct script_calls *calls)
 {
-	int64_t ms = GRACE_MIN_MS + GRACE_ROUND_TRIPS * calls->round_trip_ms;
+	int64_t ms = GRACE_MIN_MS + GRACE_ROUND_TRIPS * calls->recent_round_trip_ms;
 
 	return ms < GRACE_MAX_MS ? ms : GRACE_MAX_MS;
 }
 
-/* What a far server is to be kept busy with takes more calls at a time, without anybody waiting for longer. */
+/* A far server needs more calls under way to be kept busy, and nobody waits longer for that. */
 void calls_learn_distance(struct script_calls *calls, int64_t took_ns)
 {
-	if (calls->config.user_calls == 0 || took_ns >= calls->shortest_ns)
+	if (calls->config.user_calls == 0 || took_ns >= calls->shortest_round_trip_ns)
 		return;
-	calls->shortest_ns = took_ns;
+	calls->shortest_round_trip_ns = took_ns;
 	calls->turns.most = calls->config.user_calls + (size_t)(took_ns / NS_PER_MS) * CALLS_A_MS;
 }
 
-/* What was long is forgotten by an eighth with each answer. */
+/* The longest round trip is forgotten by an eighth with each reply. */
 void calls_learn_round_trip(struct script_calls *calls, int64_t age_ms)
 {
-	calls->round_trip_ms -= (calls->round_trip_ms + 7) / 8;
-	if (calls->round_trip_ms < age_ms)
-		calls->round_trip_ms = age_ms;
+	calls->recent_round_trip_ms -= (calls->recent_round_trip_ms + 7) / 8;
+	if (calls->recent_round_trip_ms < age_ms)
+		calls->recent_round_trip_ms = age_ms;
 }

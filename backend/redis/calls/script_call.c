@@ -1,3 +1,4 @@
+/* Makes calls and adds their arguments. Numbers are printed into the call; texts and bytes stay the caller's. */
 #include "backend/redis/calls/script_call.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@ struct script_call *script_call_new(struct script_calls *calls, enum script scri
 	stpcpy(stpcpy(stpcpy(call->lock_key, namespace_), ":"), key);
 	script_call_add_text(call, namespace_);
 	script_call_add_text(call, key);
-	script_call_add_text(call, calls->mount);
+	script_call_add_text(call, calls->instance);
 	_Static_assert(CALL_COMMON_ARGUMENTS == 3 && CALL_COMMON_ARGUMENTS < CALL_ARGUMENTS_MAX,
 		"there is room for what every script is given");
 	return call;

@@ -1,7 +1,7 @@
 /*
- * Calls under way to the server: each one script with its arguments, a deadline,
- * and exactly one answer. Calls wait while the connection is made, for as long as
- * there is hope; what was asked and not answered in time ends the connection.
+ * A call of one script: its key and arguments, a deadline, and exactly one answer.
+ * The caller makes it with script_call_new(), adds the arguments in the order of the script's ARGV,
+ * and starts it; then the call belongs to script_calls.h and frees itself after `done`.
  */
 #ifndef BACKEND_REDIS_CALLS_SCRIPT_CALL_H
 #define BACKEND_REDIS_CALLS_SCRIPT_CALL_H
@@ -18,42 +18,43 @@
 
 #define CALL_COMMON_ARGUMENTS 3 /* of every script: namespace, path, mount (include/names.lua) */
 #define CALL_ARGUMENTS_MAX 8    /* a script that needs more takes one packed table */
-#define NONCE_SIZE 33 /* of the nonce of an acquisition, its NUL included */
-#define CALL_NUMBER_MAX 24 /* digits, sign and NUL of an int64_t */
+#define NONCE_SIZE 33      /* bytes of the nonce of an acquisition, its NUL included */
+#define CALL_NUMBER_MAX 24 /* bytes of an int64_t in digits, its sign and NUL included */
 
 struct script_calls;
 struct script_call;
 
 /*
- * Ends a call: `reply` is what came, or NULL
- * with a negative `status`. `age_ms` is how old the answer may be at the most.
+ * Ends a call. `reply` is the server's, or NULL if there is none; then `status` is negative.
+ * `age_ms` is the most that the reply can be old.
  */
 typedef void script_call_done(struct script_call *call, int status, const redisReply *reply, int64_t age_ms);
 
 struct script_call {
 	script_call_done *done;
-	void *ctx;         /* whatever the caller needs, and */
-	void *owner;
+	void *ctx;       /* for the caller */
+	void *owner;     /* for the caller: the struct redis_backend */
 	const char *key;
 	union {
 		backend_done *plain;
 		backend_lock_done *lock;
 		backend_entry_done *entry;
 	} answer;
-	char nonce[NONCE_SIZE]; /* of an acquisition; "" otherwise */
-	const struct lock_holder *holder; /* who acquires; NULL otherwise. It stays the caller's until the call is done. */
-	bool undo_if_unanswered;    /* where no answer comes, the server is asked to take it back */
-	bool of_mount;          /* the mount itself has to make it, whoever else has many under way */
-	uint64_t mark;
-	int64_t sent_ns;   /* CLOCK_BOOTTIME, once it is done */
-	bool refused;      /* once it is done: the server answered with an error */
+	char nonce[NONCE_SIZE]; /* of an acquisition; else "" */
+	const struct lock_holder *holder; /* of an acquisition: the new holder, which lives until `done`; else NULL */
+	bool undo_if_unanswered; /* if no reply comes, the acquisition is undone */
+	bool of_mount;   /* made by the mount itself, not for a user: it waits for no user's turn */
+	uint64_t generation; /* for the caller: of the lock cache when the call was made */
+	uint64_t token;      /* for the caller: of the holding that the call is about */
+	int64_t sent_ns; /* CLOCK_BOOTTIME; valid in `done` */
+	bool refused;    /* the server answered with an error; valid in `done` */
 
 	/* The rest belongs to the files of script_calls.h. */
 	struct script_calls *calls;
 	struct script_call *prev, *next;
 	enum script script;
 	bool sent;
-	uid_t uid;         /* for whom, or BACKEND_NOBODY */
+	uid_t uid; /* of the user for whom the call is made, or BACKEND_NOBODY */
 	struct turn turn;
 	int64_t deadline_ns;
 	int unsendable;    /* -E2BIG after one argument too many: the call fails when it is started; else 0 */
@@ -66,9 +67,9 @@ struct script_call {
 };
 
 /*
- * A call of a script about `key`, whose texts stay the caller's until it is done.
- * NULL where there is no memory. One that is given more than CALL_ARGUMENTS_MAX
- * arguments fails with -E2BIG, and is not sent.
+ * Makes a call of a script about `key`. `key` and all added texts and bytes are not copied and must
+ * live until `done`. Returns NULL if there is no memory. A call with more than CALL_ARGUMENTS_MAX
+ * arguments is not sent and ends with -E2BIG.
  */
 struct script_call *script_call_new(struct script_calls *calls, enum script script, const char *key);
 void script_call_add_text(struct script_call *call, const char *text); /* NULL: empty */
@@ -77,10 +78,10 @@ void script_call_add_number(struct script_call *call, int64_t number);
 void script_call_add_token(struct script_call *call, uint64_t token);
 void script_call_add_match(struct script_call *call, struct holding_match match);
 
-/* Takes over the bytes of a table that did not fail, and empties it. A second table is one argument too many. */
+/* Adds a table and takes over its bytes; the table is empty then. It must not have failed. A call takes one table. */
 void script_call_add_table(struct script_call *call, struct packed_table *table);
 
-/* Sends it, or lets it wait; it frees itself after `done`, which may come before this returns. */
+/* Sends the call, or queues it until it can be sent. `done` may be called before this returns. */
 void script_call_start(struct script_call *call);
 
 #endif

@@ -1,3 +1,4 @@
+/* Opens and closes the connection for calls, and sends what waited once it is up. */
 #include "backend/redis/calls/script_calls.h"
 
 #include <errno.h>
@@ -7,7 +8,7 @@
 
 #include "backend/redis/calls/script_calls_internal.h"
 
-/* Tells how the first attempt at connecting went, once. */
+/* Reports the result of the first attempt at connecting, once. */
 static void tell_started(struct script_calls *calls, int status, const char *problem)
 {
 	backend_started *started = calls->started;
@@ -32,17 +33,17 @@ static void on_set_up(void *ctx)
 
 	connection_ready(calls->connection);
 	calls->connections++;
-	calls->shortest_ns = INT64_MAX;
+	calls->shortest_round_trip_ns = INT64_MAX;
 	calls_send_undos(calls);
-	/* Only afterwards, as one that cannot be sent is over. */
+	/* Turns are taken after this loop: a call that cannot be sent ends, which would change the list. */
 	calls->taking_turns = true;
-	DL_FOREACH_SAFE(calls->under_way, call, next)
+	DL_FOREACH_SAFE(calls->pending, call, next)
 		if (!call->sent && !call->turn.user)
 			call_send_in_turn(call);
 	calls->taking_turns = false;
 	calls_take_turns(calls);
 	if (!calls->closing)
-		calls->owner.reached(calls->owner.ctx);
+		calls->handlers.on_up(calls->handlers.ctx);
 	tell_started(calls, 0, NULL);
 }
 
@@ -51,34 +52,34 @@ static void on_lost(void *ctx, int status, const char *problem)
 	struct script_calls *calls = ctx;
 
 	if (!calls->closing)
-		calls->owner.lost(calls->owner.ctx, problem);
+		calls->handlers.on_down(calls->handlers.ctx, problem);
 	if (!connection_may_reconnect(calls->connection))
 		calls_finish_waiting(calls, -EHOSTDOWN);
 	tell_started(calls, status, problem);
 }
 
-static void drop_user(struct script_calls *calls)
+static void drop_reference(struct script_calls *calls)
 {
-	if (--calls->users > 0)
+	if (--calls->references > 0)
 		return;
 	calls_free_undos(calls);
-	calls->owner.freed(calls->owner.ctx);
+	calls->handlers.on_freed(calls->handlers.ctx);
 	handshake_free(calls->handshake);
 	free(calls);
 }
 
 static void on_handle_closed(uv_handle_t *handle)
 {
-	drop_user(handle->data);
+	drop_reference(handle->data);
 }
 
 static void on_connection_freed(void *ctx)
 {
-	drop_user(ctx);
+	drop_reference(ctx);
 }
 
 struct script_calls *script_calls_new(const struct backend_config *config, const struct redis_url *source,
-                        struct tls_context *tls, const char *mount, const struct script_calls_handlers *owner)
+                        struct tls_context *tls, const char *instance, const struct script_calls_handlers *handlers)
 {
 	struct script_calls *calls = calloc(1, sizeof(*calls));
 	struct connection_handlers connection_owner = {
@@ -92,12 +93,12 @@ struct script_calls *script_calls_new(const struct backend_config *config, const
 		return NULL;
 	calls->config = *config;
 	calls->source = source;
-	calls->mount = mount;
-	calls->owner = *owner;
+	calls->instance = instance;
+	calls->handlers = *handlers;
 	calls->turns.most = config->user_calls;
-	calls->answered = BACKEND_NOBODY;
-	calls->shortest_ns = INT64_MAX;
-	calls->handshake = handshake_new(&calls->config, source, mount, on_set_up, calls);
+	calls->user_in_reply = BACKEND_NOBODY;
+	calls->shortest_round_trip_ns = INT64_MAX;
+	calls->handshake = handshake_new(&calls->config, source, instance, on_set_up, calls);
 	if (calls->handshake)
 		calls->connection = connection_new(config, source, tls, &connection_owner);
 	if (!calls->connection) {
@@ -105,7 +106,7 @@ struct script_calls *script_calls_new(const struct backend_config *config, const
 		free(calls);
 		return NULL;
 	}
-	calls->users = 4;
+	calls->references = 4;
 	uv_timer_init(config->loop, &calls->deadline);
 	uv_timer_init(config->loop, &calls->keepalive);
 	uv_timer_init(config->loop, &calls->undo_again);
@@ -134,9 +135,9 @@ void script_calls_stats(const struct script_calls *calls, struct backend_stats *
 
 	ret->up = script_calls_are_up(calls);
 	ret->reconnects = calls->connections > 0 ? calls->connections - 1 : 0;
-	ret->round_trips = calls->answers;
-	ret->round_trip_ns = calls->answers_ns;
-	DL_FOREACH(calls->under_way, call)
+	ret->round_trips = calls->round_trips;
+	ret->round_trip_ns = calls->round_trip_ns;
+	DL_FOREACH(calls->pending, call)
 		ret->under_way++;
 }
 
@@ -159,9 +160,9 @@ static void on_last_chance(uv_timer_t *timer)
 void script_calls_close(struct script_calls *calls)
 {
 	calls->closing = true;
-	/* A release that was asked for shall reach the server, though nobody waits for the answer. */
+	/* A release that was called for must reach the server, though nobody waits for the reply. */
 	connection_write(calls->connection);
-	/* Answers what is under way, and so tells which acquisitions are to be undone. */
+	/* Ends the calls under way. Acquisitions among them become undos. */
 	connection_drop(calls->connection, -ESHUTDOWN, "closing");
 	calls_finish_waiting(calls, -ESHUTDOWN);
 	tell_started(calls, -ESHUTDOWN, "it was ended before the server was reached");

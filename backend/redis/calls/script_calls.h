@@ -1,4 +1,8 @@
-/* All calls of a mount, and the connection that carries them. */
+/*
+ * All calls of a mount, and the connection that carries them.
+ * Calls wait while the connection is made, as long as it is likely to be up soon. A call that is not
+ * answered within its time limit ends the connection, as replies come in the order of the calls.
+ */
 #ifndef BACKEND_REDIS_CALLS_SCRIPT_CALLS_H
 #define BACKEND_REDIS_CALLS_SCRIPT_CALLS_H
 
@@ -7,58 +11,59 @@
 
 struct tls_context;
 
-/* What the owner of the calls is told. */
 struct script_calls_handlers {
-	void (*reached)(void *ctx); /* the server can be asked, for the first time or again */
-	void (*lost)(void *ctx, const char *problem); /* it cannot, for now; also told of each attempt that fails */
-	void (*acquired)(void *ctx, const char *key); /* an acquisition was answered, in whatever way */
-	void (*freed)(void *ctx);   /* the last call, after script_calls_close() */
+	void (*on_up)(void *ctx);   /* the server can be called, for the first time or again */
+	void (*on_down)(void *ctx, const char *problem); /* the connection was lost, or an attempt failed */
+	void (*on_acquire_answered)(void *ctx, const char *key); /* an acquisition ended, with whatever status */
+	void (*on_freed)(void *ctx); /* the last call, after script_calls_close() */
 	void *ctx;
 };
 
-/* `mount` names this daemon among all (see include/names.lua). NULL where there is no memory. `started` is told once how the first attempt at connecting ended. */
+/* `instance` names this daemon in the server (see lua/include/names.lua). Returns NULL if there is no memory. */
 struct script_calls *script_calls_new(const struct backend_config *config, const struct redis_url *source,
-                        struct tls_context *tls, const char *mount, const struct script_calls_handlers *owner);
+                        struct tls_context *tls, const char *instance, const struct script_calls_handlers *handlers);
+
+/* Connects. `started` is called once, with the result of the first attempt. */
 void script_calls_start(struct script_calls *calls, backend_started *started, void *ctx);
 
 /*
- * Answers all with -ESHUTDOWN. What is to be undone is given one more time limit
- * for that; then `freed` is called from the loop, when the memory may go.
+ * Answers all calls with -ESHUTDOWN. Acquisitions that are to be undone get one more time limit for
+ * that; then the loop calls `on_freed`.
  */
 void script_calls_close(struct script_calls *calls);
 
 /*
- * Has the server take back an acquisition, be it a lock or a ticket: now, or as soon as
- * it can be asked. `about` is its nonce, or the token of the lock. The lock stays where
- * somebody was told since that it holds it (prove() in holding.lua).
+ * Undoes an acquisition, be it a lock or a ticket, now or as soon as the server can be called.
+ * `about` is the nonce of the acquisition or the token of the lock. The lock stays if somebody was
+ * told in the meantime that it holds it (prove() in holding.lua).
  */
 void script_calls_undo(struct script_calls *calls, const char *key, const char *about);
 
-/* Is the server still to be asked to take back the acquisition of this nonce or token? */
-bool script_calls_has_undo(const struct script_calls *calls, const char *about);
-
 /*
- * Likewise where the server refused the acquisition. Should it refuse this as well, that is
- * the end of it: the scripts leave nothing behind that way, and callers may try again for long.
+ * Undoes an acquisition that the server refused with an error. If the server refuses the undo as
+ * well, it is given up: scripts leave nothing that matters behind a refusal.
  */
 void script_calls_undo_refused(struct script_calls *calls, const char *key, const char *nonce);
 
-/* Asks at once for what was refused or lost, where the server can be asked. */
+/* Returns true if the acquisition of this nonce or token is still to be undone. */
+bool script_calls_has_undo(const struct script_calls *calls, const char *about);
+
+/* Retries at once all undos that were refused or lost, if the server can be called. */
 void script_calls_undo_again(struct script_calls *calls);
 
-/* Can the server be asked, as far as is known? */
+/* Returns true if the connection is up, as far as is known. */
 bool script_calls_are_up(const struct script_calls *calls);
 
-/* Is the answer to an acquisition of this key under way? */
+/* Returns true while an acquisition of this key is under way. */
 bool script_calls_is_acquiring(const struct script_calls *calls, const char *key);
 
-/* How long this mount may need to answer the server, in ms: longer where the server is far. */
+/* Returns the grace of this mount in ms: 0.5 s and three round trips, GRACE_MAX_MS at most. */
 int64_t script_calls_grace_ms(const struct script_calls *calls);
 
-/* What is asked for between true and false follows from a message of the server, and is no user's. */
-void script_calls_set_in_message(struct script_calls *calls, bool hearing);
+/* Calls started between `true` and `false` follow from a message of the server, so they are made for no user. */
+void script_calls_set_in_message(struct script_calls *calls, bool in_message);
 
-/* Fills in what concerns the connection. */
+/* Fills in the statistics of the connection. */
 void script_calls_stats(const struct script_calls *calls, struct backend_stats *ret);
 
 #endif

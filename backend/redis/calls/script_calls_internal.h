@@ -1,4 +1,6 @@
-/* What the files that make up script_calls.h share. */
+/*
+ * What the files that implement script_calls.h share. No other file includes this.
+ */
 #ifndef BACKEND_REDIS_CALLS_SCRIPT_CALLS_INTERNAL_H
 #define BACKEND_REDIS_CALLS_SCRIPT_CALLS_INTERNAL_H
 
@@ -11,37 +13,37 @@
 #include "backend/redis/net/server_error.h"
 
 struct script_calls {
-	struct backend_config config; /* its texts are the backend's */
+	struct backend_config config; /* its texts belong to the backend */
 	const struct redis_url *source;
-	const char *mount;
+	const char *instance;
 	struct connection *connection;
 	struct handshake *handshake;
-	struct script_call *under_way; /* in the order of their deadlines */
-	struct user_turns turns;   /* those among them that are sent, or wait for those of the same user */
-	bool taking_turns;
-	uid_t answered;       /* for whom the call was made that is just answered; else BACKEND_NOBODY */
-	bool hearing;         /* what is asked for follows from a message of the server */
+	struct script_call *pending;  /* all calls, in the order of their deadlines */
+	struct user_turns turns;      /* the pending calls that are counted for a user */
+	bool taking_turns;            /* calls_take_turns() is running */
+	uid_t user_in_reply;          /* of the call whose `done` is running; else BACKEND_NOBODY */
+	bool in_message;              /* see script_calls_set_in_message() */
 	struct undo *undos;
-	uv_timer_t deadline;  /* of the first call */
+	uv_timer_t deadline;          /* of the first pending call; after closing, of the undos */
 	uv_timer_t keepalive;
 	uv_timer_t undo_again;
 	bool ping_unanswered;
-	int64_t last_sent_ns;
-	int64_t round_trip_ms; /* the longest of late */
-	int64_t shortest_ns;   /* of the round trips over this connection */
-	bool closing; /* what is lost is still undone, until */
-	bool closed;
-	uint64_t connections; /* made so far, */
-	uint64_t answers;     /* that came over them, */
-	int64_t answers_ns;   /* and how long all of them took */
-	unsigned int users; /* of this memory: three timers and the connection */
-	struct script_calls_handlers owner;
+	int64_t last_sent_ns;           /* CLOCK_BOOTTIME */
+	int64_t recent_round_trip_ms;   /* the longest of late; forgets by an eighth with each reply */
+	int64_t shortest_round_trip_ns; /* over this connection */
+	bool closing;                   /* script_calls_close() was called; undos are still sent */
+	bool closed;                    /* nothing is sent any more */
+	uint64_t connections;           /* made since the start */
+	uint64_t round_trips;           /* replies since the start */
+	int64_t round_trip_ns;          /* sum of their latencies */
+	unsigned int references;        /* to this memory: three timers and the connection */
+	struct script_calls_handlers handlers;
 
-	backend_started *started; /* NULL once it was told */
+	backend_started *started;       /* NULL once it was called */
 	void *started_ctx;
 
 	const struct server_error *last_refusal;
-	int64_t last_refusal_ns;
+	int64_t last_refusal_ns;        /* CLOCK_BOOTTIME */
 };
 
 /* call_queue.c */

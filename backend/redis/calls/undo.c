@@ -1,23 +1,25 @@
+/*
+ * Undoes acquisitions whose callers do not know that they hold the lock: the reply was lost, the wait was
+ * cancelled, or nobody took the answer. Each undo is retried until the server answers it.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
 #include "backend/redis/calls/script_calls_internal.h"
 
-/* A server that refuses to undo something, as it takes no writes now, is asked again after this. */
-#define UNDO_PAUSE_MS 200
+#define UNDO_PAUSE_MS 200 /* before an undo is retried that the server refused, as it accepts no writes for instance */
 
-/* An acquisition whose answer was lost: the server is asked to take it back. */
 struct undo {
 	struct script_calls *calls;
 	struct undo *prev, *next;
-	bool under_way;
-	bool refused; /* the acquisition was not lost but refused, maybe in the middle */
-	char about[NONCE_SIZE]; /* its nonce, or the token of the lock */
+	bool sent;
+	bool refused; /* the server refused the acquisition with an error, maybe after some writes */
+	char about[NONCE_SIZE]; /* the nonce of the acquisition, or the token of the lock */
 	char key[];
 };
 
-/* NULL where there is no memory. */
+/* Adds an undo, to be sent later. Returns NULL if there is no memory. */
 static struct undo *undo_later(struct script_calls *calls, const char *key, const char *about)
 {
 	struct undo *undo = calloc(1, sizeof(*undo) + strlen(key) + 1);
@@ -33,7 +35,7 @@ static struct undo *undo_later(struct script_calls *calls, const char *key, cons
 	return undo;
 }
 
-/* The server may have done what was asked, or half of it, though nobody was told so. */
+/* The server may have acquired the lock, or written a part of it, though the caller was not told. */
 void calls_undo_unanswered(const struct script_call *call)
 {
 	if (call->refused)
@@ -54,8 +56,8 @@ static void on_undone(struct script_call *call, int status, const redisReply *re
 
 	(void)status;
 	(void)age_ms;
-	undo->under_way = false;
-	/* It is tried again, if not on the next connection. */
+	undo->sent = false;
+	/* Retried after a pause, or at once on the next connection. */
 	if (!reply && !(undo->refused && call->refused)) {
 		if (!calls->closed)
 			uv_timer_start(&calls->undo_again, on_undo_again, UNDO_PAUSE_MS, 0);
@@ -69,11 +71,11 @@ static void on_undone(struct script_call *call, int status, const redisReply *re
 
 static void send_undo(struct undo *undo)
 {
-	struct script_call *call = undo->under_way ? NULL : script_call_new(undo->calls, SCRIPT_UNDO, undo->key);
+	struct script_call *call = undo->sent ? NULL : script_call_new(undo->calls, SCRIPT_UNDO, undo->key);
 
 	if (!call)
 		return;
-	undo->under_way = true;
+	undo->sent = true;
 	call->done = on_undone;
 	call->ctx = undo;
 	call->of_mount = true;

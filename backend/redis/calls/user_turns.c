@@ -1,3 +1,4 @@
+/* A table of users by uid, and a list of those users whose queues are not empty, in the order of their turns. */
 #include "backend/redis/calls/user_turns.h"
 
 #include <stdlib.h>

@@ -1,25 +1,29 @@
+/*
+ * The heartbeat: while this mount has tickets, it tells the server every second that it is alive, and
+ * polls keys by the way. A timer of four ticks a second drives it and retries lost tickets.
+ */
 #include <errno.h>
 #include <utlist.h>
 
 #include "backend/redis/waiting/wait_queue_internal.h"
 #include "backend/util/clock.h"
 
-/* The server takes a mount for dead after three beats that it did not hear (ALIVE in queue.lua). */
-#define BEAT_MS 1000
+/* 1 s: the server takes a mount for dead after 3 s of silence (ALIVE in queue.lua). */
+#define HEARTBEAT_MS 1000
 
-/* The first beat comes early, as most hand-overs that nobody takes are of those who came just before. */
-#define FIRST_BEAT_MS 500
+/* 0.5 s: the first heartbeat comes early, as most grants that are not confirmed went to tickets just queued. */
+#define FIRST_HEARTBEAT_MS 500
 
-/* So often those are asked for, or given up, that the server could not be asked for; a part of each beat. */
+/* 250 ms, a part of HEARTBEAT_MS: lost tickets are retried or given up at each tick. */
 #define TICK_MS 250
 
-static void give_up_late(struct wait_queue *tickets)
+static void give_up_late(struct wait_queue *queue)
 {
 	int64_t now_ns = boot_ns();
 
-	/* Answering one may end others, so each is taken from the front. */
-	for (size_t count = tickets->lost_count; count > 0 && tickets->lost; count--) {
-		struct ticket *ticket = tickets->lost;
+	/* An answer may end other tickets, so the list is read from its front each time. */
+	for (size_t count = queue->lost_count; count > 0 && queue->lost; count--) {
+		struct ticket *ticket = queue->lost;
 
 		if (ticket->give_up_ns <= now_ns)
 			ticket_take_back(ticket, -EHOSTDOWN);
@@ -29,63 +33,63 @@ static void give_up_late(struct wait_queue *tickets)
 }
 
 /*
- * The word that this mount lives also asks about leases that end soon, as they may
- * have been renewed, and about other keys in turn: a lease may have been shortened,
- * or be that of somebody else by now, and a lock may have been deleted past lockfs.
+ * Adds keys to a heartbeat: first those whose leases end soon, as these may have been renewed; then
+ * the others in turn, as a lease may have been shortened, another may hold the lock, or another
+ * Redis client may have deleted it.
  */
-static void fill_beat(struct wait_queue *tickets, struct look *look)
+static void fill_heartbeat(struct wait_queue *queue, struct poll *poll)
 {
-	int64_t soon_ns = boot_ns() + 2 * BEAT_MS * NS_PER_MS;
-	struct heap_item *soon[LOOK_MAX];
-	size_t count = heap_due_before(&tickets->looks.heap, soon_ns, soon, LOOK_MAX);
-	struct key_waiters *queue, *last = tickets->turn ? tickets->turn->prev : NULL;
+	int64_t soon_ns = boot_ns() + 2 * HEARTBEAT_MS * NS_PER_MS;
+	struct heap_item *soon[POLL_KEYS_MAX];
+	size_t count = heap_due_before(&queue->poll_deadlines.heap, soon_ns, soon, POLL_KEYS_MAX);
+	struct key_waiters *waiters, *last = queue->heartbeat_order ? queue->heartbeat_order->prev : NULL;
 
 	for (size_t i = 0; i < count; i++)
-		poll_add(look, poll_key_waiters(soon[i]));
-	while (last && look->count < LOOK_MAX) {
-		queue = tickets->turn;
-		DL_DELETE(tickets->turn, queue);
-		DL_APPEND(tickets->turn, queue);
-		if (!queue->looks || queue->look.due >= soon_ns)
-			poll_add(look, queue);
-		if (queue == last)
+		poll_add(poll, poll_key_waiters(soon[i]));
+	while (last && poll->count < POLL_KEYS_MAX) {
+		waiters = queue->heartbeat_order;
+		DL_DELETE(queue->heartbeat_order, waiters);
+		DL_APPEND(queue->heartbeat_order, waiters);
+		if (!waiters->is_poll_planned || waiters->poll.due >= soon_ns)
+			poll_add(poll, waiters);
+		if (waiters == last)
 			break;
 	}
 }
 
-static void beat(struct wait_queue *tickets)
+static void send_heartbeat(struct wait_queue *queue)
 {
-	struct look *look = tickets->queues ? poll_new(tickets) : NULL;
+	struct poll *poll = queue->by_key ? poll_new(queue) : NULL;
 
-	tickets->ticks_left = BEAT_MS / TICK_MS;
-	if (!look)
+	queue->ticks_to_heartbeat = HEARTBEAT_MS / TICK_MS;
+	if (!poll)
 		return;
-	fill_beat(tickets, look);
-	poll_start(look);
+	fill_heartbeat(queue, poll);
+	poll_start(poll);
 }
 
 static void on_tick(uv_timer_t *timer)
 {
-	struct wait_queue *tickets = timer->data;
+	struct wait_queue *queue = timer->data;
 
-	give_up_late(tickets);
-	/* What the server refused for a moment, over a connection that lasts. */
-	if (script_calls_are_up(tickets->calls))
-		tickets_ask_lost(tickets);
-	if (!tickets->by_nonce) {
+	give_up_late(queue);
+	/* A server can refuse a call and accept the next one while the connection stays up. */
+	if (script_calls_are_up(queue->calls))
+		tickets_retry_lost(queue);
+	if (!queue->by_nonce) {
 		uv_timer_stop(timer);
-		tickets->ticks = false;
+		queue->is_ticking = false;
 		return;
 	}
-	if (--tickets->ticks_left == 0)
-		beat(tickets);
+	if (--queue->ticks_to_heartbeat == 0)
+		send_heartbeat(queue);
 }
 
-void heartbeat_start(struct wait_queue *tickets)
+void heartbeat_start(struct wait_queue *queue)
 {
-	if (tickets->ticks)
+	if (queue->is_ticking)
 		return;
-	tickets->ticks = true;
-	tickets->ticks_left = FIRST_BEAT_MS / TICK_MS;
-	uv_timer_start(&tickets->tick, on_tick, TICK_MS, TICK_MS);
+	queue->is_ticking = true;
+	queue->ticks_to_heartbeat = FIRST_HEARTBEAT_MS / TICK_MS;
+	uv_timer_start(&queue->tick, on_tick, TICK_MS, TICK_MS);
 }

@@ -1,3 +1,7 @@
+/*
+ * The waiters of one key on this mount, and when the server is polled about the key. Lease expiry is not
+ * notified, so each key is polled just after its lease ends.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -5,65 +9,64 @@
 #include "backend/redis/waiting/wait_queue_internal.h"
 #include "backend/util/clock.h"
 
-/* The server counts in whole milliseconds. */
-#define SERVER_TICK_MS 1
+#define SERVER_TICK_MS 1 /* the server counts in whole milliseconds */
 
-/* Clients that lock past lockfs tell nobody when they release. */
-#define FOREIGN_LOOK_MS 1000
+/* 1 s: other Redis clients release without a notification. */
+#define FOREIGN_POLL_MS 1000
 
-/* The mount of the first ticket looks first at the end of a lease, the others in case it is dead. */
+/* The mount of the first ticket polls first; each ticket behind it polls 10 ms later, in case that mount is dead. */
 #define STAGGER_MS 10
-#define STAGGER_MAX 20
+#define STAGGER_MAX 20 /* tickets */
 
-struct key_waiters *key_waiters_find(const struct wait_queue *tickets, const char *key)
+struct key_waiters *key_waiters_find(const struct wait_queue *queue, const char *key)
 {
-	struct key_waiters *queue;
+	struct key_waiters *waiters;
 
-	HASH_FIND_STR(tickets->queues, key, queue);
-	return queue;
+	HASH_FIND_STR(queue->by_key, key, waiters);
+	return waiters;
 }
 
-struct key_waiters *key_waiters_find_or_add(struct wait_queue *tickets, const char *key)
+struct key_waiters *key_waiters_find_or_add(struct wait_queue *queue, const char *key)
 {
-	struct key_waiters *queue = key_waiters_find(tickets, key);
+	struct key_waiters *waiters = key_waiters_find(queue, key);
 
-	if (queue)
-		return queue;
-	queue = calloc(1, sizeof(*queue) + strlen(key) + 1);
-	if (!queue)
+	if (waiters)
+		return waiters;
+	waiters = calloc(1, sizeof(*waiters) + strlen(key) + 1);
+	if (!waiters)
 		return NULL;
-	stpcpy(queue->key, key);
-	HASH_ADD_STR(tickets->queues, key, queue);
-	if (!queue->hh.tbl) {
-		free(queue);
+	stpcpy(waiters->key, key);
+	HASH_ADD_STR(queue->by_key, key, waiters);
+	if (!waiters->hh.tbl) {
+		free(waiters);
 		return NULL;
 	}
-	DL_APPEND(tickets->turn, queue);
-	return queue;
+	DL_APPEND(queue->heartbeat_order, waiters);
+	return waiters;
 }
 
-void key_waiters_free(struct wait_queue *tickets, struct key_waiters *queue)
+void key_waiters_free(struct wait_queue *queue, struct key_waiters *waiters)
 {
-	DL_DELETE(tickets->turn, queue);
-	HASH_DELETE(hh, tickets->queues, queue);
-	free(queue);
+	DL_DELETE(queue->heartbeat_order, waiters);
+	HASH_DELETE(hh, queue->by_key, waiters);
+	free(waiters);
 }
 
-void key_waiters_stop_polling(struct wait_queue *tickets, struct key_waiters *queue)
+void key_waiters_stop_polling(struct wait_queue *queue, struct key_waiters *waiters)
 {
-	if (queue->looks)
-		heap_remove(&tickets->looks.heap, &queue->look);
-	queue->looks = false;
+	if (waiters->is_poll_planned)
+		heap_remove(&queue->poll_deadlines.heap, &waiters->poll);
+	waiters->is_poll_planned = false;
 }
 
-void key_waiters_poll_in(struct wait_queue *tickets, struct key_waiters *queue, int64_t ms)
+void key_waiters_poll_in(struct wait_queue *queue, struct key_waiters *waiters, int64_t ms)
 {
 	int64_t due_ns = boot_ns() + ms * NS_PER_MS;
 
-	/* Without memory for it, the beat still finds what was handed over. */
-	key_waiters_stop_polling(tickets, queue);
-	queue->looks = heap_insert(&tickets->looks.heap, &queue->look, due_ns) == 0;
-	deadlines_arm(&tickets->looks);
+	/* If there is no memory for the deadline, the heartbeat still finds a grant. */
+	key_waiters_stop_polling(queue, waiters);
+	waiters->is_poll_planned = heap_insert(&queue->poll_deadlines.heap, &waiters->poll, due_ns) == 0;
+	deadlines_arm(&queue->poll_deadlines);
 }
 
 static int64_t stagger(int64_t rank)
@@ -71,50 +74,49 @@ static int64_t stagger(int64_t rank)
 	return (rank < STAGGER_MAX ? rank : STAGGER_MAX) * STAGGER_MS;
 }
 
-/* In how many ms the server is to be asked about a key; -1: not by itself. */
-static int64_t next_look(const struct key_waiters *queue)
+/* Returns in how many ms to poll the server about a key; -1: only the heartbeat polls it. */
+static int64_t next_poll_ms(const struct key_waiters *waiters)
 {
-	const struct key_state *seen = &queue->seen;
+	const struct key_state *state = &waiters->state;
 	int64_t ms = -1;
 	const struct ticket *ticket;
 
-	if (seen->left_ms != LEASE_NEVER)
-		ms = (seen->left_ms > 0 ? seen->left_ms : 0) + SERVER_TICK_MS + stagger(seen->rank);
-	if (seen->foreign && (ms < 0 || ms > FOREIGN_LOOK_MS))
-		ms = FOREIGN_LOOK_MS;
-	DL_FOREACH(queue->tickets, ticket) {
-		int64_t wish_ms = ticket->acquisition->poll_ms;
+	if (state->left_ms != LEASE_NEVER)
+		ms = (state->left_ms > 0 ? state->left_ms : 0) + SERVER_TICK_MS + stagger(state->rank);
+	if (state->foreign && (ms < 0 || ms > FOREIGN_POLL_MS))
+		ms = FOREIGN_POLL_MS;
+	DL_FOREACH(waiters->tickets, ticket) {
+		int64_t poll_ms = ticket->acquisition->poll_ms;
 
-		if (wish_ms > 0 && (ms < 0 || ms > wish_ms))
-			ms = wish_ms;
+		if (poll_ms > 0 && (ms < 0 || ms > poll_ms))
+			ms = poll_ms;
 	}
 	return ms;
 }
 
-/* How it stands with a key was just learnt. */
-void key_waiters_plan_poll(struct wait_queue *tickets, struct key_waiters *queue, const struct key_state *seen)
+void key_waiters_plan_poll(struct wait_queue *queue, struct key_waiters *waiters, const struct key_state *state)
 {
 	int64_t ms;
 
-	queue->seen = *seen;
-	ms = next_look(queue);
+	waiters->state = *state;
+	ms = next_poll_ms(waiters);
 	if (ms < 0)
-		key_waiters_stop_polling(tickets, queue);
+		key_waiters_stop_polling(queue, waiters);
 	else
-		key_waiters_poll_in(tickets, queue, ms);
+		key_waiters_poll_in(queue, waiters, ms);
 }
 
 void key_waiters_leave(struct ticket *ticket)
 {
-	struct wait_queue *tickets = ticket->tickets;
-	struct key_waiters *queue = ticket->queue;
+	struct wait_queue *queue = ticket->wait_queue;
+	struct key_waiters *waiters = ticket->key_waiters;
 
-	if (!queue)
+	if (!waiters)
 		return;
-	ticket->queue = NULL;
-	DL_DELETE(queue->tickets, ticket);
-	if (queue->tickets)
+	ticket->key_waiters = NULL;
+	DL_DELETE(waiters->tickets, ticket);
+	if (waiters->tickets)
 		return;
-	key_waiters_stop_polling(tickets, queue);
-	key_waiters_free(tickets, queue);
+	key_waiters_stop_polling(queue, waiters);
+	key_waiters_free(queue, waiters);
 }

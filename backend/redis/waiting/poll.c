@@ -1,3 +1,7 @@
+/*
+ * Polls: calls of heartbeat.lua, each about up to POLL_KEYS_MAX keys. Two things are never notified, so
+ * they are polled for: lease expiry, and grants that were not confirmed.
+ */
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -5,146 +9,143 @@
 #include "backend/redis/waiting/wait_queue_internal.h"
 #include "backend/util/clock.h"
 
-/* When a look that failed is tried again. */
-#define RETRY_MS 400
+#define RETRY_MS 400 /* pause after a poll that failed */
 
-/* Accepts NULL. */
-void poll_free(struct look *look)
+void poll_free(struct poll *poll)
 {
-	if (look && !look->tickets->spare)
-		look->tickets->spare = look;
+	if (poll && !poll->wait_queue->spare_poll)
+		poll->wait_queue->spare_poll = poll;
 	else
-		free(look);
+		free(poll);
 }
 
-static void append(struct look *look, const char *text)
+static void append(struct poll *poll, const char *text)
 {
 	size_t size = strlen(text) + 1;
 
-	memcpy(look->keys + look->size, text, size);
-	look->size += size;
+	memcpy(poll->keys + poll->size, text, size);
+	poll->size += size;
 }
 
-void poll_add(struct look *look, const struct key_waiters *queue)
+void poll_add(struct poll *poll, const struct key_waiters *waiters)
 {
-	if (look->count == LOOK_MAX)
+	if (poll->count == POLL_KEYS_MAX)
 		return;
-	look->count++;
-	append(look, queue->key);
-	append(look, queue->tickets->nonce);
+	poll->count++;
+	append(poll, waiters->key);
+	append(poll, waiters->tickets->nonce);
 }
 
-/* Takes in what a look found of one key. */
-static void learn(struct wait_queue *tickets, const char *key, const struct key_state *seen)
+/* Stores what a poll found out about one key. */
+static void on_key_state(struct wait_queue *queue, const char *key, const struct key_state *state)
 {
-	struct key_waiters *queue = key_waiters_find(tickets, key);
+	struct key_waiters *waiters = key_waiters_find(queue, key);
 
-	if (!queue)
+	if (!waiters)
 		return;
-	key_waiters_plan_poll(tickets, queue, seen);
-	/* Handed over, or dropped: asking tells which, and mends it. */
-	if (seen->rank < 0 && queue->tickets->state == QUEUED)
-		ticket_ask(queue->tickets);
+	key_waiters_plan_poll(queue, waiters, state);
+	/* The ticket was granted the lock, or dropped. A call of acquire.lua confirms the grant or queues it again. */
+	if (state->rank < 0 && waiters->tickets->state == QUEUED)
+		ticket_send_acquire(waiters->tickets);
 }
 
-static void on_looked(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+static void on_polled(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
-	struct look *look = call->ctx;
-	struct wait_queue *tickets = look->tickets;
-	struct key_state seen[LOOK_MAX];
-	const char *at = look->keys;
+	struct poll *poll = call->ctx;
+	struct wait_queue *queue = poll->wait_queue;
+	struct key_state state[POLL_KEYS_MAX];
+	const char *at = poll->keys;
 	bool was_alive = true;
 
 	(void)age_ms;
 	if (status == 0)
-		status = reply_key_states(reply, &was_alive, seen, look->count);
-	for (size_t i = 0; !tickets->closing && i < look->count; i++) {
-		struct key_waiters *queue = key_waiters_find(tickets, at);
+		status = reply_key_states(reply, &was_alive, state, poll->count);
+	for (size_t i = 0; !queue->closing && i < poll->count; i++) {
+		struct key_waiters *waiters = key_waiters_find(queue, at);
 
 		if (status == 0)
-			learn(tickets, at, &seen[i]);
-		else if (queue)
-			key_waiters_poll_in(tickets, queue, RETRY_MS);
-		at += strlen(at) + 1; /* behind the key, */
-		at += strlen(at) + 1; /* and the nonce */
+			on_key_state(queue, at, &state[i]);
+		else if (waiters)
+			key_waiters_poll_in(queue, waiters, RETRY_MS);
+		at += strlen(at) + 1; /* skips the key */
+		at += strlen(at) + 1; /* skips the nonce */
 	}
-	/* It had dropped some, maybe all. */
-	if (!was_alive && !tickets->closing)
-		wait_queue_ask_again(tickets);
-	poll_free(look);
-	wait_queue_drop_user(tickets);
+	/* The server had taken this mount for dead and dropped tickets of it. */
+	if (!was_alive && !queue->closing)
+		wait_queue_resend(queue);
+	poll_free(poll);
+	wait_queue_drop_reference(queue);
 }
 
-void poll_start(struct look *look)
+void poll_start(struct poll *poll)
 {
-	struct wait_queue *tickets = look->tickets;
-	struct script_call *call = script_call_new(tickets->calls, SCRIPT_HEARTBEAT, "");
+	struct wait_queue *queue = poll->wait_queue;
+	struct script_call *call = script_call_new(queue->calls, SCRIPT_HEARTBEAT, "");
 
-	tickets->users++;
+	queue->references++;
 	if (!call) {
-		poll_free(look);
-		wait_queue_drop_user(tickets);
+		poll_free(poll);
+		wait_queue_drop_reference(queue);
 		return;
 	}
-	script_call_add_bytes(call, look->keys, look->size);
+	script_call_add_bytes(call, poll->keys, poll->size);
 	call->of_mount = true;
-	call->done = on_looked;
-	call->ctx = look;
+	call->done = on_polled;
+	call->ctx = poll;
 	script_call_start(call);
 }
 
-/* NULL where there is no memory, and one is under way. */
-struct look *poll_new(struct wait_queue *tickets)
+struct poll *poll_new(struct wait_queue *queue)
 {
-	struct look *look = tickets->spare;
+	struct poll *poll = queue->spare_poll;
 
-	tickets->spare = NULL;
-	if (!look)
-		look = malloc(sizeof(*look));
-	if (look) {
-		look->tickets = tickets;
-		look->count = 0;
-		look->size = 0;
+	queue->spare_poll = NULL;
+	if (!poll)
+		poll = malloc(sizeof(*poll));
+	if (poll) {
+		poll->wait_queue = queue;
+		poll->count = 0;
+		poll->size = 0;
 	}
-	return look;
+	return poll;
 }
 
 struct key_waiters *poll_key_waiters(struct heap_item *item)
 {
-	return (struct key_waiters *)((char *)item - offsetof(struct key_waiters, look));
+	return (struct key_waiters *)((char *)item - offsetof(struct key_waiters, poll));
 }
 
-/* Looks at keys whose time has come, as many as one look is about. False: there were none, or no memory for it. */
-static bool look_at_due(struct wait_queue *tickets, int64_t now_ns)
+/* Polls the keys that are due, POLL_KEYS_MAX at most. Returns false if no key was due or there is no memory. */
+static bool poll_due(struct wait_queue *queue, int64_t now_ns)
 {
-	struct look *look = poll_new(tickets);
+	struct poll *poll = poll_new(queue);
 	struct heap_item *first;
 
-	while ((first = heap_first(&tickets->looks.heap)) && first->due <= now_ns) {
-		struct key_waiters *queue = poll_key_waiters(first);
+	while ((first = heap_first(&queue->poll_deadlines.heap)) && first->due <= now_ns) {
+		struct key_waiters *waiters = poll_key_waiters(first);
 
-		if (look && look->count == LOOK_MAX)
+		if (poll && poll->count == POLL_KEYS_MAX)
 			break;
-		key_waiters_stop_polling(tickets, queue);
-		if (look)
-			poll_add(look, queue);
+		key_waiters_stop_polling(queue, waiters);
+		if (poll)
+			poll_add(poll, waiters);
 		else
-			key_waiters_poll_in(tickets, queue, RETRY_MS);
+			key_waiters_poll_in(queue, waiters, RETRY_MS);
 	}
-	if (look && look->count > 0) {
-		poll_start(look);
+	if (poll && poll->count > 0) {
+		poll_start(poll);
 		return true;
 	}
-	poll_free(look);
+	poll_free(poll);
 	return false;
 }
 
-void polls_on_due(struct deadlines *looks)
+void polls_on_due(struct deadlines *deadlines)
 {
-	struct wait_queue *tickets = (struct wait_queue *)((char *)looks - offsetof(struct wait_queue, looks));
+	struct wait_queue *queue = (struct wait_queue *)((char *)deadlines - offsetof(struct wait_queue, poll_deadlines));
 	int64_t now_ns = boot_ns();
 
-	while (look_at_due(tickets, now_ns))
+	while (poll_due(queue, now_ns))
 		;
-	deadlines_arm(looks);
+	deadlines_arm(deadlines);
 }

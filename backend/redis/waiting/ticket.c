@@ -1,3 +1,7 @@
+/*
+ * The life of a ticket: ASKING while acquire.lua is called, QUEUED while it waits, LOST while the server
+ * cannot be called. A caller is answered once; a ticket whose call is under way then outlives the answer.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +12,7 @@
 #include "backend/util/clock.h"
 #include "backend/util/text_copy.h"
 
-struct ticket *ticket_new(struct wait_queue *tickets, struct acquisition *acquisition)
+struct ticket *ticket_new(struct wait_queue *queue, struct acquisition *acquisition)
 {
 	struct ticket *ticket = calloc(1, sizeof(*ticket) + text_size(acquisition->key) +
 		holder_text_size(&acquisition->holder));
@@ -16,14 +20,14 @@ struct ticket *ticket_new(struct wait_queue *tickets, struct acquisition *acquis
 
 	if (!ticket || make_nonce(ticket->nonce) < 0)
 		goto fail;
-	ticket->tickets = tickets;
+	ticket->wait_queue = queue;
 	ticket->acquisition = acquisition;
-	ticket->wants = *acquisition;
+	ticket->request = *acquisition;
 	cursor = ticket->text;
-	ticket->wants.key = copy_text(&cursor, acquisition->key);
-	ticket->wants.holder = copy_holder(&cursor, &acquisition->holder);
+	ticket->request.key = copy_text(&cursor, acquisition->key);
+	ticket->request.holder = copy_holder(&cursor, &acquisition->holder);
 	stpcpy(ticket->order, "0");
-	HASH_ADD_STR(tickets->by_nonce, nonce, ticket);
+	HASH_ADD_STR(queue->by_nonce, nonce, ticket);
 	if (!ticket->hh.tbl)
 		goto fail;
 	acquisition->pending = ticket;
@@ -35,16 +39,16 @@ fail:
 
 void ticket_change_state(struct ticket *ticket, enum ticket_state state)
 {
-	struct wait_queue *tickets = ticket->tickets;
+	struct wait_queue *queue = ticket->wait_queue;
 
 	if (ticket->state == LOST) {
-		DL_DELETE2(tickets->lost, ticket, lost_prev, lost_next);
-		tickets->lost_count--;
+		DL_DELETE2(queue->lost, ticket, lost_prev, lost_next);
+		queue->lost_count--;
 	}
 	ticket->state = state;
 	if (state == LOST) {
-		DL_APPEND2(tickets->lost, ticket, lost_prev, lost_next);
-		tickets->lost_count++;
+		DL_APPEND2(queue->lost, ticket, lost_prev, lost_next);
+		queue->lost_count++;
 	}
 }
 
@@ -52,39 +56,38 @@ static void free_ticket(struct ticket *ticket)
 {
 	ticket_change_state(ticket, QUEUED);
 	key_waiters_leave(ticket);
-	HASH_DELETE(hh, ticket->tickets->by_nonce, ticket);
+	HASH_DELETE(hh, ticket->wait_queue->by_nonce, ticket);
 	free(ticket);
 }
 
-/* Ends what the caller knows of; the ticket may have a call under way still. */
+/* Answers the caller. If a call is under way, the ticket stays until that ends. */
 static void answer(struct ticket *ticket, int status, const struct lock *lock)
 {
 	struct acquisition *acquisition = ticket->acquisition;
-	bool asking = ticket->state == ASKING;
+	bool on_asking = ticket->state == ASKING;
 
 	key_waiters_leave(ticket);
 	ticket->acquisition = NULL;
-	/* The analyzer does not see that no ticket is LOST, or told of, whose caller has been answered. */
+	/* The analyzer does not see that a ticket whose caller was answered is never LOST and gets no GRANT. */
 	acquisition->pending = NULL; /* NOLINT(clang-analyzer-core.NullDereference) */
-	/* The lock's key is the ticket's. */
+	/* The ticket outlives this call, as the text of lock->key may be the ticket's. */
 	acquisition->done(acquisition->ctx, status, lock);
-	if (!asking)
+	if (!on_asking)
 		free_ticket(ticket);
 }
 
-/* What a server may have is undone however often it refuses that; of what was never sent it has nothing. */
+/* Undoes what the server may have of the ticket: nothing if no call was ever sent. */
 static void undo(const struct ticket *ticket, const char *key)
 {
-	if (ticket->known)
-		script_calls_undo(ticket->tickets->calls, key, ticket->nonce);
+	if (ticket->server_may_know)
+		script_calls_undo(ticket->wait_queue->calls, key, ticket->nonce);
 	else if (ticket->refused)
-		script_calls_undo_refused(ticket->tickets->calls, key, ticket->nonce);
+		script_calls_undo_refused(ticket->wait_queue->calls, key, ticket->nonce);
 }
 
-/* Ends it without the lock, and whatever the server has of it. */
 void ticket_take_back(struct ticket *ticket, int status)
 {
-	/* A call under way may still take the lock, or join: that is undone when it is over. */
+	/* A call under way may still acquire the lock or queue the ticket; on_acquire_reply() undoes that. */
 	if (ticket->state != ASKING)
 		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): as in answer() */
 		undo(ticket, ticket->acquisition->key);
@@ -94,61 +97,61 @@ void ticket_take_back(struct ticket *ticket, int status)
 static void lose(struct ticket *ticket, int status)
 {
 	ticket_change_state(ticket, LOST);
-	heartbeat_start(ticket->tickets);
+	heartbeat_start(ticket->wait_queue);
 	if (ticket->give_up_ns <= boot_ns())
 		ticket_take_back(ticket, status);
 }
 
 static void queue_up(struct ticket *ticket, const redisReply *reply)
 {
-	struct wait_queue *tickets = ticket->tickets;
-	struct key_waiters *queue = key_waiters_find_or_add(tickets, ticket->acquisition->key);
-	struct key_state seen;
+	struct wait_queue *queue = ticket->wait_queue;
+	struct key_waiters *waiters = key_waiters_find_or_add(queue, ticket->acquisition->key);
+	struct key_state state;
 	bool was_alive = true;
-	int err = queue ? reply_queued(reply, ticket->order, &seen, &was_alive) : -ENOMEM;
+	int err = waiters ? reply_queued(reply, ticket->order, &state, &was_alive) : -ENOMEM;
 
 	ticket->give_up_ns = 0;
 	if (err < 0) {
-		if (queue && !queue->tickets)
-			key_waiters_free(tickets, queue);
+		if (waiters && !waiters->tickets)
+			key_waiters_free(queue, waiters);
 		ticket_take_back(ticket, err == -EPROTO ? -EIO : err);
 		return;
 	}
-	if (!ticket->queue) {
-		ticket->queue = queue;
-		DL_APPEND(queue->tickets, ticket);
+	if (!ticket->key_waiters) {
+		ticket->key_waiters = waiters;
+		DL_APPEND(waiters->tickets, ticket);
 	}
-	/* The look goes by the first of a mount's tickets, and by the wishes of all. */
-	if (queue->tickets == ticket || !queue->looks || ticket->acquisition->poll_ms > 0)
-		key_waiters_plan_poll(tickets, queue, &seen);
-	heartbeat_start(tickets);
+	/* The next poll depends on the rank of the oldest ticket here, and on the poll_ms of all tickets. */
+	if (waiters->tickets == ticket || !waiters->is_poll_planned || ticket->acquisition->poll_ms > 0)
+		key_waiters_plan_poll(queue, waiters, &state);
+	heartbeat_start(queue);
 	if (!was_alive)
-		tickets_ask_again_but(tickets, ticket);
+		tickets_resend_but(queue, ticket);
 	if (ticket->granted)
-		ticket_ask(ticket);
+		ticket_send_acquire(ticket);
 }
 
 static void answer_held(struct ticket *ticket, const struct script_call *call, int status, const struct lock *lock)
 {
-	const struct wait_queue_handlers *owner = &ticket->tickets->owner;
+	const struct wait_queue_handlers *handlers = &ticket->wait_queue->handlers;
 
 	if (status == 0)
-		owner->acquired(owner->ctx, call, lock);
+		handlers->on_acquired(handlers->ctx, call, lock);
 	answer(ticket, status, lock);
 }
 
-static void on_asked(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+static void on_acquire_reply(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct ticket *ticket = call->ctx;
-	struct wait_queue *tickets = ticket->tickets;
+	struct wait_queue *queue = ticket->wait_queue;
 	struct lock lock;
 
 	ticket_change_state(ticket, QUEUED);
 	ticket->refused = call->refused;
-	/* A call that was never sent ends with EHOSTDOWN. */
-	ticket->known |= !call->refused && status != -EHOSTDOWN;
+	/* -EHOSTDOWN: the call was never sent. */
+	ticket->server_may_know |= !call->refused && status != -EHOSTDOWN;
 	if (!ticket->acquisition) {
-		/* It was cancelled meanwhile. */
+		/* The ticket was cancelled while the call was under way. */
 		undo(ticket, call->key);
 		free_ticket(ticket);
 	} else if (status == -EINPROGRESS) {
@@ -158,23 +161,22 @@ static void on_asked(struct script_call *call, int status, const redisReply *rep
 	} else if (status == 0 || status == -EEXIST) {
 		int err = acquire_reply(call, status, reply, age_ms, &lock);
 
-		/* An answer that comes after the end of its own lease is no acquisition. */
+		/* A reply that arrives after the lease has ended is no acquisition. */
 		if (err < 0)
 			ticket_take_back(ticket, err == -EPROTO ? -EIO : -ETIMEDOUT);
 		else
 			answer_held(ticket, call, status, &lock);
 	} else {
-		/* The server has nothing of it, but for what an earlier call queued. */
+		/* This call changed nothing in the server, but an earlier one may have queued the ticket. */
 		ticket_take_back(ticket, status == -EPROTO ? -EIO : status);
 	}
-	wait_queue_drop_user(tickets);
+	wait_queue_drop_reference(queue);
 }
 
-/* Joins, confirms what was handed over, or joins again in the old order: the server knows which. */
-void ticket_ask(struct ticket *ticket)
+void ticket_send_acquire(struct ticket *ticket)
 {
-	struct wait_queue *tickets = ticket->tickets;
-	struct script_call *call = acquire_call(tickets->calls, &ticket->wants, ticket->nonce, ticket->order);
+	struct wait_queue *queue = ticket->wait_queue;
+	struct script_call *call = acquire_call(queue->calls, &ticket->request, ticket->nonce, ticket->order);
 
 	if (!call) {
 		ticket_take_back(ticket, -ENOMEM);
@@ -183,20 +185,20 @@ void ticket_ask(struct ticket *ticket)
 	ticket->granted = false;
 	ticket_change_state(ticket, ASKING);
 	if (ticket->give_up_ns == 0)
-		ticket->give_up_ns = boot_ns() + tickets->config.timeout_ms * NS_PER_MS;
-	tickets->users++;
-	call->done = on_asked;
+		ticket->give_up_ns = boot_ns() + queue->config.timeout_ms * NS_PER_MS;
+	queue->references++;
+	call->done = on_acquire_reply;
 	call->ctx = ticket;
-	tickets->owner.asking(tickets->owner.ctx, call);
+	queue->handlers.on_asking(queue->handlers.ctx, call);
 	script_call_start(call);
 }
 
-void tickets_lose_all_but(struct wait_queue *tickets, const struct ticket *but)
+void tickets_lose_all_but(struct wait_queue *queue, const struct ticket *but)
 {
-	int64_t give_up_ns = boot_ns() + tickets->config.timeout_ms * NS_PER_MS;
+	int64_t give_up_ns = boot_ns() + queue->config.timeout_ms * NS_PER_MS;
 	struct ticket *ticket, *next;
 
-	HASH_ITER(hh, tickets->by_nonce, ticket, next) {
+	HASH_ITER(hh, queue->by_nonce, ticket, next) {
 		if (ticket == but || ticket->state != QUEUED || !ticket->acquisition)
 			continue;
 		ticket_change_state(ticket, LOST);
@@ -204,15 +206,15 @@ void tickets_lose_all_but(struct wait_queue *tickets, const struct ticket *but)
 	}
 }
 
-void tickets_ask_lost(struct wait_queue *tickets)
+void tickets_retry_lost(struct wait_queue *queue)
 {
-	/* Who cannot be asked for is lost again at once, behind the others. */
-	for (size_t count = tickets->lost_count; count > 0 && tickets->lost; count--)
-		ticket_ask(tickets->lost);
+	/* A ticket that cannot be sent is LOST again at once, at the end of the list; the count stops the loop. */
+	for (size_t count = queue->lost_count; count > 0 && queue->lost; count--)
+		ticket_send_acquire(queue->lost);
 }
 
-void tickets_ask_again_but(struct wait_queue *tickets, const struct ticket *but)
+void tickets_resend_but(struct wait_queue *queue, const struct ticket *but)
 {
-	tickets_lose_all_but(tickets, but);
-	tickets_ask_lost(tickets);
+	tickets_lose_all_but(queue, but);
+	tickets_retry_lost(queue);
 }

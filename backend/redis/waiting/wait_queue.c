@@ -1,3 +1,4 @@
+/* The entry points of the wait queue: acquire, cancel, messages, loss and return of the server. */
 #include "backend/redis/waiting/wait_queue.h"
 
 #include <errno.h>
@@ -5,108 +6,108 @@
 
 #include "backend/redis/waiting/wait_queue_internal.h"
 
-void wait_queue_drop_user(struct wait_queue *tickets)
+void wait_queue_drop_reference(struct wait_queue *queue)
 {
-	if (--tickets->users > 0)
+	if (--queue->references > 0)
 		return;
-	tickets->freed(tickets->ctx);
-	free(tickets->spare);
-	free(tickets);
+	queue->on_freed(queue->ctx);
+	free(queue->spare_poll);
+	free(queue);
 }
 
-void wait_queue_acquire(struct wait_queue *tickets, struct acquisition *acquisition)
+void wait_queue_acquire(struct wait_queue *queue, struct acquisition *acquisition)
 {
-	struct ticket *ticket = ticket_new(tickets, acquisition);
+	struct ticket *ticket = ticket_new(queue, acquisition);
 
 	if (ticket)
-		ticket_ask(ticket);
+		ticket_send_acquire(ticket);
 	else
 		acquisition->done(acquisition->ctx, -ENOMEM, NULL);
 }
 
-void wait_queue_cancel(struct wait_queue *tickets, struct acquisition *acquisition)
+void wait_queue_cancel(struct wait_queue *queue, struct acquisition *acquisition)
 {
-	(void)tickets;
+	(void)queue;
 	ticket_take_back(acquisition->pending, -ECANCELED);
 }
 
-void wait_queue_on_grant(struct wait_queue *tickets, const char *nonce)
+void wait_queue_on_grant(struct wait_queue *queue, const char *nonce)
 {
 	struct ticket *ticket;
 
-	HASH_FIND_STR(tickets->by_nonce, nonce, ticket);
+	HASH_FIND_STR(queue->by_nonce, nonce, ticket);
 	if (!ticket)
-		script_calls_undo_again(tickets->calls); /* it is to be undone, and the server would not yet */
+		script_calls_undo_again(queue->calls); /* the ticket was undone here, but the server has not done it yet */
 	if (!ticket || !ticket->acquisition)
 		return;
 	if (ticket->state == QUEUED)
-		ticket_ask(ticket);
+		ticket_send_acquire(ticket);
 	else
 		ticket->granted = true;
 }
 
-void wait_queue_on_down(struct wait_queue *tickets)
+void wait_queue_on_down(struct wait_queue *queue)
 {
-	tickets_lose_all_but(tickets, NULL);
+	tickets_lose_all_but(queue, NULL);
 }
 
-void wait_queue_ask_again(struct wait_queue *tickets)
+void wait_queue_resend(struct wait_queue *queue)
 {
-	tickets_ask_again_but(tickets, NULL);
+	tickets_resend_but(queue, NULL);
 }
 
-bool wait_queue_has(const struct wait_queue *tickets, const char *nonce)
+bool wait_queue_has(const struct wait_queue *queue, const char *nonce)
 {
 	const struct ticket *ticket;
 
-	HASH_FIND_STR(tickets->by_nonce, nonce, ticket);
+	HASH_FIND_STR(queue->by_nonce, nonce, ticket);
 	return ticket != NULL;
 }
 
-size_t wait_queue_key_count(const struct wait_queue *tickets)
+size_t wait_queue_key_count(const struct wait_queue *queue)
 {
-	return HASH_COUNT(tickets->queues);
+	return HASH_COUNT(queue->by_key);
 }
 
 struct wait_queue *wait_queue_new(const struct backend_config *config, struct script_calls *calls,
-                            const struct wait_queue_handlers *owner)
+                            const struct wait_queue_handlers *handlers)
 {
-	struct wait_queue *tickets = calloc(1, sizeof(*tickets));
+	struct wait_queue *queue = calloc(1, sizeof(*queue));
 
-	if (tickets)
-		tickets->spare = malloc(sizeof(*tickets->spare));
-	if (!tickets || !tickets->spare || deadlines_init(&tickets->looks, config->loop, polls_on_due) < 0) {
-		if (tickets)
-			free(tickets->spare);
-		free(tickets);
+	if (queue)
+		queue->spare_poll = malloc(sizeof(*queue->spare_poll));
+	if (!queue || !queue->spare_poll || deadlines_init(&queue->poll_deadlines, config->loop, polls_on_due) < 0) {
+		if (queue)
+			free(queue->spare_poll);
+		free(queue);
 		return NULL;
 	}
-	tickets->config = *config;
-	tickets->calls = calls;
-	tickets->owner = *owner;
-	tickets->users = 2;
-	uv_timer_init(config->loop, &tickets->tick);
-	tickets->tick.data = tickets;
-	return tickets;
+	queue->config = *config;
+	queue->calls = calls;
+	queue->handlers = *handlers;
+	queue->references = 2;
+	uv_timer_init(config->loop, &queue->tick);
+	queue->tick.data = queue;
+	return queue;
 }
 
 static void on_closed(uv_handle_t *handle)
 {
-	wait_queue_drop_user(handle->data);
+	wait_queue_drop_reference(handle->data);
 }
 
-void wait_queue_close(struct wait_queue *tickets, void (*freed)(void *ctx), void *ctx)
+void wait_queue_close(struct wait_queue *queue, void (*on_freed)(void *ctx), void *ctx)
 {
 	struct ticket *ticket, *next;
 
-	tickets->closing = true;
-	tickets->freed = freed;
-	tickets->ctx = ctx;
-	/* Nobody asks or cancels any more: the file side has ended. */
-	HASH_ITER(hh, tickets->by_nonce, ticket, next)
+	queue->closing = true;
+	queue->on_freed = on_freed;
+	queue->ctx = ctx;
+	/* The file side has ended, so nobody calls acquire or cancel any more. */
+	HASH_ITER(hh, queue->by_nonce, ticket, next)
 		if (ticket->acquisition)
 			ticket_take_back(ticket, -ESHUTDOWN);
-	tickets->looks.poll.data = tickets;
-	deadlines_close(&tickets->looks, on_closed);
-	uv_close((uv_handle_t *)&tickets->tick, on_closed);
+	queue->poll_deadlines.poll.data = queue;
+	deadlines_close(&queue->poll_deadlines, on_closed);
+	uv_close((uv_handle_t *)&queue->tick, on_closed);
 }

@@ -1,4 +1,6 @@
-/* What the files that make up wait_queue.h share. */
+/*
+ * What the files that implement wait_queue.h share. No other file includes this.
+ */
 #ifndef BACKEND_REDIS_WAITING_WAIT_QUEUE_INTERNAL_H
 #define BACKEND_REDIS_WAITING_WAIT_QUEUE_INTERNAL_H
 
@@ -10,102 +12,114 @@
 #include "backend/util/deadlines.h"
 #include "backend/util/hash.h"
 
-/* Keys that one look is about, at the most. */
-#define LOOK_MAX 100
+#define POLL_KEYS_MAX 100 /* keys of one poll */
 
 enum ticket_state {
-	ASKING, /* a call is under way */
-	QUEUED,
-	LOST,   /* the server could not be asked; it is as soon as it can */
+	ASKING, /* a call of acquire.lua is under way */
+	QUEUED, /* the server has the ticket */
+	LOST,   /* the server could not be called; retried until `give_up_ns` */
 };
 
 struct ticket {
-	struct wait_queue *tickets;
-	struct acquisition *acquisition; /* NULL: answered, and the call under way frees it */
-	struct acquisition wants; /* a copy, with its texts, for calls that are under way when it is answered */
+	struct wait_queue *wait_queue;
+	struct acquisition *acquisition; /* NULL once answered; then the end of the call under way frees the ticket */
+	struct acquisition request;      /* a copy with its texts, for calls that outlive `acquisition` */
 	enum ticket_state state;
-	bool known;          /* the server may have it, as a call was answered or its answer was lost */
-	bool refused;        /* the last call was answered with an error */
-	bool granted;        /* while ASKING: so it was told, maybe of what the answer does not know yet */
-	int64_t give_up_ns;  /* when nothing good is heard until then; 0: all is well */
-	struct key_waiters *queue; /* NULL before it was queued for the first time */
-	struct ticket *prev, *next; /* of the same queue */
-	struct ticket *lost_prev, *lost_next; /* all that are LOST */
-	UT_hash_handle hh;
+	bool server_may_know;   /* the server may have the ticket: a call was answered, or its answer was lost */
+	bool refused;           /* the server answered the last call with an error */
+	bool granted;           /* while ASKING: a GRANT arrived, which the reply under way may not know of */
+	int64_t give_up_ns;     /* CLOCK_BOOTTIME: the wait fails then, if the server is not reached before; 0: never */
+	struct key_waiters *key_waiters;      /* NULL until the ticket is queued for the first time */
+	struct ticket *prev, *next;           /* in key_waiters->tickets */
+	struct ticket *lost_prev, *lost_next; /* in wait_queue->lost */
+	UT_hash_handle hh;                    /* in wait_queue->by_nonce */
 	char nonce[NONCE_SIZE];
-	char order[REPLY_ORDER_MAX];
-	char text[];
+	char order[REPLY_ORDER_MAX];          /* place in the server's queue, kept when the ticket is queued again; "0": none yet */
+	char text[];                          /* texts of `request` */
 };
 
-/* The tickets of this mount for one key. */
+/* The tickets of this mount for one key, the oldest first. */
 struct key_waiters {
 	struct ticket *tickets;
-	struct key_state seen;
-	struct heap_item look; /* when the server is to be asked */
-	bool looks;            /* it is in the heap */
-	struct key_waiters *prev, *next; /* in the order in which the beat looks at them */
-	UT_hash_handle hh;
+	struct key_state state;   /* as the server told it last */
+	struct heap_item poll;    /* in wait_queue->poll_deadlines */
+	bool is_poll_planned;     /* `poll` is in the heap */
+	struct key_waiters *prev, *next; /* in wait_queue->heartbeat_order */
+	UT_hash_handle hh;               /* in wait_queue->by_key */
 	char key[];
 };
 
 struct wait_queue {
 	struct backend_config config;
 	struct script_calls *calls;
-	struct wait_queue_handlers owner;
-	struct ticket *by_nonce;
-	struct ticket *lost;
+	struct wait_queue_handlers handlers;
+	struct ticket *by_nonce;             /* all tickets */
+	struct ticket *lost;                 /* tickets that are LOST */
 	size_t lost_count;
-	struct key_waiters *queues;
-	struct key_waiters *turn; /* the same, those next whose turn it is */
-	struct deadlines looks;
-	struct look *spare; /* so that this mount can say that it lives also where there is no memory; NULL: in use */
+	struct key_waiters *by_key;
+	struct key_waiters *heartbeat_order; /* all keys; the first is next in the heartbeat */
+	struct deadlines poll_deadlines;
+	struct poll *spare_poll;         /* for a heartbeat without memory; NULL: in use */
 	uv_timer_t tick;
-	bool ticks;
-	unsigned int ticks_left; /* to the next beat */
-	unsigned int users; /* of this memory: the timer and the looks, and each call under way */
+	bool is_ticking;
+	unsigned int ticks_to_heartbeat;
+	unsigned int references;         /* to this memory: the timer, the deadlines, and each call under way */
 	bool closing;
-	void (*freed)(void *ctx);
+	void (*on_freed)(void *ctx);
 	void *ctx;
 };
 
-/* A look under way: at keys, each with the nonce of its first ticket, as heartbeat.lua wants them. */
-struct look {
-	struct wait_queue *tickets;
-	size_t count;
-	size_t size;
-	char keys[LOOK_MAX * (LOCK_KEY_MAX + 1 + NONCE_SIZE)];
+/* A poll: keys, each with the nonce of its first ticket, as heartbeat.lua reads them. */
+struct poll {
+	struct wait_queue *wait_queue;
+	size_t count; /* keys */
+	size_t size;  /* bytes in `keys` */
+	char keys[POLL_KEYS_MAX * (LOCK_KEY_MAX + 1 + NONCE_SIZE)];
 };
 
-/* key_waiters.c */
-struct key_waiters *key_waiters_find(const struct wait_queue *tickets, const char *key);
-struct key_waiters *key_waiters_find_or_add(struct wait_queue *tickets, const char *key);
-void key_waiters_free(struct wait_queue *tickets, struct key_waiters *queue);
-void key_waiters_stop_polling(struct wait_queue *tickets, struct key_waiters *queue);
-void key_waiters_poll_in(struct wait_queue *tickets, struct key_waiters *queue, int64_t ms);
-void key_waiters_plan_poll(struct wait_queue *tickets, struct key_waiters *queue, const struct key_state *seen);
+/*
+ * key_waiters.c
+ * key_waiters_find_or_add() returns NULL if there is no memory. key_waiters_plan_poll() stores a new state of
+ * the key and plans the next poll by it. key_waiters_leave() frees the waiters of a key with their last ticket.
+ */
+struct key_waiters *key_waiters_find(const struct wait_queue *queue, const char *key);
+struct key_waiters *key_waiters_find_or_add(struct wait_queue *queue, const char *key);
+void key_waiters_free(struct wait_queue *queue, struct key_waiters *waiters);
+void key_waiters_stop_polling(struct wait_queue *queue, struct key_waiters *waiters);
+void key_waiters_poll_in(struct wait_queue *queue, struct key_waiters *waiters, int64_t ms);
+void key_waiters_plan_poll(struct wait_queue *queue, struct key_waiters *waiters, const struct key_state *state);
 void key_waiters_leave(struct ticket *ticket);
 
-/* ticket.c */
-struct ticket *ticket_new(struct wait_queue *tickets, struct acquisition *acquisition);
+/*
+ * ticket.c
+ * ticket_new() returns NULL if there is no memory. ticket_send_acquire() queues the ticket, confirms a grant, or queues
+ * the ticket again in its old order; the server knows which. ticket_take_back() answers with `status` and
+ * undoes what the server has. tickets_lose_all_but() marks queued tickets as LOST.
+ */
+struct ticket *ticket_new(struct wait_queue *queue, struct acquisition *acquisition);
 void ticket_change_state(struct ticket *ticket, enum ticket_state state);
 void ticket_take_back(struct ticket *ticket, int status);
-void ticket_ask(struct ticket *ticket);
-void tickets_lose_all_but(struct wait_queue *tickets, const struct ticket *but);
-void tickets_ask_lost(struct wait_queue *tickets);
-void tickets_ask_again_but(struct wait_queue *tickets, const struct ticket *but);
+void ticket_send_acquire(struct ticket *ticket);
+void tickets_lose_all_but(struct wait_queue *queue, const struct ticket *but);
+void tickets_retry_lost(struct wait_queue *queue);
+void tickets_resend_but(struct wait_queue *queue, const struct ticket *but);
 
-/* poll.c */
-void poll_free(struct look *look); /* accepts NULL */
-void poll_add(struct look *look, const struct key_waiters *queue);
-void poll_start(struct look *look);
-struct look *poll_new(struct wait_queue *tickets);
+/*
+ * poll.c
+ * poll_new() returns NULL if there is no memory and the spare poll is in use; poll_free() accepts NULL.
+ * poll_add() adds nothing to a full poll.
+ */
+void poll_free(struct poll *poll);
+void poll_add(struct poll *poll, const struct key_waiters *waiters);
+void poll_start(struct poll *poll);
+struct poll *poll_new(struct wait_queue *queue);
 struct key_waiters *poll_key_waiters(struct heap_item *item);
-void polls_on_due(struct deadlines *looks);
+void polls_on_due(struct deadlines *deadlines);
 
 /* heartbeat.c */
-void heartbeat_start(struct wait_queue *tickets);
+void heartbeat_start(struct wait_queue *queue);
 
 /* wait_queue.c */
-void wait_queue_drop_user(struct wait_queue *tickets);
+void wait_queue_drop_reference(struct wait_queue *queue);
 
 #endif
