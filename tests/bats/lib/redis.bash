@@ -320,6 +320,32 @@ end_helpers() {
   kill_all "${helpers[@]}"
 }
 
+# A way to the server that can be made bad. `orders` says how; see redis_proxy.py.
+proxy_begin() {
+  orders '{}'
+  start_helper "$T/proxy" redis_proxy.py "${redis_socket[redis]}" "$T/orders"
+  # shellcheck disable=SC2034  # for the tests
+  read -r _ proxy_port <"$T/proxy"
+}
+
+orders() {
+  echo "$1" >"$T/orders.new"
+  mv "$T/orders.new" "$T/orders"
+}
+
+sprung() {
+  grep -q '^sprung' "$T/proxy"
+}
+
+delivered() {
+  grep -q '^delivered' "$T/proxy"
+}
+
+# trap_at TEXT TRAP [MORE]
+trap_at() {
+  orders "{\"at\": \"$1\", \"trap\": \"$2\"${3:+, $3}}"
+}
+
 # A number on the console, for the reader of a test run.
 figure() {
   echo "# $*" >&3
