@@ -28,7 +28,7 @@ setup_dirs() {
   M=$T/mnt
   # Other users come here too.
   chmod go+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/* "$T"
-  [ -e "$BATS_RUN_TMPDIR/calls.py" ] || install -m 644 "$BATS_TEST_DIRNAME/../lib/calls.py" "$BATS_RUN_TMPDIR"
+  [ -e "$BATS_RUN_TMPDIR/calls.py" ] || install -m 644 "$BATS_TEST_DIRNAME"/../lib/{holders,racing,calls}.py "$BATS_RUN_TMPDIR"
 }
 
 setup() {
@@ -244,9 +244,9 @@ mount_background() {
   daemon_of[$dir]=$(find_daemon "$dir")
 }
 
-# shimmed: makes $T/shimmed of the program, into which the C on standard input is preloaded
+# shimmed: makes $T/shimmed, the program with the C on standard input preloaded; shim.h is included
 shimmed() {
-  cc -std=gnu11 -D_GNU_SOURCE -O2 -shared -fPIC -o "$T/shim.so" -xc -
+  cc -std=gnu11 -D_GNU_SOURCE -O2 -shared -fPIC -include "$BATS_TEST_DIRNAME/../lib/shim.h" -o "$T/shim.so" -xc -
   cat >"$T/shimmed" <<SCRIPT
 #!/bin/bash
 export ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=$T/shim.so

@@ -5,7 +5,7 @@
 #
 # A server has a name, `redis` unless told. Where a function takes [@NAME], that
 # server is meant.
-# shellcheck shell=bash disable=SC2119,SC2120,SC2154  # optional arguments; what helper.bash has
+# shellcheck shell=bash disable=SC2034,SC2119,SC2120,SC2154  # for the tests; optional arguments; what helper.bash has
 
 : "${LOCKFS_TEST_REDIS_SERVER:=redis-server}"
 redis_cli_command=${LOCKFS_TEST_REDIS_SERVER/server/cli}
@@ -137,6 +137,11 @@ mount_redis() {
   LOCKFS_TEST_SOURCE=${2:-$(redis_source)} mount_lockfs -o "$options" "${1:-$M}"
 }
 
+mount_two() {
+  mount_redis
+  mount_redis "$N"
+}
+
 # refuses MS SOURCE OPTIONS PART...: does not mount, says one line with all these
 # parts, and takes so long at most (at the best of three times: others use the machine)
 refuses() {
@@ -170,12 +175,20 @@ allow_words() {
   allowed_words=$1
 }
 
+# What daemons say, as such an expression, if a server is lost and reached again.
+outage_words='(cannot reach )?redis(\+unix)?://[^ ]*(: .*| does not answer| is reached again)'
+
 forget_allowed_words() {
   local dir=$1 kept
   [[ ${allowed_words-} && -s $dir.stderr ]] || return 0
   # It writes on at its own position, so the file may begin with NULs by then.
   kept=$(tr -d '\0' <"$dir.stderr" | grep -vxE "lockfs: ($allowed_words)") || true
   printf '%s' "$kept" >"$dir.stderr"
+}
+
+# Keys that are left in the server, except the token counter and directories.
+left_behind() {
+  redis_cli KEYS '*' | grep -vE '^lockfs#(token$|D:|s:)' || true
 }
 
 end_redis_mounts() {
@@ -191,10 +204,18 @@ end_redis_mounts() {
   end_mounts
 }
 
-# Each file that loads this has these, unless it says otherwise.
+# A file that loads this has the mount points $M, $N and $O, and this setup and teardown
+# unless it defines its own.
 setup() {
   setup_dirs
+  set_mount_points
   redis_start
+}
+
+# Where further mounts of one server go.
+set_mount_points() {
+  N=$T/second
+  O=$T/third
 }
 
 teardown() {
@@ -298,7 +319,7 @@ start_helper() {
   local out=$1 program=$2
   shift 2
   : >"$out"  # not the line of one before
-  python3 -S "$BATS_TEST_DIRNAME/../lib/$program" "$@" >"$out" 2>"$out.stderr" 3>&- 5>&- 6>&- 7>&- &
+  python3 -S -B "$BATS_TEST_DIRNAME/../lib/$program" "$@" >"$out" 2>"$out.stderr" 3>&- 5>&- 6>&- 7>&- &
   helpers+=($!)
   disown
   wait_until is_ready "$out"

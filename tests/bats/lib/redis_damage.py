@@ -22,6 +22,9 @@ import socket
 import sys
 import time
 
+from calls import outcome
+from redis_client import Redis
+
 NAMESPACE = "lockfs"
 MOMENT = 3  # seconds
 HANG = 8
@@ -29,37 +32,6 @@ COMMANDS = """evalsha time get set del exists mget pttl persist pexpire pexpirea
     zadd zrem zpopmin zcard zscore zrank zrevrange zscan zrangebyscore zremrangebyscore sadd srem
     scard sscan unlink publish""".split()
 EXCLUSIVE = os.O_CREAT | os.O_EXCL | os.O_RDWR
-
-
-class Redis:
-    """A client that waits for each answer. Errors are answers, too."""
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(path)
-        self.stream = self.socket.makefile("rb")
-
-    def read(self):
-        line = self.stream.readline()
-        kind, rest = line[:1], line[1:-2].decode()
-        if kind == b"*":
-            return [self.read() for _ in range(int(rest))]
-        if kind == b"$":
-            return None if rest == "-1" else self.stream.read(int(rest) + 2)[:-2].decode("latin-1")
-        return int(rest) if kind == b":" else rest
-
-    def __call__(self, *words):
-        words = [word if isinstance(word, bytes) else str(word).encode() for word in words]
-        self.socket.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words))
-        return self.read()
-
-
-def outcome(function, *arguments):
-    try:
-        result = function(*arguments)
-    except OSError as error:
-        return errno.errorcode[error.errno]
-    return "OK" if result is None else result
 
 
 # What callers do. They are in sessions of their own, and keep what they open in `files`.

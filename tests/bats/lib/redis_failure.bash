@@ -1,21 +1,18 @@
 # Tests of what callers see while a server is away, slow or strange. Load it after redis.bash.
 # shellcheck shell=bash disable=SC2034,SC2154  # for the tests; what helper.bash and redis.bash have
 
-# What daemons may say here: that the server is lost, and back.
-words='(cannot reach )?redis(\+unix)?://[^ ]*(: .*| does not answer| is reached again)'
-
 timeout=1000
 limit=3000  # no operation takes longer, also where the machine stands still for a moment
 
 setup() {
   setup_dirs
+  set_mount_points
   redis_start
-  N=$T/second
-  allow_words "$words"
+  allow_words "$outage_words"
 }
 
 ops() {
-  deadline 40 python3 -S "$BATS_TEST_DIRNAME/../lib/redis_ops.py" "$@"
+  deadline 40 python3 -S -B "$BATS_TEST_DIRNAME/../lib/redis_ops.py" "$@"
 }
 
 prepare() {

@@ -2,13 +2,6 @@
 # measures. Load it after redis.bash.
 # shellcheck shell=bash disable=SC2034,SC2154  # for the tests; what helper.bash and redis.bash have
 
-setup() {
-  setup_dirs
-  redis_start
-  N=$T/second
-  O=$T/third
-}
-
 # The limit is the machine's.
 request_limit=/proc/sys/fs/fuse/max_request_timeout
 
@@ -23,14 +16,11 @@ teardown() {
   return "$problems"
 }
 
-# What daemons may say where the server is away.
-away='(cannot reach )?redis(\+unix)?://[^ ]*(: .*| does not answer| is reached again)'
-
 # waiters COMMAND ARGUMENT...: see redis_waiters.py
 waiters() {
   local command=$1
   shift
-  deadline 110 python3 -S "$BATS_TEST_DIRNAME/../lib/redis_waiters.py" "$command" "${redis_socket[redis]}" "$@"
+  deadline 110 python3 -S -B "$BATS_TEST_DIRNAME/../lib/redis_waiters.py" "$command" "${redis_socket[redis]}" "$@"
 }
 
 # measure NAME... = COMMAND ARGUMENT...: what `waiters` prints, in these variables
@@ -54,11 +44,6 @@ mount_all() {
 within() {
   local took=${2%.*}
   ((took <= $1)) || fail "it took $2 ms, expected at most $1"
-}
-
-# What is left in the server but for the counter and directories.
-left_behind() {
-  redis_cli KEYS '*' | grep -vE '^lockfs#(token$|D:|s:)' || true
 }
 
 nothing_left() {

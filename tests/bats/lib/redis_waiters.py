@@ -13,11 +13,13 @@ import json
 import os
 import select
 import signal
-import socket
 import statistics
 import sys
 import threading
 import time
+
+from calls import outcome
+from redis_client import Redis
 
 EXCLUSIVE = os.O_CREAT | os.O_EXCL | os.O_WRONLY
 HANDLE = os.O_CREAT | os.O_RDWR
@@ -27,39 +29,8 @@ now = time.monotonic
 
 # The server
 
-class Redis:
-    """A client that waits for each answer. Errors are answers, too."""
-
-    def __init__(self, path):
-        self.path = path
-        self.connect()
-
-    def connect(self):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(self.path)
-        self.stream = self.socket.makefile("rb")
-
-    def read(self):
-        line = self.stream.readline()
-        if not line:
-            raise ConnectionError("the server hung up")
-        kind, rest = line[:1], line[1:-2].decode()
-        if kind == b"*":
-            return [self.read() for _ in range(int(rest))]
-        if kind == b"$":
-            return None if rest == "-1" else self.stream.read(int(rest) + 2)[:-2].decode("latin-1")
-        return int(rest) if kind == b":" else rest
-
-    def send(self, *words):
-        text = b"*%d\r\n" % len(words)
-        for word in words:
-            word = str(word).encode()
-            text += b"$%d\r\n%s\r\n" % (len(word), word)
-        self.socket.sendall(text)
-
-    def __call__(self, *words):
-        self.send(*words)
-        return self.read()
+class Server(Redis):
+    """The server, asked what was asked of it."""
 
     def commands(self):
         """How often each command was called since CONFIG RESETSTAT, by clients or scripts."""
@@ -98,14 +69,6 @@ def until(what, function, seconds=20):
 
 
 # Who waits
-
-def outcome(function, *arguments):
-    try:
-        result = function(*arguments)
-    except OSError as error:
-        return errno.errorcode[error.errno]
-    return "OK" if result is None else result
-
 
 def lock_by_flock(mount, key):
     fd = os.open(mount + "/" + key, HANDLE)
@@ -946,10 +909,7 @@ def hand_over(redis, rounds, crowd_size, port, orders, *mounts):
     with open(orders) as file:
         given = file.read()
     trips = []
-    far = Redis.__new__(Redis)
-    far.socket = socket.create_connection(("127.0.0.1", int(port)))
-    far.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    far.stream = far.socket.makefile("rb")
+    far = Redis(port=int(port))
     took = {"close": [], "unlink": [], "answer": []}
     for turn in range(2 * int(rounds)):
         crowd = Crowd()
@@ -1017,6 +977,6 @@ COMMANDS = {function.__name__: function for function in (
 
 if __name__ == "__main__":
     try:
-        COMMANDS[sys.argv[1]](Redis(sys.argv[2]), *sys.argv[3:])
+        COMMANDS[sys.argv[1]](Server(sys.argv[2]), *sys.argv[3:])
     finally:
         end_children()

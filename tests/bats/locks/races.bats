@@ -2,82 +2,40 @@
 
 load ../lib/helper
 
-# contest(rounds, count, attempt, after): in each round `count` children, each in a
-# session of its own unless told, start attempt() at one time; after(round, answers)
-# judges what they were told, and clears up.
-contest() {
-  cat <<'PY'
-def contest(rounds, count, attempt, after, session=True):
-    ready_reader, ready_writer = os.pipe()
-    answer_reader, answer_writer = os.pipe()
-    gates = [os.pipe() for _ in range(rounds)]
-    children = []
-    for _ in range(count):
-        pid = os.fork()
-        if pid == 0:
-            os.close(answer_reader)  # who answers after the parent gave up ends
-            for _, writer in gates:
-                os.close(writer)
-            if session:
-                os.setsid()
-            for reader, _ in gates:
-                os.write(ready_writer, b".")
-                os.read(reader, 1)  # returns for all when the parent closes it
-                answer = outcome(attempt)
-                os.write(answer_writer, ("%s\n" % answer).encode())
-            os._exit(0)
-        children.append(pid)
-    os.close(answer_writer)
-    answers = os.fdopen(answer_reader)
-    for number, (_, gate) in enumerate(gates):
-        got = 0
-        while got < count:
-            got += len(os.read(ready_reader, count - got))
-        os.close(gate)
-        after(number, sorted(answers.readline().strip() for _ in range(count)))
-    for pid in children:
-        os.waitpid(pid, 0)
-
-def one_of(count, winner, loser):
-    def judge(number, answers):
-        check("round %d" % number, answers, sorted([winner] + [loser] * (count - 1)))
-        os.unlink(M + "/.with/force/job")
-    return judge
-
-def create(flags):
-    return lambda: os.close(os.open(M + "/job", flags))
-PY
-}
-
 @test "64 sessions, exclusive creation: one winner in each of 40 rounds" {
-  { contest; cat <<'PY'; } | py
-contest(40, 64, create(os.O_CREAT | os.O_EXCL | os.O_WRONLY), one_of(64, "OK", "EEXIST"))
+  py <<'PY'
+from racing import *
+contest(40, 64, create(M + "/job", os.O_CREAT | os.O_EXCL | os.O_WRONLY), one_of(64, "OK", "EEXIST", M + "/.with/force/job"))
 PY
 }
 
 @test "64 processes of one session, exclusive creation: one winner in each of 40 rounds" {
-  { contest; cat <<'PY'; } | py
-contest(40, 64, create(os.O_CREAT | os.O_EXCL | os.O_WRONLY), one_of(64, "OK", "EEXIST"), session=False)
+  py <<'PY'
+from racing import *
+contest(40, 64, create(M + "/job", os.O_CREAT | os.O_EXCL | os.O_WRONLY), one_of(64, "OK", "EEXIST", M + "/.with/force/job"), session=False)
 PY
 }
 
 @test "64 sessions, creation for writing: one winner in each of 40 rounds, the others are told EBUSY" {
-  { contest; cat <<'PY'; } | py
-contest(40, 64, create(os.O_CREAT | os.O_WRONLY), one_of(64, "OK", "EBUSY"))
+  py <<'PY'
+from racing import *
+contest(40, 64, create(M + "/job", os.O_CREAT | os.O_WRONLY), one_of(64, "OK", "EBUSY", M + "/.with/force/job"))
 PY
 }
 
 @test "64 processes of one session, creation for writing: all hold the one lock" {
-  { contest; cat <<'PY'; } | py
+  py <<'PY'
+from racing import *
 def judge(number, answers):
     check("round %d" % number, answers, ["OK"] * 64)
     os.unlink(M + "/job")
-contest(20, 64, create(os.O_CREAT | os.O_WRONLY), judge, session=False)
+contest(20, 64, create(M + "/job", os.O_CREAT | os.O_WRONLY), judge, session=False)
 PY
 }
 
 @test "exclusive and other creation, mixed: one winner" {
-  { contest; cat <<'PY'; } | py
+  py <<'PY'
+from racing import *
 def either():
     flags = os.O_CREAT | os.O_WRONLY | (os.O_EXCL if os.getpid() % 2 else 0)
     os.close(os.open(M + "/job", flags))
@@ -110,8 +68,9 @@ PY
 }
 
 @test "of 32 that release one lock, one is told that it did" {
-  { contest; cat <<'PY'; } | py
-take = create(os.O_CREAT | os.O_EXCL)
+  py <<'PY'
+from racing import *
+take = create(M + "/job", os.O_CREAT | os.O_EXCL)
 take()
 def judge(number, answers):
     check("round %d" % number, answers, sorted(["OK"] + ["ENOENT"] * 31))
@@ -122,30 +81,26 @@ PY
 
 @test "a storm of acquire and release: never two inside, no token twice" {
   py <<'PY'
+from racing import *
 end = boottime() + 3
 log = os.open(T + "/log", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-children = []
-for _ in range(16):
-    pid = os.fork()
-    if pid == 0:
-        os.setsid()
-        # On a slow machine for longer: 100 rounds are fewer bytes.
-        while boottime() < end or os.fstat(log).st_size < 100 * 32:
-            try:
-                fd = os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-            except FileExistsError:
-                continue
-            # Inside: an ordinary file beside the lock says whether anybody else is.
-            inside = outcome(os.mkdir, T + "/inside")
-            token = attribute(fd, "token")
-            os.rmdir(T + "/inside")
-            os.close(fd)
-            released = outcome(os.unlink, M + "/job")
-            os.write(log, ("%s %s %s\n" % (token, inside, released)).encode())
-        os._exit(0)
-    children.append(pid)
-for pid in children:
-    os.waitpid(pid, 0)
+def child():
+    os.setsid()
+    # On a slow machine for longer: 100 rounds are fewer bytes.
+    while boottime() < end or os.fstat(log).st_size < 100 * 32:
+        try:
+            fd = os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+        except FileExistsError:
+            continue
+        # Inside: an ordinary file beside the lock says whether anybody else is.
+        inside = outcome(os.mkdir, T + "/inside")
+        token = attribute(fd, "token")
+        os.rmdir(T + "/inside")
+        os.close(fd)
+        released = outcome(os.unlink, M + "/job")
+        os.write(log, ("%s %s %s\n" % (token, inside, released)).encode())
+children = [start(child) for _ in range(16)]
+wait_for(children)
 lines = [line.split() for line in open(T + "/log")]
 check("alone inside, and released", {tuple(line[1:]) for line in lines}, {("OK", "OK")})
 check("tokens", len({line[0] for line in lines}), len(lines))
@@ -156,32 +111,28 @@ PY
 
 @test "a storm with leases that end: a later holder has a larger token" {
   py <<'PY'
+from racing import *
 end = boottime() + 2
 log = os.open(T + "/log", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-children = []
-for number in range(12):
-    pid = os.fork()
-    if pid == 0:
-        os.setsid()
-        # On a slow machine for longer: 50 rounds are fewer bytes.
-        while boottime() < end or os.fstat(log).st_size < 50 * 64:
-            asked = boottime()
-            try:
-                fd = os.open(M + "/.with/ttl=3ms/job", os.O_CREAT | os.O_EXCL | os.O_RDONLY)
-            except (FileExistsError, TimeoutError):
-                continue  # held, or granted by a server whose answer took longer than the lease
-            answered = boottime()
-            try:
-                token = attribute(fd, "token")
-            except OSError:
-                token = None  # ended before it could be asked
-            os.close(fd)
-            if token:
-                os.write(log, ("%s %.6f %.6f\n" % (token, asked, answered)).encode())
-        os._exit(0)
-    children.append(pid)
-for pid in children:
-    os.waitpid(pid, 0)
+def child():
+    os.setsid()
+    # On a slow machine for longer: 50 rounds are fewer bytes.
+    while boottime() < end or os.fstat(log).st_size < 50 * 64:
+        asked = boottime()
+        try:
+            fd = os.open(M + "/.with/ttl=3ms/job", os.O_CREAT | os.O_EXCL | os.O_RDONLY)
+        except (FileExistsError, TimeoutError):
+            continue  # held, or granted by a server whose answer took longer than the lease
+        answered = boottime()
+        try:
+            token = attribute(fd, "token")
+        except OSError:
+            token = None  # ended before it could be asked
+        os.close(fd)
+        if token:
+            os.write(log, ("%s %.6f %.6f\n" % (token, asked, answered)).encode())
+children = [start(child) for _ in range(12)]
+wait_for(children)
 rounds = sorted((int(token), float(asked), float(answered)) for token, asked, answered in
                 (line.split() for line in open(T + "/log")))
 check("tokens", len({token for token, _, _ in rounds}), len(rounds))
@@ -196,6 +147,7 @@ PY
 
 @test "attributes, listings and refreshes during a storm never fail oddly" {
   py <<'PY'
+from racing import *
 end = boottime() + 2
 reader, writer = os.pipe()
 def storm():
@@ -216,16 +168,9 @@ def look():
                 if got not in good:
                     os.write(writer, ("%s %s: %r\n" % (what, name, got)).encode())
                     return
-children = []
-for function in (storm, storm, storm, look, look):
-    pid = os.fork()
-    if pid == 0:
-        function()
-        os._exit(0)
-    children.append(pid)
+children = [start(function) for function in (storm, storm, storm, look, look)]
 os.close(writer)
-for pid in children:
-    os.waitpid(pid, 0)
+wait_for(children)
 check("oddities", os.read(reader, 1000), b"")
 PY
 }
@@ -234,41 +179,37 @@ PY
 # each or in one, none is told ESTALE, ENOENT or EEXIST, and who is told OK has it
 opens_while_released() {
   py "$1" <<'PY'
+from racing import *
 own_session = sys.argv[1] == "own"
 end = boottime() + 4
 reader, writer = os.pipe()
 ways = [os.O_CREAT | os.O_WRONLY, os.O_CREAT | os.O_WRONLY | os.O_APPEND, os.O_CREAT | os.O_WRONLY | os.O_TRUNC,
         os.O_CREAT | os.O_RDWR | os.O_TRUNC]
-children = []
-for number in range(4):
-    pid = os.fork()
-    if pid == 0:
-        if own_session:
-            os.setsid()
-        answers = {}
-        turns = 0
-        # On a slow machine for longer.
-        while boottime() < end or turns < 500:
-            turns += 1
-            try:
-                fd = os.open(M + "/job", ways[turns % len(ways)])
-            except OSError as error:
-                answer = ERRNO_NAMES[error.errno]
-            else:
-                answer = "OK"
-                if own_session:
-                    # Inside: an ordinary file beside the lock says whether anybody else is.
-                    answer += " " + outcome(os.mkdir, T + "/inside")
-                    os.rmdir(T + "/inside")
-                os.close(fd)
-                outcome(os.unlink, M + "/job")
-            answers[answer] = answers.get(answer, 0) + 1
-        os.write(writer, ("%r\n" % answers).encode())
-        os._exit(0)
-    children.append(pid)
+def child():
+    if own_session:
+        os.setsid()
+    answers = {}
+    turns = 0
+    # On a slow machine for longer.
+    while boottime() < end or turns < 500:
+        turns += 1
+        try:
+            fd = os.open(M + "/job", ways[turns % len(ways)])
+        except OSError as error:
+            answer = ERRNO_NAMES[error.errno]
+        else:
+            answer = "OK"
+            if own_session:
+                # Inside: an ordinary file beside the lock says whether anybody else is.
+                answer += " " + outcome(os.mkdir, T + "/inside")
+                os.rmdir(T + "/inside")
+            os.close(fd)
+            outcome(os.unlink, M + "/job")
+        answers[answer] = answers.get(answer, 0) + 1
+    os.write(writer, ("%r\n" % answers).encode())
+children = [start(child) for _ in range(4)]
 os.close(writer)
-for pid in children:
-    os.waitpid(pid, 0)
+wait_for(children)
 told = {}
 for line in os.fdopen(reader):
     for answer, count in eval(line).items():
@@ -289,6 +230,7 @@ PY
 
 @test "setting times by path while others release the lock never answers ESTALE" {
   py <<'PY'
+from racing import *
 end = boottime() + 3
 reader, writer = os.pipe()
 def storm():
@@ -306,16 +248,9 @@ def set_times():
             answer = outcome(call)
             if answer in ("ESTALE", "EIO"):
                 os.write(writer, answer.encode())
-children = []
-for function in (storm, set_times, set_times, set_times):
-    pid = os.fork()
-    if pid == 0:
-        function()
-        os._exit(0)
-    children.append(pid)
+children = [start(function) for function in (storm, set_times, set_times, set_times)]
 os.close(writer)
-for pid in children:
-    os.waitpid(pid, 0)
+wait_for(children)
 check("told", os.read(reader, 1000), b"")
 PY
 }

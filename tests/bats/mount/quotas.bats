@@ -177,38 +177,10 @@ PY
   : >"$S.stderr"
 }
 
-# Processes that say `has` when they have a lock that they are to be signalled for, `told`
-# when they were, or what else they were answered.
-holders() {
-  cat <<'PY'
-def holder(name, ready, take):
-    """A process that takes a lock in its own way, and says what it is told."""
-    pid = os.fork()
-    if pid == 0:
-        signal.signal(signal.SIGUSR1, lambda *_: (os.write(ready, b"told\n"), os._exit(0)))
-        signal.alarm(60)
-        descriptors = []
-        answer = outcome(lambda: descriptors.append(take(name)))
-        os.write(ready, ("%s\n" % ("has" if answer == "OK" else answer)).encode())
-        if answer != "OK":
-            os._exit(0)
-        while True:
-            signal.pause()
-    return pid
-
-def create(name):
-    return os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR)
-
-def lock(name):
-    fd = os.open(name, os.O_CREAT | os.O_RDONLY)
-    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return fd
-PY
-}
-
 @test "a user has so many processes that signal= is for, and no more, with any number of locks each" {
   mount_shared user_signals=2
-  { holders; cat <<'PY'; } | py "$S"
+  py "$S" <<'PY'
+from holders import *
 shared = sys.argv[1]
 view = shared + "/.with/hold,signal=USR1/"
 def use_up():
@@ -304,7 +276,8 @@ PY
   ulimit -n 128
   mount_shared timeout=10s
   before=$(open_descriptors)
-  { holders; cat <<'PY'; } | py "$S"
+  py "$S" <<'PY'
+from holders import *
 shared = sys.argv[1]
 view = shared + "/.with/hold,signal=USR1/"
 reader, writer = os.pipe()
@@ -340,7 +313,8 @@ PY
 @test "one user has at most half of the descriptors for signal=, whatever user_signals= says" {
   ulimit -n 256
   mount_shared user_signals=0
-  { holders; cat <<'PY'; } | py "$S"
+  py "$S" <<'PY'
+from holders import *
 shared = sys.argv[1]
 view = shared + "/.with/hold,signal=USR1/"
 reader, writer = os.pipe()
@@ -380,7 +354,8 @@ PY
 @test "sessions and locks with signal= leave the daemon the descriptors that it needs to tell callers apart" {
   ulimit -n 128
   mount_shared timeout=10s
-  { holders; cat <<'PY'; } | py "$S"
+  py "$S" <<'PY'
+from holders import *
 shared = sys.argv[1]
 view = shared + "/.with/hold,signal=USR1/"
 reader, writer = os.pipe()
@@ -428,7 +403,8 @@ has_descriptors() {
   hard=$(ulimit -Hn)
   [ "$hard" != unlimited ] && ((hard < 65536)) || hard=65536
   ((limit >= hard)) || fail "the daemon may open $limit files, of $hard"
-  { holders; cat <<'PY'; } | py "$S" "${daemon_of[$S]}" "$before"
+  py "$S" "${daemon_of[$S]}" "$before" <<'PY'
+from holders import *
 view = sys.argv[1] + "/.with/hold,signal=USR1/"
 def take_many():
     import resource

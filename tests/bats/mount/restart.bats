@@ -118,19 +118,7 @@ restarts() {
 # As on a kernel before Linux 6.5.
 without_beneath() {
   shimmed <<'C'
-#include <dlfcn.h>
-#include <errno.h>
-#include <sys/mount.h>
-int move_mount(int from, const char *from_path, int to, const char *to_path, unsigned int flags)
-{
-	int (*next)(int, const char *, int, const char *, unsigned int) = dlsym(RTLD_NEXT, "move_mount");
-
-	if (flags & 0x200) {
-		errno = EINVAL;
-		return -1;
-	}
-	return next(from, from_path, to, to_path, flags);
-}
+MOVE_MOUNT_NEVER_BENEATH
 C
 }
 
@@ -192,19 +180,10 @@ C
 # A daemon that is killed in the middle of mounting: it has put its mount in place, and no more.
 killed_on_mounting() {
   shimmed <<C
-#include <dlfcn.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/mount.h>
-#include <unistd.h>
 int move_mount(int from, const char *from_path, int to, const char *to_path, unsigned int flags)
 {
-	int (*next)(int, const char *, int, const char *, unsigned int) = dlsym(RTLD_NEXT, "move_mount");
-
-	close(creat("$T/comes", 0600));
-	while (access("$T/go", F_OK) < 0)
-		usleep(1000);
-	if (next(from, from_path, to, to_path, flags) < 0)
+	wait_here("$T/comes", "$T/go");
+	if (NEXT(move_mount)(from, from_path, to, to_path, flags) < 0)
 		return -1;
 	raise(SIGKILL);
 	return 0;
@@ -252,33 +231,14 @@ C
 # that it has come so far. No kernel can mount beneath another mount (as before Linux 6.5).
 held_at_the_end() {
   shimmed <<C
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/mount.h>
-#include <unistd.h>
-int move_mount(int from, const char *from_path, int to, const char *to_path, unsigned int flags)
-{
-	int (*next)(int, const char *, int, const char *, unsigned int) = dlsym(RTLD_NEXT, "move_mount");
-
-	if (flags & 0x200) {
-		errno = EINVAL;
-		return -1;
-	}
-	return next(from, from_path, to, to_path, flags);
-}
+MOVE_MOUNT_NEVER_BENEATH
 int umount2(const char *path, int flags)
 {
-	int (*next)(const char *, int) = dlsym(RTLD_NEXT, "umount2");
 	static int calls;
 
-	if (getenv("HELD") && ++calls == atoi(getenv("HELD"))) {
-		close(creat("$T/ends", 0600));
-		while (access("$T/go", F_OK) < 0)
-			usleep(1000);
-	}
-	return next(path, flags);
+	if (getenv("HELD") && ++calls == atoi(getenv("HELD")))
+		wait_here("$T/ends", "$T/go");
+	return NEXT(umount2)(path, flags);
 }
 C
   LOCKFS=$T/shimmed
@@ -315,39 +275,20 @@ C
   kill_daemon
   # The one that mounts by path is held after it looked for the second time; the other cannot mount beneath.
   shimmed <<C
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mount.h>
-#include <unistd.h>
 int fsopen(const char *name, unsigned int flags)
 {
-	int (*next)(const char *, unsigned int) = dlsym(RTLD_NEXT, "fsopen");
-
 	errno = EPERM;
-	return getenv("HELD") ? -1 : next(name, flags);
+	return getenv("HELD") ? -1 : NEXT(fsopen)(name, flags);
 }
-int move_mount(int from, const char *from_path, int to, const char *to_path, unsigned int flags)
-{
-	int (*next)(int, const char *, int, const char *, unsigned int) = dlsym(RTLD_NEXT, "move_mount");
-
-	errno = EINVAL;
-	return flags & 0x200 ? -1 : next(from, from_path, to, to_path, flags);
-}
+MOVE_MOUNT_NEVER_BENEATH
 int openat64(int dir, const char *path, int flags, ...)
 {
-	int (*next)(int, const char *, int, ...) = dlsym(RTLD_NEXT, "openat64");
 	static int looks;
-	int fd = next(dir, path, flags);
+	int fd = NEXT(openat64)(dir, path, flags);
 	int error = errno;
 
-	if (getenv("HELD") && strcmp(path, ".") == 0 && ++looks == 2) {
-		close(creat("$T/comes", 0600));
-		while (access("$T/go", F_OK) < 0)
-			usleep(1000);
-	}
+	if (getenv("HELD") && strcmp(path, ".") == 0 && ++looks == 2)
+		wait_here("$T/comes", "$T/go");
 	errno = error;
 	return fd;
 }
@@ -367,7 +308,6 @@ C
 # As for a user who may not mount; libfuse mounts by path then.
 without_fsopen() {
   shimmed <<'C'
-#include <errno.h>
 int fsopen(const char *name, unsigned int flags)
 {
 	(void)name;

@@ -151,7 +151,7 @@ EOF
 }
 
 @test "the connection: its state, how often it was made anew, and its round trips" {
-  allow_words '(cannot reach )?redis(\+unix)?://[^ ]*(: .*| does not answer| is reached again)'
+  allow_words "$outage_words"
   redis_start
   mount_redis -o timeout=1s
   is "1 0 0" "$(value backend_up) $(value backend_reconnects_total) $(value backend_calls_under_way)"

@@ -3,18 +3,6 @@
 load ../lib/helper
 load ../lib/redis
 
-setup() {
-  setup_dirs
-  redis_start
-  N=$T/second
-  O=$T/third
-}
-
-mount_two() {
-  mount_redis
-  mount_redis "$N"
-}
-
 @test "SET NX PX of another client excludes" {
   mount_redis
   redis_set lockfs:job their-value NX PX 60000

@@ -9,7 +9,6 @@ load ../lib/redis
 damaged() {
   local what=$1 figures
   shift
-  N=$T/second
   redis_cli ACL SETUSER weak on '>secret' '~*' '&*' +@all >/dev/null
   allow_words 'redis(\+unix)?://[^ ]* refuses: .*'
   mount_redis "$M" "$(weak_source)"
@@ -57,7 +56,6 @@ forced() {
 
 @test "whatever time to stop a damaged holding asks for, a forced release ends in 5 seconds, and the lock is free" {
   local took fd fds=() count graces=(5000 50000 60000 99999999999999999999 -1 -50000 1e9 soon '')
-  N=$T/second
   mount_redis "$M"
   mount_redis "$N"
   for ((count = 0; count < ${#graces[@]}; count++)); do
@@ -87,7 +85,6 @@ subscribed() {
 }
 
 @test "a forced release ends, and says so, where the server forgets again and again that the holder was told" {
-  N=$T/second
   mount_redis "$M"
   mount_redis "$N"
   in_background "$redis_cli_command" -s "${redis_socket[redis]}" -r -1 -i 0.01 EVAL \
@@ -122,7 +119,6 @@ dir_mode() {
 }
 
 @test "an acquisition that failed in the middle leaves no details for another client's lock of the same id" {
-  N=$T/second
   redis_cli ACL SETUSER weak on '>secret' '~*' '&*' +@all >/dev/null
   allow_words 'redis(\+unix)?://[^ ]* refuses: .*'
   mount_redis "$M"

@@ -3,16 +3,6 @@
 load ../lib/helper
 load ../lib/redis
 
-# What daemons may say where a server goes and comes.
-words='(cannot reach )?redis(\+unix)?://[^ ]*(: .*| does not answer| is reached again)'
-
-setup() {
-  setup_dirs
-  redis_start
-  N=$T/second
-  O=$T/third
-}
-
 teardown() {
   local problems=0
   end_hearers
@@ -196,7 +186,7 @@ EOF
 }
 
 @test "a gap is told, and what failed meanwhile" {
-  allow_words "$words"
+  allow_words "$outage_words"
   # By TCP: over a socket, a client that comes back may have the server end another's connection.
   mount_redis -o timeout=1s "$M" "$(redis_tcp_source)"
   mount_redis -o timeout=1s "$N" "$(redis_tcp_source)"
@@ -221,7 +211,7 @@ EOF
 }
 
 @test "leases from before a gap end where they are held still" {
-  allow_words "$words"
+  allow_words "$outage_words"
   mount_redis
   hear "$T/heard" "$M"
   take "$M/.with/ttl=4s/job"
@@ -230,7 +220,7 @@ EOF
 }
 
 @test "who opens is not kept longer than the timeout" {
-  allow_words "$words"
+  allow_words "$outage_words"
   mount_redis -o timeout=2s
   redis_freeze
   py <<'EOF'
@@ -244,7 +234,7 @@ EOF
 }
 
 @test "who opens while the server is away can be interrupted" {
-  allow_words "$words"
+  allow_words "$outage_words"
   mount_redis -o timeout=1m
   redis_freeze
   py <<'EOF'
@@ -523,7 +513,7 @@ EOF
 }
 
 @test "an end that was missed is found when the server is heard again" {
-  allow_words "$words"
+  allow_words "$outage_words"
   mount_redis
   mount_redis "$N"
   py "$redis_cli_command" <<'EOF'

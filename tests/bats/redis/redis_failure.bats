@@ -13,7 +13,7 @@ told() {
 }
 
 @test "each new cause for which the server stays away is said once, and then that it is back" {
-  allow_words "$words|redis.* refuses: (NOAUTH|MASTERDOWN) .*"
+  allow_words "$outage_words|redis.* refuses: (NOAUTH|MASTERDOWN) .*"
   mount_redis -o "timeout=${timeout}ms"
   redis_kill
   wait_until told 1 "Connection refused"
@@ -40,7 +40,7 @@ told() {
 }
 
 @test "a server that answers, but tells this mount nothing any more, is said to do so" {
-  allow_words "$words|redis.* refuses: NOPERM .*"
+  allow_words "$outage_words|redis.* refuses: NOPERM .*"
   # shellcheck disable=SC2046  # one word a right
   set_rights $(rights lockfs)
   mount_redis -o "timeout=${timeout}ms" "$M" "$(weak_source)"
@@ -336,7 +336,7 @@ PY
 # Refusals that begin while it runs. Each kind is told, once in a while.
 
 may_refuse() {
-  allow_words "$words|redis(\\+unix)?://[^ ]* refuses: $1.*"
+  allow_words "$outage_words|redis(\\+unix)?://[^ ]* refuses: $1.*"
 }
 
 @test "out of memory: creation fails with ENOSPC and the rest goes on" {

@@ -7,7 +7,7 @@ load ../lib/redis
 setup() {
   setup_dirs
   redis_start --maxmemory-policy noeviction
-  N=$T/second
+  set_mount_points
   allow_words 'redis(\+unix)?://[^ ]* refuses: OOM.*'
   mount_redis "$M"
   mount_redis "$N"

@@ -4,12 +4,6 @@
 load ../lib/helper
 load ../lib/redis
 
-setup() {
-  setup_dirs
-  redis_start
-  N=$T/second
-}
-
 teardown() {
   local problems=0
   end_hearers
@@ -106,10 +100,9 @@ pages_are_asked_for() {
   mkdir "$M/many"
   fill many 100000
   # 400 pages at 50 ms each.
-  echo '{"there": 0, "back": 50}' >"$T/orders"
-  start_helper "$T/proxy" redis_proxy.py "${redis_socket[redis]}" "$T/orders"
-  read -r _ port <"$T/proxy"
-  mount_redis -o timeout=2s "$N" "redis://127.0.0.1:$port"
+  proxy_begin
+  orders '{"back": 50}'
+  mount_redis -o timeout=2s "$N" "redis://127.0.0.1:$proxy_port"
   redis_cli CONFIG RESETSTAT >/dev/null
   in_background sh -c 'exec ls -f "$0" >/dev/null' "$N/many"
   wait_until pages_are_asked_for 10

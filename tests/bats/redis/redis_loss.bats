@@ -21,27 +21,27 @@ loses() {
 }
 
 @test "loss is told before the key is free: forced release while the holder's mount is not listening" {
-  allow_words "$away"
+  allow_words "$outage_words"
   mount_redis
   mount_redis "$N"
   loses "forced release, unheard" losses_by_force 15 "$M" "$N" deaf
 }
 
 @test "loss is told before the key is free: the server stands still" {
-  allow_words "$away"
+  allow_words "$outage_words"
   mount_redis -o timeout=500ms
   loses "frozen server" losses_of_server 20 600 "STOP:${redis_pid[redis]}" "CONT:${redis_pid[redis]}" "${daemon_of[$M]}" "$M"
 }
 
 @test "loss is told before the key is free: the server takes no writes" {
-  allow_words "$away"
+  allow_words "$outage_words"
   mount_redis -o timeout=500ms
   loses "paused server" losses_of_server 15 600 "redis:CLIENT PAUSE 5000 WRITE" "redis:CLIENT UNPAUSE" "${daemon_of[$M]}" "$M"
 }
 
 @test "loss is told before the key is free: packets are lost" {
   need_root
-  allow_words "$away"
+  allow_words "$outage_words"
   redis_end_all
   network_start
   redis_start
@@ -52,7 +52,7 @@ loses() {
 }
 
 @test "a server that forgot everything: the holder is told soon" {
-  allow_words "$away"
+  allow_words "$outage_words"
   mount_redis
   took=$(at_best 600 waiters told 900ms redis:FLUSHALL "$M")
   figure "FLUSHALL: told after $took ms, of a lease of 900 ms"
@@ -60,7 +60,7 @@ loses() {
 }
 
 @test "a server that is back empty: the holder is told soon" {
-  allow_words "$away"
+  allow_words "$outage_words"
   mount_redis
   took=$(waiters told 5m "$(restart_command 0.2)" "$M")
   figure "server back empty: told after $took ms"
@@ -72,7 +72,7 @@ loses() {
 # breaks KINDS
 breaks() {
   local median longest
-  allow_words "$away"
+  allow_words "$outage_words"
   mount_all
   measure median longest = cuts "$1" 30 "$M" "$N" "$O"
   figure "connections of $1 killed at the release: the next had it after $median ms (median), $longest ms (longest)"
@@ -93,21 +93,21 @@ breaks() {
 }
 
 @test "a server that is back with its data within the time limit: who waits goes on, in order" {
-  allow_words "$away"
+  allow_words "$outage_words"
   mount_all -o timeout=10s
   took=$(waiters outage "$(restart_command 0.5 "$redis_cli_command -s ${redis_socket[redis]} SAVE >/dev/null;")" order "$M" "$N" "$O")
   figure "server back with its data: 6 waiters served in $took ms"
 }
 
 @test "a server that is back empty within the time limit: who waits goes on" {
-  allow_words "$away"
+  allow_words "$outage_words"
   mount_all -o timeout=10s
   took=$(waiters outage "$(restart_command 0.5)" all "$M" "$N" "$O")
   figure "server back empty: 6 waiters served in $took ms"
 }
 
 @test "a server that is away for longer than the time limit: who waits is told EHOSTDOWN" {
-  allow_words "$away"
+  allow_words "$outage_words"
   mount_all -o timeout=1s
   took=$(waiters outage "kill -KILL ${redis_pid[redis]}" EHOSTDOWN "$M" "$N" "$O")
   figure "server away: the last of 6 waiters was told after $took ms"
@@ -121,7 +121,7 @@ breaks() {
 }
 
 @test "a server that stands still for longer than the time limit: who waits is told" {
-  allow_words "$away"
+  allow_words "$outage_words"
   mount_all -o timeout=1s
   took=$(waiters outage "kill -STOP ${redis_pid[redis]}" 'EHOSTDOWN|ETIMEDOUT' "$M" "$N" "$O")
   figure "server frozen: the last of 6 waiters was told after $took ms"
@@ -130,7 +130,7 @@ breaks() {
 }
 
 @test "a server that pauses: who waits goes on" {
-  allow_words "$away"
+  allow_words "$outage_words"
   mount_all -o timeout=10s
   took=$(waiters outage "$redis_cli_command -s ${redis_socket[redis]} CLIENT PAUSE 1500 ALL >/dev/null; sleep 1.5" order "$M" "$N" "$O")
   figure "server paused for 1500 ms: 6 waiters served in $took ms"
@@ -138,7 +138,7 @@ breaks() {
 
 @test "half-open connections: who waits goes on, or is told" {
   need_root
-  allow_words "$away"
+  allow_words "$outage_words"
   redis_end_all
   network_start
   redis_start

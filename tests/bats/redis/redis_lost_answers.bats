@@ -216,7 +216,6 @@ keeps_job() {
 
 # A mount that may not write cannot see to it that the lock is kept.
 @test "a mount that may only read says ACQUIRED of an acquisition that cannot be undone, and of no other" {
-  O=$T/third
   set_rights '~*' '&*' +@read +@connection +@pubsub +@scripting +info +client +time
   mount_redis -o ro "$O" "$(weak_source)"
   lost_and_away
@@ -230,7 +229,6 @@ keeps_job() {
 }
 
 @test "a read-only mount that says ACQUIRED keeps what another mount would undo" {
-  O=$T/third
   mount_redis -o ro "$O"
   lost_and_away
   is ACQUIRED "$(state "$O/.with/id=alice/job")"
@@ -294,7 +292,7 @@ handed_to_alice() {
 
 @test "what a mount is about to undo is held by nobody there, and by nobody is it kept" {
   waiting_for_job id=alice,wait=1m
-  allow_words "$words|redis://[^ ]* refuses: NOREPLICAS.*"
+  allow_words "$outage_words|redis://[^ ]* refuses: NOREPLICAS.*"
   trap_at "$(acquires_as alice)" late '"ms": 900'
   rm "$N/job"
   wait_until handed_to_alice

@@ -6,13 +6,13 @@ load ../lib/redis
 setup() {
   setup_dirs
   redis_start
-  N=$T/second
+  set_mount_points
   mount_redis
   mount_redis "$N"
 }
 
 racers() {
-  deadline 110 python3 -S "$BATS_TEST_DIRNAME/../lib/redis_racers.py" "$@"
+  deadline 110 python3 -S -B "$BATS_TEST_DIRNAME/../lib/redis_racers.py" "$@"
 }
 
 # seconds COMMAND...: prints how long it took
@@ -21,11 +21,6 @@ seconds() {
   began=$(now_ms)
   "$@" >&2
   printf '%d.%03d' $((($(now_ms) - began) / 1000)) $((($(now_ms) - began) % 1000))
-}
-
-# What is left in the server but for the counter and directories.
-left_behind() {
-  redis_cli KEYS '*' | grep -vE '^lockfs#(token$|D:|s:)' || true
 }
 
 nothing_left() {

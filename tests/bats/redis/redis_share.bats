@@ -3,18 +3,6 @@
 load ../lib/helper
 load ../lib/redis
 
-setup() {
-  setup_dirs
-  redis_start
-  N=$T/second
-  O=$T/third
-}
-
-mount_two() {
-  mount_redis
-  mount_redis "$N"
-}
-
 # Taken on one mount, seen on the others
 
 @test "a lock of one mount is there at once on the others, and gone at once" {

@@ -7,7 +7,7 @@ load ../lib/redis
 
 setup() {
   setup_dirs
-  N=$T/second
+  set_mount_points
   C=$BATS_FILE_TMPDIR
 }
 

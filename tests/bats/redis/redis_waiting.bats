@@ -19,14 +19,12 @@ passes() {
 }
 
 @test "two mounts with a slow way to the server, for longer than a grant lasts, pass it on" {
-  echo '{}' >"$T/orders"
-  start_helper "$T/proxy" redis_proxy.py "${redis_socket[redis]}" "$T/orders"
-  read -r _ port <"$T/proxy"
+  proxy_begin
   mount_redis "$M"
-  mount_redis -o timeout=4s "$N" "redis://127.0.0.1:$port"
-  mount_redis -o timeout=4s "$O" "redis://127.0.0.1:$port"
+  mount_redis -o timeout=4s "$N" "redis://127.0.0.1:$proxy_port"
+  mount_redis -o timeout=4s "$O" "redis://127.0.0.1:$proxy_port"
   # Such a mount would not come up at all, but one that is there can get that slow.
-  echo '{"there": 300, "back": 300}' >"$T/orders"
+  orders '{"there": 300, "back": 300}'
   measure first second = slow "$M" "$N" "$O"
   figure "a round trip of 600 ms: two waiters on two mounts had it after $first and $second ms"
   within 6000 "$second"
@@ -249,15 +247,13 @@ skipped() {
 }
 
 @test "a hand-over takes at most three round trips, with one who waits and with 1000" {
-  echo '{}' >"$T/orders"
-  start_helper "$T/proxy" redis_proxy.py "${redis_socket[redis]}" "$T/orders"
-  read -r _ port <"$T/proxy"
-  mount_redis "$M" "redis://127.0.0.1:$port"
-  mount_redis "$N" "redis://127.0.0.1:$port"
+  proxy_begin
+  mount_redis "$M" "redis://127.0.0.1:$proxy_port"
+  mount_redis "$N" "redis://127.0.0.1:$proxy_port"
   # It takes two. So long, the third is more than what a busy machine needs for all the rest.
   for size in 0 1000; do
-    echo '{"there": 100, "back": 100}' >"$T/orders"
-    measure trip close unlink answer = hand_over 3 "$size" "$port" "$T/orders" "$M" "$N"
+    orders '{"there": 100, "back": 100}'
+    measure trip close unlink answer = hand_over 3 "$size" "$proxy_port" "$T/orders" "$M" "$N"
     figure "a round trip takes $trip ms; hand-over with $((size + 1)) waiting: $close ms by close, $unlink ms by unlink, $answer ms after its answer"
     within "$(python3 -c "print(int(3 * $trip))")" "$close"
     within "$(python3 -c "print(int(3 * $trip))")" "$unlink"
@@ -320,7 +316,7 @@ skipped() {
 }
 
 @test "who finds in the queue that its own side has the lock leaves no ticket behind" {
-  allow_words "$away"
+  allow_words "$outage_words"
   mount_redis
   mount_redis "$N"
   take "$N/job"
