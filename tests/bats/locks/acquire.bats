@@ -115,7 +115,7 @@ PY
   is theirs "$(cat "$M/job")"
 }
 
-@test "the loser is told Device or resource busy" {
+@test "a shell that loses the lock prints Device or resource busy" {
   take_as_other "$M/job"
   run bash -c ': >"$0"' "$M/job"
   contains "Device or resource busy" "$output"
@@ -239,7 +239,7 @@ PY
   matches "ENOTSUP|ENOLCK" "$(call lockf "$M/job")"
 }
 
-@test "an unnamed file is no lock: O_TMPFILE" {
+@test "O_TMPFILE is refused, because an unnamed file is no lock" {
   matches "ENOTSUP|EISDIR|ENOENT" "$(call open "$M" TMPFILE,RDWR)"
   is "" "$(call list "$M")"
 }

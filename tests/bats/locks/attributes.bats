@@ -56,7 +56,7 @@ PY
   is $((refreshed + 300000)) "$(date -d "$(lock "$M/job" expires)" +%s%3N)"
 }
 
-@test "nobody waits" {
+@test "waiters is 0 if nobody waits" {
   take "$M/job"
   is 0 "$(lock "$M/job" waiters)"
 }

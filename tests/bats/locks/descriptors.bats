@@ -78,25 +78,25 @@ def stale_after_command(command):
 PY
 }
 
-@test "by release" {
+@test "descriptors are stale and pollers woken after a release" {
   { ways_to_end; cat <<'PY'; } | py
 stale_after(lambda: os.unlink(M + "/job"))
 PY
 }
 
-@test "by release in another process, with an id" {
+@test "descriptors are stale and pollers woken after another process released the lock by its handle" {
   { ways_to_end; cat <<'PY'; } | py
 stale_after_command('rm "$1/$(getfattr --absolute-names --only-values -n user.lock.handle "$1/job")"')
 PY
 }
 
-@test "by forced release in another session" {
+@test "descriptors are stale and pollers woken after another session forced the release" {
   { ways_to_end; cat <<'PY'; } | py
 stale_after_command('rm "$1/.with/force/job"')
 PY
 }
 
-@test "by expiry" {
+@test "descriptors are stale and pollers woken after the lease expired" {
   { ways_to_end; cat <<'PY'; } | py
 times = []
 def take():

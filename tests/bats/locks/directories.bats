@@ -2,7 +2,7 @@
 
 load ../lib/helper
 
-@test "mkdir and rmdir" {
+@test "mkdir makes a directory and rmdir removes it" {
   mkdir "$M/team"
   is directory "$(stat -c %F "$M/team")"
   is team "$(ls "$M")"
@@ -21,7 +21,7 @@ load ../lib/helper
   unchanged "$before" "$M/job"
 }
 
-@test "rmdir: ENOENT, ENOTDIR, ENOTEMPTY" {
+@test "rmdir fails with ENOENT, ENOTDIR and ENOTEMPTY" {
   mkdir -p "$M/team/sub"
   take "$M/job"
   expect ENOENT rmdir "$M/nothing"
@@ -50,7 +50,7 @@ load ../lib/helper
   is job "$(call list "$M")"
 }
 
-@test "a directory is no lock: EISDIR, EEXIST" {
+@test "a directory cannot be taken as a lock: EISDIR, EEXIST" {
   mkdir "$M/team"
   expect EISDIR open "$M/team" CREAT,WRONLY
   expect EISDIR open "$M/team" WRONLY
@@ -89,7 +89,7 @@ check("inodes", inodes, {name: os.stat(M + "/" + name).st_ino for name in ("job"
 PY
 }
 
-@test "a working directory in the tree, relative paths and .." {
+@test "a working directory in the tree, relative paths and .. name the locks there" {
   mkdir -p "$M/team/sub"
   cd "$M/team/sub"
   take ../job

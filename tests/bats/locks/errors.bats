@@ -96,7 +96,7 @@ long() {
   is 4000 "$(stat -c %s "$M/job")"
 }
 
-@test "writing in the middle, beyond the end, and cutting" {
+@test "writing in the middle and beyond the end, and truncating, work as in a file" {
   echo "0123456789" >"$M/job"
   expect 2 write "$M/job" ab 3
   is 012ab56789 "$(cat "$M/job")"

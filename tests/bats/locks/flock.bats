@@ -57,13 +57,13 @@ took() {
   is_given_back "$M/job"
 }
 
-@test "flock -o: what the command starts does not keep the lock" {
+@test "a process that the command of flock -o starts does not keep the lock" {
   in_background flock -o "$M/job" sh -c 'sleep 1000 & echo "$!" >"$0"' "$T/child"
   ends_with 0 "$pid"
   is_given_back "$M/job"
 }
 
-@test "what the command starts keeps the lock" {
+@test "a process that flock's command starts keeps the lock" {
   in_background flock "$M/job" sh -c 'sleep 1000 & echo "$!" >"$0"' "$T/child"
   ends_with 0 "$pid"
   token=$(lock "$M/job" token)
@@ -73,7 +73,7 @@ took() {
   is_given_back "$M/job"
 }
 
-@test "flock -n and -E: refused at once, and nothing changes" {
+@test "flock -n and -E are refused at once and change nothing" {
   hold_as_other "$M/job"
   before=$(snapshot "$M/job")
   start=$(now_ms)
@@ -85,7 +85,7 @@ took() {
   unchanged "$before" "$M/job"
 }
 
-@test "flock -w: waits so long, and no longer" {
+@test "flock -w waits as long as it is told and no longer" {
   hold_as_other "$M/job"
   before=$(snapshot "$M/job")
   start=$(now_ms)
@@ -116,7 +116,7 @@ took() {
   contains "Operation not permitted" "$output"
 }
 
-@test "flock where no file can be" {
+@test "flock fails on a path where no lock can be" {
   take "$M/held"
   for file in "$M/nowhere/job" "$M/held/job" "$M/.with/ttl=x/job"; do
     run flock -n "$file" echo no
@@ -126,7 +126,7 @@ took() {
   contains "Operation not supported" "$output"
 }
 
-@test "flock by turns, many at a time" {
+@test "many commands under flock run one after another" {
   echo 0 >"$T/count"
   for _ in {1..8}; do
     in_background sh -c 'for round in 1 2 3 4 5; do
@@ -142,7 +142,7 @@ took() {
 
 # The kernel looks a name up, asks whether it may open it, and opens it; between
 # any two of these the lock may have passed to another.
-@test "opening to lock, among many who do, never fails" {
+@test "open() before flock() never fails while others take and release the lock" {
   py <<'PY'
 EX, UN = fcntl.LOCK_EX, fcntl.LOCK_UN
 ways = {
@@ -187,7 +187,7 @@ PY
 
 # By descriptor
 
-@test "exec 9<>: acquires by creation, and flock binds that to the descriptor" {
+@test "exec 9<> acquires by creation, and flock binds the holding to the descriptor" {
   exec 9<>"$M/job"
   token=$(lock "$M/job" token)
   flock -n 9
@@ -199,7 +199,7 @@ PY
   is_given_back "$M/job"
 }
 
-@test "exec 9<: of a lock that another has" {
+@test "a descriptor of exec 9< on another's lock waits for it by flock" {
   hold_as_other "$M/job"
   exec 9<"$M/job"
   refute flock -n 9
@@ -210,7 +210,7 @@ PY
   is_given_back "$M/job"
 }
 
-@test "exec 9< of a free lock: there is nothing to open" {
+@test "exec 9< of a free lock fails, as there is no file" {
   run bash -c 'exec 9<"$0"' "$M/job"
   contains "No such file or directory" "$output"
 }
@@ -449,7 +449,7 @@ PY
   is_given_back "$M/job"
 }
 
-@test "hundreds of waiters, killed at once" {
+@test "hundreds of waiters that are killed at once leave the queue" {
   hold_as_other "$M/job"
   in_background sh -c 'for _ in $(seq 200); do flock "$0" true & done; wait' "$M/job"
   wait_until 60 waits 200 "$M/job"
@@ -461,7 +461,7 @@ PY
   is_given_back "$M/job"
 }
 
-@test "in the order of arrival" {
+@test "waiters by flock get the lock in the order of their arrival" {
   exec 9<>"$M/job"
   flock 9
   for number in 1 2 3 4 5 6 7 8; do
@@ -567,7 +567,7 @@ PY
   is_given_back "$M/dir/job"
 }
 
-@test "flock on a mount with ro: EROFS" {
+@test "flock on a mount with ro fails with EROFS" {
   unmount_lockfs
   if [[ $LOCKFS_TEST_SOURCE == memory: ]]; then
     mount_lockfs -o ro
@@ -622,7 +622,7 @@ PY
   is_given_back "$M/job"
 }
 
-@test "the loop of a shell script: exec 9, flock 9, work, flock -u 9" {
+@test "a shell loop of exec 9, flock 9, work and flock -u 9 takes the lock each time" {
   mkfifo "$T/go"
   in_background bash -c 'exec 9<>"$0"; flock 9; echo in >"$1"; read -r _ <"$2"; flock -u 9; sleep 1000' \
     "$M/job" "$T/said" "$T/go"

@@ -16,7 +16,7 @@ def watched(end, path="/job", take=lambda: os.close(os.open(M + "/job", os.O_CRE
 PY
 }
 
-@test "by rm, by the same path and by others" {
+@test "a watch is notified when the lock is removed by the watched path or another" {
   { watched; cat; } <<'EOF' | py
 watched(lambda: os.unlink(M + "/job"))
 watched(lambda: os.unlink(M + "/.with/ttl=5s/job"))
@@ -26,13 +26,13 @@ watched(lambda: os.unlink(M + "/.with/force/job"), path="/.with/ttl=5s/job")
 EOF
 }
 
-@test "by force from another session" {
+@test "a watch is notified when another session forces the release" {
   { watched; cat; } <<'EOF' | py
 watched(lambda: in_child(lambda: os.unlink(M + "/.with/force/job"), session=True))
 EOF
 }
 
-@test "by its lease, also when that was made longer or shorter" {
+@test "a watch is notified at the end of the lease, also if that was made longer or shorter" {
   { watched; cat; } <<'EOF' | py
 def take(ttl):
     return lambda: os.close(os.open(M + "/.with/ttl=%s/job" % ttl, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
@@ -46,7 +46,7 @@ watched(lambda: refresh("100ms"), take=take("1m"))
 EOF
 }
 
-@test "by unlocking what flock locked" {
+@test "a watch is notified when a lock taken by flock is unlocked" {
   { watched; cat; } <<'EOF' | py
 def take():
     global fd
@@ -57,7 +57,7 @@ watched(lambda: os.close(fd), take=take)
 EOF
 }
 
-@test "in a directory, after others were there, and many at once" {
+@test "watches in a directory are notified, also many at once and of a name that was used before" {
   mkdir "$M/dir" "$M/dir/deep"
   py <<'EOF'
 names = [M + "/dir/deep/job-%d" % i for i in range(200)]

@@ -2,28 +2,28 @@
 
 load ../lib/helper
 
-@test "64 sessions, exclusive creation: one winner in each of 40 rounds" {
+@test "of 64 sessions that create exclusively, one wins in each of 40 rounds" {
   py <<'PY'
 from racing import *
 contest(40, 64, create(M + "/job", os.O_CREAT | os.O_EXCL | os.O_WRONLY), one_of(64, "OK", "EEXIST", M + "/.with/force/job"))
 PY
 }
 
-@test "64 processes of one session, exclusive creation: one winner in each of 40 rounds" {
+@test "of 64 processes of one session that create exclusively, one wins in each of 40 rounds" {
   py <<'PY'
 from racing import *
 contest(40, 64, create(M + "/job", os.O_CREAT | os.O_EXCL | os.O_WRONLY), one_of(64, "OK", "EEXIST", M + "/.with/force/job"), session=False)
 PY
 }
 
-@test "64 sessions, creation for writing: one winner in each of 40 rounds, the others are told EBUSY" {
+@test "of 64 sessions that create for writing, one wins in each of 40 rounds and the others get EBUSY" {
   py <<'PY'
 from racing import *
 contest(40, 64, create(M + "/job", os.O_CREAT | os.O_WRONLY), one_of(64, "OK", "EBUSY", M + "/.with/force/job"))
 PY
 }
 
-@test "64 processes of one session, creation for writing: all hold the one lock" {
+@test "64 processes of one session that create for writing all hold the one lock" {
   py <<'PY'
 from racing import *
 def judge(number, answers):
@@ -33,7 +33,7 @@ contest(20, 64, create(M + "/job", os.O_CREAT | os.O_WRONLY), judge, session=Fal
 PY
 }
 
-@test "exclusive and other creation, mixed: one winner" {
+@test "of processes that create exclusively or for writing, one wins" {
   py <<'PY'
 from racing import *
 def either():
@@ -47,7 +47,7 @@ contest(30, 48, either, judge)
 PY
 }
 
-@test "64 shells of all kinds, set -C: one winner in each round" {
+@test "of 64 shells of all kinds with set -C, one wins in each round" {
   for round in 1 2 3; do
     rm -f "$T"/won.*
     pids=()
@@ -79,7 +79,7 @@ contest(30, 32, lambda: os.unlink(M + "/job"), judge, session=False)
 PY
 }
 
-@test "a storm of acquire and release: never two inside, no token twice" {
+@test "in a storm of acquire and release there are never two holders, nor a token twice" {
   py <<'PY'
 from racing import *
 end = boottime() + 3
@@ -109,7 +109,7 @@ if len(lines) < 100:
 PY
 }
 
-@test "a storm with leases that end: a later holder has a larger token" {
+@test "in a storm with leases that end, a later holder has a larger token" {
   py <<'PY'
 from racing import *
 end = boottime() + 2

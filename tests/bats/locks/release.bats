@@ -28,7 +28,7 @@ load ../lib/helper
   unchanged "$before" "$M/job"
 }
 
-@test "the second release finds nothing" {
+@test "a second release fails with ENOENT" {
   take "$M/job"
   expect OK unlink "$M/job"
   expect ENOENT unlink "$M/job"

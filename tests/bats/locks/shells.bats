@@ -43,15 +43,15 @@ viewed" "$output"
   unchanged "$before" "$M/theirs"
 }
 
-@test "bash" {
+@test "a script of bash takes, uses and releases locks" {
   round bash -c
 }
 
-@test "dash" {
+@test "a script of dash takes, uses and releases locks" {
   round dash -c
 }
 
-@test "busybox sh, with its own touch, rm, cat" {
+@test "a script of busybox sh with its touch, rm and cat takes, uses and releases locks" {
   mkdir "$T/bin"
   for each in touch rm cat ls; do
     ln -s "$(command -v busybox)" "$T/bin/$each"
@@ -65,7 +65,7 @@ viewed" "$output"
   gone "$M/job"
 }
 
-@test "a shell that tries until it has the lock" {
+@test "a shell that tries again and again has the lock once it is free" {
   take_as_other "$M/job"
   bash -c 'set -C; until (: >"$0") 2>/dev/null; do sleep 0.02; done; rm "$0"' "$M/job" 3>&- &
   waiter=$!
@@ -74,7 +74,7 @@ viewed" "$output"
   wait "$waiter"
 }
 
-@test "python's open(path, 'x')" {
+@test "python's open(path, 'x') takes a lock" {
   py <<'PY'
 path = M + "/job"
 with open(path, "x") as stream:
@@ -96,7 +96,7 @@ pathlib.Path(path).unlink()
 PY
 }
 
-@test "node's flag wx" {
+@test "node's flag wx takes a lock" {
   take_as_other "$M/theirs"
   run -0 node -e '
     const fs = require("fs");
@@ -118,7 +118,7 @@ PY
   is "OK EEXIST words OK OK EEXIST EBUSY EPERM job+theirs OK false" "$output"
 }
 
-@test "coreutils: cp -n, ln, install, mktemp, tee, dd, truncate, find, du, stat" {
+@test "cp -n, ln, install, mktemp, tee, dd, truncate, find, du and stat of coreutils do what they say" {
   cp -n /dev/null "$M/copied"
   is ACQUIRED "$(state "$M/copied")"
   mktemp "$M/job.XXXXXX" >"$T/made"

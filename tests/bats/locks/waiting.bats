@@ -97,7 +97,7 @@ for flags in EXCL, ANY:
 PY
 }
 
-@test "bad values: EINVAL" {
+@test "bad values of wait=, interval= and attempts= fail with EINVAL" {
   for view in wait wait= wait=x wait=-1 wait=never wait=1s,wait=1s interval interval=0 interval=x interval=forever \
     attempts attempts=0 attempts=-1 attempts=1.5 attempts=x attempts=99999999999 attempts= hold= hold=1 \
     hold,signal hold,signal= hold,signal=0 hold,signal=9 hold,signal=NOPE hold,signal=term signal=TERM \
@@ -153,7 +153,7 @@ PY
   wait_until got 3
 }
 
-@test "in the order of arrival" {
+@test "waiters by a view get the lock in the order of their arrival" {
   take "$M/job"
   for number in 1 2 3 4 5 6 7 8; do
     in_background sh -c ': >"$0" && echo "$2" >>"$3" && rm "$1"' "$M/.with/wait=60s/job" "$M/job" "$number" "$T/order"
@@ -166,7 +166,7 @@ PY
   is "1 2 3 4 5 6 7 8 " "$(tr '\n' ' ' <"$T/order")"
 }
 
-@test "exclusive creation waits too: O_EXCL and set -C" {
+@test "exclusive creation by O_EXCL and set -C waits too" {
   take "$M/job"
   in_background bash -c 'set -C; : >"$0" && echo got >>"$1"' "$M/.with/wait=60s/job" "$T/got"
   wait_until waits 1 "$M/job"
@@ -434,7 +434,7 @@ is_killed() {
   wait_until gone "$M/job"
 }
 
-@test "hold and wait together" {
+@test "hold and wait can be combined" {
   take "$M/job"
   in_background bash -c 'exec 9>"$0"; echo got >>"$1"; exec sleep 1000' "$M/.with/hold,wait=60s/job" "$T/got"
   wait_until waits 1 "$M/job"
@@ -486,7 +486,7 @@ with open(said, "a") as file:
 PY
 }
 
-@test "loss by force: ESTALE, EXPIRED, POLLERR|POLLHUP, and the signal" {
+@test "a holder that is forced out gets ESTALE, EXPIRED, POLLERR|POLLHUP, and the signal" {
   holder_of_loss hold,signal=USR1
   waiter "$M/.with/wait=60s/job"
   next=$pid
@@ -497,14 +497,14 @@ PY
   ends_with 0 "$next"
 }
 
-@test "loss without signal= sends none" {
+@test "a loss without signal= sends no signal" {
   holder_of_loss hold
   rm "$M/.with/force/job"
   wait_until ended "${background[0]}"
   is "ESTALE ESTALE ESTALE EXPIRED HUP 0" "$(tail -n 1 "$T/said")"
 }
 
-@test "loss because the daemon stood still for longer than the lease" {
+@test "a daemon that stood still for longer than the lease reports the loss" {
   holder_of_loss hold,signal=SIGUSR1,ttl=2s
   # For less than the timeout of a server, which would be told of too.
   kill -STOP "${daemon_of[$M]}"

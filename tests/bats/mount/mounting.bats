@@ -75,7 +75,7 @@ kill_daemon() {
   is "" "$(cat "$M.stdout" "$M.stderr")"
 }
 
-@test "umount ends it as well" {
+@test "umount ends the daemon as well" {
   need_root
   mount_lockfs
   umount "$M"
@@ -98,7 +98,7 @@ kill_daemon() {
   is ACQUIRED "$(state "$T/second/job")"
 }
 
-@test "signals unmount cleanly: SIGTERM, SIGINT, SIGHUP" {
+@test "SIGTERM, SIGINT and SIGHUP unmount cleanly" {
   for signal in TERM INT HUP; do
     mount_lockfs
     take "$M/job"
@@ -324,7 +324,7 @@ C
   refused already memory: "$M"
 }
 
-@test "a relative mount point, and one with a symlink, spaces and commas" {
+@test "a mount point may be relative, and have a symlink, spaces and commas in it" {
   mkdir "$T/with space, and comma"
   ln -s "with space, and comma" "$T/link"
   cd "$T"
@@ -480,7 +480,7 @@ installed() {
     eval "$3"' bash "$T" "$LOCKFS_TEST_SOURCE" "$1"
 }
 
-@test "mount -t fuse.lockfs" {
+@test "mount -t fuse.lockfs mounts" {
   run installed '
     mount -t fuse.lockfs "$S" "$M" -o ttl=30s,owner=user,nosuid
     value "$M" default_ttl
@@ -491,7 +491,7 @@ installed() {
   is $'30.000\nACQUIRED' "$output"
 }
 
-@test "a line of fstab" {
+@test "a line of fstab mounts" {
   run installed '
     echo "$S $M fuse.lockfs noauto,user,nofail,_netdev,x-systemd.automount,ttl=40s,allow_other 0 0" >"$T/fstab"
     mount --fstab "$T/fstab" "$M"
@@ -501,7 +501,7 @@ installed() {
   is $'40.000\n1777' "$output"
 }
 
-@test "mount -t fuse.lockfs -o ro" {
+@test "mount -t fuse.lockfs -o ro mounts read-only" {
   run installed '
     mount -t fuse.lockfs "$S" "$M" -o ro
     (: >"$M/job") 2>&1 || echo refused'

@@ -167,7 +167,7 @@ is_asleep() {
   done
 }
 
-@test "the root directory: mode, uid, gid" {
+@test "the root directory has the mode, uid and gid of the options" {
   mount_lockfs
   is "755 $(id -u) $(id -g)" "$(stat -c '%a %u %g' "$M")"
   unmount_lockfs
@@ -205,7 +205,7 @@ is_asleep() {
   is 755 "$(stat -c %a "$M")"
 }
 
-@test "ro: look, and change nothing (EROFS)" {
+@test "a mount with ro can be looked at, and a change fails with EROFS" {
   mount_lockfs -o ro
   is "" "$(ls -A "$M")"
   expect ENOENT stat "$M/job"
@@ -221,7 +221,7 @@ is_asleep() {
   contains " ro," "$(grep " $M fuse.lockfs " /proc/mounts)"
 }
 
-@test "kernel options are passed on: noexec, noatime" {
+@test "the options noexec and noatime are passed on to the kernel" {
   need_root
   mount_lockfs -o noexec,noatime
   contains noexec "$(grep " $M fuse.lockfs " /proc/mounts)"

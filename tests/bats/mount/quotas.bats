@@ -7,7 +7,7 @@ waits_for() {
   in_background_as "$1" sh -c ': >"$0"' "$2"
 }
 
-@test "a user has so many calls that wait, and no more" {
+@test "a user has at most user_waiters calls that wait" {
   mount_shared user_waiters=2
   take "$S/job"
   waits_for nobody "$S/.with/wait=60s/job"
@@ -29,7 +29,7 @@ waits_for() {
   expect ETIMEDOUT @nobody open "$S/.with/wait=10ms/job" CREAT,WRONLY
 }
 
-@test "flock counts among them" {
+@test "a call of flock that waits counts in user_waiters" {
   mount_shared user_waiters=1
   take "$S/other"
   waits_for nobody "$S/.with/wait=60s/other"
@@ -44,7 +44,7 @@ PY
   told nobody "1 calls that wait" "No locks available"
 }
 
-@test "a user has so many open directories and streams, and no more" {
+@test "a user has at most user_streams open directories and streams" {
   mount_shared user_streams=3
   py "$S" <<'PY'
 shared = sys.argv[1]
@@ -65,7 +65,7 @@ PY
   told nobody "3 open directories and streams" "Too many open files"
 }
 
-@test "a user has so many open lock files, and no more" {
+@test "a user has at most user_files open lock files" {
   mount_shared user_files=4
   py "$S" <<'PY'
 shared = sys.argv[1]
@@ -151,7 +151,7 @@ PY
   told nobody "1 open lock files" "Too many open files"
 }
 
-@test "a user who takes all and gives it back again and again is told of once" {
+@test "a user who uses up a quota again and again is logged once" {
   mount_shared user_streams=4,user_files=4
   py "$S" <<'PY'
 shared = sys.argv[1]
@@ -177,7 +177,7 @@ PY
   : >"$S.stderr"
 }
 
-@test "a user has so many processes that signal= is for, and no more, with any number of locks each" {
+@test "a user has at most user_signals processes that signal= is for, each with any number of locks" {
   mount_shared user_signals=2
   py "$S" <<'PY'
 from holders import *
@@ -213,7 +213,7 @@ PY
   told nobody "2 processes that signal= is for" "-o user_signals= allows more"
 }
 
-@test "a user has so many renewals of bound locks a minute, and no more, however a lease came about" {
+@test "a user has at most user_renewals renewals of bound locks a minute, however a lease came about" {
   # Of a lease of 2 s 90, of 4 s 45.
   mount_shared user_renewals=190
   mkdir -m 777 "$S/short"
@@ -434,7 +434,7 @@ fills_up() {
   as_user nobody sh -c 'set -C; i=0; while (: >"$0/lock$i") 2>/dev/null; do i=$((i + 1)); done; echo $i' "$S"
 }
 
-@test "a user has so many bytes of locks and directories in memory, and no more" {
+@test "a user has at most user_memory bytes of locks and directories in memory" {
   mount_shared user_memory=4000
   count=$(fills_up)
   ((count > 5 && count < 40)) || fail "$count locks"
@@ -452,7 +452,7 @@ fills_up() {
   told nobody "4000 bytes" "No space left on device"
 }
 
-@test "what is in a lock, and a directory, count too" {
+@test "the content of a lock and a directory count in user_memory" {
   mount_shared user_memory=6000
   py "$S" <<'PY'
 shared = sys.argv[1]
@@ -482,7 +482,7 @@ PY
   told nobody "6000 bytes of locks" "No space left on device"
 }
 
-@test "who waits, and has no room when it is their turn, is told so, and the next has the lock" {
+@test "a waiter without room when its turn comes gets ENOSPC, and the next has the lock" {
   mount_shared user_memory=2000
   take "$S/job"
   in_background_as nobody python3 -IS "$BATS_RUN_TMPDIR/calls.py" open "$S/.with/wait=60s/job" CREAT,WRONLY >"$T/first"
@@ -548,7 +548,7 @@ PY
   costs directory 20000 6500
 }
 
-@test "0 is any amount, and what is none is refused" {
+@test "a quota of 0 is no limit, and a value that is no number is refused" {
   mount_shared user_memory=0,user_waiters=0,user_streams=0,user_names=0,user_files=0,user_signals=0,user_renewals=0,user_calls=0
   expect OK @nobody open "$S/job" CREAT,EXCL,WRONLY
   expect ETIMEDOUT @daemon open "$S/.with/wait=10ms/job" CREAT,WRONLY

@@ -2,7 +2,7 @@
 
 load ../lib/helper
 
-@test "ls of 100,000 locks in one directory" {
+@test "ls lists 100,000 locks in one directory" {
   py <<'PY'
 os.mkdir(M + "/many")
 os.chdir(M + "/many")
@@ -40,7 +40,7 @@ os.waitpid(pid, 0)
 PY
 }
 
-@test "10,000 leases that end at one time" {
+@test "10,000 leases that end at one time leave nothing behind" {
   py <<'PY'
 # Time enough to make them all, by what the first thousand took.
 began = boottime()
@@ -60,7 +60,7 @@ check("left", os.listdir(M), [])
 PY
 }
 
-@test "1,000 descriptors open at a time" {
+@test "1,000 descriptors can be open at a time" {
   py <<'PY'
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (2000, max(2000, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
@@ -74,7 +74,7 @@ check("stale", {outcome(os.pread, fd, 1, 0) for fd in fds}, {"ESTALE"})
 PY
 }
 
-@test "directories 200 deep" {
+@test "directories can be nested 200 deep" {
   py <<'PY'
 os.chdir(M)
 for _ in range(200):

@@ -26,7 +26,7 @@ accepted() {
   is "0 " "$status $output"
 }
 
-@test "promtool accepts it, whatever has happened" {
+@test "promtool accepts .stats, whatever has happened" {
   mount_lockfs -o 'namespace=a"b\\c'
   contains 'namespace="a\"b' "$(cat "$M/.stats")"
   accepted "$M"
@@ -77,7 +77,7 @@ accepted() {
     END { if (seen < 14) exit 1 }' "$T/stats" || fail "$(cat "$T/stats")"
 }
 
-@test "locks, waiters and readers of now" {
+@test ".stats has the present numbers of locks, waiters and readers" {
   mount_lockfs
   take "$M/one" "$M/two"
   exec 7>"$M/.with/hold/kept"
@@ -142,7 +142,7 @@ check("now", b'lockfs_operations_total{operation="acquire",result="OK"} 1\n' in 
 EOF
 }
 
-@test "no password is in it" {
+@test ".stats contains no password" {
   redis_start --requirepass secret
   mount_redis "$M" "redis://:secret@127.0.0.1:${redis_port[redis]}"
   cat "$M/.stats" >"$T/stats"

@@ -17,7 +17,7 @@ seen_late() {
   seen_late one || seen_late two || seen_late three || fail "it was not there"
 }
 
-@test "answers that are slow, and in time" {
+@test "operations succeed if replies are slow but in time" {
   timeout=5000 proxy_start
   ops prepare "$M"
   orders '{"there": 150, "back": 150}'
@@ -159,7 +159,7 @@ stands_in_the_kernel() {
   done
 }
 
-@test "answers that come too late" {
+@test "operations end in time if replies come too late" {
   proxy_start
   ops prepare "$M"
   orders '{"back": 1500}'

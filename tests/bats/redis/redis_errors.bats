@@ -19,7 +19,7 @@ fake_refuses() {
   LOCKFS_REDIS_PASSWORD=secret refuses 1000 "redis://127.0.0.1:$fake_port/3" "" "$@"
 }
 
-@test "a port where nobody listens" {
+@test "a port without a listener is reported at the mount" {
   redis_start
   redis_kill
   refuses 1000 "$(redis_tcp_source)" "" "$(redis_tcp_source)" "Connection refused"
@@ -27,7 +27,7 @@ fake_refuses() {
   refuses 1500 "redis://localhost:${redis_port[redis]}" "" "redis://localhost:${redis_port[redis]}" "Connection refused"
 }
 
-@test "a host that nobody knows" {
+@test "an unknown host is reported at the mount" {
   # How it is said depends on whether the machine has a name server at all.
   refuses 2500 redis://no-such-host.invalid "" "cannot reach redis://no-such-host.invalid:6379: "
 }
@@ -39,7 +39,7 @@ fake_refuses() {
   refuses 800 redis://192.0.2.1 timeout=300ms redis://192.0.2.1:6379
 }
 
-@test "no such socket; a file that is no socket; a socket of nobody" {
+@test "a missing socket, a file that is no socket and a socket without a listener are reported" {
   refuses 1000 "redis+unix://$T/none.sock" "" "redis+unix://$T/none.sock" "No such file or directory"
   : >"$T/file"
   refuses 1000 "redis+unix://$T/file" "" "redis+unix://$T/file" "Connection refused"
@@ -48,7 +48,7 @@ fake_refuses() {
   refuses 1000 "$(redis_source)" "" "$(redis_source)" "Connection refused"
 }
 
-@test "a server that wants a password, and one that is wrong" {
+@test "a missing and a wrong password are reported, and never shown" {
   redis_start --requirepass secret
   for source in "$(redis_source)" "$(redis_tcp_source)" "$(redis_tcp_source)/3"; do
     refuses 1000 "$source" "" NOAUTH password_file= LOCKFS_REDIS_PASSWORD
@@ -60,19 +60,19 @@ fake_refuses() {
   [[ $stderr != *secret* && $stderr != *nobody* ]] || fail "it tells user or password: $stderr"
 }
 
-@test "a password for a server that has none" {
+@test "a password for a server without one is reported" {
   redis_start
   LOCKFS_REDIS_PASSWORD=secret refuses 1000 "$(redis_source)" "" "no password"
   refuses 1000 "redis://somebody:secret@127.0.0.1:${redis_port[redis]}" "" WRONGPASS
 }
 
-@test "a user who may do nothing" {
+@test "a user without rights is reported" {
   redis_start
   redis_cli ACL SETUSER weak on '>secret'
   refuses 1000 "redis://weak:secret@127.0.0.1:${redis_port[redis]}" "" NOPERM ACL
 }
 
-@test "a replica is read-only" {
+@test "a replica is refused as read-only" {
   redis_start @primary
   redis_start @replica --replicaof "127.0.0.1 ${redis_port[primary]}"
   wait_until synchronised
@@ -83,7 +83,7 @@ synchronised() {
   redis_cli @replica INFO replication | grep -q 'master_link_status:up'
 }
 
-@test "a replica that lost its primary and serves no old data" {
+@test "a replica that lost its primary and serves no old data is refused" {
   redis_start @primary
   redis_start @replica --replicaof "127.0.0.1 ${redis_port[primary]}" --replica-serve-stale-data no
   wait_until synchronised
@@ -96,11 +96,11 @@ refute_synchronised() {
   redis_cli @replica INFO replication | grep -q 'master_link_status:down'
 }
 
-@test "a server that loads its data" {
+@test "a server that loads its data is reported" {
   fake_refuses "LOADING Redis is loading the dataset in memory" LOADING "try again"
 }
 
-@test "a server that cannot save: MISCONF" {
+@test "a server that cannot save is reported with MISCONF" {
   mkdir "$T/data"
   redis_start --save 3600 1 --dir "$T/data"
   rmdir "$T/data"
@@ -114,12 +114,12 @@ save_failed() {
   redis_cli INFO persistence | grep -q rdb_last_bgsave_status:err
 }
 
-@test "a server out of memory" {
+@test "a server out of memory is reported" {
   redis_start --maxmemory 1 --maxmemory-policy noeviction
   refuses 1000 "$(redis_source)" "" OOM maxmemory
 }
 
-@test "a server in protected mode" {
+@test "a server in protected mode is reported" {
   need_root
   network_start
   redis_start --protected-mode yes
@@ -129,7 +129,7 @@ save_failed() {
   done
 }
 
-@test "too many clients" {
+@test "a server with too many clients is reported" {
   redis_start --maxclients 1
   # The one who is let in.
   exec 5<>"/dev/tcp/127.0.0.1/${redis_port[redis]}"
@@ -144,7 +144,7 @@ save_failed() {
   exec 5>&-
 }
 
-@test "a script of somebody keeps it busy" {
+@test "a server that runs another's script is reported" {
   redis_start --lua-time-limit 50
   redis_cli EVAL 'while true do end' 0 >/dev/null 2>&1 3>&- &
   looper=$!
@@ -158,18 +158,18 @@ busy() {
   [[ $(redis_cli GET a 2>&1) == BUSY* ]]
 }
 
-@test "a database that is not there" {
+@test "a missing database is reported" {
   redis_start --databases 4
   refuses 1000 "$(redis_source)?db=4" "" "database"
   refuses 1000 "$(redis_tcp_source)/4" "" "database"
 }
 
-@test "a node of a cluster without slots" {
+@test "a cluster node without slots is reported" {
   redis_start --cluster-enabled yes --cluster-config-file "$T/nodes.conf"
   refuses 1000 "$(redis_source)" "namespace={locks}" CLUSTERDOWN cluster
 }
 
-@test "something else under our keys" {
+@test "keys of another type than lockfs uses are reported" {
   redis_start
   redis_cli LPUSH lockfs#token a >/dev/null
   run --separate-stderr deadline 10 "$LOCKFS" "$(redis_source)" "$M"
@@ -183,17 +183,17 @@ busy() {
   fi
 }
 
-@test "a web server" {
+@test "a web server is recognized as no Redis server" {
   fake http
   refuses 1000 "redis://127.0.0.1:$fake_port" "" "redis://127.0.0.1:$fake_port" "not Redis"
 }
 
-@test "bytes of no protocol" {
+@test "bytes that are no Redis protocol are recognized" {
   fake garbage
   refuses 1000 "redis://127.0.0.1:$fake_port" "" "redis://127.0.0.1:$fake_port" "not Redis"
 }
 
-@test "a server that closes each connection" {
+@test "a server that closes each connection is reported" {
   fake closing
   refuses 1000 "redis://127.0.0.1:$fake_port" "" "redis://127.0.0.1:$fake_port"
 }
@@ -346,7 +346,7 @@ LIST
   [[ $stderr != *very-secret* ]] || fail "$stderr"
 }
 
-@test "a password file that is not there or empty" {
+@test "a password file that is missing or empty is reported" {
   refuses 500 redis://host "password_file=$T/none" "password_file=$T/none"
   : >"$T/empty"
   refuses 500 redis://host "password_file=$T/empty" "password_file=$T/empty"

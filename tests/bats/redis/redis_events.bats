@@ -486,7 +486,7 @@ EOF
   subscribers 0
 }
 
-@test "and of the end of its lease, as it is then" {
+@test "inotify reports the end of a lease that was made longer or shorter on another mount" {
   mount_redis
   mount_redis "$N"
   watch_on_other <<'EOF'

@@ -86,7 +86,7 @@ PY
 
 # Away
 
-@test "frozen" {
+@test "a frozen server: every operation ends in time, and the mount recovers" {
   prepare
   redis_freeze
   while_away ETIMEDOUT EHOSTDOWN
@@ -96,7 +96,7 @@ PY
   nothing_new
 }
 
-@test "frozen, over TCP" {
+@test "a server frozen over TCP: every operation ends in time, and the mount recovers" {
   prepare "$(redis_tcp_source)"
   redis_freeze
   while_away ETIMEDOUT EHOSTDOWN
@@ -106,7 +106,7 @@ PY
   nothing_new
 }
 
-@test "frozen, with the default timeout" {
+@test "a frozen server is noticed within the default timeout of 2 s" {
   mount_background "$(redis_source)" "$M"  # with no timeout=, as the other ways have
   took=$(at_best 2500 first_answer)
   ((took >= 1900 && took <= 2500)) || fail "$took ms"
@@ -123,7 +123,7 @@ first_answer() {
   echo "$took"
 }
 
-@test "frozen for less than the timeout: nobody notices" {
+@test "a server that is frozen for less than the timeout causes no error" {
   timeout=10000 prepare
   redis_freeze
   (sleep 0.4; redis_thaw) 3>&- &
@@ -139,7 +139,7 @@ first_answer() {
   redis_thaw
 }
 
-@test "killed, and back with its data" {
+@test "a server that is killed and comes back with its data has the locks" {
   prepare
   redis_cli SAVE >/dev/null
   redis_kill
@@ -150,7 +150,7 @@ first_answer() {
   nothing_new
 }
 
-@test "killed, and back empty" {
+@test "the holders of a server that comes back empty are told that their locks are lost" {
   prepare
   exec 7<>"$M/rm/held"
   token=$(lock "$M/rm/held" token)
@@ -175,7 +175,7 @@ PY
   (($(lock "$M/job" token) > token)) || fail "the token went back"
 }
 
-@test "restarted again and again" {
+@test "locks survive a server that is restarted again and again with its data" {
   prepare
   for _ in 1 2 3 4 5; do
     redis_cli SAVE >/dev/null
@@ -200,7 +200,7 @@ PY
   take "$M/job"
 }
 
-@test "its socket is gone, and back" {
+@test "a mount recovers when the server's socket is gone and comes back" {
   prepare
   redis_cli SAVE >/dev/null
   redis_kill
@@ -211,7 +211,7 @@ PY
   still_held
 }
 
-@test "paused for all" {
+@test "a server that pauses all commands: every operation ends in time, and the mount recovers" {
   prepare
   redis_cli CLIENT PAUSE 6000 ALL >/dev/null
   end=$(($(now_ms) + 6000))
@@ -226,7 +226,7 @@ past() {
   (($(now_ms) >= $1))
 }
 
-@test "paused for writing" {
+@test "a server that pauses writes: every operation ends in time, and the mount recovers" {
   prepare
   redis_cli CLIENT PAUSE 60000 WRITE >/dev/null
   while_away ETIMEDOUT EHOSTDOWN
@@ -236,7 +236,7 @@ past() {
   nothing_new
 }
 
-@test "connections killed: the mount goes on" {
+@test "a mount goes on when its connections are killed" {
   prepare
   for _ in 1 2 3 4 5; do
     redis_cli CLIENT KILL TYPE normal >/dev/null
@@ -246,7 +246,7 @@ past() {
   still_held
 }
 
-@test "connections killed all the time: some are told ETIMEDOUT, and nothing is left" {
+@test "callers get ETIMEDOUT at worst while connections are killed all the time, and nothing is left" {
   prepare
   ops churn "$M" 3 ETIMEDOUT EHOSTDOWN >"$T/churn" 3>&- &
   churner=$!
@@ -262,7 +262,7 @@ past() {
   is "" "$(redis_cli KEYS 'lockfs*churn*')"
 }
 
-@test "scripts flushed all the time: nobody notices" {
+@test "scripts that are flushed all the time cause no error" {
   timeout=10000 prepare
   ops churn "$M" 2 >"$T/churn" 3>&- &
   churner=$!
@@ -276,7 +276,7 @@ past() {
 
 # The network
 
-@test "half-open: nothing comes through any more" {
+@test "a connection on which nothing arrives any more is replaced" {
   need_root
   redis_end_all
   network_start
@@ -291,7 +291,7 @@ past() {
   nothing_new
 }
 
-@test "half-open: requests arrive, answers are lost" {
+@test "a connection on which requests arrive and replies are lost is replaced" {
   need_root
   redis_end_all
   network_start
@@ -305,7 +305,7 @@ past() {
   nothing_new
 }
 
-@test "half-open for an idle mount: it heals before anybody asks twice" {
+@test "an idle mount on a dead connection recovers before anybody asks twice" {
   need_root
   redis_end_all
   network_start
@@ -339,7 +339,7 @@ may_refuse() {
   allow_words "$outage_words|redis(\\+unix)?://[^ ]* refuses: $1.*"
 }
 
-@test "out of memory: creation fails with ENOSPC and the rest goes on" {
+@test "creation fails with ENOSPC at a server out of memory, and all else works" {
   prepare
   may_refuse OOM
   redis_cli CONFIG SET maxmemory 1 >/dev/null
@@ -364,7 +364,7 @@ check("write", outcome(os.pwrite, 7, b"x", 0), 1)
 PY
 }
 
-@test "a server that refuses writes: a release that fails takes the lock from nobody" {
+@test "a release that fails because the server refuses writes takes the lock from nobody" {
   prepare
   may_refuse NOREPLICAS
   exec 7<>"$M/plain"
@@ -382,7 +382,7 @@ PY
   exec 7<&-
 }
 
-@test "a server that refuses writes: force that fails does not stop who holds by an open file" {
+@test "a forced release that fails because the server refuses writes does not stop a holder by an open file" {
   prepare
   may_refuse NOREPLICAS
   exec 7<>"$M/.with/hold/bound"
@@ -397,7 +397,7 @@ nobody_queues() {
   [ -z "$(redis_cli KEYS 'lockfs#w:*')" ]
 }
 
-@test "a server that refuses writes: who was interrupted in the queue leaves it as soon as it can" {
+@test "a waiter that is interrupted while the server refuses writes leaves the queue once it accepts them" {
   local waiter
   prepare
   may_refuse NOREPLICAS
@@ -412,7 +412,7 @@ nobody_queues() {
   wait_until nobody_queues
 }
 
-@test "a primary that became a replica: EROFS, and it heals" {
+@test "a primary that became a replica causes EROFS, and the mount recovers" {
   prepare
   may_refuse READONLY
   redis_start @other
@@ -424,7 +424,7 @@ nobody_queues() {
   mended
 }
 
-@test "rights taken away: EACCES, and it heals" {
+@test "a right that is taken away causes EACCES, and the mount recovers" {
   redis_cli ACL SETUSER weak on '>secret' '~*' '&*' +@all >/dev/null
   prepare "redis://weak:secret@127.0.0.1:${redis_port[redis]}"
   may_refuse '.*(NOPERM|user)'

@@ -80,15 +80,15 @@ breaks() {
   leaves_nothing
 }
 
-@test "subscriptions killed at the moment of hand-over" {
+@test "a hand-over works while subscriptions are killed" {
   breaks pubsub
 }
 
-@test "connections killed at the moment of hand-over" {
+@test "a hand-over works while connections are killed" {
   breaks normal
 }
 
-@test "subscriptions and connections killed at the moment of hand-over" {
+@test "a hand-over works while subscriptions and connections are killed" {
   breaks normal,pubsub
 }
 
@@ -129,7 +129,7 @@ breaks() {
   redis_thaw
 }
 
-@test "a server that pauses: who waits goes on" {
+@test "a waiter goes on waiting while the server pauses" {
   allow_words "$outage_words"
   mount_all -o timeout=10s
   took=$(waiters outage "$redis_cli_command -s ${redis_socket[redis]} CLIENT PAUSE 1500 ALL >/dev/null; sleep 1.5" order "$M" "$N" "$O")

@@ -46,7 +46,7 @@ nothing_left() {
   is "lockfs#token" "$(redis_cli KEYS '*')"
 }
 
-@test "10000 locks expired: no key is left" {
+@test "10000 locks that expired leave no key" {
   mkdir "$M/team"
   figure "10000 locks that expire in $(seconds racers lapse 10000 2 "$M" "$N") s"
   wait_until 3 nothing_left || fail "$(left_behind | head)"

@@ -213,7 +213,7 @@ PY
   gone "$M/job"
 }
 
-@test "the id of a mount" {
+@test "mounts with one id= are one holder" {
   mount_redis -o id=alice
   mount_redis -o id=alice "$N"
   mount_redis -o id=bob "$O"
@@ -416,7 +416,7 @@ not_visible() {
   is myself1234 "$(redis_cli @locked -a s3cret-w0rd --no-auth-warning GET lockfs:job)"
 }
 
-@test "a user of an access list, with a password of odd characters" {
+@test "a user of an access list may have a password of odd characters" {
   redis_cli ACL SETUSER 'me@home' on '>p@ss:w/rd%?' '~*' '&*' '+@all' '-@admin' '+client|kill'
   mount_redis "$M" "redis://me%40home:p%40ss%3Aw%2Frd%25%3F@127.0.0.1:${redis_port[redis]}"
   not_visible 'p@ss'

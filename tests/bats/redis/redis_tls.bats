@@ -129,7 +129,7 @@ mount_tls() {
 }
 
 # bats test_tags=tls
-@test "by a host name, with a password and a database" {
+@test "a TLS mount takes a host name, a password and a database" {
   tls_start
   redis_cli CONFIG SET requirepass s3cret-0f-tls
   mount_tls "$M" "rediss://:s3cret-0f-tls@localhost:$tls_port/2"
@@ -145,7 +145,7 @@ mount_tls() {
 
 # More than one record of TLS, each way.
 # bats test_tags=tls
-@test "large contents and long listings over TLS" {
+@test "large contents and long listings pass over TLS" {
   tls_start
   mount_tls
   mount_tls "$N"
@@ -192,7 +192,7 @@ is_ours() {
 }
 
 # bats test_tags=tls
-@test "a server frozen over TLS: in time, and it heals" {
+@test "a server that is frozen over TLS is noticed in time, and the mount recovers" {
   tls_start
   mount_tls -o timeout=1s
   take "$M/job"
@@ -257,7 +257,7 @@ is_ours() {
 # Who we are
 
 # bats test_tags=tls
-@test "a server that wants a certificate of its clients" {
+@test "a server that wants client certificates accepts cert= and key=" {
   tls_start --tls-auth-clients yes
   mount_tls -o "cert=$C/client.crt,key=$C/client.key"
   take "$M/job"

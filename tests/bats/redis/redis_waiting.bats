@@ -30,7 +30,7 @@ passes() {
   within 6000 "$second"
 }
 
-@test "a release passes it on: unlink, close and unlock" {
+@test "unlink, close and unlock pass the lock to the next waiter" {
   mount_all
   passes 100 by_release flock 10
   passes 100 by_release view 10
@@ -38,13 +38,13 @@ passes() {
   passes 100 by_unlock flock 10
 }
 
-@test "the end of a lease passes it on" {
+@test "the end of a lease passes the lock to the next waiter" {
   mount_all
   passes 150 by_expiry flock 5
   passes 150 by_expiry view 3
 }
 
-@test "a forced release passes it on, also of what is bound to an open file" {
+@test "a forced release passes the lock to the next waiter, also if it was bound to an open file" {
   mount_all
   passes 100 by_force flock 10
   passes 150 by_force_of_bound flock 10
@@ -57,13 +57,13 @@ passes() {
   passes 600 after_short view 3
 }
 
-@test "DEL of a lock past lockfs passes it on within a second or so" {
+@test "DEL of a lock by another Redis client passes it on within 1.5 s" {
   mount_all
   passes 1500 by_del flock 3
   passes 1500 by_del_of_never flock 3
 }
 
-@test "the lock of a foreign client passes on: within a second after DEL, and at the end of its lease" {
+@test "the lock of another Redis client passes to a waiter within 1.3 s after DEL, and at the end of its lease" {
   mount_all
   passes 1300 of_foreign flock 3
   passes 1300 of_foreign view 3
@@ -125,14 +125,14 @@ all_have_had_it() {
 
 # Deaths
 
-@test "kill -9 of the holder: the next runs in less than 50 ms" {
+@test "the next waiter has the lock within 50 ms after kill -9 of the holder" {
   mount_all
   measure median longest = holder_killed 20 "$M" "$N" "$O"
   figure "holder killed with -9: next one runs after $median ms (median), $longest ms (longest)"
   within 50 "$median"
 }
 
-@test "kill -9 of a waiter: it ends at once and is skipped" {
+@test "a waiter that is killed ends at once and is skipped" {
   mount_all
   measure died next = waiter_killed 5 "$M" "$N" "$O"
   figure "a waiter killed with -9 ended after $died ms; the next had the lock $next ms after its release (medians)"
@@ -160,19 +160,19 @@ skipped() {
   within "$limit" "$took"
 }
 
-@test "kill -9 of the daemon of the first in the queue: skipped within a second" {
+@test "a waiter whose daemon is killed is skipped within a second" {
   skipped 1000 KILL 3
 }
 
-@test "SIGSTOP of the daemon of the first in the queue: skipped within a second, and served after SIGCONT" {
+@test "a waiter whose daemon is stopped is skipped within a second, and served after SIGCONT" {
   skipped 1100 STOP 1
 }
 
-@test "SIGSTOP of the daemon of the first three: skipped within a second, and all served after SIGCONT" {
+@test "three waiters whose daemon is stopped are skipped within a second, and served after SIGCONT" {
   skipped 1200 STOP 3
 }
 
-@test "kill -9 of the holder's daemon: waiters have the lock when the lease ends" {
+@test "waiters have the lock of a holder whose daemon was killed when the lease ends" {
   mount_redis -o ttl=2s
   mount_redis "$N"
   measure took left = holders_daemon_gone "${daemon_of[$M]}" "$M" "$N"
@@ -200,7 +200,7 @@ skipped() {
   rm "$M/other"
 }
 
-@test "SIGSTOP of the holder's daemon for longer than the lease: never two who think they hold it" {
+@test "two holders never think they hold the lock, though the daemon of one is stopped for longer than the lease" {
   mount_redis
   mount_redis "$N"
   measure rounds under_way late = stops 20 "${daemon_of[$M]}" "$M" "$N"
@@ -209,7 +209,7 @@ skipped() {
 
 # A grant that nobody takes
 
-@test "kill -9 of a waiter races with the release: the next has it at once" {
+@test "a waiter that is killed during the release leaves the lock to the next at once" {
   mount_all
   measure median longest had = kills 100 "$M" "$N" "$O"
   figure "100 rounds of kill -9 at the release: the next had it after $median ms (median), $longest ms (longest); the killed one had had it $had times"
@@ -219,7 +219,7 @@ skipped() {
 
 # Many
 
-@test "1000 who wait: no command while they do, and a bounded number for each hand-over" {
+@test "1000 waiters send no commands while they wait, and a bounded number for each hand-over" {
   mount_redis
   mount_redis "$N"
   measure asked watched took trips commands = idle 1000 4 "$M" "$N"
@@ -260,7 +260,7 @@ skipped() {
   done
 }
 
-@test "10000 times lock, increment, unlock over three mounts: no update is lost" {
+@test "lock, increment, unlock, 10000 times over three mounts, loses no update" {
   mount_all
   measure rounds took = count "${LOCKFS_TEST_ROUNDS:-10000}" 2 "$T/counter" "$M" "$N" "$O"
   figure "$rounds rounds of lock, increment, unlock over 3 mounts in $took s: no lost update"
@@ -286,7 +286,7 @@ skipped() {
   is "" "$(redis_cli ACL LOG)"
 }
 
-@test "a kernel that limits how long a request may take: who waits is told in time, and the mount lives" {
+@test "a waiter gets ETIMEDOUT before the kernel's limit on the time of a request, and the mount survives" {
   need_root
   [ -w "$request_limit" ] || skip "this kernel has no such limit"
   echo 4 >"$request_limit"

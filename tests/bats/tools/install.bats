@@ -49,7 +49,7 @@ installed() {
     eval "$3"' bash "$T" "$sources" "$1"
 }
 
-@test "make install and uninstall: all of it, and none of it is left" {
+@test "make install installs all files, and make uninstall leaves none" {
   use_build
   make_target install DESTDIR="$T/root"
   is "./sbin/mount.fuse.lockfs
@@ -147,7 +147,7 @@ flags() {
 
 # mount(8)
 
-@test "mount -t lockfs and mount -t fuse.lockfs" {
+@test "mount -t lockfs and mount -t fuse.lockfs mount" {
   run installed '
     for type in lockfs fuse.lockfs; do
       mount -t "$type" memory: "$M" -o ttl=30s,allow_other,nosuid
@@ -374,7 +374,7 @@ LIMITED
 
 # The package
 
-@test "make deb: a package with all of it" {
+@test "make deb makes a package with all files" {
   use_build
   (cd "$sources" && scripts/deb "$T/build" 1.2.3) >"$T/out" 2>&1
   is 1.2.3-1 "$(dpkg-deb -f "$T"/build/*.deb Version)"

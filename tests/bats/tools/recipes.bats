@@ -337,7 +337,7 @@ waits_for_the_first() {
   ends "$pid"
 }
 
-@test "Python" {
+@test "the Python example holds its lock for its life" {
   python_program "$M" "$T/here-program"
   python_program "$N" "$T/there-program"
   holds_for_its_life
@@ -345,7 +345,7 @@ waits_for_the_first() {
   waits_for_the_first
 }
 
-@test "Node" {
+@test "the Node example holds its lock for its life" {
   node_program "$M" "$T/here-program"
   node_program "$N" "$T/there-program"
   holds_for_its_life
@@ -356,7 +356,7 @@ waits_for_the_first() {
   contains EEXIST "$output"
 }
 
-@test "Node, waiting" {
+@test "the Node example can wait for its lock" {
   node_program "$M" "$T/here-program"
   node_program "$N" "$T/there-program"
   [[ $(<"$EXAMPLES/orders.mjs") =~ \`/locks(/.with/wait=10s,hold/orders)\` ]] || fail "orders.mjs says it in other words"
@@ -365,7 +365,7 @@ waits_for_the_first() {
   waits_for_the_first
 }
 
-@test "Go" {
+@test "the Go example holds its lock for its life" {
   go_program "$M" "$T/here-program"
   go_program "$N" "$T/there-program"
   holds_for_its_life
@@ -447,7 +447,7 @@ calls() {
   [[ $output == *"$2"* ]] || fail "$3 said: $output" "expected:  $2"
 }
 
-@test "the calls of a lock library, as files" {
+@test "the calls of a lock library work as operations on files" {
   local call once='acquire() by one of several'
   cd "$M"
   calls 1 "No such file" 'getState()'
@@ -509,7 +509,7 @@ calls() {
   done
 }
 
-@test "create, ids and namespaces of a lock library, as files" {
+@test "create, ids and namespaces of a lock library work as operations on files" {
   cd "$M"
   take "$(op 'create(key, { ttl })')"
   is 30.000 "$(lock job ttl)"
