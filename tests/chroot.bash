@@ -1,9 +1,9 @@
-# A fresh Debian in a chroot, for tests/chroot and tests/package: all mounts and
-# processes are in namespaces of their own, so whatever ends this, none is left.
+# A fresh Debian in a chroot, for tests/chroot and tests/package. All mounts and processes
+# are in namespaces of their own, so none is left when the script ends, also by a signal.
 #
-# Whoever loads it has a function `inside`, PREPARE_DEADLINE, TITLE (what a step is
-# named after), and calls `begin` at the end.
-# shellcheck shell=bash disable=SC2154  # what the program sets
+# A script that loads this defines PREPARE_DEADLINE (seconds), TITLE (the prefix of its
+# output lines) and a function `inside`, and calls `begin` at the end.
+# shellcheck shell=bash disable=SC2153,SC2154  # what the program sets
 
 program=tests/${0##*/}
 sources=$(cd "$(dirname "$0")/.." && pwd)
@@ -13,7 +13,7 @@ die() {
   exit 1
 }
 
-# step SECONDS TITLE CMD...: what it says is shown where it fails
+# step SECONDS TITLE CMD...: runs a command; prints its output only if it fails
 step() {
   local seconds=$1 title=$2 begin=$SECONDS status=0
   shift 2
@@ -26,8 +26,9 @@ step() {
   echo "$TITLE: $title ($((SECONDS - begin)) s)"
 }
 
-# Outside: makes the directory, and takes it away again
+# Outside of the namespaces
 
+# outside ARGUMENT...: makes the work directory, runs this script again in new namespaces, and removes the directory
 outside() {
   local status=0
   [ "$(id -u)" = 0 ] || die "only root can make a chroot"
@@ -38,7 +39,7 @@ outside() {
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   find_debootstrap
-  # In the background, as a trap waits for what is in front.
+  # In the background, because bash runs a trap only after a command in the foreground has ended.
   unshare --mount --propagation slave --pid --fork --kill-child --mount-proc \
     setsid --wait "$0" --inside "$work" "$@" <&0 &
   inside=$!
@@ -47,7 +48,7 @@ outside() {
   return "$status"
 }
 
-# With the first process of the namespaces all others end, and with them the mounts.
+# Killing the first process of the pid namespace ends all others in it, and with them the mounts.
 inside=
 clean_up() {
   trap '' INT TERM HUP
@@ -57,7 +58,7 @@ clean_up() {
     echo "$program: $work stays: something is mounted below it" >&2
     return
   fi
-  # What ends may hold on for a moment.
+  # A process that is ending may still use the directory for a moment.
   for _ in 1 2 3; do
     rm -rf --one-file-system "$work" && return
     sleep 1
@@ -72,16 +73,16 @@ find_debootstrap() {
     apt-get -q -y --no-install-recommends install debootstrap
 }
 
-# Inside: makes the chroot
+# Inside of the namespaces
 
-# The mirror of the machine's own sources, in either form.
+# Prints the mirror of this machine's apt sources, which apt knows in both formats of their files.
 mirror() {
   # shellcheck disable=SC2016,SC1091  # apt-get and another shell expand them
   apt-get indextargets --format '$(SITE) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
     awk -v suite="$(. /etc/os-release && echo "$VERSION_CODENAME")" '$2 == suite && $3 == "main" { print $1; exit }'
 }
 
-# same FILE...: as it is on this machine, where it is there
+# same FILE...: copies files of this machine into the chroot, if they exist
 same() {
   local file
   for file; do
@@ -91,7 +92,7 @@ same() {
   done
 }
 
-# How to reach the mirror and the registry of npm: names, proxies, whom to trust.
+# Copies how to reach the mirror and the npm registry: name servers, proxies, certificates.
 copy_network() {
   same /etc/resolv.conf /etc/hosts /etc/apt/auth.conf /etc/apt/auth.conf.d \
     /etc/ssl/certs/ca-certificates.crt "${NODE_EXTRA_CA_CERTS:-/none}"
@@ -122,7 +123,7 @@ mount_all() {
   done
 }
 
-# The sources as they are here: what git has and what it would take, or all but builds.
+# Copies the sources: the files that git has or would add; without git, everything but builds.
 copy_sources() {
   if git -C "$sources" rev-parse --is-inside-work-tree >/dev/null 2>&1; then
     git -C "$sources" ls-files -z --cached --others --exclude-standard
@@ -130,17 +131,18 @@ copy_sources() {
     (cd "$sources" && find . -mindepth 1 -maxdepth 1 ! -name 'build*' ! -name .git -print0)
   fi >"$work/files"
   [ -s "$work/files" ] || die "no sources in $sources"
-  # What git knows may be deleted here.
+  # Files that git has may be deleted in the working tree.
   tar -C "$sources" --null -T "$work/files" --ignore-failed-read -cf - 2>/dev/null | tar -xf - -C "$root/tmp/src"
 }
 
-# Proxies and the like stay in the environment; what would change the build or the tests does not.
+# within_root CMD...: runs a command in the chroot. Proxies stay in its environment, variables that
+# would change the build or the tests do not.
 within_root() {
   chroot "$root" env -C /tmp/src -u TMPDIR -u MAKEFLAGS -u MFLAGS -u BUILD -u CC -u CFLAGS -u LDFLAGS -u LOCKFS \
     -u LOCKFS_TEST_SOURCE HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "$@"
 }
 
-# in_root SECONDS TITLE CMD...
+# in_root SECONDS TITLE CMD...: a step in the chroot
 in_root() {
   local seconds=$1 title=$2
   shift 2
@@ -149,7 +151,7 @@ in_root() {
   step "$seconds" "$title" bash -c 'within_root "$@"' bash "$@"
 }
 
-# bootstrap SUITE DIR: a fresh Debian, as it is before anything runs in it
+# bootstrap SUITE DIR: installs a minimal Debian in a directory
 bootstrap() {
   local url
   url=$(mirror)
@@ -158,23 +160,22 @@ bootstrap() {
   step "$PREPARE_DEADLINE" "made by debootstrap" debootstrap --variant=minbase "$1" "$2" "$url"
 }
 
-# use_root DIR: it is $root from now on; apt works in it, and no service starts
+# use_root DIR: makes DIR the chroot in $root, with working mounts and apt, and without services
 use_root() {
   root=$1
-  # `ip netns` wants a root that is a mount of its own.
+  # `ip netns` needs a root directory that is a mount point.
   mount --bind "$root" "$root"
   mount_all
   mkdir "$root/tmp/src"
   copy_network
-  # It is thrown away, so nothing need reach the disk.
+  # The chroot is removed at the end, so dpkg need not wait for the disk.
   echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/unsafe-io"
   printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
   chmod 755 "$root/usr/sbin/policy-rc.d"
   in_root 300 "apt-get update" apt-get -q update
 }
 
-# begin ARGUMENT...: the program calls itself once more, in the namespaces, where it
-# has to do `inside` with the same arguments.
+# begin ARGUMENT...: runs the script once more in new namespaces, where it calls `inside ARGUMENT...`
 begin() {
   if [ "${1-}" = --inside ]; then
     work=$2 log=$2/log

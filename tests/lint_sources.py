@@ -69,7 +69,7 @@ def layers():
 
 def comments(path, text):
     """(line number, text) of each line of a file that has a comment, without its code."""
-    if path.endswith((".c", ".h")):
+    if path.endswith((".c", ".h", ".pml")):
         for comment in re.finditer(r'"(?:\\.|[^"\\\n])*"|/\*.*?\*/|//[^\n]*', text, re.S):
             if comment[0][0] == "/":
                 first = text.count("\n", 0, comment.start()) + 1

@@ -6,8 +6,8 @@
  *
  * Where the model's steps are in the program:
  *
- *   acquire           acquire.lua and acquire_contended.lua, for the first request, for joining the queue
- *                     again and for confirming a grant: it is the same one
+ *   acquire           acquire.lua, for the first request, for joining the queue again and for
+ *                     confirming a grant: it is the same one
  *   undo_script       undo.lua          release_script    release.lua
  *   refresh_script    refresh.lua       force             release.lua, forced
  *   look              heartbeat.lua: the heartbeat and the timers of a mount with tickets
