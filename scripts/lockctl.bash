@@ -1,7 +1,7 @@
 # Completion of lockctl for bash.
 # shellcheck shell=bash
 
-# The names below the directory of -d or LOCKFS_DIR, or paths where there is none.
+# _lockctl_keys DIR PREFIX: names below the directory of -d or LOCKFS_DIR; paths if DIR is empty
 _lockctl_keys() {
 	local dir=$1 current=$2
 	if [[ -z $dir || $current == /* || $current == ./* || $current == ../* ]]; then
