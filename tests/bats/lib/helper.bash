@@ -1,8 +1,9 @@
-# What the tests share: mounts of their own, other callers, exact answers.
+# Functions that all bats files share: mounts, other callers, system calls with their exact
+# result, background processes, events.
 #
-# Each test gets the mount point $M below its own directory $T. Whatever it
-# mounted is unmounted afterwards, and the test fails unless every daemon ends
-# with 0 and said nothing.
+# Each test has a directory $T and a mount point $M below it. teardown unmounts whatever the
+# test mounted; the test fails unless every daemon ends with 0 and wrote nothing to stdout
+# or stderr.
 #
 #   LOCKFS              the binary (tests/run sets it)
 #   LOCKFS_TEST_SOURCE  the backend; `memory:` if unset
@@ -20,13 +21,13 @@ mounts=()              # mount points, in the order in which they were mounted
 declare -gA daemon_of  # mount point → process id of its daemon
 declare -gA our_child  # mount point → yes where that daemon is a child of this shell
 
-# Words that every test uses. A `return` here always names its status: called from
-# teardown, which bats runs in a trap, a bare one would give that of the failed test.
+# A `return` here always names its status: bats runs teardown in a trap, where a bare
+# `return` would return the status of the failed test.
 
 setup_dirs() {
   T=$BATS_TEST_TMPDIR
   M=$T/mnt
-  # Other users come here too.
+  # Tests run programs here as other users.
   chmod go+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/* "$T"
   [ -e "$BATS_RUN_TMPDIR/calls.py" ] || install -m 644 "$BATS_TEST_DIRNAME"/../lib/{holders,racing,calls}.py "$BATS_RUN_TMPDIR"
 }
@@ -46,17 +47,17 @@ fail() {
   return 1
 }
 
-# A test that only root can do is left out, and counted so, for others.
+# Skips the test unless it is run by root.
 need_root() {
   [ "$(id -u)" = 0 ] || skip "needs root"
 }
 
-# is WANTED GOT
+# is EXPECTED GOT
 is() {
   [[ $2 == "$1" ]] || fail "got:      $2" "expected: $1"
 }
 
-# matches REGEX TEXT: the whole of the text
+# matches REGEX TEXT: the regular expression matches the whole text
 matches() {
   [[ $2 =~ ^($1)$ ]] || fail "got:      $2" "expected: $1"
 }
@@ -66,15 +67,15 @@ contains() {
   [[ $2 == *"$1"* ]] || fail "got:      $2" "expected to contain: $1"
 }
 
-# refute CMD...: it must fail. (bats overlooks a failing `! cmd`.)
+# refute CMD...: the command must fail. (bats does not notice a failing `! cmd`.)
 refute() {
   if "$@"; then
     fail "expected to fail: $*"
   fi
 }
 
-# The time of a process is dear: who waits starts none for it. Nothing is ever
-# written to that pipe. (One of a process substitution would change $!.)
+# Sleeps for 10 ms without starting a process, by reading a pipe that nobody writes to.
+# (A pipe of a process substitution would change $!.)
 nap_fd=
 nap() {
   local pipe=$BATS_TEST_TMPDIR/nap
@@ -88,7 +89,7 @@ now_ms() {
   echo $((us / 1000))
 }
 
-# wait_until [SECONDS] CMD...: until the command succeeds, 20 seconds unless told
+# wait_until [SECONDS] CMD...: waits until the command succeeds; fails after 20 seconds, or SECONDS
 wait_until() {
   local seconds=20 end
   if [[ $1 =~ ^[0-9]+$ ]]; then
@@ -102,17 +103,17 @@ wait_until() {
   done
 }
 
-# A daemon that is nobody's child any more ends as a zombie, for as long as init
-# does not look.
+# ended PID: has the process ended? A zombie has: a daemon in the background is one until
+# init waits for it.
 ended() {
   local stat
   read -r stat 2>/dev/null <"/proc/$1/stat" || return 0
   [[ ${stat##*) } == Z* ]]
 }
 
-# deadline SECONDS CMD...: runs it in the background. A process that waits for a
-# daemon that does not answer cannot be killed, so timeout(1) would wait with it;
-# here the mounts are aborted, which frees it.
+# deadline SECONDS CMD...: runs a command that must end in time. A process that waits for a
+# hanging daemon cannot be killed, so timeout(1) would hang too; this aborts the mounts,
+# which frees the process.
 deadline() {
   local seconds=$1 pid
   shift
@@ -130,8 +131,8 @@ deadline() {
 
 background=()  # process ids
 
-# in_background CMD...: starts it, in a session of its own; its process id is in $pid.
-# What is left of it, and of what it started, ends with the test.
+# in_background CMD...: starts a command in a session of its own; its process id is in $pid.
+# teardown kills it and what it started.
 in_background() {
   setsid "$@" 3>&- &
   pid=$!
@@ -140,16 +141,16 @@ in_background() {
 
 end_background() {
   local each
-  exec 8<&- 9<&-  # what a test that failed has left open
+  exec 8<&- 9<&-  # a failed test may have left them open
   for each in "${background[@]}"; do
-    # As a session's leader it has a process group; before that, it is alone.
+    # It has a process group once setsid(1) has made it a session leader.
     kill -KILL -- "-$each" "$each" 2>/dev/null || true
     wait "$each" 2>/dev/null || true
   done
   background=()
 }
 
-# ends_with STATUS PID: a background process ends, within 10 seconds, and so
+# ends_with STATUS PID: a background process ends within 20 seconds, with this status
 ends_with() {
   local status=0
   wait_until ended "$2" || return 1
@@ -159,7 +160,7 @@ ends_with() {
 
 # Mounting
 
-# The major:minor of the lockfs mounted on a directory; fails where there is none.
+# mount_device DIR: prints major:minor of the lockfs mounted on DIR; fails if there is none
 mount_device() {
   local device dir type rest
   while read -r _ _ device _ dir rest; do
@@ -168,7 +169,7 @@ mount_device() {
       echo "$device"
       return 0
     fi
-  done <<<"$(</proc/self/mountinfo)"  # at once: `read` goes back and forth in a file that others change
+  done <<<"$(</proc/self/mountinfo)"  # read as a whole: `read` would seek in a file that changes meanwhile
   return 1
 }
 
@@ -180,8 +181,8 @@ not_mounted() {
   ! is_mounted "$1"
 }
 
-# The options for a mount of a backend that outlives the daemon: each test has a
-# namespace of its own there, and patience with a server that waits for a CPU.
+# own_options OPTIONS: adds a namespace for this test alone and a long timeout, unless given.
+# A backend that outlives the daemon needs the former, a server on a busy machine the latter.
 own_options() {
   local options=$1
   if [[ ,$options != *,namespace=* ]]; then
@@ -191,9 +192,9 @@ own_options() {
   echo "$options"
 }
 
-# start_daemon DIR ARGUMENT...: starts lockfs as a child that is told about at
-# the end. Background jobs of bash ignore SIGINT, and what nohup(1) started ignores
-# SIGHUP, which a daemon would inherit.
+# start_daemon DIR ARGUMENT...: starts lockfs as a child; teardown checks how it ends.
+# Background jobs of bash ignore SIGINT, and those under nohup(1) SIGHUP; a daemon would
+# inherit that, so the signals are reset.
 start_daemon() {
   local dir=$1
   shift
@@ -203,8 +204,8 @@ start_daemon() {
   mounts+=("$dir")
 }
 
-# Is there a mount that answers? (That of a dead daemon may be there before, and
-# between the two the directory below.)
+# answers DIR: is a mount there whose daemon answers? (Before, there may be the mount of a
+# dead daemon, and then the directory beneath.)
 answers() {
   [[ $(stat -f -c %T "$1" 2>/dev/null) == fuse* ]] && is_mounted "$1"
 }
@@ -213,7 +214,7 @@ answers_or_ended() {
   answers "$1" || ended "${daemon_of[$1]}"
 }
 
-# mount_lockfs [-o OPTIONS] [DIR]: mounts in the foreground mode, as a child
+# mount_lockfs [-o OPTIONS] [DIR]: mounts with a daemon in the foreground, which is our child
 mount_lockfs() {
   local options=''
   if [[ ${1-} == -o ]]; then
@@ -229,13 +230,13 @@ mount_lockfs() {
   is_mounted "$dir" || fail "lockfs did not mount: $(cat "$dir.stderr")"
 }
 
-# The process of the daemon that serves DIR and that is no child of ours. (Where
-# DIR is relative, the binary tells it from those of other runs.)
+# find_daemon DIR: prints the process id of the daemon of a mount in the background. (DIR may
+# be relative; the path of the binary is that of this run alone.)
 find_daemon() {
   pgrep -f -- "^$LOCKFS [^ ]+ $1( |\$)"
 }
 
-# mount_background ARGUMENT...: the way users do; the mount point is the second
+# mount_background SOURCE DIR [ARGUMENT...]: mounts as users do, with a daemon in the background
 mount_background() {
   local dir=$2
   is_mounted "$dir" || mkdir -p "$dir"
@@ -255,8 +256,8 @@ SCRIPT
   chmod 755 "$T/shimmed"
 }
 
-# Waits for a daemon that was told to end, and forgets it; `daemon_status` is
-# its exit status, 0 where it is not our child.
+# daemon_ended DIR: waits for the end of a daemon, and forgets it; $daemon_status is its exit
+# status, or 0 if it is not our child
 daemon_ended() {
   local dir=$1 kept=() each
   daemon_status=0
@@ -271,7 +272,7 @@ daemon_ended() {
   mounts=("${kept[@]}")
 }
 
-# The last way out of a mount whose daemon does not answer.
+# abort_mount DIR: aborts the FUSE connection, which frees the callers of a hanging daemon
 abort_mount() {
   local device
   device=$(mount_device "$1") || return 0
@@ -290,7 +291,7 @@ unmounts() {
   deadline 10 fusermount3 -u "$1" 2>"$1.unmount"
 }
 
-# Unmounts a directory and checks how its daemon ended.
+# unmount_lockfs [DIR]: unmounts, and checks how the daemon ended
 unmount_lockfs() {
   local dir=${1:-$M} problem=''
   if is_mounted "$dir" && ! wait_until 5 unmounts "$dir"; then
@@ -316,7 +317,7 @@ end_mounts() {
   for ((i = ${#mounts[@]} - 1; i >= 0; i--)); do
     unmount_lockfs "${mounts[i]}" || problems=1
   done
-  # What a failed test, or a killed daemon, left: lockfs or other, the last first.
+  # Mounts that a failed test or a killed daemon left, of any type, the last one first.
   while read -r _ dir _; do
     [[ $dir != "$T"/* ]] || left=("$dir" "${left[@]}")
   done <<<"$(</proc/mounts)"
@@ -329,37 +330,37 @@ end_mounts() {
 
 # Callers
 
-# session CMD...: in a POSIX session of its own, which ends with it
+# session CMD...: runs a command in a POSIX session of its own
 session() {
   setsid -w "$@"
 }
 
 become=(setpriv --regid=nogroup --clear-groups)  # and --reuid=USER
 
-# as_user USER CMD...: as somebody else, in a session of their own
+# as_user USER CMD...: runs a command as another user, in a session of its own
 as_user() {
   setsid -w "${become[@]}" --reuid="$1" "${@:2}"
 }
 
-# in_background_as USER CMD...: likewise; see in_background
+# in_background_as USER CMD...: starts a command as another user; see in_background
 in_background_as() {
   in_background "${become[@]}" --reuid="$1" "${@:2}"
 }
 
 python=(env "PYTHONPATH=$BATS_RUN_TMPDIR" PYTHONDONTWRITEBYTECODE=1 python3 -S)
 
-# write_script FILE <<EOF: for $python, with calls.py, M and T at hand
+# write_script FILE <<EOF: writes a script for $python, which has calls.py, M and T
 write_script() {
   { echo "from calls import *; M = '$M'; T = '$T'"; cat; } >"$1"
 }
 
-# py [ARGUMENT...] <<EOF: runs such a script
+# py [ARGUMENT...] <<EOF: runs a Python script that has calls.py, M and T
 py() {
   write_script "$T/script.py"
   "${python[@]}" "$T/script.py" "$@"
 }
 
-# call [@session|@USER] CALL ARGUMENT...: one system call; see calls.py
+# call [@session|@USER] CALL ARGUMENT...: makes one system call and prints its result; see calls.py
 call() {
   local as=()
   case $1 in
@@ -370,7 +371,7 @@ call() {
   "${as[@]}" python3 -IS "$BATS_RUN_TMPDIR/calls.py" "$@"
 }
 
-# expect WANTED [@session|@USER] CALL ARGUMENT...
+# expect RESULT [@session|@USER] CALL ARGUMENT...: makes one system call, which must have this result
 expect() {
   local wanted=$1 got
   shift
@@ -380,7 +381,7 @@ expect() {
 
 # Locks
 
-# Takes locks as this session, by exclusive creation.
+# take FILE...: takes locks as this session, by exclusive creation
 take() {
   local file
   for file; do
@@ -388,20 +389,20 @@ take() {
   done
 }
 
-# Takes locks as a session that is gone afterwards.
+# take_as_other FILE...: takes locks as a session that has ended afterwards
 take_as_other() {
   # shellcheck disable=SC2016  # the other shell expands it
   session bash -c 'set -C; for file; do : >"$file"; done' bash "$@"
 }
 
-# is_late ANSWER ERRNO: is this a server's answer, with that errno, which came when
-# the short lease it is about was over?
+# is_late RESULT ERRNO: is this the errno of a call whose short lease was over when the
+# server's reply arrived? Never with the memory backend.
 is_late() {
   [[ $1 == "$2" && $LOCKFS_TEST_SOURCE != memory: ]]
 }
 
-# take_brief FILE: takes a lock for a short lease. Where that was over when the answer
-# came, it is no acquisition: then once more.
+# take_brief FILE: takes a lock with a short lease. Tries again if the lease was over when
+# the server's reply arrived, as that is no acquisition.
 take_brief() {
   local answer
   wait_until taken_in_time "$1"
@@ -413,14 +414,14 @@ taken_in_time() {
   ! is_late "$answer" ETIMEDOUT
 }
 
-# shorten FILE TTL: a short lease, from now
+# shorten FILE TTL: sets a short lease, which begins now
 shorten() {
   local answer
   answer=$(call setxattr "$1" user.lock.ttl "$2")
   is_late "$answer" ENOENT || is OK "$answer"
 }
 
-# lock FILE NAME: the attribute user.lock.NAME
+# lock FILE NAME: prints the attribute user.lock.NAME
 lock() {
   getfattr --absolute-names --only-values -n "user.lock.$2" "$1"
 }
@@ -433,35 +434,35 @@ snapshot() {
   call snapshot "$1"
 }
 
-# unchanged BEFORE FILE: what snapshot said before is still so
+# unchanged SNAPSHOT FILE: the lock is still as it was when `snapshot` was taken
 unchanged() {
   is "$1" "$(snapshot "$2")"
 }
 
-# waits COUNT FILE: so many wait for it
+# waits COUNT FILE: do COUNT waiters wait for the lock?
 waits() {
   [[ $(lock "$2" waiters 2>/dev/null) == "$1" ]]
 }
 
-# requests_wait COUNT DIR: so many calls wait on this mount, also those that only try again
+# requests_wait COUNT DIR: do COUNT calls wait on this mount, including those that poll?
 requests_wait() {
   grep -qx "lockfs_waiting_requests $1" "$2/.stats"
 }
 
-# gone FILE: there is nothing, and not some other error either
+# gone FILE: stat fails with ENOENT, and no other error
 gone() {
   local answer
   answer=$(stat -- "$1" 2>&1) && return 1
   [[ $answer == *"No such file or directory" ]] || fail "$answer"
 }
 
-# A duration as lockfs prints it, in milliseconds.
+# ms DURATION: prints the milliseconds of a duration as lockfs prints it
 ms() {
   [[ $1 =~ ^([0-9]+)\.([0-9]{3})$ ]] || fail "not a duration as printed: $1" || return 1
   echo $((10#${BASH_REMATCH[1]} * 1000 + 10#${BASH_REMATCH[2]}))
 }
 
-# remains FILE FROM_MS TO_MS
+# remains FILE FROM_MS TO_MS: the rest of the lease is within these bounds
 remains() {
   local left
   left=$(ms "$(lock "$1" remaining)")
@@ -472,8 +473,8 @@ remains() {
 
 hearers=()  # process ids
 
-# hear FILE DIR [NAME]: listens in the background to DIR/.events, or DIR/NAME, into
-# FILE; is listening when it returns.
+# hear FILE DIR [NAME]: starts a background process that copies DIR/.events, or DIR/NAME, into
+# FILE; returns once its stream is open
 hear() {
   local file=$1
   cat "$2/${3:-.events}" >"$file" 2>"$file.stderr" 3>&- 5>&- 6>&- 7>&- &
@@ -481,7 +482,7 @@ hear() {
   wait_until is_hearing $!
 }
 
-# Has this process a stream open, and does it wait for it?
+# is_hearing PID: has this process a stream open?
 is_hearing() {
   local link
   for link in "/proc/$1"/fd/*; do
@@ -499,17 +500,17 @@ end_hearers() {
   hearers=()
 }
 
-# words FILE: of each line the event and key
+# words FILE: prints event and key of each line
 words() {
   cut -f 2,3 "$1" | tr '\t' ' '
 }
 
-# has_lines FILE COUNT
+# has_lines FILE COUNT: has the file at least COUNT lines?
 has_lines() {
   [ "$(wc -l <"$1")" -ge "$2" ]
 }
 
-# heard FILE LINE...: exactly these events and keys, in this order
+# heard FILE LINE...: waits for as many lines, which must be these events and keys in this order
 heard() {
   local file=$1
   shift

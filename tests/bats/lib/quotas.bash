@@ -1,4 +1,4 @@
-# Tests of what one user may take of a daemon. Load it after helper.bash.
+# Functions for tests of the quotas of a user. Load it after helper.bash.
 # shellcheck shell=bash disable=SC2034,SC2154  # for the tests; what helper.bash has
 
 setup() {
@@ -13,12 +13,12 @@ teardown() {
   end_mounts
 }
 
-# mount_shared OPTIONS: for all users
+# mount_shared OPTIONS: mounts on $S for all users
 mount_shared() {
   mount_lockfs -o "allow_other,$1" "$S"
 }
 
-# told USER WORDS: the daemon has said so, once, and nothing else
+# told USER WORDS PART: the daemon has logged that the user reached a quota, once, and nothing else
 told() {
   local said
   said=$(tr -d '\0' <"$S.stderr")
@@ -28,7 +28,7 @@ told() {
   : >"$S.stderr"
 }
 
-# The memory of the daemon, in kB.
+# Prints the memory of the daemon in kB.
 resident() {
   sed -n 's/^RssAnon:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/${daemon_of[$S]}/status"
 }

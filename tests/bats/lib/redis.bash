@@ -1,24 +1,23 @@
-# Redis servers for the tests: private ones, in the directory of the test, that
-# keep nothing and end with it. Load it after helper.bash.
+# Redis servers for the tests, each in the directory of its test: they save nothing and end
+# with the test. Load it after helper.bash.
 #
 #   LOCKFS_TEST_REDIS_SERVER  the server's command: `redis-server`, or `valkey-server`
 #
-# A server has a name, `redis` unless told. Where a function takes [@NAME], that
-# server is meant.
+# A server has a name; functions that take [@NAME] mean the server `redis` without it.
 # shellcheck shell=bash disable=SC2034,SC2119,SC2120,SC2154  # for the tests; optional arguments; what helper.bash has
 
 : "${LOCKFS_TEST_REDIS_SERVER:=redis-server}"
 redis_cli_command=${LOCKFS_TEST_REDIS_SERVER/server/cli}
-# And not what a test puts in front of them: what is started is what has to be ended.
+# The paths, because readme.bats puts programs of the same names into PATH.
 LOCKFS_TEST_REDIS_SERVER=$(type -P "$LOCKFS_TEST_REDIS_SERVER" || echo "$LOCKFS_TEST_REDIS_SERVER")
 redis_cli_command=$(type -P "$redis_cli_command" || echo "$redis_cli_command")
 
 declare -gA redis_pid     # name → process id
 declare -gA redis_port    # name → port, on 127.0.0.1 and ::1
 declare -gA redis_socket  # name → path of its unix socket
-declare -gA redis_options # name → what it was started with beside that
+declare -gA redis_options # name → further options that it was started with
 
-# redis_start [@NAME] [OPTION VALUE...]: as on the command line of redis-server
+# redis_start [@NAME] [OPTION VALUE...]: starts a server with options of redis-server
 redis_start() {
   local name=redis
   if [[ ${1-} == @* ]]; then
@@ -30,19 +29,20 @@ redis_start() {
   redis_run "$name"
 }
 
-# A free port may be taken by somebody else in between: then the next is tried.
+# redis_run NAME: starts a server again with its options. The port is random; if another process
+# has it, this tries another one.
 redis_run() {
   local name=$1 addresses=(--bind 127.0.0.1 -::1)
   [[ -z $network ]] || addresses=(--bind '*' --protected-mode no)
   for _ in 1 2 3 4 5 6 7 8 9; do
     : "${redis_port[$name]:=$((20000 + RANDOM % 12000))}"
-    # Only its network: a namespace of mounts would keep those of other tests from ending.
+    # nsenter and not `ip netns exec`, whose mount namespace would keep mounts of other tests busy.
     # shellcheck disable=SC2086,SC2094  # options have no spaces, and there may be no network
     ${network:+nsenter --net="/run/netns/$network"} "$LOCKFS_TEST_REDIS_SERVER" --port "${redis_port[$name]}" "${addresses[@]}" \
       --unixsocket "${redis_socket[$name]}" --dir "$T" --dbfilename "$name.rdb" --save '' --logfile "$T/$name.log" \
       ${redis_options[$name]} >>"$T/$name.log" 2>&1 3>&- 5>&- 6>&- 7>&- &
     redis_pid[$name]=$!
-    disown  # bash need not tell that it was killed
+    disown  # bash would print a message when it is killed
     wait_until redis_answers_or_ended "$name"
     ! ended "${redis_pid[$name]}" || { redis_port[$name]=''; continue; }
     return 0
@@ -50,7 +50,7 @@ redis_run() {
   fail "$LOCKFS_TEST_REDIS_SERVER does not start: $(tail -n 5 "$T/$name.log")"
 }
 
-# Whatever it says, but for loading its data: a test may want it to refuse.
+# redis_answers NAME: does the server reply, even with an error? It does not while it loads its data.
 redis_answers() {
   local answer
   answer=$("$redis_cli_command" -s "${redis_socket[$1]}" PING 2>&1) || return 1
@@ -61,7 +61,7 @@ redis_answers_or_ended() {
   redis_answers "$1" || ended "${redis_pid[$1]}"
 }
 
-# redis_cli [@NAME] ARGUMENT...
+# redis_cli [@NAME] ARGUMENT...: calls redis-cli
 redis_cli() {
   local name=redis
   if [[ ${1-} == @* ]]; then
@@ -71,12 +71,12 @@ redis_cli() {
   "$redis_cli_command" -s "${redis_socket[$name]}" "$@"
 }
 
-# redis_set ARGUMENT...: SET, as a lock client does it
+# redis_set ARGUMENT...: SET, as another Redis client takes a lock
 redis_set() {
   redis_cli SET "$@" >/dev/null
 }
 
-# SOURCE of a server: by its socket, or over TCP
+# redis_source [NAME], redis_tcp_source [NAME]: print the SOURCE of a server, by its socket or over TCP
 redis_source() {
   echo "redis+unix://${redis_socket[${1:-redis}]}"
 }
@@ -85,7 +85,7 @@ redis_tcp_source() {
   echo "redis://127.0.0.1:${redis_port[${1:-redis}]}"
 }
 
-# Stands still, as a machine under load does; and goes on.
+# redis_freeze [NAME], redis_thaw [NAME]: stop the server's process, and let it go on
 redis_freeze() {
   kill -STOP "${redis_pid[${1:-redis}]}"
 }
@@ -94,20 +94,20 @@ redis_thaw() {
   kill -CONT "${redis_pid[${1:-redis}]}"
 }
 
-# Ends at once, without a word to its clients.
+# redis_kill [NAME]: kills the server with SIGKILL
 redis_kill() {
   local name=${1:-redis}
   kill -KILL "${redis_pid[$name]}"
   wait_until ended "${redis_pid[$name]}"
 }
 
-# Comes up again on its port and socket: with the data of the last SAVE, or
-# empty where there was none.
+# redis_again [NAME]: starts the server again on its port and socket, with the data of the last
+# SAVE, or empty if there was none
 redis_again() {
   redis_run "${1:-redis}"
 }
 
-# kill_all [PID...]: those that are still there, and waits for their end
+# kill_all [PID...]: kills processes and waits until they have ended
 kill_all() {
   local pid
   for pid; do
@@ -126,7 +126,7 @@ redis_end_all() {
 
 # Mounts of one server
 
-# mount_redis [-o OPTIONS] [DIR] [SOURCE]: the namespace is `lockfs` unless told
+# mount_redis [-o OPTIONS] [DIR] [SOURCE]: mounts; default: $M, the server `redis`, namespace `lockfs`
 mount_redis() {
   local options=''
   if [[ ${1-} == -o ]]; then
@@ -142,8 +142,8 @@ mount_two() {
   mount_redis "$N"
 }
 
-# refuses MS SOURCE OPTIONS PART...: does not mount, says one line with all these
-# parts, and takes so long at most (at the best of three times: others use the machine)
+# refuses MS SOURCE OPTIONS PART...: lockfs does not mount, prints one line that contains all
+# PARTs, and takes at most MS milliseconds in the best of three attempts
 refuses() {
   local within=$1 source=$2 options=$3 start took part
   shift 3
@@ -152,7 +152,7 @@ refuses() {
     run --separate-stderr deadline 10 "$LOCKFS" "$source" "$M" ${options:+-o "$options"}
     took=$(($(now_ms) - start))
     ((took > within && status != 0)) || break
-    # Starting and ending the program counts as well; how long takes that, now?
+    # On a busy machine starting the program takes long too, so that time is subtracted.
     start=$(now_ms)
     deadline 10 "$LOCKFS" --version >/dev/null
     took=$((took - ($(now_ms) - start)))
@@ -169,8 +169,8 @@ refuses() {
   not_mounted "$M" || fail "something is mounted on $M"
 }
 
-# Lines that a daemon may have said, as an extended regular expression: what
-# else it says fails the test, as everywhere.
+# allow_words REGEX: daemons may write lines that match this extended regular expression; any
+# other line fails the test
 allow_words() {
   allowed_words=$1
 }
@@ -181,7 +181,7 @@ outage_words='(cannot reach )?redis(\+unix)?://[^ ]*(: .*| does not answer| is r
 forget_allowed_words() {
   local dir=$1 kept
   [[ ${allowed_words-} && -s $dir.stderr ]] || return 0
-  # It writes on at its own position, so the file may begin with NULs by then.
+  # The daemon keeps its position in a file that a test truncated, so it may begin with NULs.
   kept=$(tr -d '\0' <"$dir.stderr" | grep -vxE "lockfs: ($allowed_words)") || true
   printf '%s' "$kept" >"$dir.stderr"
 }
@@ -194,7 +194,7 @@ left_behind() {
 end_redis_mounts() {
   local dir
   cd /
-  exec 5<&- 6<&- 7<&-  # what a test that failed has left open
+  exec 5<&- 6<&- 7<&-  # a failed test may have left them open
   for dir in "${mounts[@]}"; do
     if is_mounted "$dir" && wait_until 5 unmounts "$dir"; then
       wait_until ended "${daemon_of[$dir]}" || true
@@ -229,7 +229,7 @@ teardown() {
 
 # A user with few rights
 
-# What a user needs for a namespace; the manual has the same.
+# rights NAMESPACE: prints the access rights that lockfs needs; lockfs(1) lists the same ones
 rights() {
   local namespace=$1
   echo "~$namespace:* ~$namespace#* &$namespace#*" \
@@ -240,7 +240,7 @@ rights() {
     "+sadd +srem +scard +sscan +unlink"
 }
 
-# set_rights RIGHT...: the user `weak` has these and no others
+# set_rights RIGHT...: gives the user `weak` these rights and no others
 set_rights() {
   redis_cli ACL SETUSER weak reset on '>secret' "$@" >/dev/null
 }
@@ -249,11 +249,11 @@ weak_source() {
   echo "redis://weak:secret@127.0.0.1:${redis_port[redis]}${1-}"
 }
 
-# A network between mounts and servers: servers that are started after it live
-# at the other end of a cable, where packets can be lost.
+# A network between mounts and servers, in which packets can be lost. Servers that are
+# started after network_start are in another network namespace.
 
-# Names and addresses are the machine's, so that each run of bats has its own: one
-# of 32768 cables, by the random end of its directory's name.
+# Names and addresses of networks are common to the machine, so each run of bats chooses one
+# of 32768 by the random end of its directory's name.
 choose_cable() {
   local name=${BATS_RUN_TMPDIR-} number=0 code net
   name=${name##*-}
@@ -287,8 +287,8 @@ redis_far_source() {
   echo "redis://$far_address:${redis_port[${1:-redis}]}"
 }
 
-# network_lose there|back: loses what is sent to the servers, or what they
-# send, without a word: it goes to a machine that is not there.
+# network_lose there|back: loses all packets to the servers, or from them, by sending them to a
+# hardware address that does not exist
 network_lose() {
   local nowhere=02:00:00:00:00:01
   case $1 in
@@ -313,24 +313,24 @@ network_end() {
 
 helpers=()  # process ids
 
-# start_helper FILE ARGUMENT...: a Python program of this directory that says
-# `ready …` in a first line, which is then in FILE
+# start_helper FILE PROGRAM ARGUMENT...: starts a Python program of this directory with its output
+# in FILE, and waits until it prints a first line `ready …`
 start_helper() {
   local out=$1 program=$2
   shift 2
-  : >"$out"  # not the line of one before
+  : >"$out"  # without the line of an earlier helper
   python3 -S -B "$BATS_TEST_DIRNAME/../lib/$program" "$@" >"$out" 2>"$out.stderr" 3>&- 5>&- 6>&- 7>&- &
   helpers+=($!)
   disown
   wait_until is_ready "$out"
 }
 
-# With its newline: `read` fails without one.
+# Is the first line complete? `read` fails without its newline.
 is_ready() {
   has_lines "$1" 1 && grep -q '^ready' "$1"
 }
 
-# fake KIND: a server of redis_fake.py, at $fake_port
+# fake KIND: starts a server of redis_fake.py; its port is in $fake_port
 fake() {
   start_helper "$T/fake" redis_fake.py "$@"
   # shellcheck disable=SC2034  # for the tests
@@ -341,7 +341,7 @@ end_helpers() {
   kill_all "${helpers[@]}"
 }
 
-# A way to the server that can be made bad. `orders` says how; see redis_proxy.py.
+# A proxy to the server, at $proxy_port, that delays or fails as `orders` tells it; see redis_proxy.py.
 proxy_begin() {
   orders '{}'
   start_helper "$T/proxy" redis_proxy.py "${redis_socket[redis]}" "$T/orders"
@@ -362,18 +362,18 @@ delivered() {
   grep -q '^delivered' "$T/proxy"
 }
 
-# trap_at TEXT TRAP [MORE]
+# trap_at TEXT TRAP [MORE]: the proxy's trap for the next request that contains TEXT
 trap_at() {
   orders "{\"at\": \"$1\", \"trap\": \"$2\"${3:+, $3}}"
 }
 
-# A number on the console, for the reader of a test run.
+# figure TEXT...: prints a comment into the TAP output, for a measured number
 figure() {
   echo "# $*" >&3
 }
 
-# at_best LIMIT_MS COMMAND...: the number of ms that the command prints, at the best
-# of three times where it is more than that: others use the machine
+# at_best LIMIT_MS COMMAND...: prints the milliseconds that the command prints; runs it up to three
+# times until they are within the limit, as other programs use the machine
 at_best() {
   local limit=$1 took
   shift

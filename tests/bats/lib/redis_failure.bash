@@ -1,4 +1,4 @@
-# Tests of what callers see while a server is away, slow or strange. Load it after redis.bash.
+# Functions for tests of mounts whose server is away, slow or strange. Load it after redis.bash.
 # shellcheck shell=bash disable=SC2034,SC2154  # for the tests; what helper.bash and redis.bash have
 
 timeout=1000
@@ -21,8 +21,8 @@ prepare() {
   ops prepare "$M"
 }
 
-# While the server is away: all answer in time, what needs no server at once,
-# and the second mount can be unmounted.
+# while_away ERRNO...: while the server is away, every operation ends in time with one of these
+# errors, those that need no server succeed, and the second mount can be unmounted.
 while_away() {
   local longest
   # The first request of a mount finds out; all of them are under way together.
@@ -40,7 +40,7 @@ forget_and_unmount() {
   unmount_lockfs "$1"
 }
 
-# mended [FROM_MS]: works again within 3 s (of that moment)
+# mended [FROM_MS]: the mount works again within 3 s, from now or from that moment
 mended() {
   local took late=0
   [ $# = 0 ] || late=$(($(now_ms) - $1))
@@ -48,7 +48,7 @@ mended() {
   figure "$BATS_TEST_DESCRIPTION: healed after $((took + late)) ms"
 }
 
-# What was held is held still, and can be used.
+# A lock that was held before the outage still is, and can be refreshed and released.
 still_held() {
   is ACQUIRED "$(state "$M/rm/held")"
   touch "$M/touch/held"
@@ -57,7 +57,7 @@ still_held() {
   : >"$M/rm/held"
 }
 
-# Nothing that was not reported is held; nor by and by.
+# An acquisition that was not reported as such holds nothing, at the latest after 2 s.
 nothing_new() {
   wait_until 2 nobody_holds 'lockfs:*/new'
   is "" "$(redis_cli KEYS 'lockfs#d:*/new')"
@@ -67,7 +67,7 @@ nobody_holds() {
   [ -z "$(redis_cli KEYS "$1")" ]
 }
 
-# never_held SECONDS KEY
+# never_held SECONDS KEY: nobody acquires the lock during this time
 never_held() {
   local end=$(($(now_ms) + $1 * 1000))
   while (($(now_ms) < end)); do
@@ -76,7 +76,7 @@ never_held() {
   done
 }
 
-# proxy_start: that, with the mount M beyond it, and N that is not
+# proxy_start: starts the proxy, with the mount $M beyond it, and $N directly at the server
 proxy_start() {
   proxy_begin
   mount_redis -o "timeout=${timeout}ms" "$M" "redis://127.0.0.1:$proxy_port"
