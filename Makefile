@@ -105,7 +105,7 @@ $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call QUIET,CC,$<) $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# backend/redis/scripts.c includes each script of the server as a C string with the script's name. The
+# backend/redis/lua/scripts.c includes each script of the server as a C string with the script's name. The
 # expander replaces the `include` lines of the script by the named files.
 LUA_STRINGS  := $(patsubst %.lua,$(BUILD)/%.lua.h,$(wildcard backend/redis/lua/*.lua))
 LUA_EXPANDER := backend/redis/lua/expand.awk
