@@ -176,16 +176,16 @@ static int init_parts(struct mount *mount, uv_loop_t *loop)
 	mount->renewals->lost = on_lost;
 	mount->renewals->ctx = mount;
 	mount->renewals->reserve = mount->reserve;
-	err = waiters_init(mount->waiters, loop, limit_ms);
+	pending_requests_init(mount->pending, loop, limit_ms);
+	err = waiters_init(mount->waiters, loop, mount->pending);
 	if (err < 0)
-		goto fail_renewals;
+		goto fail_pending;
 	signal_recipients_init(mount->recipients);
 	set_quotas(mount);
 	err = callers_init(mount->callers, loop, options->owner, options->mountpoint);
 	if (err < 0)
 		goto fail_waiters;
 	mount->callers->sessions.watched_most = posix_sessions_watched_most(mount->recipients->descriptors);
-	pending_requests_init(mount->pending, loop, limit_ms);
 	dir_reads_init(mount->dir_reads, loop, mount->pending, options->timeout_ms);
 	busy_poll_init(mount->busy_poll, loop, options->busy_poll_us);
 	event_streams_init(mount->streams, loop, mount->event_interest, mount->pending, mount->streams_quota, options->timeout_ms,
@@ -193,7 +193,8 @@ static int init_parts(struct mount *mount, uv_loop_t *loop)
 	return 0;
 fail_waiters:
 	waiters_stop(mount->waiters);
-fail_renewals:
+fail_pending:
+	pending_requests_stop(mount->pending);
 	renewals_stop(mount->renewals);
 fail_holdings:
 	holdings_stop(mount->holdings);
@@ -280,10 +281,10 @@ void mount_stop(struct mount *mount)
 	callers_stop(mount->callers);
 	event_streams_stop(mount->streams);
 	dir_reads_stop(mount->dir_reads);
-	pending_requests_stop(mount->pending);
 	busy_poll_stop(mount->busy_poll);
 	inotify_watches_stop(mount->inotify);
 	waiters_stop(mount->waiters);
+	pending_requests_stop(mount->pending);
 	renewals_stop(mount->renewals);
 	holdings_stop(mount->holdings);
 	mount->event_interest->backend = NULL;

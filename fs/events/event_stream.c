@@ -125,9 +125,9 @@ static void wait_for_news(struct event_stream *stream, fuse_req_t req, size_t si
 	}
 	read->stream = stream;
 	read->size = size;
-	read->pending.interrupted = on_read_interrupted;
+	read->pending.on_end = on_read_interrupted;
 	DL_APPEND(stream->reads, read);
-	pending_request_begin(stream->streams->parking, &read->pending, req);
+	pending_request_begin(stream->streams->pending, &read->pending, req);
 }
 
 static void stream_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info)
@@ -236,10 +236,10 @@ static void wait_to_listen(struct event_stream *stream, fuse_req_t req)
 	struct event_streams *streams = stream->streams;
 
 	stream->deadline_ns = boot_ns() + streams->timeout_ms * NS_PER_MS;
-	stream->pending.interrupted = on_open_interrupted;
+	stream->pending.on_end = on_open_interrupted;
 	DL_APPEND2(streams->opening, stream, opening_prev, opening_next);
 	arm(streams);
-	pending_request_begin(streams->parking, &stream->pending, req);
+	pending_request_begin(streams->pending, &stream->pending, req);
 }
 
 void event_stream_open(struct event_streams *streams, const char *dir, enum event_format format,
@@ -299,13 +299,13 @@ void event_streams_gap(struct event_streams *streams)
 }
 
 void event_streams_init(struct event_streams *streams, uv_loop_t *loop, struct event_interest *listening,
-                        struct pending_requests *parking, struct quota *quota, int64_t timeout_ms,
+                        struct pending_requests *pending, struct quota *quota, int64_t timeout_ms,
                         const struct dir_access *root)
 {
 	*streams = (struct event_streams){
 		.log = { .news = on_news },
 		.listening = listening,
-		.parking = parking,
+		.pending = pending,
 		.quota = quota,
 		.timeout_ms = timeout_ms,
 	};

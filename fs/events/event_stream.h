@@ -31,7 +31,7 @@ struct event_streams {
 	struct event_log log;
 	struct event_gate gate; /* before it */
 	struct event_interest *listening;
-	struct pending_requests *parking;
+	struct pending_requests *pending;
 	struct quota *quota; /* of each user */
 	struct event_stream *all;
 	struct event_stream *opening; /* those that wait for the backend to listen, the first due first */
@@ -40,7 +40,7 @@ struct event_streams {
 };
 
 void event_streams_init(struct event_streams *streams, uv_loop_t *loop, struct event_interest *listening,
-                        struct pending_requests *parking, struct quota *quota, int64_t timeout_ms,
+                        struct pending_requests *pending, struct quota *quota, int64_t timeout_ms,
                         const struct dir_access *root);
 
 /* Ends what waits, as the end of the file, before the backend is closed. */

@@ -1,46 +1,65 @@
 /*
- * Requests that wait for something else than a lock: kept unanswered until it
- * happens, or until whoever asked is interrupted, as also where the kernel would wait
- * no longer (request_timeout.h); programs ask again then. (Those for a lock: waiter.h.)
+ * FUSE requests that are answered later: acquisitions that wait for a lock (waiter.h),
+ * reads of events, directory listings. A pending request ends early if its caller is
+ * interrupted, and shortly before the kernel's own time limit for requests.
+ *
+ * libfuse holds a lock of its own while it reports an interrupt, so nothing is answered
+ * within that call: the request ends in the next turn of the loop.
  */
 #ifndef FS_HOLDINGS_PENDING_REQUEST_H
 #define FS_HOLDINGS_PENDING_REQUEST_H
 
 #include <fuse_lowlevel.h>
-#include <stdbool.h>
+#include <stdint.h>
 #include <uv.h>
 
 /* All at one mount. */
 struct pending_requests {
-	struct pending_request *told; /* those that were interrupted, until the loop's turn is over */
-	struct pending_request *all;  /* the others, the longest first */
+	struct pending_request *waiting; /* in the order in which they began */
+	struct pending_request *ending;  /* their on_end is called next */
 	uv_prepare_t turn;
 	uv_timer_t limit;
-	int64_t limit_ms; /* of each of them; 0: none */
+	int64_t limit_ms; /* for each request; 0: no limit */
 };
 
-/* Embedded by what waits. */
+enum pending_state { PENDING_WAITING, PENDING_ENDING, PENDING_ENDED };
+
+/* Embedded in what waits. */
 struct pending_request {
-	void (*interrupted)(struct pending_request *pending); /* unparks it, and replies EINTR */
+	/*
+	 * Ends the request early: called at most once, with end_status set. It, or a later
+	 * call, replies after pending_request_end().
+	 */
+	void (*on_end)(struct pending_request *pending);
+	int end_status; /* -EINTR: interrupted; -ETIMEDOUT: over the limit; or the status given to pending_request_end_later() */
 
 	/* The rest belongs to pending_request.c. */
 	fuse_req_t fuse;
-	struct pending_requests *parking;
-	bool is_told;
-	uint64_t limit_ms; /* on the loop's clock, until when it is answered */
-	struct pending_request *prev, *next;
+	struct pending_requests *requests;
+	enum pending_state state;
+	uint64_t limit_ms; /* on the clock of the loop; 0: no limit */
+	struct pending_request *prev, *next; /* in the list of its state; a request in PENDING_ENDED is in none */
 };
 
-/* `limit_ms` as request_timeout_ms() has it. */
-void pending_requests_init(struct pending_requests *parking, uv_loop_t *loop, int64_t limit_ms);
+/* `limit_ms` is the result of request_timeout_ms(). */
+void pending_requests_init(struct pending_requests *requests, uv_loop_t *loop, int64_t limit_ms);
 
-/* When nothing is pending any more. */
-void pending_requests_stop(struct pending_requests *parking);
+/* Called when no request is pending that could still end early. */
+void pending_requests_stop(struct pending_requests *requests);
 
-/* From now on `pending->interrupted` may be called, by the loop. */
-void pending_request_begin(struct pending_requests *parking, struct pending_request *pending, fuse_req_t fuse);
+/* Calls the on_end of all requests that were interrupted or told to end. */
+void pending_requests_end_due(struct pending_requests *requests);
 
-/* From now on not any more, so that the request may be replied to, which is returned. */
+/* From now on the request may end early. */
+void pending_request_begin(struct pending_requests *requests, struct pending_request *pending, fuse_req_t fuse);
+
+/* From now on the request may end early by pending_request_end_later() alone. */
+void pending_request_begin_uninterruptible(struct pending_requests *requests, struct pending_request *pending, fuse_req_t fuse);
+
+/* Ends the request with this status in the next turn of the loop, unless it ends before. */
+void pending_request_end_later(struct pending_request *pending, int status);
+
+/* The request is about to be replied to, and does not end early any more. Returns the FUSE request. */
 fuse_req_t pending_request_end(struct pending_request *pending);
 
 #endif

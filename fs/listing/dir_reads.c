@@ -170,7 +170,7 @@ void dir_reads_start(struct dir_reads *reads, struct dir_stream *stream, const c
 	if (!is_armed(reads))
 		ask(reads);
 	if (stream->reading) {
-		read->pending.interrupted = on_interrupted;
+		read->pending.on_end = on_interrupted;
 		read->is_pending = true;
 		pending_request_begin(reads->pending, &read->pending, fuse);
 	}

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fs/holdings/pending_request.h"
 #include "fs/holdings/renewal.h"
 #include "fs/holdings/waiter.h"
 #include "fs/kernel/busy_poll.h"
@@ -238,7 +239,7 @@ static bool serve_one(struct session *session)
 	session->mount->asker = asker_of(&session->buffer);
 	fuse_session_process_buf(session->fuse, &session->buffer);
 	session->mount->asker = BACKEND_NOBODY;
-	waiters_end_told(session->mount->waiters);
+	pending_requests_end_due(session->mount->pending);
 	/* The first request is to come to terms, and what libfuse could not answer it does not tell us. */
 	if (fuse_session_exited(session->fuse) || !session->mount->answers) {
 		fuse_log_complain("serve", session->mount->options->mountpoint);
