@@ -1,7 +1,6 @@
 #include "fs/holdings/renewal.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -10,13 +9,11 @@
 #include "backend/util/container_of.h"
 #include "backend/util/heap.h"
 #include "fs/caller/signal_recipient.h"
+#include "fs/holdings/renewal_internal.h"
 #include "fs/util/log.h"
 #include "fs/util/reserve.h"
 #include "lockfs/duration.h"
 #include "lockfs/lock.h"
-
-/* A lease is renewed when this part of it has passed. */
-#define RENEW_PART 3
 
 /*
  * So much before its end by our clock a lease counts as over: the clocks may
@@ -35,33 +32,6 @@
 /* A lease whose renewals are more than its user may have is not renewed more often. */
 #define UNCOUNTED_MS 1000
 
-#define NO_DEADLINE INT64_MAX
-
-struct renewal {
-	struct renewals *renewals;
-	uint64_t token;
-	int64_t ttl_ms;
-	int64_t deadline_ns; /* CLOCK_BOOTTIME, from when it is lost; or NO_DEADLINE */
-	int64_t renew_ns;    /* when it is renewed next */
-	bool timed;
-	struct heap_item due;
-	bool ended;
-	bool overrun;        /* lost by the clock alone: the backend may have it still */
-	bool renewing;       /* a renewal is under way */
-	unsigned int calls;  /* under way, that one among them */
-	bool released;       /* the file has gone: it is released when none is */
-	int signal;
-	struct signal_recipient *recipient; /* that the signal is sent to; NULL: none */
-	uid_t uid;           /* of who acquired it: the signal is sent with this user's rights, and renewals count for it */
-	size_t renewal_count; /* a minute, that are counted; fewer than there are where that was refused */
-	int64_t pause_ms;    /* before the next release, where one failed; 0: none did */
-	backend_done *done;  /* of renewal_release() */
-	void *ctx;
-	struct renewal *prev, *next;
-	struct lock_claim claim;
-	char *key;           /* behind the id */
-	char id[];
-};
 
 const struct lock_claim *renewal_claim(const struct renewal *renewal)
 {
@@ -75,62 +45,9 @@ bool renewal_has_ended(const struct renewal *renewal)
 
 /* Renewals */
 
-/* A minute; of the longest lease one, which is more than there are. */
-static size_t renewals_a_minute(int64_t ttl_ms)
-{
-	const int64_t minute_ms = 60000;
-
-	if (ttl_ms == LEASE_NEVER)
-		return 0;
-	return (size_t)((minute_ms * RENEW_PART + ttl_ms - 1) / ttl_ms);
-}
-
-/* May this user have so many more? */
-static int admits(struct renewals *renewals, uid_t uid, size_t more)
-{
-	int err = quota_take(&renewals->quota, uid, more);
-
-	if (err == 0)
-		quota_give(&renewals->quota, uid, more);
-	return err;
-}
-
-int renewals_admits(struct renewals *renewals, uid_t uid, int64_t ttl_ms)
-{
-	return admits(renewals, uid, renewals_a_minute(ttl_ms));
-}
-
-int renewal_admits(struct renewal *renewal, int64_t ttl_ms)
-{
-	size_t renewal_count = renewals_a_minute(ttl_ms);
-
-	return renewal_count > renewal->renewal_count ? admits(renewal->renewals, renewal->uid, renewal_count - renewal->renewal_count) : 0;
-}
-
-static void uncount_renewals(struct renewal *renewal)
-{
-	quota_give(&renewal->renewals->quota, renewal->uid, renewal->renewal_count);
-	renewal->renewal_count = 0;
-}
-
-/* Returns 0, or what the quota says, and then as many are counted as before. */
-static int count_renewals(struct renewal *renewal, int64_t ttl_ms)
-{
-	struct quota *quota = &renewal->renewals->quota;
-	size_t renewal_count = renewals_a_minute(ttl_ms);
-	int err = renewal_count > renewal->renewal_count ? quota_take(quota, renewal->uid, renewal_count - renewal->renewal_count) : 0;
-
-	if (err < 0)
-		return err;
-	if (renewal_count < renewal->renewal_count)
-		quota_give(quota, renewal->uid, renewal->renewal_count - renewal_count);
-	renewal->renewal_count = renewal_count;
-	return 0;
-}
-
 static void free_keep(struct renewal *renewal)
 {
-	uncount_renewals(renewal);
+	renewal_quota_give(renewal);
 	DL_DELETE(renewal->renewals->all, renewal);
 	signal_recipient_put(renewal->recipient);
 	free(renewal);
@@ -177,14 +94,14 @@ void renewal_adopt(struct renewal *renewal, const struct lock *lock)
 	if (lock->ttl_ms == LEASE_NEVER) {
 		renewal->deadline_ns = NO_DEADLINE;
 		renewal->renew_ns = NO_DEADLINE;
-		uncount_renewals(renewal);
+		renewal_quota_give(renewal);
 	} else {
 		int64_t end_ns = now_ns + lock->remaining_ms * NS_PER_MS;
 
 		renewal->deadline_ns = end_ns - margin_ns(lock->ttl_ms);
 		renewal->renew_ns = end_ns - lock->ttl_ms * NS_PER_MS / RENEW_PART * (RENEW_PART - 1);
 		/* Whoever shortens a lease by another mount cannot be refused that here, and may lose the lock. */
-		if (count_renewals(renewal, lock->ttl_ms) < 0 && renewal->renew_ns < now_ns + UNCOUNTED_MS * NS_PER_MS)
+		if (renewal_quota_take(renewal, lock->ttl_ms) < 0 && renewal->renew_ns < now_ns + UNCOUNTED_MS * NS_PER_MS)
 			renewal->renew_ns = now_ns + UNCOUNTED_MS * NS_PER_MS;
 	}
 	set_timer(renewal);
@@ -195,7 +112,7 @@ void renewal_adopt(struct renewal *renewal, const struct lock *lock)
 void renewal_stop(struct renewal *renewal)
 {
 	renewal->ended = true;
-	uncount_renewals(renewal);
+	renewal_quota_give(renewal);
 	clear_timer(renewal);
 }
 
@@ -378,7 +295,7 @@ int renewal_new(struct renewals *renewals, const struct lock *lock, const char *
 	renewal->token = lock->token;
 	renewal->signal = signal;
 	renewal->uid = lock->holder.uid;
-	err = count_renewals(renewal, lock->ttl_ms);
+	err = renewal_quota_take(renewal, lock->ttl_ms);
 	if (err < 0) {
 		free(renewal);
 		return err;
@@ -425,17 +342,12 @@ size_t renewals_count(const struct renewals *renewals)
 	return count;
 }
 
-static bool is_bound(const struct renewal *renewal)
-{
-	return !renewal->ended && !renewal->released;
-}
-
 bool renewals_has_bound(const struct renewals *renewals)
 {
 	const struct renewal *renewal;
 
 	DL_FOREACH(renewals->all, renewal)
-		if (is_bound(renewal))
+		if (renewal_is_bound(renewal))
 			return true;
 	return false;
 }
@@ -448,43 +360,6 @@ bool renewals_is_releasing(const struct renewals *renewals)
 		if (renewal->released)
 			return true;
 	return false;
-}
-
-/* Appends a key; false, and nothing is appended, if it does not fit. */
-static bool append_key(char *text, size_t size, const char *separator, const char *key)
-{
-	size_t length = strlen(text);
-
-	if (length + strlen(separator) + strlen(key) >= size)
-		return false;
-	stpcpy(stpcpy(text + length, separator), key);
-	return true;
-}
-
-size_t renewals_print(const struct renewals *renewals, char text[RENEWALS_TEXT_MAX])
-{
-	enum { KEYS_MAX = 5, ROOM_FOR_REST = 64 };
-	const struct renewal *renewal;
-	size_t count = 0;
-	size_t shown = 0;
-
-	DL_FOREACH(renewals->all, renewal)
-		count += is_bound(renewal) || renewal->released;
-	*text = '\0';
-	if (count == 0)
-		return 0;
-	snprintf(text, RENEWALS_TEXT_MAX, count == 1 ? "1 lock" : "%zu locks", count);
-	DL_FOREACH(renewals->all, renewal) {
-		if (!is_bound(renewal) && !renewal->released)
-			continue;
-		if (shown == KEYS_MAX ||
-			!append_key(text, RENEWALS_TEXT_MAX - ROOM_FOR_REST, shown ? ", " : ": ", renewal->key))
-			break;
-		shown++;
-	}
-	if (shown > 0 && shown < count)
-		snprintf(text + strlen(text), ROOM_FOR_REST, " and %zu more", count - shown);
-	return count;
 }
 
 void renewals_stop(struct renewals *renewals)

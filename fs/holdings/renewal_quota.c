@@ -1,0 +1,56 @@
+#include "backend/util/quota.h"
+#include "fs/holdings/renewal_internal.h"
+#include "lockfs/duration.h"
+
+/* A minute; of the longest lease one, which is more than there are. */
+static size_t renewals_a_minute(int64_t ttl_ms)
+{
+	const int64_t minute_ms = 60000;
+
+	if (ttl_ms == LEASE_NEVER)
+		return 0;
+	return (size_t)((minute_ms * RENEW_PART + ttl_ms - 1) / ttl_ms);
+}
+
+/* May this user have so many more? */
+static int admits(struct renewals *renewals, uid_t uid, size_t more)
+{
+	int err = quota_take(&renewals->quota, uid, more);
+
+	if (err == 0)
+		quota_give(&renewals->quota, uid, more);
+	return err;
+}
+
+int renewals_admits(struct renewals *renewals, uid_t uid, int64_t ttl_ms)
+{
+	return admits(renewals, uid, renewals_a_minute(ttl_ms));
+}
+
+int renewal_admits(struct renewal *renewal, int64_t ttl_ms)
+{
+	size_t count = renewals_a_minute(ttl_ms);
+
+	return count > renewal->counted ? admits(renewal->renewals, renewal->uid, count - renewal->counted) : 0;
+}
+
+void renewal_quota_give(struct renewal *renewal)
+{
+	quota_give(&renewal->renewals->quota, renewal->uid, renewal->counted);
+	renewal->counted = 0;
+}
+
+/* Returns 0, or what the quota says, and then as many are counted as before. */
+int renewal_quota_take(struct renewal *renewal, int64_t ttl_ms)
+{
+	struct quota *quota = &renewal->renewals->quota;
+	size_t count = renewals_a_minute(ttl_ms);
+	int err = count > renewal->counted ? quota_take(quota, renewal->uid, count - renewal->counted) : 0;
+
+	if (err < 0)
+		return err;
+	if (count < renewal->counted)
+		quota_give(quota, renewal->uid, renewal->counted - count);
+	renewal->counted = count;
+	return 0;
+}

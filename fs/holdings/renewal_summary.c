@@ -1,0 +1,42 @@
+#include <stdio.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "fs/holdings/renewal_internal.h"
+
+/* Appends a key; false, and nothing is appended, if it does not fit. */
+static bool append_key(char *text, size_t size, const char *separator, const char *key)
+{
+	size_t length = strlen(text);
+
+	if (length + strlen(separator) + strlen(key) >= size)
+		return false;
+	stpcpy(stpcpy(text + length, separator), key);
+	return true;
+}
+
+size_t renewals_print(const struct renewals *renewals, char text[RENEWALS_TEXT_MAX])
+{
+	enum { KEYS_MAX = 5, ROOM_FOR_REST = 64 };
+	const struct renewal *renewal;
+	size_t count = 0;
+	size_t shown = 0;
+
+	DL_FOREACH(renewals->all, renewal)
+		count += renewal_is_bound(renewal) || renewal->released;
+	*text = '\0';
+	if (count == 0)
+		return 0;
+	snprintf(text, RENEWALS_TEXT_MAX, count == 1 ? "1 lock" : "%zu locks", count);
+	DL_FOREACH(renewals->all, renewal) {
+		if (!renewal_is_bound(renewal) && !renewal->released)
+			continue;
+		if (shown == KEYS_MAX ||
+			!append_key(text, RENEWALS_TEXT_MAX - ROOM_FOR_REST, shown ? ", " : ": ", renewal->key))
+			break;
+		shown++;
+	}
+	if (shown > 0 && shown < count)
+		snprintf(text + strlen(text), ROOM_FOR_REST, " and %zu more", count - shown);
+	return count;
+}
