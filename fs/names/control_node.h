@@ -1,7 +1,7 @@
 /*
- * The reserved names that are files: `.events`, `.events.json` and `.stats`, in every
- * directory. They are found but not listed. Each lookup makes a node of its own, so
- * that one who reads is told of nobody else's reading, and needs no backend later.
+ * Nodes of the control files `.events`, `.events.json` and `.stats`, which every directory
+ * has. They are found by lookup but not listed. Each lookup makes another node, so that
+ * readers do not share a read position, and so that reading needs no backend call.
  */
 #ifndef FS_NAMES_CONTROL_NODE_H
 #define FS_NAMES_CONTROL_NODE_H
@@ -9,22 +9,23 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What a node of them has beside its name, which is that of the directory. */
+/* The data of such a node. Its path is that of the directory. */
 struct control_node {
-	unsigned int users; /* the node, and what was opened through it */
-	mode_t mode;        /* whoever may list the directory may read it */
+	unsigned int users; /* references: one by the node, and one by each open file of it */
+	mode_t mode;        /* readable for the users who may list the directory */
 	uid_t uid;
 	gid_t gid;
-	uint64_t read;      /* bytes, by all who opened it */
+	uint64_t read;      /* bytes read so far through all open files */
 };
 
-static inline struct control_node *control_node_hold(struct control_node *special)
+/* Adds a reference. */
+static inline struct control_node *control_node_hold(struct control_node *control)
 {
-	special->users++;
-	return special;
+	control->users++;
+	return control;
 }
 
-/* Frees it with its last user. Accepts NULL. */
-void control_node_put(struct control_node *special);
+/* Drops a reference; the last one frees the data. Accepts NULL. */
+void control_node_put(struct control_node *control);
 
 #endif

@@ -1,3 +1,4 @@
+/* Counts nodes by user, and chooses the nodes that the kernel should forget. */
 #include "fs/names/known_nodes.h"
 
 #include <errno.h>
@@ -6,14 +7,14 @@
 #include <string.h>
 #include <utlist.h>
 
-/* Nodes that one call looks at: a few more than one lookup makes, so that the excess shrinks. */
-#define LOOKS 4
+/* Nodes that one call examines: more than one lookup makes, so that the excess shrinks. */
+#define EXAMINED_NODES 4
 
 struct known_user {
 	uid_t uid;
 	size_t count;
-	bool is_told;
-	struct known_node *oldest; /* of a list, in the order in which they were looked up last */
+	bool is_reported; /* on_full was called for this user */
+	struct known_node *oldest; /* list in the order of the last lookup */
 	UT_hash_handle hh;
 };
 
@@ -53,13 +54,13 @@ static bool is_exempt(const struct known_nodes *known, uid_t uid)
 	return uid == 0 || uid == known->self;
 }
 
-static void tell(const struct known_nodes *known, struct known_user *user, size_t added)
+static void report(const struct known_nodes *known, struct known_user *user, size_t added)
 {
 	char line[256];
 
-	if (user->is_told)
+	if (user->is_reported)
 		return;
-	user->is_told = true;
+	user->is_reported = true;
 	snprintf(line, sizeof(line), "user %u uses %zu names, of %zu that all users use, and is refused more: %s. -o user_names= allows more",
 		(unsigned int)user->uid, user->count - added, known->count - added, strerror(ENFILE));
 	known->on_full(known->ctx, line);
@@ -75,7 +76,7 @@ static size_t without(size_t count, size_t leaving)
 	return count > leaving ? count - leaving : 0;
 }
 
-/* Has this user, without `less` nodes, as many as the user may have now? */
+/* Has this user reached a limit, if `less` nodes do not count? */
 static bool is_full(const struct known_nodes *known, const struct known_user *user, size_t less)
 {
 	size_t users = HASH_COUNT(known->users);
@@ -85,14 +86,14 @@ static bool is_full(const struct known_nodes *known, const struct known_user *us
 		(is_at_least(without(known->count, less), known->most) && user->count > share);
 }
 
-/* `added` nodes of the user are in the table already; people are told how many there are without these. */
+/* `added` nodes of the user are in the table already; the log line gives the numbers without them. */
 static int admit(struct known_nodes *known, uid_t uid, size_t leaving, size_t added)
 {
 	struct known_user *user = find(known, uid);
 
 	if (!user || is_exempt(known, uid) || !is_full(known, user, leaving + added))
 		return 0;
-	tell(known, user, added);
+	report(known, user, added);
 	return -ENFILE;
 }
 
@@ -138,7 +139,7 @@ void known_nodes_remove(struct known_nodes *known, struct known_node *node)
 	node->user = NULL;
 	known->count--;
 	if (--user->count <= known->user_most / 2)
-		user->is_told = false;
+		user->is_reported = false;
 	if (user->count == 0)
 		drop(known, user);
 }
@@ -153,7 +154,7 @@ static struct known_user *find_largest(const struct known_nodes *known)
 	return largest;
 }
 
-/* Whose nodes are to be fewer; NULL: nobody's. */
+/* Returns the user who should have fewer nodes, or NULL. */
 static struct known_user *find_excessive(const struct known_nodes *known, uid_t uid)
 {
 	struct known_user *user = find(known, uid);
@@ -168,10 +169,10 @@ struct known_node *known_nodes_excess(struct known_nodes *known, uid_t uid,
 {
 	struct known_user *user = find_excessive(known, uid);
 
-	for (int i = 0; user && i < LOOKS; i++) {
+	for (int i = 0; user && i < EXAMINED_NODES; i++) {
 		struct known_node *node = user->oldest;
 
-		/* Behind the others: the kernel may not have forgotten it before this list has come round. */
+		/* To the end of the list, because the kernel may take a while to forget it. */
 		known_nodes_touch(node);
 		if (may_be_forgotten(node))
 			return node;

@@ -1,3 +1,4 @@
+/* The tables of nodes by number and by name. A node lives until the kernel has forgotten all its lookups. */
 #include "fs/names/node.h"
 
 #include <errno.h>
@@ -10,7 +11,7 @@
 
 #define ROOT_INODE 1
 
-/* A name with room for the longest path. */
+/* A node name with room for the longest path. */
 union name_room {
 	struct node_name name;
 	char bytes[sizeof(struct node_name) + LOCK_KEY_MAX + 1];
@@ -59,7 +60,7 @@ static void node_free(struct node_table *table, struct node *node)
 	HASH_DELETE(by_number, table->by_number, node);
 	view_put(&table->views, node->name.view);
 	if (node_is_control(node))
-		control_node_put(node->special);
+		control_node_put(node->control);
 	else if (node_is_of_holding(node))
 		table->on_free(node);
 	free(node);
@@ -160,11 +161,11 @@ void node_end(struct node_table *table, struct node *node, uint64_t token)
 	if (token != node->name.token)
 		return;
 	node->ended = true;
-	/* The lock of a foreign client has the same token each time it comes with the same value. */
+	/* A foreign lock has the same token each time it is taken with the same value, but is another holding. */
 	node_unname(table, node);
 }
 
-/* The root of a view stands in `.with`. */
+/* The root of a view is an entry of `.with`. */
 static bool is_view_root(const struct node *node)
 {
 	return node_kind(node) == NODE_DIR && node->name.view && !*node->name.path;

@@ -1,7 +1,7 @@
 /*
- * Nodes: what the kernel knows by a number. A number is never used twice, and
- * each holding of a lock has a node of its own, so that an old name or
- * descriptor cannot touch the next holder's lock.
+ * Nodes: files and directories that the kernel names by a number. A number is never used
+ * twice, and each holding of a lock has another node, so that an old name or descriptor
+ * cannot touch the next holder's lock.
  */
 #ifndef FS_NAMES_NODE_H
 #define FS_NAMES_NODE_H
@@ -15,42 +15,42 @@
 #include "fs/names/view.h"
 
 enum node_kind {
-	NODE_DIR,  /* of the tree, seen plainly or through a view */
-	NODE_LOCK, /* one holding of a lock */
-	NODE_ACQUIRED, /* likewise, for who acquired it by creating: see request_look_up_lock() */
-	NODE_UNLOCKED, /* made by opening a name for flock(2); it holds what is locked through it */
-	NODE_WITH, /* `.with` */
-	/* What has a reserved name, all special: */
-	NODE_EVENTS, /* `.events` in a directory, whose path is that of the node; likewise: */
-	NODE_EVENTS_JSON,
-	NODE_STATS,
+	NODE_DIR,      /* a directory, in the plain tree or in a view */
+	NODE_LOCK,     /* one holding of a lock, as everybody but its creator finds it */
+	NODE_ACQUIRED, /* one holding of a lock, as the process finds it that acquired by creating: see request_look_up_lock() */
+	NODE_UNLOCKED, /* made by opening a free or held name for flock(2); stands for the holding that is bound through it */
+	NODE_WITH,     /* `.with` */
+	/* Control files (control_node.h). Their path is that of the directory that they are in. */
+	NODE_EVENTS,      /* `.events` */
+	NODE_EVENTS_JSON, /* `.events.json` */
+	NODE_STATS,       /* `.stats` */
 };
 
-/* Two lookups of the same thing find the same node. */
+/* Identifies a node: a lookup that leads to an equal name finds the node that exists. */
 struct node_name {
 	struct view *view; /* NULL: the plain tree */
-	uint64_t token;    /* of a holding; of what is like no other, a number; else 0 */
+	uint64_t token;    /* fencing token of a holding; for unique nodes a serial number; otherwise 0 */
 	uint64_t kind;     /* enum node_kind, without padding */
-	char path[];       /* a key, or the path of a directory; "" is the root */
+	char path[];       /* a key, or the path of a directory; the root is "" */
 };
 
 struct node {
 	fuse_ino_t number;
-	uint64_t lookups; /* how often the kernel was told of it, less what it forgot */
-	size_t files;     /* of it that are open */
-	size_t creators;  /* those among them by whose creation the holding was acquired */
-	bool eclipsed;    /* the kernel was given another node of the same name and holding since */
-	bool named;       /* found by its name; not so once it was removed */
-	bool recalled;    /* a lock that was looked up last without asking whether it is there */
-	uid_t uid;            /* of a lock: its owner, as the kernel was told */
-	gid_t gid;
+	uint64_t lookups; /* replies with this node, less those that the kernel forgot */
+	size_t files;     /* open files of it */
+	size_t creators;  /* open files of it by whose creation the holding was acquired */
+	bool eclipsed;    /* the kernel was given another node for this name and holding later */
+	bool named;       /* lookups find it; false after it was removed or its holding ended */
+	bool cached;      /* the last lookup was answered from the cache of the backend, without a call */
+	uid_t uid;        /* owner of the lock, as it was told to the kernel */
+	gid_t gid;        /* group of the lock, as it was told to the kernel */
 	union {
-		struct control_node *special; /* of what has a reserved name: control_node.h */
-		struct inotify_watch *watch;     /* of a lock, while its end is waited for: inotify.h; else NULL */
+		struct control_node *control; /* of a control file */
+		struct inotify_watch *watch;  /* of a node named by a holding, while its end is watched (inotify.h); or NULL */
 	};
-	uint64_t bound_token; /* of the holding that was locked last through a file of it; 0: none */
-	bool ended;           /* the holding that it is named by was said to have ended */
-	bool bound_ended;     /* the holding `bound_token` was said to have ended */
+	uint64_t bound_token; /* the holding that was bound last through an open file of it; 0: none */
+	bool ended;           /* the holding in its name has ended */
+	bool bound_ended;     /* the holding `bound_token` has ended */
 	struct known_node known;
 	UT_hash_handle by_number;
 	UT_hash_handle by_name;
@@ -65,49 +65,50 @@ struct node_table {
 	fuse_ino_t last_number;
 	uint64_t last_unique;
 	struct node *root;
-	void (*on_free)(struct node *node); /* called for a lock's node that is freed; set by fs/holdings/inotify.c */
+	void (*on_free)(struct node *node); /* called before a node named by a holding is freed; set by fs/holdings/inotify.c */
 };
 
 /* Returns 0 or -ENOMEM. */
 int node_table_init(struct node_table *table);
 void node_table_free(struct node_table *table);
 
-/* A number that the kernel was given; NULL where it makes one up. */
+/* Returns the node of this number, or NULL if the kernel was never given the number. */
 struct node *node_find(const struct node_table *table, fuse_ino_t number);
 
 /*
- * The node of this name, made where there is none and booked on `uid` then, with one
- * more lookup counted. NULL where there is no memory.
+ * Returns the node of this name, and counts one lookup. If there is none, makes a node,
+ * which counts for the user `uid` (known_nodes.h). NULL: there is no memory.
  */
 struct node *node_look_up(struct node_table *table, enum node_kind kind, struct view *view, uint64_t token,
                           const char *path, uid_t uid);
 
-/* Likewise, but only what there is, and no lookup is counted; NULL: there is none. */
+/* Returns the node of this name without counting a lookup, or NULL if there is none. */
 struct node *node_peek(const struct node_table *table, enum node_kind kind, struct view *view, uint64_t token,
                        const char *path);
 
-/* A token for a name that is to find no node but a new one. */
+/* Returns a token for a unique node: a name with it finds no node that exists. */
 uint64_t node_unique(struct node_table *table);
 
-/* Takes back `count` lookups; a node without any is freed. */
+/* Takes back `count` lookups, and frees the node if none is left. */
 void node_forget(struct node_table *table, struct node *node, uint64_t count);
 
-/* What it stood for was removed by the kernel: the next of this name is another node. */
+/* The file was removed: the next lookup of its name makes another node. */
 void node_unname(struct node_table *table, struct node *node);
 
 /*
- * A holding of this lock's node was said to have ended. That stays so, whatever the backend
- * says later; whoever looks the name up then finds another node.
+ * The holding `token`, which this node is named by or which is bound through it, has ended.
+ * It stays ended, whatever the backend says later, and the next lookup of the name makes
+ * another node.
  */
 void node_end(struct node_table *table, struct node *node, uint64_t token);
 
-/* The directory through which the kernel found it, or NULL if the kernel does not know that. */
+/* Returns the directory through which the kernel found the node, or NULL if the kernel has forgotten it. */
 const struct node *node_parent(const struct node_table *table, const struct node *node);
 
-/* Its name there. It lives as long as the node. */
+/* Returns the name of the node in its directory. The text lives as long as the node. */
 const char *node_base_name(const struct node *node);
 
-/* The inode number that stat shows: the same for a path in all views and mounts. */
+/* Returns the inode number that stat(2) shows. It is equal for a path in all views and on all mounts. */
 ino_t path_inode(const char *path);
 
 static inline enum node_kind node_kind(const struct node *node)
@@ -115,23 +116,25 @@ static inline enum node_kind node_kind(const struct node *node)
 	return (enum node_kind)node->name.kind;
 }
 
+/* Is it the node of a control file? */
 static inline bool node_is_control(const struct node *node)
 {
 	return node_kind(node) >= NODE_EVENTS;
 }
 
-/* Is it named by a holding? */
+/* Has its name the token of a holding? */
 static inline bool node_is_of_holding(const struct node *node)
 {
 	return node_kind(node) == NODE_LOCK || node_kind(node) == NODE_ACQUIRED;
 }
 
+/* Is it the node of a lock or handle? */
 static inline bool node_is_lock(const struct node *node)
 {
 	return node_is_of_holding(node) || node_kind(node) == NODE_UNLOCKED;
 }
 
-/* The holding that a lock's node stands for; 0: none, it is a handle. */
+/* Returns the token of the holding that the node of a lock stands for; 0: none, it is a handle. */
 static inline uint64_t node_token(const struct node *node)
 {
 	if (node->bound_token)
@@ -139,13 +142,13 @@ static inline uint64_t node_token(const struct node *node)
 	return node_is_of_holding(node) ? node->name.token : 0;
 }
 
-/* Is the holding that a lock's node stands for known to have ended, though no file of it may be open any more? */
+/* Is the holding that the node of a lock stands for known to have ended? That is known also when no file of it is open. */
 static inline bool node_has_ended(const struct node *node)
 {
 	return node->bound_token ? node->bound_ended : node->ended;
 }
 
-/* A file of this node was locked, and has this holding. */
+/* The holding `token` was bound to an open file of this node. */
 static inline void node_bind(struct node *node, uint64_t token)
 {
 	node->bound_token = token;
@@ -153,20 +156,22 @@ static inline void node_bind(struct node *node, uint64_t token)
 }
 
 /*
- * The token of a directory's name. Where creation may wait, the kernel keeps everybody
- * else out of the directory meanwhile; so there each lookup finds one of its own.
+ * Returns the token for the name of a directory. While a creation is pending, the kernel
+ * keeps all other creations and lookups out of its directory. So in a view where creation
+ * may wait each lookup makes a unique directory node.
  */
 static inline uint64_t dir_token(struct node_table *table, const struct view *view)
 {
 	return view_hides(view) ? node_unique(table) : 0;
 }
 
+/* Returns the options of the view that the node is in. */
 static inline const struct view_options *node_view(const struct node *node)
 {
 	return view_options_of(node->name.view);
 }
 
-/* Whom the kernel is told that it belongs to. */
+/* Remembers the owner and group that the kernel is told. */
 static inline void node_belongs_to(struct node *node, uid_t uid, gid_t gid)
 {
 	node->uid = uid;

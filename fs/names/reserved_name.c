@@ -1,3 +1,4 @@
+/* The table of reserved names, and the check of every name that becomes part of a key. */
 #include "fs/names/reserved_name.h"
 
 #include <errno.h>

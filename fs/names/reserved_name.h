@@ -1,4 +1,4 @@
-/* Names in a directory: which are reserved, and how they make a key. */
+/* Names in a directory: which names are reserved, and how directory and name make a key. */
 #ifndef FS_NAMES_RESERVED_NAME_H
 #define FS_NAMES_RESERVED_NAME_H
 
@@ -8,12 +8,12 @@
 
 #define WITH_NAME ".with"
 
-/* Names that no lock or directory can have, in any directory. */
+/* Can no lock or directory have this name? */
 bool name_is_reserved(const char *name);
 
 /*
- * Puts `name` behind the directory `dir` ("" for the root). Returns 0, or
- * -ENAMETOOLONG, or -EPERM for a reserved name, with `key` undefined.
+ * Writes the key of `name` in the directory `dir` ("" for the root). Returns 0; or
+ * -ENAMETOOLONG, or -EPERM for a reserved name, and `key` is undefined.
  */
 int name_join(const char *dir, const char *name, char key[LOCK_KEY_MAX + 1]);
 

@@ -1,3 +1,4 @@
+/* A table of calls by thread and key. A retry is dropped after 60 s, or if the table is full. */
 #include "fs/names/stale_retry.h"
 
 #include <errno.h>
@@ -9,23 +10,23 @@
 #include "backend/util/hash.h"
 #include "fs/names/node.h"
 
-/* A repetition comes at once, but the LOOKUP before it waits for the backend. */
+/* 60 s: the kernel repeats a call at once, but the LOOKUP before it waits for the backend. */
 #define REPETITION_NS (60 * NS_PER_S)
 
-/* More calls than this are not remembered; those answered first go first. */
+/* Most calls that are remembered. The call answered first is forgotten first. */
 #define RETRIES_MAX 4096
 
-/* A system call, as far as the daemon can tell it. */
+/* Identifies a system call, as well as the daemon can. */
 struct call_name {
-	uint64_t thread; /* without padding */
-	uint64_t key;    /* a hash */
+	uint64_t thread; /* 64 bits wide, so that the struct has no padding and can be hashed */
+	uint64_t key;    /* hash of the key */
 };
 
 struct stale_retry {
 	struct call_name call;
 	int64_t answered_ns; /* CLOCK_BOOTTIME */
-	fuse_ino_t found;    /* by the LOOKUP since; 0: none, or nothing */
-	bool repeated;       /* its repetition was answered; another LOOKUP is of another call */
+	fuse_ino_t found;    /* node that the LOOKUP after it returned; 0: no LOOKUP yet, or the name was free */
+	bool repeated;       /* the repetition was answered, so the next LOOKUP belongs to another call */
 	UT_hash_handle hh;
 };
 

@@ -1,11 +1,12 @@
 /*
- * Who was answered ESTALE. The kernel then looks the name up again and repeats the
- * system call, once: a second ESTALE reaches the caller, who asked for a name and knows
- * of nothing stale. So the second time another answer is given.
+ * Remembers which calls were answered ESTALE. The kernel looks the name up again after
+ * ESTALE and repeats the system call, but once only: a second ESTALE would reach the
+ * caller, who used a name and no descriptor. So the repetition is never answered ESTALE.
  *
- * The repetition comes from the same thread, after a LOOKUP of the same name, about the
- * node that this LOOKUP answered (fs/namei.c, do_filp_open() and retry_estale(); observed
- * on Linux 6.18). A request on a descriptor is not repeated and has no LOOKUP before it.
+ * The repetition comes from the thread of the first call, after a LOOKUP of the name, and
+ * is about the node that this LOOKUP returned (fs/namei.c, do_filp_open() and
+ * retry_estale(); observed on Linux 6.18). A request on a descriptor is not repeated, and
+ * no LOOKUP precedes it.
  */
 #ifndef FS_NAMES_STALE_RETRY_H
 #define FS_NAMES_STALE_RETRY_H
@@ -15,18 +16,19 @@
 
 struct stale_retry;
 
-/* All zero is empty. */
+/* All zero: no call is remembered. */
 struct stale_retries {
-	struct stale_retry *by_call; /* those answered first come first */
+	struct stale_retry *by_call; /* in the order in which they were answered */
 };
 
 /*
- * Returns -ESTALE if the kernel can repeat this call of `thread` on the node `number` of
- * `key` (0: it is to be created). If it is the repetition already, returns `otherwise`.
+ * Returns -ESTALE if the kernel will repeat this call of `thread` on the node `number` of
+ * `key` (0: the call creates it). Returns `otherwise` if the call is the repetition, or if
+ * there is no memory to recognize the repetition.
  */
 int stale_retry_or(struct stale_retries *retries, pid_t thread, const char *key, fuse_ino_t number, int otherwise);
 
-/* A LOOKUP of `key` by `thread` is answered with this node. */
+/* A LOOKUP of `key` by `thread` is answered with the node `number`. */
 void stale_retries_looked_up(struct stale_retries *retries, pid_t thread, const char *key, fuse_ino_t number);
 
 void stale_retries_free(struct stale_retries *retries);

@@ -1,3 +1,4 @@
+/* The table of view options, their parser, and the table of views by text. */
 #include "fs/names/view.h"
 
 #include <errno.h>
@@ -10,14 +11,14 @@
 
 struct view {
 	struct view_options options;
-	size_t holders;
+	size_t users; /* references */
 	UT_hash_handle hh;
 	char text[];
 };
 
 static const struct view_options plain_options;
 
-/* Each reads the value of one option; NULL: it has none. */
+/* Each function parses the value of one option, which is NULL for an option without a value. Returns 0 or -EINVAL. */
 
 static int read_ttl(struct view_options *options, const char *value)
 {
@@ -73,7 +74,7 @@ static int read_attempts(struct view_options *options, const char *value)
 	return 0;
 }
 
-/* `TERM` or `SIGTERM`. */
+/* Accepts `TERM` and `SIGTERM`. */
 static int read_signal(struct view_options *options, const char *value)
 {
 	if (strncmp(value, "SIG", strlen("SIG")) == 0)
@@ -106,7 +107,7 @@ static const struct view_option {
 
 #define OPTION_COUNT (sizeof(view_options) / sizeof(view_options[0]))
 
-/* Reads `name` or `name=value`; `seen` has a bit for each option, as none may come twice. */
+/* Parses `name` or `name=value`. `seen` has a bit for each option, because none may be given twice. */
 static int read_option(char *text, struct view_options *options, unsigned int *seen)
 {
 	char *value = strchr(text, '=');
@@ -141,7 +142,7 @@ int view_parse(const char *text, struct view_options *ret)
 		if (err < 0)
 			return err;
 	}
-	/* It is sent by what watches an open file. */
+	/* Only the renewal of a bound holding notices a loss and sends the signal. */
 	if (options.signal && !options.hold)
 		return -EINVAL;
 	*ret = options;
@@ -179,13 +180,13 @@ int view_get(struct view_table *table, const char *text, struct view **ret)
 struct view *view_hold(struct view *view)
 {
 	if (view)
-		view->holders++;
+		view->users++;
 	return view;
 }
 
 void view_put(struct view_table *table, struct view *view)
 {
-	if (!view || --view->holders > 0)
+	if (!view || --view->users > 0)
 		return;
 	HASH_DELETE(hh, table->by_text, view);
 	free(view);

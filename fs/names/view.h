@@ -1,6 +1,7 @@
 /*
- * Views: `.with/OPTION[,OPTION…]/` is the whole tree, seen with options. One
- * struct view stands for one text of options, for as long as a node uses it.
+ * Views: `.with/OPTION[,OPTION…]/` shows the whole tree, and the options apply to each
+ * access through it. There is one struct view for each text of options, and it lives as
+ * long as a node uses it. How to add an option: README.md.
  */
 #ifndef FS_NAMES_VIEW_H
 #define FS_NAMES_VIEW_H
@@ -12,14 +13,14 @@
 #include "fs/names/patience.h"
 #include "lockfs/lock.h"
 
-/* What the options say. All zero: the plain tree. */
+/* The options of a view. All zero: the plain tree. */
 struct view_options {
-	int64_t ttl_ms; /* LEASE_UNSET: none given */
-	bool force;
-	bool hold;
-	int signal; /* 0: none */
-	struct patience patience; /* of who creates */
-	char id[LOCK_ID_MAX + 1]; /* "": none given */
+	int64_t ttl_ms;           /* lease of acquisitions; LEASE_UNSET: not given */
+	bool force;               /* unlink(2) revokes locks of other holders */
+	bool hold;                /* a holding is bound to the file that was created */
+	int signal;               /* sent to the process that loses a lock; 0: none */
+	struct patience patience; /* of a creation */
+	char id[LOCK_ID_MAX + 1]; /* claim of all callers; "": not given */
 };
 
 struct view;
@@ -28,27 +29,30 @@ struct view_table {
 	struct view *by_text;
 };
 
-/* Reads the text of a view's directory. Returns 0 or -EINVAL. */
+/* Parses the options in the name of a view. Returns 0 or -EINVAL. */
 int view_parse(const char *text, struct view_options *ret);
 
 /*
- * The view of this text, which the caller then holds until view_put(). Returns
- * 0, -EINVAL, or -ENOMEM.
+ * Finds or makes the view of this text, and adds a reference that view_put() drops.
+ * Returns 0, -EINVAL or -ENOMEM.
  */
 int view_get(struct view_table *table, const char *text, struct view **ret);
 
-/* Holds a view once more. NULL, the plain tree, is allowed here and below. */
+/* Adds a reference. Accepts NULL, the plain tree. */
 struct view *view_hold(struct view *view);
+
+/* Drops a reference. Accepts NULL. */
 void view_put(struct view_table *table, struct view *view);
 
-/* The options as they are written in its path. */
+/* Returns the options as they are written in the path. */
 const char *view_text(const struct view *view);
 
+/* Returns the parsed options. Accepts NULL. */
 const struct view_options *view_options_of(const struct view *view);
 
 /*
- * Is another's lock not there to be seen? The kernel would refuse a creation by
- * itself else, and nobody could wait.
+ * Does this view hide locks held by others? It must if creation may wait: otherwise the
+ * kernel answers EEXIST itself, and the daemon is not asked.
  */
 bool view_hides(const struct view *view);
 

@@ -24,13 +24,13 @@ typedef void open_fn(struct request *request);
 
 static void open_events(struct request *request)
 {
-	event_stream_open(request->mount->streams, request->key, EVENT_TEXT, request->node->special, request->fuse,
+	event_stream_open(request->mount->streams, request->key, EVENT_TEXT, request->node->control, request->fuse,
 		&request->info);
 }
 
 static void open_events_json(struct request *request)
 {
-	event_stream_open(request->mount->streams, request->key, EVENT_JSON, request->node->special, request->fuse,
+	event_stream_open(request->mount->streams, request->key, EVENT_JSON, request->node->control, request->fuse,
 		&request->info);
 }
 
@@ -74,7 +74,7 @@ static const struct special_kind *find_by_node(const struct node *node)
 static struct stat attr_of(const struct node *node)
 {
 	const struct special_kind *kind = find_by_node(node);
-	const struct control_node *special = node->special;
+	const struct control_node *special = node->control;
 	char path[LOCK_KEY_MAX + 32];
 	struct timespec now;
 
@@ -117,7 +117,7 @@ static struct node *make_node(struct request *request, mode_t mode, uid_t uid, g
 	node = node_look_up(nodes, request->special, request->node->name.view, node_unique(nodes), request->key,
 		fuse_req_ctx(request->fuse)->uid);
 	if (node)
-		node->special = special;
+		node->control = special;
 	else
 		free(special);
 	return node;

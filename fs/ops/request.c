@@ -250,9 +250,9 @@ bool request_recall(struct request *request, struct lock *ret)
 
 bool request_recalled_wrongly(struct request *request)
 {
-	if (!request->node->recalled)
+	if (!request->node->cached)
 		return false;
-	request->node->recalled = false;
+	request->node->cached = false;
 	request->mount->recalls_ns = boot_ns() + ASK_NS;
 	return true;
 }
@@ -356,7 +356,7 @@ static void reply_node(struct request *request, struct node *node, const struct 
 		.attr_timeout = attr_keep(node),
 	};
 	stale_retries_looked_up(mount->retries, fuse_req_ctx(request->fuse)->pid, request->key, node->number);
-	node->recalled = request->recalled;
+	node->cached = request->recalled;
 	node_belongs_to(node, reply.attr.st_uid, reply.attr.st_gid);
 	/* A reply that nobody took did not count as a lookup either. */
 	if (fuse_reply_entry(request->fuse, &reply) < 0)
