@@ -173,7 +173,7 @@ static int init_parts(struct mount *mount, uv_loop_t *loop)
 	mount->holdings->event_interest = mount->event_interest;
 	mount->lock_files->holdings = mount->holdings;
 	mount->lock_files->nodes = mount->nodes;
-	mount->renewals->lost = on_lost;
+	mount->renewals->on_lost = on_lost;
 	mount->renewals->ctx = mount;
 	mount->renewals->reserve = mount->reserve;
 	pending_requests_init(mount->pending, loop, limit_ms);
@@ -358,7 +358,7 @@ void mount_on_gap(void *ctx)
 {
 	struct mount *mount = ctx;
 
-	mount->event_interest->told = true;
+	mount->event_interest->active = true;
 	holdings_recheck_all(mount->holdings);
 	event_streams_gap(mount->streams);
 }

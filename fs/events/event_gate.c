@@ -1,3 +1,4 @@
+/* Holds events back until the permissions of all directories of their keys are known. */
 #include "fs/events/event_gate.h"
 
 #include <errno.h>
@@ -12,21 +13,21 @@
 #include "lockfs/event.h"
 #include "lockfs/lock.h"
 
-/* Of events that wait: some ten thousand. */
+/* 4 MiB of waiting events: some ten thousand. */
 #define HELD_MAX (4 * 1024 * 1024)
 
-/* What is known of a directory was asked for no longer than this before an event. */
+/* 1 s: oldest permissions that decide on an event, counted from the read to the event. */
 #define KNOWN_NS NS_PER_S
 
-/* More than any key has directories, so that all that one event needs is kept. */
+/* Cached directories. More than any key has, so that all that one event needs are cached together. */
 #define KNOWN_MAX 1024
 
 #define DIRS_MAX (LOCK_KEY_MAX / 2 + 1)
 
 struct held_event {
-	struct lock_event event; /* its texts are behind it */
+	struct lock_event event; /* its texts are in `text` */
 	uint64_t number;
-	int64_t came_ns;         /* CLOCK_BOOTTIME */
+	int64_t received_ns;     /* CLOCK_BOOTTIME */
 	size_t size;
 	struct held_event *prev, *next;
 	char text[];
@@ -34,8 +35,8 @@ struct held_event {
 
 struct known_dir {
 	struct dir_access access;
-	bool is_known;    /* else nobody but root is told of what is in it */
-	int64_t asked_ns; /* CLOCK_BOOTTIME */
+	bool is_known;    /* false: only root sees events in it */
+	int64_t read_ns;  /* CLOCK_BOOTTIME */
 	UT_hash_handle hh;
 	char path[];
 };
@@ -55,7 +56,7 @@ static void drop_first(struct event_gate *gate)
 	free(first);
 }
 
-/* The length of the path of the directory that is next behind `length` bytes of a key; 0: the name follows. */
+/* Returns the length of the next longer directory path of a key, after the one of `length` bytes; 0: only the name follows. */
 static size_t next_dir(const char *key, size_t length)
 {
 	const char *slash = strchr(key + length + (length > 0), '/');
@@ -64,10 +65,11 @@ static size_t next_dir(const char *key, size_t length)
 }
 
 /*
- * Finds the settings of all directories of a key. Returns how many they are; 0: one of them
- * cannot be known; or -EAGAIN, and the first `*ret_length` bytes are a directory to be asked for.
+ * Finds the permissions of all directories of a key. Returns their number; 0: the permissions
+ * of one cannot be known; or -EAGAIN: the first `*ret_length` bytes of the key are a directory
+ * that must be read first.
  */
-static int find_dirs(const struct event_gate *gate, const char *key, int64_t came_ns,
+static int find_dirs(const struct event_gate *gate, const char *key, int64_t received_ns,
                      struct dir_access dirs[DIRS_MAX], size_t *ret_length)
 {
 	int count = 0;
@@ -77,7 +79,7 @@ static int find_dirs(const struct event_gate *gate, const char *key, int64_t cam
 		struct known_dir *dir;
 
 		HASH_FIND(hh, gate->known, key, length, dir);
-		if (!dir || dir->asked_ns < came_ns - KNOWN_NS) {
+		if (!dir || dir->read_ns < received_ns - KNOWN_NS) {
 			*ret_length = length;
 			return -EAGAIN;
 		}
@@ -88,8 +90,8 @@ static int find_dirs(const struct event_gate *gate, const char *key, int64_t cam
 	return count;
 }
 
-/* Adds an event to the log; false where a directory is to be asked for first. */
-static bool pass(struct event_gate *gate, const struct lock_event *event, uint64_t number, int64_t came_ns,
+/* Adds an event to the log. Returns false if a directory must be read first. */
+static bool pass(struct event_gate *gate, const struct lock_event *event, uint64_t number, int64_t received_ns,
                  size_t *ret_length)
 {
 	struct dir_access dirs[DIRS_MAX];
@@ -97,7 +99,7 @@ static bool pass(struct event_gate *gate, const struct lock_event *event, uint64
 	int count = 0;
 
 	if (event->key && gate->log->restricted_count > 0)
-		count = find_dirs(gate, event->key, came_ns, dirs, ret_length);
+		count = find_dirs(gate, event->key, received_ns, dirs, ret_length);
 	if (count < 0)
 		return false;
 	news.dir_count = (size_t)count;
@@ -105,9 +107,9 @@ static bool pass(struct event_gate *gate, const struct lock_event *event, uint64
 	return true;
 }
 
-/* Asking */
+/* Reading directories */
 
-static void arm(struct event_gate *gate);
+static void arm_turn(struct event_gate *gate);
 
 static void on_read(void *ctx, int status, const struct entry *entry)
 {
@@ -116,17 +118,17 @@ static void on_read(void *ctx, int status, const struct entry *entry)
 	bool is_gone = status == -ENOENT || (status == 0 && entry->kind != ENTRY_DIR);
 
 	gate->asking = NULL;
-	dir->asked_ns = boot_ns();
-	/* Of one that is gone the last settings decide who learns of what happened in it before. */
+	dir->read_ns = boot_ns();
+	/* After a directory was removed, its last permissions decide on earlier events in it. */
 	if (!is_gone)
 		dir->is_known = status == 0;
 	if (status == 0 && !is_gone)
 		dir->access = (struct dir_access){ entry->dir.mode, entry->dir.uid, entry->dir.gid };
-	arm(gate);
+	arm_turn(gate);
 }
 
-/* The entry for a directory, as the one that was asked for last; NULL: there is no memory. */
-static struct known_dir *renew_dir(struct event_gate *gate, const char *path, size_t length)
+/* Moves the cache entry of a directory to the end, or makes it. Returns NULL if there is no memory. */
+static struct known_dir *touch_dir(struct event_gate *gate, const char *path, size_t length)
 {
 	struct known_dir *dir;
 
@@ -148,14 +150,14 @@ static struct known_dir *renew_dir(struct event_gate *gate, const char *path, si
 	return NULL;
 }
 
-static void ask(struct event_gate *gate, size_t length)
+static void read_dir(struct event_gate *gate, size_t length)
 {
-	struct known_dir *dir = renew_dir(gate, gate->held->event.key, length);
+	struct known_dir *dir = touch_dir(gate, gate->held->event.key, length);
 
 	if (!dir) {
 		event_log_lose(gate->log);
 		drop_first(gate);
-		arm(gate);
+		arm_turn(gate);
 		return;
 	}
 	gate->asking = dir;
@@ -170,15 +172,15 @@ static void on_turn(uv_idle_t *turn)
 	while (gate->held && !gate->asking) {
 		size_t length;
 
-		if (!pass(gate, &gate->held->event, gate->held->number, gate->held->came_ns, &length)) {
-			ask(gate, length);
+		if (!pass(gate, &gate->held->event, gate->held->number, gate->held->received_ns, &length)) {
+			read_dir(gate, length);
 			return;
 		}
 		drop_first(gate);
 	}
 }
 
-static void arm(struct event_gate *gate)
+static void arm_turn(struct event_gate *gate)
 {
 	if (gate->held && !gate->asking && gate->backend && !uv_is_closing((uv_handle_t *)&gate->turn))
 		uv_idle_start(&gate->turn, on_turn);
@@ -186,7 +188,7 @@ static void arm(struct event_gate *gate)
 
 /* Events */
 
-static void hold(struct event_gate *gate, const struct lock_event *event, int64_t came_ns)
+static void hold(struct event_gate *gate, const struct lock_event *event, int64_t received_ns)
 {
 	size_t size = sizeof(struct held_event) + text_size(event->key) + text_size(event->owner);
 	struct held_event *held = malloc(size);
@@ -198,7 +200,7 @@ static void hold(struct event_gate *gate, const struct lock_event *event, int64_
 	}
 	held->event = *event;
 	held->number = gate->number;
-	held->came_ns = came_ns;
+	held->received_ns = received_ns;
 	held->size = size;
 	cursor = held->text;
 	if (event->key)
@@ -211,19 +213,19 @@ static void hold(struct event_gate *gate, const struct lock_event *event, int64_
 		event_log_lose(gate->log);
 		drop_first(gate);
 	}
-	arm(gate);
+	arm_turn(gate);
 }
 
 void event_gate_add(struct event_gate *gate, const struct lock_event *event)
 {
-	int64_t came_ns = boot_ns();
+	int64_t received_ns = boot_ns();
 	size_t length;
 
 	gate->number++;
 	if (gate->log->reader_count == 0 && !gate->held)
 		return;
-	if (gate->held || !pass(gate, event, gate->number, came_ns, &length))
-		hold(gate, event, came_ns);
+	if (gate->held || !pass(gate, event, gate->number, received_ns, &length))
+		hold(gate, event, received_ns);
 }
 
 bool event_gate_asks(const struct event_gate *gate, const char *path)

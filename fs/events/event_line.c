@@ -1,3 +1,7 @@
+/*
+ * The two formats of event lines, documented in lockfs(5). Every byte that is no printable
+ * UTF-8 is escaped. To add an event, add its word to `words`.
+ */
 #include "fs/events/event_line.h"
 
 #include <inttypes.h>
@@ -13,7 +17,7 @@
 #define US_PER_S INT64_C(1000000)
 #define NOTHING "-"
 
-/* The longest that a byte can become: `\u001b` in JSON. */
+/* Longest text that one byte can become: `\u001b` in JSON. */
 #define GROWTH_MAX 6
 #define OTHER_FIELDS_MAX 512
 _Static_assert((LOCK_KEY_MAX + EVENT_OWNER_MAX) * GROWTH_MAX + OTHER_FIELDS_MAX <= EVENT_LINE_MAX,
@@ -66,7 +70,7 @@ static const char *error_name(int status)
 	return name ? name : "UNKNOWN";
 }
 
-/* `.` is the root directory, which no lock can be called. */
+/* The root directory is shown as `.`, which no lock can be called. */
 static const char *shown_key(const struct lock_event *event)
 {
 	return event->key && !*event->key ? "." : event->key;
@@ -79,13 +83,13 @@ static bool has_token(const struct lock_event *event)
 
 /* Text */
 
-/* The length of the character at `text` if it stands in a field as it is; else 0. */
+/* Returns the length of the character at `text` if it needs no escape in a field; otherwise 0. */
 static size_t plain_length(const char *text, size_t left)
 {
 	return *text == ' ' || *text == '\\' ? 0 : printable_length(text, left);
 }
 
-/* A field that would be taken for nothing is escaped as well. */
+/* A field that is `-` is escaped, because `-` stands for an empty field. */
 static char *print_field(char *at, const char *field, size_t most)
 {
 	size_t length = field ? strnlen(field, most) : 0;
@@ -127,10 +131,10 @@ static char *print_text(char *at, const struct lock_event *event)
 
 /* JSON */
 
-/* A byte that is no UTF-8 becomes the half of a pair that Python reads it as. */
+/* A byte that is no UTF-8 becomes a lone surrogate, as Python decodes it (surrogateescape). */
 #define LONE_BYTE 0xdc00
 
-/* A character that a terminal must not get, as JSON writes any: by its halves of UTF-16. */
+/* Escapes a character that a terminal must not get, by its UTF-16 code units, as JSON requires. */
 static char *print_code_units(char *at, const char *text, size_t size)
 {
 	unsigned int code = utf8_code_point(text, size);

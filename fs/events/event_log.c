@@ -1,3 +1,4 @@
+/* A list of event records, with a count of the readers whose position is at each of them. */
 #include "fs/events/event_log.h"
 
 #include <errno.h>
@@ -9,19 +10,19 @@
 #include "backend/util/clock.h"
 #include "lockfs/event.h"
 
-/* Some ten thousand events. */
+/* 4 MiB: some ten thousand events. */
 #define LOG_MAX (4 * 1024 * 1024)
 
-/* Who asks for less than this is given one line at a time. */
+/* 32 KiB: a read with a smaller buffer gets one line. */
 #define MANY_LINES_MIN (32 * 1024)
 
 struct event_record {
-	struct event_news news;  /* its directories and texts are behind it */
+	struct event_news news;  /* points to `event` and `dirs` */
 	struct lock_event event;
 	size_t size;
-	size_t readers;          /* whose place is here */
+	size_t readers;          /* readers whose position is here */
 	struct event_record *prev, *next;
-	struct dir_access dirs[];
+	struct dir_access dirs[]; /* the texts of the event follow */
 };
 
 static bool is_below(const char *key, const char *dir)
@@ -31,8 +32,8 @@ static bool is_below(const char *key, const char *dir)
 	return length == 0 || (strncmp(key, dir, length) == 0 && key[length] == '/');
 }
 
-/* Whoever can list a directory may know what happens to the locks in it. */
-static bool may_know(const struct credentials *who, const struct event_news *news)
+/* A user who can list a directory may see the events of locks in it. */
+static bool may_see(const struct credentials *who, const struct event_news *news)
 {
 	if (who->uid == 0)
 		return true;
@@ -42,12 +43,12 @@ static bool may_know(const struct credentials *who, const struct event_news *new
 	return news->dir_count > 0;
 }
 
-/* What is about no lock, such as a gap, is for all. */
+/* An event about no lock, such as a gap, is for all readers. */
 static bool is_for(const struct event_reader *reader, const struct event_news *news)
 {
 	if (news->number <= reader->since)
 		return false;
-	return !news->event->key || (is_below(news->event->key, reader->dir) && may_know(&reader->who, news));
+	return !news->event->key || (is_below(news->event->key, reader->dir) && may_see(&reader->who, news));
 }
 
 static struct event_record *make_record(const struct event_news *news)
@@ -80,9 +81,9 @@ static struct event_record *make_record(const struct event_news *news)
 	return record;
 }
 
-/* Places */
+/* Positions */
 
-static void put_at(struct event_reader *reader, struct event_record *record)
+static void set_position(struct event_reader *reader, struct event_record *record)
 {
 	if (reader->at)
 		reader->at->readers--;
@@ -91,7 +92,7 @@ static void put_at(struct event_reader *reader, struct event_record *record)
 		record->readers++;
 }
 
-/* The first from `record` on that is for this reader. */
+/* Returns the first record from `record` on that is for this reader. */
 static struct event_record *first_for(const struct event_reader *reader, struct event_record *record)
 {
 	while (record && !is_for(reader, &record->news))
@@ -108,7 +109,7 @@ static void remove_first(struct event_log *log)
 	free(first);
 }
 
-/* Removes what all have read. */
+/* Removes the records that all readers have read. */
 static void trim(struct event_log *log)
 {
 	while (log->records && log->records->readers == 0)
@@ -121,7 +122,7 @@ static void lose(struct event_log *log, struct event_reader *reader)
 	log->lost++;
 }
 
-/* Removes the oldest, though somebody has not read it. */
+/* Removes the oldest record, although some readers have not read it. */
 static void lose_first(struct event_log *log)
 {
 	struct event_reader *reader;
@@ -129,7 +130,7 @@ static void lose_first(struct event_log *log)
 	DL_FOREACH(log->readers, reader) {
 		if (reader->at != log->records)
 			continue;
-		put_at(reader, first_for(reader, log->records->next));
+		set_position(reader, first_for(reader, log->records->next));
 		lose(log, reader);
 	}
 	remove_first(log);
@@ -147,7 +148,7 @@ void event_log_leave(struct event_log *log, struct event_reader *reader)
 	DL_DELETE(log->readers, reader);
 	log->reader_count--;
 	log->restricted_count -= reader->who.uid != 0;
-	put_at(reader, NULL);
+	set_position(reader, NULL);
 	free(reader->rest);
 	reader->rest = NULL;
 	trim(log);
@@ -181,14 +182,14 @@ void event_log_add(struct event_log *log, const struct event_news *news)
 		if (!record)
 			lose(log, reader);
 		else if (!reader->at)
-			put_at(reader, record);
+			set_position(reader, record);
 	}
 	while (log->size > LOG_MAX)
 		lose_first(log);
 	trim(log);
 	DL_FOREACH_SAFE(log->readers, reader, next)
 		if (is_for(reader, news) && event_reader_has_news(reader))
-			log->news(log->ctx, reader);
+			log->on_news(log->ctx, reader);
 }
 
 void event_log_lose(struct event_log *log)
@@ -198,7 +199,7 @@ void event_log_lose(struct event_log *log)
 	DL_FOREACH(log->readers, reader)
 		lose(log, reader);
 	DL_FOREACH_SAFE(log->readers, reader, next)
-		log->news(log->ctx, reader);
+		log->on_news(log->ctx, reader);
 }
 
 /* Reading */
@@ -222,7 +223,7 @@ static size_t take_rest(struct event_reader *reader, char *buffer, size_t size)
 	return taken;
 }
 
-/* Prints the next line that is for a reader; 0: there is none. */
+/* Prints the next line for a reader. Returns its length; 0: there is none. */
 static size_t next_line(const struct event_reader *reader, char line[EVENT_LINE_MAX])
 {
 	struct lock_event lost = { .kind = EVENT_LOST, .lost = reader->lost, .time_us = epoch_ns() / 1000 };
@@ -232,13 +233,13 @@ static size_t next_line(const struct event_reader *reader, char line[EVENT_LINE_
 	return event_line_print(reader->lost ? &lost : &reader->at->event, reader->format, line);
 }
 
-/* The line that next_line() printed was read. */
-static void pass_line(struct event_reader *reader)
+/* The reader has read the line that next_line() printed. */
+static void consume_line(struct event_reader *reader)
 {
 	if (reader->lost)
 		reader->lost = 0;
 	else
-		put_at(reader, first_for(reader, reader->at->next));
+		set_position(reader, first_for(reader, reader->at->next));
 }
 
 ssize_t event_log_read(struct event_log *log, struct event_reader *reader, char *buffer, size_t size)
@@ -259,7 +260,7 @@ ssize_t event_log_read(struct event_log *log, struct event_reader *reader, char 
 		}
 		memcpy(buffer + used, line, length);
 		used += length;
-		pass_line(reader);
+		consume_line(reader);
 	}
 	trim(log);
 	return (ssize_t)used;

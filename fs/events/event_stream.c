@@ -1,3 +1,7 @@
+/*
+ * Opens, reads, polls and closes event streams. An open succeeds only once the backend
+ * reports events, so that nothing that happens after it is missed.
+ */
 #include "fs/events/event_stream.h"
 
 #include <errno.h>
@@ -14,10 +18,10 @@
 #include "lockfs/backend.h"
 #include "lockfs/event.h"
 
-/* Of one read at the most. */
+/* 128 KiB: most bytes that one read returns. */
 #define READ_MAX (128 * 1024)
 
-/* A read that waits. */
+/* A read that waits for events. */
 struct event_read {
 	struct pending_request pending;
 	struct event_stream *stream;
@@ -26,16 +30,16 @@ struct event_read {
 };
 
 struct event_stream {
-	struct open_file opened;
+	struct open_file open_file;   /* first: the kernel's file handle points to it */
 	struct event_streams *streams;
 	struct event_reader reader;
-	struct control_node *special;
-	struct event_read *reads;     /* that wait */
-	struct fuse_pollhandle *poll; /* of who waits, or NULL */
+	struct control_node *control;
+	struct event_read *reads;     /* waiting reads, oldest first */
+	struct fuse_pollhandle *poll; /* of the process that polls, or NULL */
 	struct event_stream *prev, *next;
 
-	uid_t uid; /* who opened it */
-	bool is_open; /* and has a place in the log */
+	uid_t uid;    /* the user who opened it and in whose quota it counts */
+	bool is_open; /* the open was answered, and `reader` is in the log */
 
 	/* While it is being opened: */
 	struct pending_request pending;
@@ -58,7 +62,7 @@ static struct event_stream *stream_of_reader(struct event_reader *reader)
 
 /* Reading */
 
-/* Replies with what there is; false where there is nothing. */
+/* Replies to a read with the events that there are. Returns false, and does not reply, if there are none. */
 static bool reply_news(struct event_stream *stream, fuse_req_t req, size_t size)
 {
 	char *buffer = malloc(size < READ_MAX ? size : READ_MAX);
@@ -71,12 +75,12 @@ static bool reply_news(struct event_stream *stream, fuse_req_t req, size_t size)
 	else if (got > 0)
 		fuse_reply_buf(req, buffer, (size_t)got);
 	if (got > 0)
-		stream->special->read += (uint64_t)got;
+		stream->control->read += (uint64_t)got;
 	free(buffer);
 	return got != 0;
 }
 
-/* Takes a read out of those that wait, so that it may be replied to. */
+/* Takes out a waiting read, and returns the request for the reply. */
 static fuse_req_t end_read(struct event_read *read)
 {
 	fuse_req_t fuse = pending_request_end(&read->pending);
@@ -91,7 +95,7 @@ static void on_read_interrupted(struct pending_request *pending)
 	fuse_reply_err(end_read((struct event_read *)pending), EINTR);
 }
 
-static void keep_poll(struct event_stream *stream, struct fuse_pollhandle *handle)
+static void set_poll(struct event_stream *stream, struct fuse_pollhandle *handle)
 {
 	if (stream->poll)
 		fuse_pollhandle_destroy(stream->poll);
@@ -112,7 +116,7 @@ static void on_news(void *ctx, struct event_reader *reader)
 		return;
 	/* The kernel takes no lock for this that a request could hold. */
 	fuse_lowlevel_notify_poll(stream->poll);
-	keep_poll(stream, NULL);
+	set_poll(stream, NULL);
 }
 
 static void wait_for_news(struct event_stream *stream, fuse_req_t req, size_t size)
@@ -136,7 +140,7 @@ static void stream_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offse
 	bool waits = !(info->flags & O_NONBLOCK);
 
 	(void)ino;
-	if (size == 0 || (waits && (uint64_t)offset + size == stream->special->read + EVENT_SIZE_TOLD))
+	if (size == 0 || (waits && (uint64_t)offset + size == stream->control->read + EVENT_SIZE_TOLD))
 		fuse_reply_buf(req, NULL, 0);
 	else if (!stream->reads && reply_news(stream, req, size))
 		return;
@@ -152,7 +156,7 @@ static void stream_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *i
 
 	(void)ino;
 	if (handle)
-		keep_poll(stream, handle);
+		set_poll(stream, handle);
 	fuse_reply_poll(req, event_reader_has_news(&stream->reader) ? POLLIN | POLLRDNORM : 0);
 }
 
@@ -166,9 +170,9 @@ static void close_stream(struct event_stream *stream)
 	quota_give(streams->quota, stream->uid, 1);
 	if (stream->is_open)
 		event_log_leave(&streams->log, &stream->reader);
-	event_interest_leave(streams->listening, LISTEN_ALL);
-	keep_poll(stream, NULL);
-	control_node_put(stream->special);
+	event_interest_leave(streams->event_interest, LISTEN_ALL);
+	set_poll(stream, NULL);
+	control_node_put(stream->control);
 	free(stream);
 }
 
@@ -184,14 +188,14 @@ static void reply_opened(struct event_stream *stream, fuse_req_t req)
 	stream->is_open = true;
 	stream->reader.since = stream->streams->gate.number;
 	event_log_join(&stream->streams->log, &stream->reader);
-	stream->info.fh = (uintptr_t)&stream->opened;
+	stream->info.fh = (uintptr_t)&stream->open_file;
 	stream->info.direct_io = 1;
-	stream->info.noflush = 1; /* closing asks nobody, who may have ended */
+	stream->info.noflush = 1; /* close(2) sends no FLUSH, which it would wait for even if the daemon is gone */
 	if (fuse_reply_open(req, &stream->info) < 0)
 		close_stream(stream);
 }
 
-/* Takes a stream out of those that are being opened, so that it may be replied to. */
+/* Takes out a waiting open, and returns the request for the reply. */
 static fuse_req_t end_opening(struct event_stream *stream)
 {
 	DL_DELETE2(stream->streams->opening, stream, opening_prev, opening_next);
@@ -209,7 +213,7 @@ static void on_open_interrupted(struct pending_request *pending)
 	fail_opening(container_of(pending, struct event_stream, pending), EINTR);
 }
 
-static void arm(struct event_streams *streams);
+static void arm_timer(struct event_streams *streams);
 
 static void on_timer(uv_timer_t *timer)
 {
@@ -217,10 +221,10 @@ static void on_timer(uv_timer_t *timer)
 
 	while (streams->opening && streams->opening->deadline_ns <= boot_ns())
 		fail_opening(streams->opening, EHOSTDOWN);
-	arm(streams);
+	arm_timer(streams);
 }
 
-static void arm(struct event_streams *streams)
+static void arm_timer(struct event_streams *streams)
 {
 	int64_t left_ms;
 
@@ -231,19 +235,19 @@ static void arm(struct event_streams *streams)
 	uv_timer_start(&streams->timer, on_timer, left_ms > 0 ? (uint64_t)left_ms : 0, 0);
 }
 
-static void wait_to_listen(struct event_stream *stream, fuse_req_t req)
+static void wait_for_backend(struct event_stream *stream, fuse_req_t req)
 {
 	struct event_streams *streams = stream->streams;
 
 	stream->deadline_ns = boot_ns() + streams->timeout_ms * NS_PER_MS;
 	stream->pending.on_end = on_open_interrupted;
 	DL_APPEND2(streams->opening, stream, opening_prev, opening_next);
-	arm(streams);
+	arm_timer(streams);
 	pending_request_begin(streams->pending, &stream->pending, req);
 }
 
 void event_stream_open(struct event_streams *streams, const char *dir, enum event_format format,
-                       struct control_node *special, fuse_req_t req, const struct fuse_file_info *info)
+                       struct control_node *control, fuse_req_t req, const struct fuse_file_info *info)
 {
 	uid_t uid = fuse_req_ctx(req)->uid;
 	int err = quota_take(streams->quota, uid, 1);
@@ -261,19 +265,19 @@ void event_stream_open(struct event_streams *streams, const char *dir, enum even
 	}
 	stream->uid = uid;
 	stpcpy(stream->dir, dir);
-	stream->opened.ops = &event_stream_ops;
+	stream->open_file.ops = &event_stream_ops;
 	stream->streams = streams;
 	stream->reader.dir = stream->dir;
 	stream->reader.format = format;
 	credentials_take(&stream->reader.who, req);
-	stream->special = control_node_hold(special);
+	stream->control = control_node_hold(control);
 	stream->info = *info;
 	DL_APPEND(streams->all, stream);
-	event_interest_join(streams->listening, LISTEN_ALL);
-	if (streams->listening->told)
+	event_interest_join(streams->event_interest, LISTEN_ALL);
+	if (streams->event_interest->active)
 		reply_opened(stream, req);
 	else
-		wait_to_listen(stream, req);
+		wait_for_backend(stream, req);
 }
 
 const struct open_file_ops event_stream_ops = {
@@ -285,26 +289,26 @@ const struct open_file_ops event_stream_ops = {
 	.release = stream_release,
 };
 
-/* All of them */
+/* All streams */
 
 void event_streams_gap(struct event_streams *streams)
 {
 	struct lock_event gap = { .kind = EVENT_GAP, .time_us = epoch_ns() / 1000 };
 	struct event_stream *stream;
 
-	/* Before those are open that have missed nothing. */
+	/* Streams whose open is still waiting have missed nothing, so they do not get the GAP. */
 	event_gate_add(&streams->gate, &gap);
 	while ((stream = streams->opening))
 		reply_opened(stream, end_opening(stream));
 }
 
-void event_streams_init(struct event_streams *streams, uv_loop_t *loop, struct event_interest *listening,
+void event_streams_init(struct event_streams *streams, uv_loop_t *loop, struct event_interest *event_interest,
                         struct pending_requests *pending, struct quota *quota, int64_t timeout_ms,
                         const struct dir_access *root)
 {
 	*streams = (struct event_streams){
-		.log = { .news = on_news },
-		.listening = listening,
+		.log = { .on_news = on_news },
+		.event_interest = event_interest,
 		.pending = pending,
 		.quota = quota,
 		.timeout_ms = timeout_ms,

@@ -1,6 +1,7 @@
 /*
- * Open files of `.events` and `.events.json`: each reads the log from when it was
- * opened on, and waits at its end. Waiting reads and opens are pending requests.
+ * Open files of `.events` and `.events.json`. A stream reads the events that happen after
+ * it was opened, and waits at the end of the log. Waiting reads, and opens that wait until
+ * the backend reports events, are pending requests.
  */
 #ifndef FS_EVENTS_EVENT_STREAM_H
 #define FS_EVENTS_EVENT_STREAM_H
@@ -17,10 +18,10 @@
 #include "fs/names/control_node.h"
 
 /*
- * So much more than what was read a stream seems to have, to stat(2). A regular
- * file that seems empty tail(1) reads to its end before it follows it, and this one
- * has none; of one with this size it first reads what there seems to be, in one
- * piece. Nobody else asks for just so much, and who does is told that it ends.
+ * 4099 bytes: stat(2) shows the size of a stream as the bytes read so far plus this. tail(1)
+ * reads a regular file of size 0 to its end before it follows it, and a stream has no end.
+ * With a size it first reads just the bytes up to that size, in one read. Such a read, which
+ * no other program makes by chance, is answered with the end of the file.
  */
 #define EVENT_SIZE_TOLD 4099
 
@@ -29,31 +30,31 @@ struct event_stream;
 /* All at one mount. */
 struct event_streams {
 	struct event_log log;
-	struct event_gate gate; /* before it */
-	struct event_interest *listening;
+	struct event_gate gate; /* passes events to the log */
+	struct event_interest *event_interest;
 	struct pending_requests *pending;
-	struct quota *quota; /* of each user */
+	struct quota *quota; /* streams and other open files of each user */
 	struct event_stream *all;
-	struct event_stream *opening; /* those that wait for the backend to listen, the first due first */
-	int64_t timeout_ms;           /* for so long at the most */
+	struct event_stream *opening; /* opens that wait until the backend reports events, oldest first */
+	int64_t timeout_ms;           /* longest wait of an open */
 	uv_timer_t timer;
 };
 
-void event_streams_init(struct event_streams *streams, uv_loop_t *loop, struct event_interest *listening,
+void event_streams_init(struct event_streams *streams, uv_loop_t *loop, struct event_interest *event_interest,
                         struct pending_requests *pending, struct quota *quota, int64_t timeout_ms,
                         const struct dir_access *root);
 
-/* Ends what waits, as the end of the file, before the backend is closed. */
+/* Answers waiting reads with the end of the file, and fails waiting opens, before the backend is closed. */
 void event_streams_stop(struct event_streams *streams);
 
-/* Closes what the kernel has not closed when a mount ends. */
+/* Closes the streams that the kernel has not closed when a mount ends. */
 void event_streams_free(struct event_streams *streams);
 
-/* The backend tells of events from now on, and some may have been missed before. */
+/* The backend reports events from now on, and may have missed some before: streams read a GAP event. */
 void event_streams_gap(struct event_streams *streams);
 
-/* Opens one for the events below `dir`, and replies. */
+/* Opens a stream of the events below `dir`, and replies. */
 void event_stream_open(struct event_streams *streams, const char *dir, enum event_format format,
-                       struct control_node *special, fuse_req_t req, const struct fuse_file_info *info);
+                       struct control_node *control, fuse_req_t req, const struct fuse_file_info *info);
 
 #endif

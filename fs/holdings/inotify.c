@@ -1,3 +1,7 @@
+/*
+ * Watches the ends of looked-up locks and passes them to the kernel. That happens in the
+ * next turn of the loop, because the kernel may be about to remove the file itself.
+ */
 #include "fs/holdings/inotify.h"
 
 #include <errno.h>
@@ -13,13 +17,13 @@
 #include "fs/names/view.h"
 #include "lockfs/duration.h"
 
-/* So long the kernel must have known a file before the backend is asked about it. */
+/* 1 s: how long the kernel must have known a file before the backend is asked about it. */
 #define KNOWN_MS 1000
 
-/* When the backend could not say, it is asked again so much later. */
+/* 1 s: pause before the backend is asked again after an error. */
 #define RETRY_MS 1000
 
-/* A lease counts as over so much after its end: the backend's clock is another. */
+/* 5 ms: how long after the end of a lease the backend is asked, because its clock may be behind ours. */
 #define LATE_MS 5
 
 struct inotify_watch {
@@ -28,18 +32,18 @@ struct inotify_watch {
 	uint64_t token;
 	bool timed;
 	struct heap_item due;
-	struct inotify_watch *prev, *next; /* of the same holding; the first is in the table */
+	struct inotify_watch *prev, *next; /* watches of one holding; the first is in the table */
 	UT_hash_handle hh;
 };
 
-/* An end that the kernel is to be told of. */
+/* A node of a lock that ended, of which the kernel has not been told. */
 struct watch_end {
 	fuse_ino_t child;
 	struct watch_end *prev, *next;
 };
 
-/* A question under way; its node may be forgotten meanwhile. */
-struct watch_question {
+/* A call to the backend that it has not answered. The node may be forgotten meanwhile. */
+struct watch_check {
 	struct inotify_watches *watches;
 	fuse_ino_t number;
 	uint64_t token;
@@ -80,36 +84,36 @@ static void ask_at_end(struct inotify_watch *watch, const struct lock *lock)
 		ask_in(watch, lock->remaining_ms + LATE_MS);
 }
 
-static void on_told(void *ctx, int status, const struct entry *entry)
+static void on_watched(void *ctx, int status, const struct entry *entry)
 {
-	struct watch_question *question = ctx;
-	struct node *node = node_find(question->watches->nodes, question->number);
+	struct watch_check *check = ctx;
+	struct node *node = node_find(check->watches->nodes, check->number);
 
 	if (status == -ESHUTDOWN || !node || !node->watch)
-		; /* nobody wants to know any more */
+		; /* the answer is of no use any more */
 	else if (status < 0 && status != -ENOENT)
 		ask_in(node->watch, RETRY_MS);
-	else if (entry_is_holding(status, entry, question->token))
+	else if (entry_is_holding(status, entry, check->token))
 		ask_at_end(node->watch, &entry->lock);
 	else
-		inotify_watches_end(question->watches, question->key, question->token);
-	free(question);
+		inotify_watches_end(check->watches, check->key, check->token);
+	free(check);
 }
 
 static void ask(struct inotify_watch *watch)
 {
 	const char *key = watch->node->name.path;
-	struct watch_question *question = malloc(sizeof(*question) + strlen(key) + 1);
+	struct watch_check *check = malloc(sizeof(*check) + strlen(key) + 1);
 
-	if (!question) {
+	if (!check) {
 		ask_in(watch, RETRY_MS);
 		return;
 	}
-	question->watches = watch->watches;
-	question->number = watch->node->number;
-	question->token = watch->token;
-	stpcpy(question->key, key);
-	backend_watch(watch->watches->backend, question->key, question->token, on_told, question);
+	check->watches = watch->watches;
+	check->number = watch->node->number;
+	check->token = watch->token;
+	stpcpy(check->key, key);
+	backend_watch(watch->watches->backend, check->key, check->token, on_watched, check);
 }
 
 static void on_due(struct deadlines *due)
@@ -128,13 +132,13 @@ static void on_due(struct deadlines *due)
 
 /* Files that the kernel knows */
 
-/* Does the backend tell every end by itself? One that is closed tells, and is asked, nothing. */
-static bool tells_all_ends(const struct inotify_watches *watches)
+/* Need the backend not be asked? True if it reports every end by itself, and after it was closed. */
+static bool reports_all_ends(const struct inotify_watches *watches)
 {
 	return !watches->backend || backend_tells_all_ends(watches->backend);
 }
 
-/* Those of one holding: seen plainly, and through views. */
+/* One holding has a watch for each node: in the plain tree and in views. */
 static int link_watch(struct inotify_watches *watches, struct inotify_watch *watch)
 {
 	struct inotify_watch *first = find(watches, watch->token);
@@ -162,14 +166,15 @@ static void unlink_watch(struct inotify_watch *watch)
 
 void inotify_watches_add(struct inotify_watches *watches, struct node *node, const struct lock *lock, bool own)
 {
-	bool all_told = tells_all_ends(watches);
+	bool all_reported = reports_all_ends(watches);
 	struct inotify_watch *watch;
 
 	/*
-	 * Where creation may wait, each lookup of a directory finds another, so its files are
-	 * not told of. A plain file of which the end is told in any case is found by its name.
+	 * In a view where creation may wait each lookup of a directory makes another node, so
+	 * its files cannot be named to the kernel. A file in the plain tree needs no watch if
+	 * the backend reports every end: inotify_watches_end() finds its node by the key.
 	 */
-	if (node->watch || view_hides(node->name.view) || (all_told && !node->name.view))
+	if (node->watch || view_hides(node->name.view) || (all_reported && !node->name.view))
 		return;
 	watch = calloc(1, sizeof(*watch));
 	if (!watch)
@@ -182,7 +187,7 @@ void inotify_watches_add(struct inotify_watches *watches, struct node *node, con
 		return;
 	}
 	node->watch = watch;
-	if (all_told)
+	if (all_reported)
 		return;
 	if (own)
 		ask_at_end(watch, lock);
@@ -205,7 +210,7 @@ void inotify_watches_recheck(struct inotify_watches *watches, uint64_t token)
 {
 	struct inotify_watch *watch;
 
-	if (tells_all_ends(watches))
+	if (reports_all_ends(watches))
 		return;
 	DL_FOREACH(find(watches, token), watch)
 		ask_in(watch, 0);
@@ -215,7 +220,7 @@ void inotify_watches_recheck_all(struct inotify_watches *watches)
 {
 	struct inotify_watch *watch, *next;
 
-	if (tells_all_ends(watches))
+	if (reports_all_ends(watches))
 		return;
 	HASH_ITER(hh, watches->by_token, watch, next)
 		ask_in(watch, 0);
@@ -227,10 +232,10 @@ static void add_end(struct inotify_watches *watches, struct node *node)
 {
 	struct watch_end *end = malloc(sizeof(*end));
 
-	/* If it is looked up once more, that is another file. */
+	/* The next lookup of the name finds another file. */
 	node_unname(watches->nodes, node);
 	free_watch(node->watch);
-	/* To tell the kernel of a node that it does not find by its name would make it forget the one that it does. */
+	/* An eclipsed node is not the one that the kernel has under this name: it would drop the other node. */
 	if (!end || node->eclipsed) {
 		free(end);
 		return;
@@ -249,7 +254,7 @@ void inotify_watches_end(struct inotify_watches *watches, const char *key, uint6
 	DL_FOREACH_SAFE(find(watches, token), watch, next)
 		if (strcmp(watch->node->name.path, key) == 0)
 			add_end(watches, watch->node);
-	for (size_t i = 0; i < 2 && watches->backend && tells_all_ends(watches); i++) {
+	for (size_t i = 0; i < 2 && watches->backend && reports_all_ends(watches); i++) {
 		struct node *node = node_peek(watches->nodes, kinds[i], NULL, token, key);
 
 		if (node)
@@ -284,12 +289,12 @@ static void tell_kernel(const struct inotify_watches *watches, fuse_ino_t child)
 	const struct node *node = node_find(watches->nodes, child);
 	const struct node *parent = node ? node_parent(watches->nodes, node) : NULL;
 
-	/* If the kernel does not know the directory, it does not know the file either. */
+	/* A kernel that has forgotten the directory has forgotten the file, too. */
 	if (parent)
 		notifier_delete(watches->notifier, parent->number, child, node_base_name(node));
 }
 
-/* Only now, so that those are left out which the kernel is just removing by itself. */
+/* inotify_watches_removed() has taken out the files that the kernel has removed itself. */
 static void on_next_turn(uv_idle_t *idle)
 {
 	struct inotify_watches *watches = idle->data;

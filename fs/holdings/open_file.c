@@ -1,4 +1,4 @@
-/* What is done with an open file, by what it is a file of: open_file.h. */
+/* Passes FUSE operations on an open file to the operations of its kind, and has those that refuse. */
 #include "fs/holdings/open_file.h"
 
 #include <errno.h>
@@ -45,7 +45,7 @@ void refuse_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 	fuse_reply_err(req, EBADF);
 }
 
-/* As of a pipe. */
+/* fsync(2) answers EINVAL for a pipe, too. */
 void refuse_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *info)
 {
 	(void)ino;

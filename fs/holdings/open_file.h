@@ -1,7 +1,8 @@
 /*
- * What can be done with an open file depends on what it is a file of. Each kind of
- * open file embeds a struct open_file first, and that is what the kernel knows it by.
- * (Not its node: the kernel may forget that before it closes the file.)
+ * Open files of all kinds: of locks and of event streams. Each kind embeds a struct
+ * open_file as its first member, which holds the operations of its kind. The kernel's file
+ * handle points to it. (The node cannot serve for this: the kernel may forget a node before
+ * it closes the file.)
  */
 #ifndef FS_HOLDINGS_OPEN_FILE_H
 #define FS_HOLDINGS_OPEN_FILE_H
@@ -23,19 +24,19 @@ struct open_file {
 	const struct open_file_ops *ops;
 };
 
-/* Of a lock or a handle: file_io.c, lock_file.h. */
+/* Operations of a lock file or handle (lock_file.h), in fs/ops/file_io.c. */
 extern const struct open_file_ops lock_file_ops;
 
-/* Of `.events` and `.events.json`: event_stream.c, event_stream.h. */
+/* Operations of `.events` and `.events.json`, in fs/events/event_stream.c. */
 extern const struct open_file_ops event_stream_ops;
 
-/* For what is only read. */
+/* Operations of files that can only be read. */
 void refuse_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
                   struct fuse_file_info *info);
 void refuse_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *info);
 void refuse_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation);
 
-/* The operations on open files: each is passed on to the kind of the open file. */
+/* The FUSE operations on open files. Each calls the operation of the kind of file. */
 void op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation);
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info);
@@ -44,6 +45,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
 void op_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *info);
 void op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle);
 
+/* The open file that the kernel's file handle stands for. */
 static inline struct open_file *open_file_of(const struct fuse_file_info *info)
 {
 	return (struct open_file *)(uintptr_t)info->fh;

@@ -1,3 +1,8 @@
+/*
+ * Renews bound holdings, releases them, and declares them lost. renewal_release() waits
+ * until no call is under way, so that no late refresh follows the release. A holding that
+ * expired by our clock is released at once, and once more if a late refresh succeeds.
+ */
 #include "fs/holdings/renewal.h"
 
 #include <errno.h>
@@ -16,20 +21,20 @@
 #include "lockfs/lock.h"
 
 /*
- * So much before its end by our clock a lease counts as over: the clocks may
- * drift apart by 2 ms in a second, far more than any do, and telling takes a moment,
- * or a tenth of a second where this daemon waits for a CPU among many others.
+ * A lease counts as over by our clock before the backend's clock ends it: 100 ms earlier,
+ * because a busy machine may delay this daemon, and 1/500 of the lease earlier (2 ms a
+ * second), because the two clocks drift apart. Both together are at most 1/4 of the lease.
  */
 #define MARGIN_MS 100
 #define DRIFT_PART 500
 #define MARGIN_PART_MAX 4
 
-/* Between renewals that failed: a part of the lease within these bounds. */
+/* Pause after a failed renewal: 1/20 of the lease, but at least 10 ms and at most 1 s. */
 #define RETRY_PART 20
 #define RETRY_MIN_MS 10
 #define RETRY_MAX_MS 1000
 
-/* A lease whose renewals are more than its user may have is not renewed more often. */
+/* 1 s: the shortest time between renewals that the quota of their user does not cover. */
 #define UNCOUNTED_MS 1000
 
 
@@ -43,9 +48,7 @@ bool renewal_has_ended(const struct renewal *renewal)
 	return renewal->ended || boot_ns() >= renewal->deadline_ns;
 }
 
-/* Renewals */
-
-static void free_keep(struct renewal *renewal)
+static void free_renewal(struct renewal *renewal)
 {
 	renewal_quota_give(renewal);
 	DL_DELETE(renewal->renewals->all, renewal);
@@ -53,7 +56,7 @@ static void free_keep(struct renewal *renewal)
 	free(renewal);
 }
 
-/* When something is to be done about it */
+/* The timer of the next step */
 
 static void clear_timer(struct renewal *renewal)
 {
@@ -100,7 +103,7 @@ void renewal_adopt(struct renewal *renewal, const struct lock *lock)
 
 		renewal->deadline_ns = end_ns - margin_ns(lock->ttl_ms);
 		renewal->renew_ns = end_ns - lock->ttl_ms * NS_PER_MS / RENEW_PART * (RENEW_PART - 1);
-		/* Whoever shortens a lease by another mount cannot be refused that here, and may lose the lock. */
+		/* Another mount may have shortened the lease beyond the quota. That cannot be refused here; the lock may be lost. */
 		if (renewal_quota_take(renewal, lock->ttl_ms) < 0 && renewal->renew_ns < now_ns + UNCOUNTED_MS * NS_PER_MS)
 			renewal->renew_ns = now_ns + UNCOUNTED_MS * NS_PER_MS;
 	}
@@ -130,7 +133,7 @@ void renewal_lose(struct renewal *renewal)
 		log_line(LOG_WARNING, "cannot tell a process that it lost %s: %s", renewal->key, strerror(-err));
 }
 
-/* Between releases that failed: twice as long each time, within the same bounds. */
+/* The pause after a failed release doubles each time, from 10 ms to 1 s. */
 static int64_t next_pause(int64_t ms)
 {
 	if (ms == 0)
@@ -147,66 +150,66 @@ static void answer_release(struct renewal *renewal, int status)
 		done(renewal->ctx, status);
 }
 
-/* Does it say that the holding is not ours any more? Anything else may be better next time. */
+/* Does this status of a call mean that we do not have the holding any more? After any other error the call is repeated. */
 static bool is_loss(int status)
 {
 	return status == -ENOENT || status == -EPERM || status == -EISDIR || status == -ENOTSUP;
 }
 
-/* May the backend still have it, though it was to be released? */
-static bool is_left(const struct renewal *renewal, int status)
+/* After a failed release, may the backend still have the holding? */
+static bool may_be_held(const struct renewal *renewal, int status)
 {
 	return status < 0 && !is_loss(status) && renewal->renewals->backend && boot_ns() < renewal->deadline_ns;
 }
 
-/* Nobody waits for the answer any more, but others wait for the lock. */
+/* A failed release is repeated although its caller was answered, because others may wait for the lock. */
 static void on_released(void *ctx, int status)
 {
 	struct renewal *renewal = ctx;
 
 	renewal->calls--;
 	answer_release(renewal, status);
-	if (!is_left(renewal, status)) {
-		free_keep(renewal);
+	if (!may_be_held(renewal, status)) {
+		free_renewal(renewal);
 		return;
 	}
 	renewal->pause_ms = next_pause(renewal->pause_ms);
 	renewal->renew_ns = boot_ns() + renewal->pause_ms * NS_PER_MS;
 	set_timer(renewal);
 	if (!renewal->timed)
-		free_keep(renewal);
+		free_renewal(renewal);
 }
 
-/* Once nothing is under way any more, so that no renewal comes after the release. */
+/* Releases the holding if no call is under way. Called again when a call was answered. */
 static void release_when_idle(struct renewal *renewal)
 {
 	if (!renewal->released || renewal->calls > 0)
 		return;
-	if (!renewal->renewals->backend || (renewal->ended && !renewal->overrun)) {
+	if (!renewal->renewals->backend || (renewal->ended && !renewal->locally_expired)) {
 		answer_release(renewal, -ENOENT);
-		free_keep(renewal);
+		free_renewal(renewal);
 		return;
 	}
 	renewal->calls++;
 	backend_release(renewal->renewals->backend, renewal->key, &renewal->claim, match_token(renewal->token), on_released, renewal);
 }
 
-static void on_given_back(void *ctx, int status)
+static void on_expired_released(void *ctx, int status)
 {
 	struct renewal *renewal = ctx;
 
-	/* Where it failed, it ends by its lease. */
+	/* After an error the holding ends by its lease. */
 	(void)status;
 	renewal->calls--;
 	release_when_idle(renewal);
 }
 
-/* What is given up by our clock, the backend may have for longer, if a renewal reached it late. */
-static void give_back(struct renewal *renewal)
+/* The holding ended by our clock. If the last refresh reached the backend late, the lease is longer there: ends it. */
+static void release_expired(struct renewal *renewal)
 {
-	renewal->overrun = true;
+	renewal->locally_expired = true;
 	renewal->calls++;
-	backend_release(renewal->renewals->backend, renewal->key, &renewal->claim, match_token(renewal->token), on_given_back, renewal);
+	backend_release(renewal->renewals->backend, renewal->key, &renewal->claim, match_token(renewal->token), on_expired_released, renewal);
 }
 
 /* Renewing */
@@ -231,11 +234,11 @@ static void on_renewed(void *ctx, int status, const struct lock *lock)
 		release_when_idle(renewal);
 	} else if (renewal->ended) {
 		if (status == 0)
-			give_back(renewal);
+			release_expired(renewal);
 	} else if (status == 0) {
 		renewal_adopt(renewal, lock);
 	} else if (is_loss(status)) {
-		renewals->lost(renewals->ctx, renewal->key, renewal->token);
+		renewals->on_lost(renewals->ctx, renewal->key, renewal->token);
 		renewal_lose(renewal);
 	} else {
 		renewal->renew_ns = boot_ns() + retry_ms(renewal->ttl_ms) * NS_PER_MS;
@@ -247,12 +250,12 @@ static void renew(struct renewal *renewal)
 {
 	renewal->renewing = true;
 	renewal->calls++;
-	set_timer(renewal); /* the deadline does not wait for the answer */
+	set_timer(renewal); /* to the deadline, because the answer may come too late */
 	backend_refresh(renewal->renewals->backend, renewal->key, &renewal->claim, match_token(renewal->token), LEASE_UNSET, on_renewed,
 		renewal);
 }
 
-static struct renewal *keep_of_due(struct heap_item *item)
+static struct renewal *renewal_of_due(struct heap_item *item)
 {
 	return container_of(item, struct renewal, due);
 }
@@ -264,15 +267,15 @@ static void on_due(struct deadlines *due)
 
 	reserve_prepare(renewals->reserve);
 	while ((first = heap_first(&due->heap)) && first->due <= boot_ns()) {
-		struct renewal *renewal = keep_of_due(first);
+		struct renewal *renewal = renewal_of_due(first);
 
 		clear_timer(renewal);
 		if (renewal->released) {
 			release_when_idle(renewal);
 		} else if (renewal_has_ended(renewal)) {
-			renewals->lost(renewals->ctx, renewal->key, renewal->token);
+			renewals->on_lost(renewals->ctx, renewal->key, renewal->token);
 			renewal_lose(renewal);
-			give_back(renewal);
+			release_expired(renewal);
 		} else {
 			renew(renewal);
 		}
@@ -283,7 +286,7 @@ static void on_due(struct deadlines *due)
 /* Beginning and end */
 
 int renewal_new(struct renewals *renewals, const struct lock *lock, const char *id, int signal, struct signal_recipient *recipient,
-             struct renewal **ret)
+                struct renewal **ret)
 {
 	size_t id_size = strlen(id) + 1;
 	struct renewal *renewal = calloc(1, sizeof(*renewal) + id_size + strlen(lock->key) + 1);
@@ -323,7 +326,7 @@ void renewal_release(struct renewal *renewal, backend_done *done, void *ctx)
 void renewal_discard(struct renewal *renewal)
 {
 	clear_timer(renewal);
-	free_keep(renewal);
+	free_renewal(renewal);
 }
 
 int renewals_init(struct renewals *renewals, uv_loop_t *loop)
@@ -338,7 +341,7 @@ size_t renewals_count(const struct renewals *renewals)
 	size_t count = 0;
 
 	DL_FOREACH(renewals->all, renewal)
-		count += !renewal->ended && !renewal->released;
+		count += renewal_is_bound(renewal);
 	return count;
 }
 
@@ -371,7 +374,7 @@ void renewals_stop(struct renewals *renewals)
 		if (!renewal->released)
 			renewal_lose(renewal);
 		else if (renewal->calls == 0)
-			free_keep(renewal);
+			free_renewal(renewal);
 	}
 	deadlines_close(&renewals->due, NULL);
 }

@@ -1,8 +1,8 @@
 /*
- * Holdings that are bound to an open file: renewed for as long as it is open,
- * released when it is closed. A holding that cannot be renewed is lost by the
- * clock of this machine, before the backend can give it to anybody else; its
- * process is told by a signal if it wishes so.
+ * The renewals of holdings that are bound to an open file: a holding is renewed while the
+ * file is open and released when it is closed. A holding that cannot be renewed is lost by
+ * the clock of this machine, before the backend can grant the lock to anybody else. With
+ * `signal=`, its process is sent a signal then.
  */
 #ifndef FS_HOLDINGS_RENEWAL_H
 #define FS_HOLDINGS_RENEWAL_H
@@ -19,80 +19,79 @@ struct renewal;
 struct signal_recipient;
 struct reserve;
 
-/* All holdings that are kept at one mount. */
+/* All at one mount. */
 struct renewals {
-	struct backend *backend;
+	struct backend *backend; /* set by the owner; NULL after renewals_stop() */
 	struct deadlines due;
-	struct quota quota; /* renewals of each user in a minute; set by the caller */
-	struct reserve *reserve; /* for renewals and releases that cannot wait; set by the caller */
+	struct quota quota;      /* renewals of each user in a minute; set by the owner */
+	struct reserve *reserve; /* memory for renewals; set by the owner */
 	struct renewal *all;
-	/* A holding is lost: whoever has it open is to be told; calls renewal_lose(). */
-	void (*lost)(void *ctx, const char *key, uint64_t token);
+	/* Tells all open files of a lost holding, and calls renewal_lose(); set by the owner. */
+	void (*on_lost)(void *ctx, const char *key, uint64_t token);
 	void *ctx;
 };
 
-/* Returns 0 or a negative errno. The backend and `lost` are set by the caller. */
+/* Returns 0 or a negative errno. */
 int renewals_init(struct renewals *renewals, uv_loop_t *loop);
 
-/* Stops renewing, before the backend is closed. What is kept ends by its lease, and is lost to its process. */
+/* Stops renewing, before the backend is closed. Bound holdings count as lost, and end by their leases. */
 void renewals_stop(struct renewals *renewals);
 
-/* May this user have another holding of this lease kept? Returns 0, or what the quota of renewals says. */
+/* May another holding with this lease be bound for this user? Returns 0, or the error of the quota of renewals. */
 int renewals_admits(struct renewals *renewals, uid_t uid, int64_t ttl_ms);
 
 /*
- * Keeps the holding `lock` that the id `id` proves. `signal` is sent to `recipient` (NULL:
- * none), which the keep takes over, when it is lost. Returns 0, -ENOMEM, or what the quota of
- * renewals says; then the recipient is still the caller's.
+ * Starts to renew the holding `lock`, which `id` proves. If it is lost, `signal` is sent to
+ * `recipient` (NULL: none). Returns 0, and the renewal owns the recipient; or -ENOMEM or the
+ * error of the quota of renewals, and the recipient is still the caller's.
  */
 int renewal_new(struct renewals *renewals, const struct lock *lock, const char *id, int signal, struct signal_recipient *recipient,
-             struct renewal **ret);
+                struct renewal **ret);
 
-/* May its lease be this one? Returns 0, or what the quota of renewals says. */
+/* May the holding have this lease from now on? Returns 0, or the error of the quota of renewals. */
 int renewal_admits(struct renewal *renewal, int64_t ttl_ms);
 
-/* The lease is now as `lock` says. */
+/* The backend says that the lease is now that of `lock`. */
 void renewal_adopt(struct renewal *renewal, const struct lock *lock);
 
-/* It has ended: it is not renewed any more. */
+/* The holding has ended by its holder's will: it is not renewed any more. */
 void renewal_stop(struct renewal *renewal);
 
-/* Likewise, and not by its holder's will: the process is told. */
+/* The holding has ended against its holder's will: it is not renewed any more, and its process is sent the signal. */
 void renewal_lose(struct renewal *renewal);
 
 /*
- * The lock is not the file's any more: releases it if it has not ended, and frees the
- * keep. Where that fails it is tried again until the lease has ended, and `done` (may
- * be NULL) is told of the first time.
+ * Releases the holding if it has not ended, and frees the renewal. A failed release is
+ * repeated until the lease has ended. `done` (may be NULL) is called with the result of
+ * the first attempt.
  */
 void renewal_release(struct renewal *renewal, backend_done *done, void *ctx);
 
-/* Frees a keep that was just made, whose lock is not released by it. */
+/* Frees a renewal without releasing its holding. */
 void renewal_discard(struct renewal *renewal);
 
-/* How many holdings are kept. */
+/* Returns how many holdings are bound. */
 size_t renewals_count(const struct renewals *renewals);
 
-/* Is any holding kept? Costs less than counting them. */
+/* Is any holding bound? Costs less than renewals_count(). */
 bool renewals_has_bound(const struct renewals *renewals);
 
-/* Is any release not answered yet, or to be tried again? */
+/* Is any release under way, or to be repeated? */
 bool renewals_is_releasing(const struct renewals *renewals);
 
-/* Room for a count and a few keys. */
+/* Bytes: a count and up to 5 keys; keys that do not fit are counted only. */
 #define RENEWALS_TEXT_MAX 640
 
 /*
- * Prints for people which holdings are kept or were not released yet, such as
- * `3 locks: a, b and 1 more`. Returns how many there are; nothing is printed if there
- * are none.
+ * Prints which holdings are bound or not released yet, such as `3 locks: a, b and 1 more`.
+ * Returns how many there are. If there are none, the text is empty.
  */
 size_t renewals_print(const struct renewals *renewals, char text[RENEWALS_TEXT_MAX]);
 
-/* What proves that its holder asks; lives as long as the keep. */
+/* The claim that proves the holding to the backend. It lives as long as the renewal. */
 const struct lock_claim *renewal_claim(const struct renewal *renewal);
 
-/* Has its deadline passed, or its end been told? */
+/* Is the holding known to have ended, or has its deadline passed? */
 bool renewal_has_ended(const struct renewal *renewal);
 
 #endif

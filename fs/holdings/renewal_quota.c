@@ -1,8 +1,13 @@
+/*
+ * Counts how many renewals a minute the bound holdings of a user cost. Each renewal is a
+ * call to the backend, so a short lease costs more of the user's quota than a long one.
+ */
 #include "backend/util/quota.h"
+#include "fs/holdings/renewal.h"
 #include "fs/holdings/renewal_internal.h"
 #include "lockfs/duration.h"
 
-/* A minute; of the longest lease one, which is more than there are. */
+/* Rounds up, so the longest lease counts as one renewal a minute. */
 static size_t renewals_a_minute(int64_t ttl_ms)
 {
 	const int64_t minute_ms = 60000;
@@ -12,7 +17,7 @@ static size_t renewals_a_minute(int64_t ttl_ms)
 	return (size_t)((minute_ms * RENEW_PART + ttl_ms - 1) / ttl_ms);
 }
 
-/* May this user have so many more? */
+/* May this user have `more` renewals a minute? */
 static int admits(struct renewals *renewals, uid_t uid, size_t more)
 {
 	int err = quota_take(&renewals->quota, uid, more);
@@ -40,7 +45,6 @@ void renewal_quota_give(struct renewal *renewal)
 	renewal->counted = 0;
 }
 
-/* Returns 0, or what the quota says, and then as many are counted as before. */
 int renewal_quota_take(struct renewal *renewal, int64_t ttl_ms)
 {
 	struct quota *quota = &renewal->renewals->quota;

@@ -1,10 +1,12 @@
+/* Prints for the log which locks are bound to open files when a mount ends. */
 #include <stdio.h>
 #include <string.h>
 #include <utlist.h>
 
+#include "fs/holdings/renewal.h"
 #include "fs/holdings/renewal_internal.h"
 
-/* Appends a key; false, and nothing is appended, if it does not fit. */
+/* Appends a key. Returns false, and appends nothing, if it does not fit. */
 static bool append_key(char *text, size_t size, const char *separator, const char *key)
 {
 	size_t length = strlen(text);
