@@ -32,7 +32,7 @@ struct waiters {
 };
 
 struct waiter {
-	/* Set by the caller, except for `waits`, `look_ms`, `done` and `ctx`. */
+	/* Set by the caller, except for `waits`, `poll_ms`, `done` and `ctx`. */
 	struct acquisition acquisition;
 	struct patience patience;
 	/*
