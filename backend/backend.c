@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backend/registry.h"
+#include "backend/trace.h"
 
 static const struct backend_ops *const backends[] = {
 	&memory_backend_ops,
@@ -41,13 +42,29 @@ static void say_what_there_is(const char *source, char problem[BACKEND_PROBLEM_M
 					*scheme);
 }
 
+/* Puts the trace around a backend, which is closed if there is no memory for that. */
+static int add_trace(const struct backend_config *config, struct backend **backend, char problem[BACKEND_PROBLEM_MAX])
+{
+	struct backend *traced = trace_wrap(*backend, config);
+
+	if (!traced) {
+		backend_close(*backend);
+		snprintf(problem, BACKEND_PROBLEM_MAX, "cannot trace the calls of the backend: %s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	*backend = traced;
+	return 0;
+}
+
 int backend_open(const struct backend_config *config, struct backend **ret, char problem[BACKEND_PROBLEM_MAX])
 {
 	const struct backend_ops *ops = find_by_scheme(config->source);
+	int err;
 
 	if (!ops) {
 		say_what_there_is(config->source, problem);
 		return -EPROTONOSUPPORT;
 	}
-	return ops->open(config, ret, problem);
+	err = ops->open(config, ret, problem);
+	return err == 0 && config->on_trace ? add_trace(config, ret, problem) : err;
 }

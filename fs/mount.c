@@ -369,6 +369,12 @@ void mount_on_notice(void *ctx, const char *line)
 	log_line(LOG_WARNING, "%s", line);
 }
 
+void mount_on_trace(void *ctx, const char *line)
+{
+	(void)ctx;
+	log_line(LOG_DEBUG, "%s", line);
+}
+
 uid_t mount_asks(void *ctx)
 {
 	const struct mount *mount = ctx;

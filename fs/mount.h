@@ -96,6 +96,7 @@ void mount_on_ended(void *ctx, const char *key, uint64_t token, bool taken);
 void mount_on_touched(void *ctx, uint64_t token);
 void mount_on_touched_all(void *ctx);
 void mount_on_notice(void *ctx, const char *line);
+void mount_on_trace(void *ctx, const char *line);
 uid_t mount_asks(void *ctx);
 
 static inline struct mount *mount_of(fuse_req_t fuse)

@@ -39,7 +39,7 @@ struct raw_options {
 	bool help, version, refused;
 };
 
-enum option_key { KEY_HELP = 1, KEY_VERSION, KEY_FOREGROUND, KEY_DEBUG, KEY_AUTO_UNMOUNT, KEY_ALLOW_OTHER, KEY_RO, KEY_SCAN, KEY_IGNORE };
+enum option_key { KEY_HELP = 1, KEY_VERSION, KEY_FOREGROUND, KEY_TRACE, KEY_DEBUG, KEY_AUTO_UNMOUNT, KEY_ALLOW_OTHER, KEY_RO, KEY_SCAN, KEY_IGNORE };
 
 #define RAW(template, member) { template, offsetof(struct raw_options, member), 0 }
 
@@ -73,7 +73,7 @@ static const struct fuse_opt option_table[] = {
 	FUSE_OPT_KEY("-V", KEY_VERSION),
 	FUSE_OPT_KEY("--version", KEY_VERSION),
 	FUSE_OPT_KEY("-f", KEY_FOREGROUND),
-	FUSE_OPT_KEY("-d", KEY_DEBUG),
+	FUSE_OPT_KEY("-d", KEY_TRACE),
 	FUSE_OPT_KEY("debug", KEY_DEBUG),
 	FUSE_OPT_KEY("auto_unmount", KEY_AUTO_UNMOUNT),
 	FUSE_OPT_KEY("allow_other", KEY_ALLOW_OTHER),
@@ -129,7 +129,7 @@ static const char usage_text[] =
 	"\n"
 	"options\n"
 	"  -f                    stay in the foreground\n"
-	"  -d                    print every FUSE request, and stay in the foreground\n"
+	"  -d                    print every call to the backend, and stay in the foreground\n"
 	"  -V, -h                print the version, this help\n"
 	"  -o namespace=NAME     separates lock trees in one backend (lockfs)\n"
 	"  -o ttl=DURATION       the lease of locks: 250ms, 30s, 5m, 2h, 1d, 0.5, never (5m)\n"
@@ -143,6 +143,7 @@ static const char usage_text[] =
 	"  -o cacert= cert= key= files for TLS: who signs the server, our certificate and its key\n"
 	"  -o scan               ls shows locks that other Redis clients took, too (slow)\n"
 	"  -o ro                 look, and change nothing\n"
+	"  -o debug              print every FUSE request, and stay in the foreground\n"
 	"  -o allow_other        other users may use the mount too\n"
 	"  -o user_memory= user_waiters= user_streams= user_names= user_files= user_listings= user_signals= user_renewals=\n"
 	"  -o user_calls=        what each of them may take: bytes, calls that wait, open streams, names in use, open\n"
@@ -230,6 +231,10 @@ static int take_option(void *data, const char *argument, int key, struct fuse_ar
 		return 0;
 	case KEY_VERSION:
 		raw->version = true;
+		return 0;
+	case KEY_TRACE:
+		raw->options->trace = true;
+		raw->options->foreground = true;
 		return 0;
 	case KEY_DEBUG:
 		raw->options->foreground = true;

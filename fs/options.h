@@ -36,6 +36,7 @@ struct options {
 	uid_t uid;
 	gid_t gid;
 	bool foreground;
+	bool trace; /* every call to the backend is printed */
 	bool auto_unmount;
 	bool allow_other;
 	bool read_only;

@@ -60,6 +60,7 @@ static int reach_backend(uv_loop_t *loop, struct mount *mount)
 		.on_touched_all = mount_on_touched_all,
 		.asks = mount_asks,
 		.on_notice = mount_on_notice,
+		.on_trace = options->trace ? mount_on_trace : NULL,
 		.ctx = mount,
 	};
 

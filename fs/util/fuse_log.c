@@ -8,7 +8,7 @@
 
 static bool has_complained;
 
-/* Lines of its debugging (-d) stay as they are. */
+/* Lines of its debugging (-o debug) stay as they are. */
 static void log_of_fuse(enum fuse_log_level level, const char *format, va_list arguments)
 {
 	if (level >= FUSE_LOG_DEBUG) {

@@ -86,6 +86,12 @@ struct backend_config {
 
 	/* One line that people should know, such as a backend that is lost or back. */
 	void (*on_notice)(void *ctx, const char *line);
+
+	/*
+	 * One line about a call, or about what went over a network for it, for people who look for a
+	 * fault. It has no secrets; its keys and names may have any bytes. NULL: nothing is traced.
+	 */
+	void (*on_trace)(void *ctx, const char *line);
 	void *ctx;
 };
 
