@@ -7,6 +7,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "backend/redis/calls/call_trace.h"
 #include "backend/redis/calls/script_calls_internal.h"
 #include "backend/redis/reply/reply.h"
 #include "backend/util/clock.h"
@@ -44,6 +45,8 @@ static int send_script(struct script_call *call, bool with_text)
 	calls->last_sent_ns = call->sent_ns;
 	err = connection_send(calls->connection, on_reply, call, argc, argv, lengths);
 	call->sent = err == 0;
+	if (call->sent)
+		call_trace_sent(&calls->config, call, with_text);
 	return err;
 }
 
@@ -119,11 +122,11 @@ static void on_reply(redisAsyncContext *context, void *data, void *ctx)
 {
 	struct script_call *call = ctx;
 	const redisReply *reply = data;
+	int64_t took_ns = boot_ns() - call->sent_ns;
 
 	(void)context;
+	call_trace_reply(&call->calls->config, call, reply, took_ns);
 	if (reply) {
-		int64_t took_ns = boot_ns() - call->sent_ns;
-
 		calls_learn_round_trip(call->calls, took_ns / NS_PER_MS);
 		calls_learn_distance(call->calls, took_ns);
 		call->calls->round_trips++;

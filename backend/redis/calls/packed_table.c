@@ -96,6 +96,41 @@ void packed_table_add_number(struct packed_table *table, const char *name, int64
 	packed_table_add_text(table, name, text);
 }
 
+static size_t read_big_endian(const char *from, size_t size)
+{
+	size_t number = 0;
+
+	for (size_t i = 0; i < size; i++)
+		number = number << 8 | (unsigned char)from[i];
+	return number;
+}
+
+/* Reads a text that append() wrote. */
+static struct packed_text read_text(const struct packed_table *table, size_t *position)
+{
+	const char *at = table->bytes + *position;
+	struct packed_text text;
+
+	if ((unsigned char)*at == TYPE_TEXT_32)
+		text = (struct packed_text){ at + TEXT_HEADER_MAX, read_big_endian(at + 1, TEXT_HEADER_MAX - 1) };
+	else
+		text = (struct packed_text){ at + 1, (unsigned char)*at & SHORT_TEXT_MAX };
+	*position = (size_t)(text.bytes + text.length - table->bytes);
+	return text;
+}
+
+bool packed_table_next(const struct packed_table *table, size_t *position, struct packed_text *ret_name,
+                       struct packed_text *ret_value)
+{
+	if (*position == 0)
+		*position = MAP_HEADER_SIZE;
+	if (*position >= table->size)
+		return false;
+	*ret_name = read_text(table, position);
+	*ret_value = read_text(table, position);
+	return true;
+}
+
 void packed_table_free(struct packed_table *table)
 {
 	free(table->bytes);

@@ -25,6 +25,16 @@ void packed_table_add_text(struct packed_table *table, const char *name, const c
 /* Adds a field with the number in decimal digits. */
 void packed_table_add_number(struct packed_table *table, const char *name, int64_t number);
 
+/* A text in a table; no NUL follows it. */
+struct packed_text {
+	const char *bytes;
+	size_t length;
+};
+
+/* Reads the next field. `position` is 0 at first. Returns false after the last field. */
+bool packed_table_next(const struct packed_table *table, size_t *position, struct packed_text *ret_name,
+                       struct packed_text *ret_value);
+
 /* Frees the bytes and empties the table. */
 void packed_table_free(struct packed_table *table);
 

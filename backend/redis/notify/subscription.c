@@ -8,6 +8,7 @@
 
 #include "backend/redis/net/server_error.h"
 #include "backend/redis/notify/lease_expiry.h"
+#include "backend/redis/notify/message_trace.h"
 #include "backend/redis/reply/message.h"
 #include "backend/util/clock.h"
 
@@ -122,6 +123,7 @@ static int on_event(struct subscription *subscription, const redisReply *payload
 		return 0;
 	if (message_parse_event(payload->str, payload->len, &event) < 0)
 		return -EPROTO;
+	message_trace_event(&subscription->config, payload->str, &event);
 	lease_expiry_tell(&subscription->leases, &event);
 	return 0;
 }
@@ -134,12 +136,14 @@ static int on_mount_message(struct subscription *subscription, const redisReply 
 	int64_t left_ms;
 
 	if (message_parse_held_lease(payload->str, payload->len, &left_ms, &event) == 0) {
+		message_trace_event(&subscription->config, payload->str, &event);
 		if (subscription->has_events)
 			lease_expiry_adopt(&subscription->leases, &event, left_ms);
 		return 0;
 	}
 	if (message_parse(payload->str, payload->len, &message) < 0)
 		return -EPROTO;
+	message_trace(&subscription->config, payload->str, &message);
 	subscription->owner.told(subscription->owner.ctx, &message);
 	return 0;
 }
