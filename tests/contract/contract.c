@@ -2,7 +2,7 @@
  * The contract of include/lockfs/backend.h, as tests that run unchanged
  * against every backend:
  *
- *   contract [SOURCE]
+ *   contract [SOURCE [traced]]
  *
  * Three tables, each of whose cells is a test, come first: who holds a lock
  * and what is asked of it, what stands at a path and what is asked of it, and
@@ -37,6 +37,7 @@ int main(int argc, char **argv)
 {
 	if (argc > 1)
 		contract_source = argv[1];
+	contract_traces = argc > 2 && strcmp(argv[2], "traced") == 0;
 	add_cells();
 	add_place_cells();
 	add_claims();

@@ -96,6 +96,7 @@ struct mount {
 };
 
 static const char *contract_source = "memory:";
+static bool contract_traces; /* the backends are traced, as by `lockfs -d` */
 
 /* Whoever asks in these tests. */
 static const struct lock_claim me = { .id = "id-of-mine", .identity = "session-mine" };
@@ -188,6 +189,13 @@ static void on_notice(void *ctx, const char *line)
 {
 	(void)ctx;
 	print_error("notice: %s\n", line);
+}
+
+static void on_trace(void *ctx, const char *line)
+{
+	(void)ctx;
+	if (!*line)
+		abort();
 }
 
 static bool has_news(const void *ctx)
@@ -622,6 +630,7 @@ static struct backend_config mount_config(struct mount *mount)
 		.on_gap = on_gap,
 		.on_ended = on_ended,
 		.on_notice = on_notice,
+		.on_trace = contract_traces ? on_trace : NULL,
 		.ctx = mount,
 	};
 }
