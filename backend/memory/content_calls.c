@@ -1,0 +1,67 @@
+/* Calls on the content of locks: write, truncate. */
+#include <errno.h>
+#include <string.h>
+
+#include "backend/memory/memory_internal.h"
+
+static int try_write(struct memory_backend *memory, const char *key, uint64_t token, off_t offset,
+                     const void *data, size_t size)
+{
+	struct mem_lock *lock;
+	size_t start;
+
+	if (memory_find_lock(memory, key, match_token(token), &lock) < 0)
+		return -ESTALE;
+	start = offset < 0 ? lock->content_size : (size_t)offset;
+	if (size == 0)
+		return 0;
+	if (start > LOCK_CONTENT_MAX || size > LOCK_CONTENT_MAX - start)
+		return -EFBIG;
+	if (start + size > lock->content_size) {
+		int err = tree_resize_content(&memory->tree, lock, start + size);
+
+		if (err < 0)
+			return err;
+	}
+	memcpy(lock->content + start, data, size);
+	lock->proven = true;
+	return 0;
+}
+
+void memory_write(struct backend *backend, const char *key, uint64_t token, off_t offset,
+                  const void *data, size_t size, backend_done *done, void *ctx)
+{
+	struct memory_backend *memory = memory_of(backend);
+
+	memory_expire_due(memory);
+	done(ctx, try_write(memory, key, token, offset, data, size));
+}
+
+static int try_truncate(struct memory_backend *memory, const char *key, const struct lock_claim *claim,
+                        struct holding_match match, off_t size, struct mem_lock **ret)
+{
+	struct mem_lock *lock;
+	int err = memory_find_lock(memory, key, match, &lock);
+
+	if (err < 0)
+		return err;
+	if (!mem_lock_prove(lock, claim))
+		return -EBUSY;
+	if (size > LOCK_CONTENT_MAX)
+		return -EFBIG;
+	err = tree_resize_content(&memory->tree, lock, (size_t)size);
+	if (err == 0)
+		*ret = lock;
+	return err;
+}
+
+void memory_truncate(struct backend *backend, const char *key, const struct lock_claim *claim,
+                     struct holding_match match, off_t size, backend_lock_done *done, void *ctx)
+{
+	struct memory_backend *memory = memory_of(backend);
+	int64_t now_ns = memory_expire_due(memory);
+	struct mem_lock *lock = NULL;
+	int status = try_truncate(memory, key, claim, match, size, &lock);
+
+	memory_answer_lock(status, lock, now_ns, done, ctx);
+}

@@ -1,0 +1,157 @@
+/* Calls on directories: list, make, remove, configure. */
+#include <errno.h>
+
+#include "backend/memory/memory_internal.h"
+#include "backend/util/clock.h"
+
+/* Calls on directories */
+
+static int find_dir(struct memory_backend *memory, const char *path, struct mem_dir **ret)
+{
+	struct mem_entry *entry = memory_find_entry(memory, path);
+
+	if (!entry)
+		return -ENOENT;
+	if (entry->kind != ENTRY_DIR)
+		return -ENOTDIR;
+	*ret = (struct mem_dir *)entry;
+	return 0;
+}
+
+/* Names that one page of a listing has: some 50 us. */
+#define PAGE_MAX 1000
+
+static int begin_listing(struct memory_backend *memory, struct listing *listing)
+{
+	struct mem_dir *dir;
+	int err = find_dir(memory, listing->path, &dir);
+
+	if (err < 0)
+		return err;
+	listing->expected = dir->child_count;
+	listing->pending = tree_cursor_new(dir);
+	return listing->pending ? 0 : -ENOMEM;
+}
+
+void memory_list_end(struct backend *backend, struct listing *listing)
+{
+	(void)backend;
+	if (listing->pending)
+		tree_cursor_free(listing->pending);
+	listing->pending = NULL;
+}
+
+void memory_list(struct backend *backend, struct listing *listing)
+{
+	struct memory_backend *memory = memory_of(backend);
+	struct list_item items[PAGE_MAX];
+	int64_t now_ns = memory_expire_due(memory);
+	const struct mem_entry *entry;
+	size_t count = 0;
+	int taken = 0;
+	int err = 0;
+
+	if (!listing->pending)
+		err = begin_listing(memory, listing);
+	if (err < 0) {
+		listing->done(listing, err, NULL, 0);
+		return;
+	}
+	for (entry = NULL; taken < PAGE_MAX && (entry = tree_cursor_next(listing->pending)); taken++)
+		if (entry->kind == ENTRY_DIR || !mem_lock_is_due((const struct mem_lock *)entry, now_ns))
+			items[count++] = (struct list_item){ .name = entry_name(entry), .kind = entry->kind };
+	listing->more = entry != NULL;
+	if (!listing->more)
+		memory_list_end(backend, listing);
+	listing->done(listing, 0, items, count);
+}
+
+static int try_make_dir(struct memory_backend *memory, const char *path, const struct dir_info *info)
+{
+	struct dir_info fresh = *info;
+	struct mem_dir *parent;
+	int err;
+
+	if (memory_find_entry(memory, path))
+		return -EEXIST;
+	err = tree_find_parent(&memory->tree, path, &parent);
+	if (err < 0)
+		return err;
+	fresh.changed_ms = epoch_ns() / NS_PER_MS;
+	fresh.default_ttl_ms = LEASE_UNSET;
+	return tree_add_dir(&memory->tree, parent, path, &fresh);
+}
+
+void memory_make_dir(struct backend *backend, const char *path, const struct dir_info *info,
+                     backend_done *done, void *ctx)
+{
+	struct memory_backend *memory = memory_of(backend);
+
+	memory_expire_due(memory);
+	done(ctx, try_make_dir(memory, path, info));
+}
+
+/* Ends what has expired in front of the first lock or directory that is there still. */
+static void end_due_in(struct memory_backend *memory, const struct mem_dir *dir)
+{
+	int64_t now_ns = boot_ns();
+
+	while (dir->children && dir->children->kind == ENTRY_LOCK &&
+		mem_lock_is_due((const struct mem_lock *)dir->children, now_ns))
+		memory_end_holding(memory, (struct mem_lock *)dir->children, EVENT_EXPIRED);
+}
+
+static int try_remove_dir(struct memory_backend *memory, const char *path)
+{
+	struct mem_dir *dir;
+	int err = find_dir(memory, path, &dir);
+
+	if (err < 0)
+		return err;
+	if (dir == memory->tree.root)
+		return -EBUSY;
+	end_due_in(memory, dir);
+	if (dir->children)
+		return -ENOTEMPTY;
+	tree_remove(&memory->tree, &dir->entry);
+	return 0;
+}
+
+void memory_remove_dir(struct backend *backend, const char *path, backend_done *done, void *ctx)
+{
+	struct memory_backend *memory = memory_of(backend);
+
+	memory_expire_due(memory);
+	done(ctx, try_remove_dir(memory, path));
+}
+
+static int try_configure_dir(struct memory_backend *memory, const char *path, unsigned int which,
+                             const struct dir_info *info)
+{
+	struct mem_dir *dir;
+	int err = find_dir(memory, path, &dir);
+
+	if (err < 0)
+		return err;
+	if (dir == memory->tree.root && (which & (DIR_MODE | DIR_UID | DIR_GID)))
+		return -EPERM;
+	if (which & DIR_MODE)
+		dir->info.mode = info->mode;
+	if (which & DIR_UID)
+		dir->info.uid = info->uid;
+	if (which & DIR_GID)
+		dir->info.gid = info->gid;
+	if (which & DIR_DEFAULT_TTL)
+		dir->info.default_ttl_ms = info->default_ttl_ms;
+	dir->info.changed_ms = epoch_ns() / NS_PER_MS;
+	return 0;
+}
+
+void memory_configure_dir(struct backend *backend, const char *path, unsigned int which,
+                          const struct dir_info *info, backend_done *done, void *ctx)
+{
+	struct memory_backend *memory = memory_of(backend);
+
+	memory_expire_due(memory);
+	done(ctx, try_configure_dir(memory, path, which, info));
+}

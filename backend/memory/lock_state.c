@@ -1,0 +1,58 @@
+/* What a lock of the memory backend is like for callers: who holds it, and what is told of it. */
+#include "backend/memory/memory_internal.h"
+#include "backend/util/clock.h"
+
+/* Does a claim prove that it is who holds this lock? */
+bool mem_lock_is_held_by(const struct mem_lock *lock, const struct lock_claim *claim)
+{
+	struct lock_holder holder = lock_holder_of(lock);
+
+	return lock_claim_proves(claim, &holder.claim);
+}
+
+/* The same; whoever is told so relies on it from then on. */
+bool mem_lock_prove(struct mem_lock *lock, const struct lock_claim *claim)
+{
+	bool holds = mem_lock_is_held_by(lock, claim);
+
+	lock->proven = lock->proven || holds;
+	return holds;
+}
+
+struct lock mem_lock_describe(const struct mem_lock *lock, int64_t now_ns)
+{
+	struct lock seen = {
+		.key = lock->entry.path,
+		.holder = lock_holder_of(lock),
+		.ttl_ms = lock->ttl_ms,
+		.remaining_ms = LEASE_NEVER,
+		.acquired_ms = lock->acquired_ms,
+		.refreshed_ms = lock->refreshed_ms,
+		.expires_ms = LEASE_NEVER,
+		.token = lock->token,
+		.waiters = lock->queue ? lock->queue->count : 0,
+		.content = lock->content,
+		.content_size = lock->content_size,
+	};
+
+	if (lock->ttl_ms != LEASE_NEVER) {
+		/* Rounded up: while any of it is left, something is. */
+		seen.remaining_ms = (lock->lease.due - now_ns + NS_PER_MS - 1) / NS_PER_MS;
+		seen.expires_ms = lock->refreshed_ms + lock->ttl_ms;
+	}
+	return seen;
+}
+
+/* Answers with the lock, or with none where `lock` is NULL. */
+void memory_answer_lock(int status, const struct mem_lock *lock, int64_t now_ns, backend_lock_done *done,
+                        void *ctx)
+{
+	struct lock seen;
+
+	if (!lock) {
+		done(ctx, status, NULL);
+		return;
+	}
+	seen = mem_lock_describe(lock, now_ns);
+	done(ctx, status, &seen);
+}

@@ -1,0 +1,105 @@
+/*
+ * What the files of the memory backend share: its struct, the life of holdings (lifecycle.c), what a
+ * lock is like (lock_state.c), and the calls of the table in memory.c.
+ *
+ * Everything runs on the thread of the loop, and a call is one step. A call begins with
+ * memory_expire_due(), and finds a lock by memory_find_lock() or memory_find_entry(), so that none sees
+ * a lock whose lease is over.
+ */
+#ifndef BACKEND_MEMORY_MEMORY_INTERNAL_H
+#define BACKEND_MEMORY_MEMORY_INTERNAL_H
+
+#include <stddef.h>
+
+#include "backend/memory/queue.h"
+#include "backend/memory/tree.h"
+#include "backend/util/deadlines.h"
+#include "lockfs/backend.h"
+
+struct memory_backend {
+	struct backend base;
+	struct mem_tree tree;
+	struct deadlines leases;
+	struct mem_queue *queues; /* all that there are */
+	uint64_t last_token;
+	int64_t lock_count;
+	bool heard; /* somebody listens */
+	void (*on_event)(void *ctx, const struct lock_event *event);
+	void (*on_ended)(void *ctx, const char *key, uint64_t token, bool taken);
+	void *ctx;
+};
+
+static inline struct memory_backend *memory_of(struct backend *backend)
+{
+	return (struct memory_backend *)backend;
+}
+
+static inline struct memory_backend *memory_of_leases(struct deadlines *leases)
+{
+	return (struct memory_backend *)((char *)leases - offsetof(struct memory_backend, leases));
+}
+
+/* The life of holdings */
+
+/* Tells of an event; `lock` NULL: there is no lock at this key. */
+void memory_publish_event(struct memory_backend *memory, enum lock_event_kind kind, const char *key,
+                          const struct mem_lock *lock);
+
+/* Makes a lock at a free key in `parent`. Returns 0 and the lock, -ENOMEM, or the error of the quota. */
+int memory_grant(struct memory_backend *memory, struct mem_dir *parent, const struct acquisition *acquisition,
+                 int64_t now_ns, struct mem_lock **ret);
+
+/* Ends a holding, frees its lock, and grants the key to the first waiter that can have it. */
+void memory_end_holding(struct memory_backend *memory, struct mem_lock *lock, enum lock_event_kind why);
+
+/* Starts the lease of a lock anew; it is not LEASE_NEVER. */
+void memory_restart_lease(struct memory_backend *memory, struct mem_lock *lock, int64_t now_ns);
+
+/* Ends some of the leases that are over. Returns the time, on CLOCK_BOOTTIME. */
+int64_t memory_expire_due(struct memory_backend *memory);
+
+/* Ends leases that are over, and sets the timer for the next one. */
+void memory_on_lease_due(struct deadlines *leases);
+
+/* Returns the lock or directory at a path, or NULL. */
+struct mem_entry *memory_find_entry(struct memory_backend *memory, const char *path);
+
+/* Returns 0 and the lock if it is the holding that `match` means; -ENOENT, with the lock if it is another; -EISDIR. */
+int memory_find_lock(struct memory_backend *memory, const char *key, struct holding_match match,
+                     struct mem_lock **ret);
+
+/* What a lock is like */
+
+bool mem_lock_is_due(const struct mem_lock *lock, int64_t now_ns);
+bool mem_lock_is_held_by(const struct mem_lock *lock, const struct lock_claim *claim);
+bool mem_lock_prove(struct mem_lock *lock, const struct lock_claim *claim);
+struct lock mem_lock_describe(const struct mem_lock *lock, int64_t now_ns);
+void memory_answer_lock(int status, const struct mem_lock *lock, int64_t now_ns, backend_lock_done *done, void *ctx);
+int64_t mem_dir_default_ttl(const struct mem_dir *dir);
+
+/* Calls; see struct backend_ops */
+
+void memory_acquire(struct backend *backend, struct acquisition *acquisition);
+void memory_cancel(struct backend *backend, struct acquisition *acquisition);
+void memory_release(struct backend *backend, const char *key, const struct lock_claim *claim,
+                    struct holding_match match, backend_done *done, void *ctx);
+void memory_give_back(struct backend *backend, const char *key, uint64_t token);
+void memory_refresh(struct backend *backend, const char *key, const struct lock_claim *claim,
+                    struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx);
+void memory_bind(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
+                 backend_lock_done *done, void *ctx);
+void memory_read(struct backend *backend, const char *key, const struct lock_claim *claim, backend_entry_done *done,
+                 void *ctx);
+void memory_write(struct backend *backend, const char *key, uint64_t token, off_t offset, const void *data,
+                  size_t size, backend_done *done, void *ctx);
+void memory_truncate(struct backend *backend, const char *key, const struct lock_claim *claim,
+                     struct holding_match match, off_t size, backend_lock_done *done, void *ctx);
+void memory_list(struct backend *backend, struct listing *listing);
+void memory_list_end(struct backend *backend, struct listing *listing);
+void memory_make_dir(struct backend *backend, const char *path, const struct dir_info *info, backend_done *done,
+                     void *ctx);
+void memory_remove_dir(struct backend *backend, const char *path, backend_done *done, void *ctx);
+void memory_configure_dir(struct backend *backend, const char *path, unsigned int which, const struct dir_info *info,
+                          backend_done *done, void *ctx);
+
+#endif
