@@ -1,28 +1,28 @@
 /*
- * What keeps the locks. A backend fills in one `struct backend_ops` and embeds
- * `struct backend` as the first member of its own struct; everything it needs
- * to know stands in this folder.
+ * The interface of a backend, which keeps the locks. A backend fills in one struct backend_ops and
+ * embeds struct backend as the first member of its own struct. This folder has everything that is
+ * needed to write one; backend/README.md says how.
  *
- * The rules that hold for every call:
+ * Rules for every call:
  *
- * - A call returns at once and is answered exactly once, through `done`, on the
- *   thread of the loop. `done` may be called before the call returns.
- * - Each call is one atomic step for all mounts of the namespace.
- * - What the caller passes in (texts, structs, data) stays the caller's and
- *   must live, unchanged, until `done` is called. What `done` is given lives
- *   until it returns, or calls the backend again, which it may.
- * - Keys and paths have no leading or trailing slash, no empty component and no
- *   NUL; the root directory is "". The caller has checked their lengths.
- * - `status` is 0 or a negative errno. Beside those named with a call, each can
- *   end with -EHOSTDOWN (the backend cannot be reached), -ETIMEDOUT (asked, but
- *   no answer came, within `timeout_ms` or before the connection broke), -ENOMEM,
- *   -ESHUTDOWN (backend_close() was called), and where the backend refuses
- *   -EACCES, -EROFS, -ENOSPC or -EIO. None but -ETIMEDOUT and -ESHUTDOWN leaves
- *   open whether the step was taken; an acquisition whose answer was lost is
- *   undone by the backend as soon as it can, unless somebody was told meanwhile
- *   that he holds the lock.
- * - A status other than 0 changed nothing.
- * - A lock whose lease has passed does not exist: it answers like a free one.
+ * - A call returns at once. `done` is called exactly once, on the thread of the loop, maybe before the
+ *   call returns.
+ * - A call is one atomic step for all mounts of the namespace.
+ * - Texts, structs and data that the caller passes in stay the caller's. They must live, unchanged, until
+ *   `done` is called. The arguments of `done` live until `done` returns or calls the backend; it may call
+ *   the backend.
+ * - Keys and paths have no leading or trailing slash, no empty component and no NUL. The root directory
+ *   is "". The caller has checked their lengths.
+ * - `status` is 0 or a negative errno. A call names the errnos of its own. Every call can also end with
+ *     -EHOSTDOWN   the server cannot be reached;
+ *     -ETIMEDOUT   the server was asked, and no reply came within `timeout_ms` or before the connection broke;
+ *     -ENOMEM      this process has no memory;
+ *     -ESHUTDOWN   backend_close() was called;
+ *     -EACCES, -EROFS, -ENOSPC, -EIO   the server refused.
+ *   After -ETIMEDOUT and -ESHUTDOWN the step may have been taken. An acquisition whose reply was lost is
+ *   undone by the backend as soon as possible, unless another call has told its holder since that it holds
+ *   the lock. After every other error nothing has changed.
+ * - A lock whose lease is over does not exist: calls answer as for a free key.
  */
 #ifndef LOCKFS_BACKEND_H
 #define LOCKFS_BACKEND_H
@@ -38,53 +38,54 @@
 struct uv_loop_s;
 struct backend;
 
-/* The longest line that backend_open() and `started` give as a problem. */
+/* Bytes of the longest line that backend_open() and `started` give as a problem, its NUL included. */
 #define BACKEND_PROBLEM_MAX 256
 
+/* No user: a call that is made for the mount itself. */
 #define BACKEND_NOBODY ((uid_t)-1)
 
 struct backend_config {
 	struct uv_loop_s *loop;
-	const char *source;       /* `memory:`, `redis://…` */
-	const char *namespace_;
-	const char *password;     /* NULL: the one in `source`, if any */
-	const char *cacert;       /* for TLS: files, or NULL */
-	const char *cert;
-	const char *key;
+	const char *source;       /* the SOURCE of the command line: `memory:`, `redis://…` */
+	const char *namespace_;   /* keeps lock trees in one server apart */
+	const char *password;     /* NULL: the password in `source`, if there is one */
+	const char *cacert;       /* TLS: file of the authorities that sign the server, or NULL */
+	const char *cert;         /* TLS: file of the client's certificate, or NULL */
+	const char *key;          /* TLS: file of the certificate's key, or NULL */
 	bool read_only;           /* the mount changes nothing */
-	bool scan;                /* list() finds locks taken past lockfs too, at whatever cost */
-	int64_t timeout_ms;       /* the longest that a call may take */
-	size_t user_memory;       /* what it keeps itself for each user, in bytes; beyond it -ENOSPC. 0: any amount */
-	size_t user_calls;        /* of one user that are under way to a server at a time, others wait. 0: any number */
+	bool scan;                /* list() also finds locks of other Redis clients, at any cost */
+	int64_t timeout_ms;       /* the longest time that a call may take */
+	size_t user_memory;       /* most bytes that one user may have in this process; more: -ENOSPC. 0: no limit */
+	size_t user_calls;        /* most calls of one user that are sent to a server at a time. 0: no limit */
 
 	/*
-	 * Told of what happens to locks, in the order in which it happened to
-	 * each key. May be called within any call, so it must call no backend
-	 * function itself but listen().
+	 * An event of a lock. Events of one key come in their order. May be called within any call, so it
+	 * must call no function of the backend but listen().
 	 */
 	void (*on_event)(void *ctx, const struct lock_event *event);
 
-	/* Events may have been missed: what they were listened for is to be read again. */
+	/* Events may have been missed: what the listeners know of locks is to be read again. */
 	void (*on_gap)(void *ctx);
 
 	/*
-	 * Told, whether listening or not, of the holdings of this mount, those that
-	 * it acquired, bound or watches. `on_ended`: it has ended, other than by its lease.
-	 * `taken`: by force; of one that is bound this is told before anybody else
-	 * can have it, which may be as soon as this returns. `on_touched`: another
-	 * mount changed something about it. `on_touched_all`: that may be so of each of
-	 * them. All three may be called within any call, as on_event, but the last two
-	 * may call read(). A backend over a network tells what it was told: key and token
-	 * may be of no holding of this mount.
+	 * A holding that this mount acquired, bound or watches has ended, other than by expiry. `taken`: by
+	 * force. If the holding is bound, this is called before anybody else can acquire the lock, which may be
+	 * as soon as this returns. Called whether or not listen() was called, maybe within any call, so it must
+	 * call no function of the backend but listen(). A backend over a network passes on what it received:
+	 * key and token may name no holding of this mount.
 	 */
 	void (*on_ended)(void *ctx, const char *key, uint64_t token, bool taken);
+
+	/* Another mount changed a holding that this mount acquired, bound or watches. As on_ended, but it may call read(). */
 	void (*on_touched)(void *ctx, uint64_t token);
+
+	/* Every holding that this mount acquired, bound or watches may have changed. As on_touched. */
 	void (*on_touched_all)(void *ctx);
 
-	/* The user for whom a call that begins is made; BACKEND_NOBODY: none that is to be bounded. NULL: none is. */
+	/* Returns the user whose request makes the call that begins, or BACKEND_NOBODY. NULL: `user_calls` limits nobody. */
 	uid_t (*asks)(void *ctx);
 
-	/* One line that people should know, such as a backend that is lost or back. */
+	/* One line that people should know, such as that the server is lost or back. */
 	void (*on_notice)(void *ctx, const char *line);
 
 	/*
@@ -92,47 +93,48 @@ struct backend_config {
 	 * fault. It has no secrets; its keys and names may have any bytes. NULL: nothing is traced.
 	 */
 	void (*on_trace)(void *ctx, const char *line);
-	void *ctx;
+
+	void *ctx; /* the first argument of the callbacks above */
 };
 
-/* A directory: settings that all mounts share. */
+/* The settings of a directory, which all mounts share. */
 struct dir_info {
 	mode_t mode; /* permission bits only */
 	uid_t uid;
 	gid_t gid;
-	int64_t changed_ms;     /* since the epoch: the last change of its settings */
-	int64_t default_ttl_ms; /* its own, else the nearest one above; LEASE_UNSET: none */
+	int64_t changed_ms;     /* time of the last change of the settings, since the epoch */
+	int64_t default_ttl_ms; /* lease of new locks: of this directory, else of the nearest one above; LEASE_UNSET: none */
 };
 
-/* Which settings configure() changes; they can be or-ed. */
+/* The settings that configure_dir() changes; they can be or-ed. */
 enum dir_setting {
 	DIR_MODE = 1 << 0,
 	DIR_UID = 1 << 1,
 	DIR_GID = 1 << 2,
-	DIR_DEFAULT_TTL = 1 << 3, /* LEASE_UNSET removes its own */
+	DIR_DEFAULT_TTL = 1 << 3, /* LEASE_UNSET removes the lease of this directory */
 };
 
-/* What a backend knows of itself and of this mount, without asking anybody. */
+/* Figures that a backend knows without asking a server. */
 struct backend_stats {
-	bool up;               /* it can be asked now */
+	bool up;               /* the server can be asked now */
 	uint64_t reconnects;   /* connections made after the first */
-	uint64_t under_way;    /* questions to it that are not answered */
-	uint64_t round_trips;  /* those that were, */
-	int64_t round_trip_ns; /* and how long all of them took */
-	uint64_t waited_for;   /* keys that calls of this mount wait for */
-	int64_t locks;         /* held, on all mounts; -1: it would have to ask */
+	uint64_t under_way;    /* calls to the server that are not answered yet */
+	uint64_t round_trips;  /* replies of the server since the backend was opened */
+	int64_t round_trip_ns; /* sum of their latencies, in ns */
+	uint64_t waited_for;   /* keys with at least one waiter on this mount */
+	int64_t locks;         /* locks held on all mounts; -1: only the server knows */
 };
 
-/* How much is listened to; see `listen`. */
+/* Which events are wanted; see listen() of the table. */
 enum listen_extent {
-	LISTEN_NOT,
-	LISTEN_EVENTS, /* as they happen, and the ends of leases that one of them has told of */
-	LISTEN_ALL,    /* and the ends of those that had begun before */
+	LISTEN_NOT,    /* none */
+	LISTEN_EVENTS, /* all as they happen, and the expiry of leases that one of these events began */
+	LISTEN_ALL,    /* also the expiry of leases that had begun before */
 };
 
 enum entry_kind { ENTRY_LOCK, ENTRY_DIR };
 
-/* What stands at a path. */
+/* The lock or directory at a path. */
 struct entry {
 	enum entry_kind kind;
 	union {
@@ -141,7 +143,7 @@ struct entry {
 	};
 };
 
-/* Is what backend_read() answered the holding named by `token`, and none before or after it? */
+/* Does the answer of backend_read() describe the holding named by `token`? */
 static inline bool entry_is_holding(int status, const struct entry *entry, uint64_t token)
 {
 	return status == 0 && entry->kind == ENTRY_LOCK && entry->lock.token == token;
@@ -162,148 +164,148 @@ typedef void backend_lock_done(void *ctx, int status, const struct lock *lock);
 typedef void backend_entry_done(void *ctx, int status, const struct entry *entry);
 typedef void backend_list_done(struct listing *listing, int status, const struct list_item *items, size_t count);
 
-/* Bytes of the place that a backend has reached in a listing, its NUL included. */
+/* Bytes of the text that marks how far a backend has come in a listing, its NUL included. */
 #define LISTING_CURSOR_MAX 32
 
 /*
- * One pass over the names in a directory, a page at a time, so that nobody else waits
- * for longer than a page takes. The caller owns it, sets the first three members, and
- * keeps it until a page was the last or failed, or until backend_list_end().
+ * One pass over the names in a directory. It takes a page at a time, so that others wait no longer than
+ * one page takes. The caller owns the struct, sets the first three members, and keeps it until the last
+ * page, a page that failed, or backend_list_end().
  */
 struct listing {
 	const char *path;
-	backend_list_done *done; /* of each page */
+	backend_list_done *done; /* called with each page */
 	void *ctx;
 
 	/* Set with each page. */
-	bool more;       /* another page is to be asked for */
-	bool repeats;    /* a name may be told again, by the same page or a later one */
-	size_t expected; /* about how many names all pages have; 0: not known */
+	bool more;       /* there are more pages */
+	bool repeats;    /* a name may come more than once, on one page or several */
+	size_t expected; /* rough count of the names on all pages; 0: not known */
 
-	/* The rest belongs to the backend, and is zero at first. */
+	/* The backend's own, zero at first. */
 	char cursor[LISTING_CURSOR_MAX];
 	void *pending;
 };
 
 /*
- * One attempt to acquire. The caller owns it and keeps it until `done`; it is
- * a struct so that it can be answered late, and be named to cancel() until
- * then. The holder may be anything that can tell its claim: a session, a
- * given id, or one open file with an id of its own.
+ * One attempt to acquire a lock. The caller owns the struct and keeps it until `done`, so that the attempt
+ * can be answered late, and can be named to cancel() until then. Anything with a claim can be the holder: a
+ * session, a given id, or one open file with an id of its own.
  */
 struct acquisition {
 	const char *key;
-	struct lock_holder holder; /* claim.id: the id of the new lock, never NULL */
-	int64_t ttl_ms;            /* LEASE_UNSET: the default of the directory, */
-	int64_t fallback_ttl_ms;   /* or, where none is set, this one */
-	bool waits;                /* while another holds it: first come, first served over all mounts */
+	struct lock_holder holder; /* claim.id is the id of the new lock, never NULL */
+	int64_t ttl_ms;            /* lease; LEASE_UNSET: the default of the directory */
+	int64_t fallback_ttl_ms;   /* lease if `ttl_ms` is LEASE_UNSET and no directory above has a default */
+	bool waits;                /* wait while another holds the lock; first come, first served over all mounts */
 	bool exclusive_even_for_me; /* a lock that this claim already holds is busy for it too: it never gets -EEXIST */
-	bool bound;                /* as after bind() */
-	int64_t poll_ms;           /* with `waits`: poll at least this often for ends that are not notified; 0: the backend decides */
+	bool bound;                /* the new holding is bound to an open file, as by bind() */
+	int64_t poll_ms;           /* with `waits`: poll this often for ends that are not notified; 0: the backend decides */
 	backend_lock_done *done;
 	void *ctx;
-	void *pending;             /* the backend's own, while unanswered */
+	void *pending;             /* the backend's own, until `done` is called */
 };
 
 struct backend_ops {
-	const char *const *schemes; /* what stands before the colon of a SOURCE it serves; NULL ends them */
+	const char *const *schemes; /* what a SOURCE has before its colon; NULL ends the list */
 
 	/*
-	 * Makes a backend from its SOURCE without reaching out. Returns 0 and
-	 * *ret, or a negative errno and one line in `problem`.
+	 * Makes a backend from its SOURCE without connecting to anything. Returns 0 and *ret, or a negative
+	 * errno and one line in `problem`.
 	 */
 	int (*open)(const struct backend_config *config, struct backend **ret,
 	            char problem[BACKEND_PROBLEM_MAX]);
 
-	/* Reaches the backend for the first time; nothing else is called before `started` says 0. */
+	/* Connects for the first time. No other call but close() is made before `started` is called with 0. */
 	void (*start)(struct backend *backend, backend_started *started, void *ctx);
 
 	/*
-	 * Ends it: every call not yet answered is answered with -ESHUTDOWN
-	 * before this returns. The memory is freed by the loop's next turns.
+	 * Ends the backend: every call that is not answered yet is answered with -ESHUTDOWN before this
+	 * returns. The memory is freed in later turns of the loop.
 	 */
 	void (*close)(struct backend *backend);
 
 	/*
-	 * Acquires: 0 and the new lock. -EEXIST and the lock: this claim holds
-	 * it already, its lease and token stay. -EBUSY and the lock: another
-	 * holds it (never with `waits`). -ENOENT: its directory is not there.
-	 * -ENOTDIR: a lock stands where its directory should. -EISDIR: the key is
-	 * a directory. -ECANCELED: cancel() came first, and nothing was acquired.
+	 * Acquires a lock. Answers:
+	 *   0           and the new lock;
+	 *   -EEXIST     and the lock: this claim already holds it; its lease and token stay as they are;
+	 *   -EBUSY      and the lock: another holds it. Not with `waits`;
+	 *   -ENOENT     the directory does not exist;
+	 *   -ENOTDIR    a lock has the path of the directory;
+	 *   -EISDIR     the key is a directory;
+	 *   -ECANCELED  cancel() came first, and nothing was acquired.
 	 *
-	 * Who waits is handed the lock by the step that ends the holding before,
-	 * and its lease counts from then. A wait outlives a loss of the backend
-	 * that is shorter than `timeout_ms`; after that, -EHOSTDOWN.
+	 * A waiter is granted the lock by the step that ends the holding before, and its lease begins then. A
+	 * wait outlives a loss of the server that is shorter than `timeout_ms`; after that, -EHOSTDOWN.
 	 */
 	void (*acquire)(struct backend *backend, struct acquisition *acquisition);
 
 	/*
-	 * Asks to end an acquisition that `done` was not yet called for. It is
-	 * answered soon, still exactly once: with -ECANCELED, or with what had
-	 * been decided before.
+	 * Ends an acquisition before its `done` was called. `done` is still called exactly once, soon: with
+	 * -ECANCELED, or with the answer that had been decided before.
 	 */
 	void (*cancel)(struct backend *backend, struct acquisition *acquisition);
 
 	/*
-	 * Releases a lock. `claim` NULL: whoever holds it. A holding that `match` does
-	 * not mean is as absent. -ENOENT: free. -EPERM: another's. -EISDIR: a directory.
+	 * Releases a lock. `claim` NULL: by force, whoever holds it. If the holding is not the one that `match`
+	 * means, the call answers as for a free key. -ENOENT: the key is free. -EPERM: another holds the lock.
+	 * -EISDIR: the key is a directory.
 	 */
 	void (*release)(struct backend *backend, const char *key, const struct lock_claim *claim,
 	                struct holding_match match, backend_done *done, void *ctx);
 
 	/*
-	 * Takes back what acquire() has just answered with, as the caller could not be told:
-	 * called within its `done`. It is not answered; `key` is the caller's again when it
-	 * returns. A holder who was told of this holding by anything else, on any mount
-	 * (-EEXIST, refresh, bind, write, truncate, or read with the holder's claim), keeps
-	 * it; so it is where the answer to an acquisition is lost, or comes after cancel().
+	 * Undoes an acquisition whose caller could not be answered. It is called within the `done` of that
+	 * acquisition, and has no answer; `key` is the caller's again when this returns. If any other answer has
+	 * told the holder of this holding since, on any mount (-EEXIST, refresh, bind, write, truncate, or read
+	 * with the holder's claim), the lock stays. The same holds for an acquisition whose reply was lost, or
+	 * came after cancel().
 	 */
 	void (*give_back)(struct backend *backend, const char *key, uint64_t token);
 
 	/*
-	 * Starts the lease anew from now: `ttl_ms` long, or as long as before
-	 * with LEASE_UNSET. `match` as in release. 0 and the lock as it is now;
-	 * without it: -ENOENT: free. -EPERM: another's. -ENOTSUP: it never
-	 * expires. -EINVAL: LEASE_NEVER, which only acquiring can give. -EISDIR.
+	 * Restarts the lease from now: `ttl_ms` long, or as long as before with LEASE_UNSET. `match` as in
+	 * release(). Answers 0 and the lock as it is now. -ENOENT: the key is free. -EPERM: another holds the
+	 * lock. -ENOTSUP: the lock never expires. -EINVAL: `ttl_ms` is LEASE_NEVER, which only an acquisition
+	 * can give. -EISDIR: the key is a directory.
 	 */
 	void (*refresh)(struct backend *backend, const char *key, const struct lock_claim *claim,
 	                struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx);
 
 	/*
-	 * Binds the holding `token` to an open file of this mount, and starts its lease
-	 * anew, if it has one: 0 and the lock. -ENOENT: that holding has ended, or 0 is
-	 * none. -EPERM: another's.
+	 * Binds the holding `token` to an open file of this mount, and restarts its lease if it has one.
+	 * Answers 0 and the lock. -ENOENT: the holding has ended; token 0 names none. -EPERM: another holds
+	 * the lock.
 	 */
 	void (*bind)(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
 	             backend_lock_done *done, void *ctx);
 
 	/*
-	 * From now on events of all mounts are told, to this extent (at the start:
-	 * LISTEN_NOT). True: they are told already, and nothing was missed since.
-	 * False: on_gap tells once they are. A backend of one mount may always
-	 * tell all of them, with what costs something left out while nobody listens.
+	 * Sets which events of all mounts on_event gets; at the start LISTEN_NOT. Returns true if it gets them
+	 * already and has missed none. Returns false if on_gap will be called once it does. A
+	 * backend for one mount may always pass on all events, and leave out what costs time while nobody listens.
 	 */
 	bool (*listen)(struct backend *backend, enum listen_extent extent);
 
 	/*
-	 * Tells all mounts what no other call has told. EVENT_ACQUIRED: the holder has
-	 * opened it again. EVENT_UNAVAILABLE: another was refused it. Both are told only
-	 * while the holding that `match` means is there. EVENT_FAILED_REFRESH: a refresh
-	 * was refused because the caller knows that its holding has ended. That is told in
-	 * any case, and of the holding that has the key then, if any; `match` is any. It
-	 * is not answered, and `key` is the caller's again when it returns.
+	 * Publishes an event to all mounts that no other call publishes:
+	 *   EVENT_ACQUIRED        the holder opened its lock again; only while the holding that `match` means exists;
+	 *   EVENT_UNAVAILABLE     a caller was refused the lock; only while the holding that `match` means exists;
+	 *   EVENT_FAILED_REFRESH  a refresh was refused, as the caller's holding has ended; `match` is any. The event
+	 *                         names the holding that has the key now, if there is one.
+	 * It has no answer; `key` is the caller's again when this returns.
 	 */
 	void (*tell)(struct backend *backend, enum lock_event_kind kind, const char *key,
 	             struct holding_match match);
 
 	/*
-	 * Has on_ended tell also of this holding of another mount; answered as
-	 * read(). Not that its lease ended: whoever wants to know watches it again
-	 * then. NULL: on_event tells every end, also while nobody listens.
+	 * Asks for on_ended and on_touched about a holding of another mount. Answers as read(). Expiry is not
+	 * notified: the caller watches again when the lease is over. NULL: on_event gets every end of a holding,
+	 * even while nobody listens.
 	 */
 	void (*watch)(struct backend *backend, const char *key, uint64_t token, backend_entry_done *done, void *ctx);
 
-	/* Returns 0 for what a backend does not have, such as connections. */
+	/* Fills in *ret; 0 for what the backend does not have, such as connections. */
 	void (*stats)(struct backend *backend, struct backend_stats *ret);
 
 	/*
@@ -315,66 +317,71 @@ struct backend_ops {
 	bool (*read_cached)(struct backend *backend, const char *key, struct lock *ret);
 
 	/*
-	 * What stands at a path: 0 and the entry, or -ENOENT. Where the asker goes by what
-	 * lock_is_held_by() says of a claim, this is the `claim`: who is told so that it holds
-	 * the lock keeps it (see give_back). With any other claim, or NULL, the lock may be
-	 * shown as nobody's yet.
+	 * Reads the lock or directory at a path. -ENOENT: there is none. `claim` is the caller's if the caller
+	 * uses lock_is_held_by() on the answer: if that answer proves the claim, the lock stays even if its
+	 * acquisition is undone (see give_back). With another claim, or NULL, a lock that may be undone can be
+	 * shown as `granted`.
 	 */
 	void (*read)(struct backend *backend, const char *key, const struct lock_claim *claim,
 	             backend_entry_done *done, void *ctx);
 
 	/*
-	 * Writes content of the holding named by `token`, never 0. `offset` -1 appends;
-	 * a gap is filled with zeros. -ESTALE: that holding has ended. -EFBIG:
-	 * it would grow past LOCK_CONTENT_MAX; nothing is written then.
+	 * Writes content of the holding `token`, never 0. `offset` -1 appends; a gap is filled with zeros.
+	 * -ESTALE: the holding has ended. -EFBIG: the content would be longer than LOCK_CONTENT_MAX; then
+	 * nothing is written.
 	 */
 	void (*write)(struct backend *backend, const char *key, uint64_t token, off_t offset,
 	              const void *data, size_t size, backend_done *done, void *ctx);
 
 	/*
-	 * Cuts or extends content, as the holder. `match` as in release. 0 and
-	 * the lock as it is now; without it: -ENOENT: free. -EBUSY: another's.
-	 * -EFBIG. -EISDIR.
+	 * Cuts or extends content. `match` as in release(). Answers 0 and the lock as it is now. -ENOENT: the
+	 * key is free. -EBUSY: another holds the lock. -EFBIG: as in write(). -EISDIR: the key is a directory.
 	 */
 	void (*truncate)(struct backend *backend, const char *key, const struct lock_claim *claim,
 	                 struct holding_match match, off_t size, backend_lock_done *done, void *ctx);
 
 	/*
-	 * The next page of the names in a directory, in no order. All pages together tell every
-	 * name that was there all the while; of one that came or went meanwhile they may tell.
-	 * Each page is one atomic step. -ENOENT; -ENOTDIR: a lock; both of the first page only.
+	 * Reads the next page of the names in a directory, in no order. All pages together have every name
+	 * that existed all the time; a name that came or went meanwhile may be missing. Each page is one atomic
+	 * step. The first page can fail with -ENOENT, or with -ENOTDIR for a lock.
 	 */
 	void (*list)(struct backend *backend, struct listing *listing);
 
-	/* Gives up a listing that has more pages, none of which is under way. NULL: nothing is kept of one. */
+	/*
+	 * Gives up a listing that has more pages, while none is being read. NULL: the backend keeps nothing for
+	 * a listing.
+	 */
 	void (*list_end)(struct backend *backend, struct listing *listing);
 
 	/*
-	 * Makes a directory with the mode, uid and gid of `info`. -EEXIST: a
-	 * directory or lock has this path. -ENOENT, -ENOTDIR: of its parent.
+	 * Makes a directory with the mode, uid and gid of `info`. -EEXIST: a directory or lock has this path.
+	 * -ENOENT: the parent does not exist. -ENOTDIR: the parent is a lock.
 	 */
 	void (*make_dir)(struct backend *backend, const char *path, const struct dir_info *info,
 	                 backend_done *done, void *ctx);
 
-	/* -ENOENT; -ENOTDIR: a lock; -ENOTEMPTY: it has locks or directories; -EBUSY: the root. */
+	/*
+	 * Removes a directory. -ENOENT. -ENOTDIR: a lock has this path. -ENOTEMPTY: there are locks or directories
+	 * in it. -EBUSY: it is the root.
+	 */
 	void (*remove_dir)(struct backend *backend, const char *path, backend_done *done, void *ctx);
 
 	/*
-	 * Changes the settings named in `which` (enum dir_setting). The root's
-	 * mode, uid and gid are each mount's own, so there -EPERM. -ENOENT; -ENOTDIR.
+	 * Changes the settings named in `which` (enum dir_setting). -EPERM: mode, uid and gid of the root, which
+	 * each mount has for itself. -ENOENT. -ENOTDIR: a lock has this path.
 	 */
 	void (*configure_dir)(struct backend *backend, const char *path, unsigned int which,
 	                      const struct dir_info *info, backend_done *done, void *ctx);
 };
 
-/* The part of every backend that others see. */
+/* What every backend begins with. */
 struct backend {
 	const struct backend_ops *ops;
 };
 
 /*
- * Finds the backend that serves config->source and opens it; see the `open` of
- * the table. -EPROTONOSUPPORT: no backend serves it.
+ * Opens the backend that serves config->source; see open() of the table. -EPROTONOSUPPORT: no backend
+ * serves it.
  */
 int backend_open(const struct backend_config *config, struct backend **ret, char problem[BACKEND_PROBLEM_MAX]);
 
@@ -450,7 +457,7 @@ static inline bool backend_read_cached(struct backend *b, const char *key, struc
 	return b->ops->read_cached && b->ops->read_cached(b, key, ret);
 }
 
-/* Does on_event tell every end, and is it told by this process alone? See `watch` of the table. */
+/* Does on_event get every end of a holding, even while nobody listens? See watch() of the table. */
 static inline bool backend_tells_all_ends(const struct backend *b)
 {
 	return !b->ops->watch;
@@ -461,7 +468,7 @@ static inline void backend_read(struct backend *b, const char *key, backend_entr
 	b->ops->read(b, key, NULL, done, ctx);
 }
 
-/* For one who asks whether he holds it. */
+/* Reads for a caller that wants to know whether it holds the lock. */
 static inline void backend_read_as(struct backend *b, const char *key, const struct lock_claim *claim,
                                    backend_entry_done *done, void *ctx)
 {

@@ -13,22 +13,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A lease that does not end. */
+/* A lease that never ends. */
 #define LEASE_NEVER INT64_C(-1)
 
-/* No lease was named; which one counts is said where the value is used. */
+/* No lease was given; the place where the value is used says which lease counts then. */
 #define LEASE_UNSET INT64_C(0)
 
 #define LEASE_MIN_MS INT64_C(1)
 #define LEASE_MAX_MS (INT64_C(3650) * 24 * 60 * 60 * 1000) /* ten years */
 
-/* Room for every text that duration_print() makes, its NUL included. */
+/* Bytes of the longest text that duration_print() makes, its NUL included. */
 #define DURATION_TEXT_MAX 32
 
 /*
- * Reads a duration of 0 ms to LEASE_MAX_MS from the whole of `text`. What a
- * fraction says beyond a millisecond is cut off.
- * Returns 0, or -EINVAL with *ret_ms as it was.
+ * Reads a duration of 0 ms to LEASE_MAX_MS from the whole of `text`. Digits of a fraction beyond the
+ * millisecond are cut off. Returns 0, or -EINVAL with *ret_ms as it was.
  */
 int duration_parse(const char *text, int64_t *ret_ms);
 
@@ -39,14 +38,14 @@ int duration_parse(const char *text, int64_t *ret_ms);
 int lease_parse(const char *text, int64_t *ret_ms);
 
 /*
- * The same, from `size` bytes without a NUL, as setxattr(2) gives them. They are
- * fewer than DURATION_TEXT_MAX.
+ * Reads a lease, as lease_parse() does, from `size` bytes without a NUL, as setxattr(2) gives them.
+ * DURATION_TEXT_MAX bytes or more are -EINVAL.
  */
 int lease_parse_bytes(const char *bytes, size_t size, int64_t *ret_ms);
 
 /*
- * Prints `ms` (LEASE_NEVER as `never`, other negatives as `0.000`).
- * Returns the length, without the NUL.
+ * Prints `ms`: LEASE_NEVER as `never`, other negative numbers as `0.000`. Returns the length of the text,
+ * without the NUL.
  */
 size_t duration_print(int64_t ms, char text[DURATION_TEXT_MAX]);
 

@@ -18,30 +18,30 @@ enum lock_event_kind {
 	EVENT_FAILED_REFRESH,
 	EVENT_EXPIRED,
 
-	/* What the file side tells by itself; no backend does. */
-	EVENT_UNEXPECTED_ERROR,
-	EVENT_GAP,  /* some may have been missed before this */
-	EVENT_LOST, /* a reader was too slow for these */
+	/* Only fs/ makes the events below, no backend. */
+	EVENT_UNEXPECTED_ERROR, /* the backend failed at an operation */
+	EVENT_GAP,              /* events before this one may have been missed */
+	EVENT_LOST,             /* events were dropped because a reader was too slow */
 };
 
-/* The longest owner that is told; the rest of a longer one is cut off. */
+/* Bytes of the longest owner in an event, its NUL included; a longer one is cut off. */
 #define EVENT_OWNER_MAX 512
 
 struct lock_event {
 	enum lock_event_kind kind;
 	const char *key;
-	uint64_t token;     /* of the holding it is about; 0 where there was none */
-	int64_t ttl_ms;     /* the lease, LEASE_NEVER, or LEASE_UNSET where there was no lock */
-	bool foreign;       /* that holding was taken past lockfs: its token is made up */
-	const char *owner;  /* who had it then (lock_owner_print()); NULL: nobody, or it was not listened for */
-	int64_t time_us;    /* since the epoch, by the backend's clock; 0: it was not listened for */
+	uint64_t token;     /* fencing token of the holding that the event is about; 0: there was no holding */
+	int64_t ttl_ms;     /* its lease, or LEASE_NEVER; LEASE_UNSET: there was no lock */
+	bool foreign;       /* another Redis client acquired that holding, so its token is made up */
+	const char *owner;  /* its holder as lock_owner_print() prints it; NULL: none, or nobody listened */
+	int64_t time_us;    /* time of the event since the epoch, by the backend's clock; 0: nobody listened */
 
-	int status;            /* of EVENT_UNEXPECTED_ERROR: a negative errno, */
-	const char *operation; /* and what failed */
-	uint64_t lost;         /* of EVENT_LOST: how many */
+	int status;            /* EVENT_UNEXPECTED_ERROR: a negative errno; else 0 */
+	const char *operation; /* EVENT_UNEXPECTED_ERROR: the name of the operation that failed; else NULL */
+	uint64_t lost;         /* EVENT_LOST: number of dropped events; else 0 */
 };
 
-/* Does this event end the holding that it names? */
+/* Does this event end the holding that its token names? */
 static inline int event_ends_holding(const struct lock_event *event)
 {
 	return event->token != 0 && (event->kind == EVENT_RELEASED || event->kind == EVENT_FORCE_RELEASED ||

@@ -20,16 +20,16 @@
 #define LOCK_CONTENT_MAX 4096  /* bytes kept with a lock for all to read */
 
 /*
- * Proof of holding. Whoever asks with an identity is told apart by it; who
- * asks without one (identity NULL) is told apart by the id. A lock taken under
- * a given id has no identity, so only its id opens it.
+ * Proof of holding. A caller with an identity is told apart by its identity; a caller without one
+ * (identity NULL) by its id. A lock that was acquired under a given id has no identity, so only that id
+ * proves holding.
  */
 struct lock_claim {
-	const char *id;       /* may be NULL where identity is not; never empty */
-	const char *identity; /* may be NULL where id is not; never empty */
+	const char *id;       /* NULL only if `identity` is not; never empty */
+	const char *identity; /* NULL only if `id` is not; never empty */
 };
 
-/* Does `asking` prove that it is the holder described by `holder`? */
+/* Does the claim `asking` prove that its owner is the holder with the claim `holder`? */
 static inline bool lock_claim_proves(const struct lock_claim *asking, const struct lock_claim *holder)
 {
 	if (asking->identity)
@@ -37,10 +37,10 @@ static inline bool lock_claim_proves(const struct lock_claim *asking, const stru
 	return asking->id && holder->id && strcmp(asking->id, holder->id) == 0;
 }
 
-/* Who has a lock, or asks for one. Strings are never NULL but in the claim. */
+/* The holder of a lock, or the caller that wants to become it. Texts are never NULL, except in the claim. */
 struct lock_holder {
-	struct lock_claim claim; /* in a held lock the id is never NULL */
-	const char *user;        /* login name, or the number of the uid */
+	struct lock_claim claim; /* if the lock is held, its id is not NULL */
+	const char *user;        /* login name, or the uid as a number */
 	const char *host;
 	const char *mount_point_id; /* names one mount point of one host */
 	const char *command;
@@ -50,18 +50,18 @@ struct lock_holder {
 };
 
 /*
- * Prints who that is, for people: the given id, or `user@host:pid command`. Cuts it
- * off where it does not fit, and returns its length as a whole, as snprintf(3).
+ * Prints a holder for people: the given id, or `user@host:pid command`. Cuts off what does not fit, and
+ * returns the length of the whole text, as snprintf(3) does.
  */
 int lock_owner_print(const struct lock_holder *holder, char *text, size_t size);
 
 /*
- * Which holding of a key a call means. "Any" is no token: a token is above 0, and one that
- * is 0, or that came from outside, never means another holding than its own.
+ * The holding of a key that a call means: any, or the one with a token. "Any" is a flag of its own and not
+ * token 0, so that a token that is 0, or that came from outside, never means another holding.
  */
 struct holding_match {
 	bool any;
-	uint64_t token; /* unless `any` */
+	uint64_t token; /* unused if `any` is set */
 };
 
 static inline struct holding_match match_any(void)
@@ -80,9 +80,9 @@ static inline bool holding_matches(struct holding_match match, uint64_t token)
 }
 
 /*
- * Tokens from here on are made of the value that another client of the server gave its lock: such
- * a lock has the same token each time it comes with the same value, on every key. Tokens that are
- * counted get there in the year 2112.
+ * Tokens from here on belong to locks of other Redis clients. They are made from the value of the key, so
+ * the same value gives the same token each time, on every key. Counted tokens, which are microseconds since
+ * the epoch, get here in the year 2112.
  */
 #define FOREIGN_TOKEN_MIN (UINT64_C(1) << 52)
 
@@ -91,24 +91,24 @@ static inline bool token_is_foreign(uint64_t token)
 	return token >= FOREIGN_TOKEN_MIN;
 }
 
-/* A held lock at one instant: the instant at which the backend answered. */
+/* A held lock at the instant at which the backend answered. */
 struct lock {
 	const char *key;
 	struct lock_holder holder;
 	int64_t ttl_ms;       /* the lease, or LEASE_NEVER */
-	int64_t remaining_ms; /* what is left of it for sure (the time an answer took is taken off); or LEASE_NEVER */
-	int64_t acquired_ms;  /* since the epoch, by the backend's clock */
-	int64_t refreshed_ms; /* likewise; acquired_ms where never refreshed */
-	int64_t expires_ms;   /* likewise, or LEASE_NEVER */
-	uint64_t token;       /* the fencing token, never 0; it names this holding */
-	bool granted;         /* nobody's yet: handed to one who waits, or it may be undone, as its acquirer was not told */
-	bool foreign;         /* taken past lockfs: key, id and lease are all that is known, the token is made up */
-	uint64_t waiters;     /* on all mounts */
+	int64_t remaining_ms; /* the part of the lease that is left for sure: without the time that the answer took; or LEASE_NEVER */
+	int64_t acquired_ms;  /* time of the acquisition since the epoch, by the backend's clock */
+	int64_t refreshed_ms; /* time of the last refresh since the epoch, by the backend's clock; acquired_ms if there was none */
+	int64_t expires_ms;   /* time of expiry since the epoch, by the backend's clock, or LEASE_NEVER */
+	uint64_t token;       /* the fencing token, which names this holding; never 0 */
+	bool granted;         /* no claim proves it yet: a waiter did not confirm it, or the acquisition may be undone */
+	bool foreign;         /* another Redis client holds it: only key, id and lease are known, and the token is made up */
+	uint64_t waiters;     /* number of waiters, on all mounts */
 	const char *content;  /* not NUL-terminated */
-	size_t content_size;
+	size_t content_size;  /* bytes of the content */
 };
 
-/* Does `asking` prove that it holds this lock? */
+/* Does the claim `asking` prove that its owner holds this lock? */
 static inline bool lock_is_held_by(const struct lock *lock, const struct lock_claim *asking)
 {
 	return !lock->granted && lock_claim_proves(asking, &lock->holder.claim);
