@@ -2,7 +2,7 @@
 #ifndef TESTS_CONTRACT_BINDING_H
 #define TESTS_CONTRACT_BINDING_H
 
-#include "tests/contract/waiting.h"
+#include "tests/contract/waiters.h"
 
 static struct answer *bind_to_file(struct mount *mount, const char *key, const struct lock_claim *claim, uint64_t token)
 {

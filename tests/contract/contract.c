@@ -7,11 +7,12 @@
  * Three tables, each of whose cells is a test, come first: who holds a lock
  * and what is asked of it, what stands at a path and what is asked of it, and
  * which claim proves which holding. Then, by theme, what does not fit in a
- * table. The tests stand in tests/contract/, and what they are written with in
- * tests/contract/contract.h.
+ * table. The tests stand in tests/contract/; contract.h and the headers that it includes
+ * are what they are written with.
  */
 #include "tests/contract/contract.h"
 #include "tests/contract/binding.h"
+#include "tests/contract/cancelling.h"
 #include "tests/contract/claims.h"
 #include "tests/contract/content.h"
 #include "tests/contract/directories.h"
@@ -47,6 +48,7 @@ int main(int argc, char **argv)
 	add_all(text_tests, COUNT(text_tests));
 	add_all(mount_tests, COUNT(mount_tests));
 	add_waiting();
+	add_cancelling();
 	add_all(binding_tests, COUNT(binding_tests));
 	add_sharing();
 	add_giving_back();

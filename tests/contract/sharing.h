@@ -2,7 +2,7 @@
 #ifndef TESTS_CONTRACT_SHARING_H
 #define TESTS_CONTRACT_SHARING_H
 
-#include "tests/contract/waiting.h"
+#include "tests/contract/waiters.h"
 
 /* Opens a second mount of the namespace of the first, with a loop of its own. */
 static struct mount *mount_beside(const struct mount *mount)

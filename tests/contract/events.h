@@ -1,0 +1,94 @@
+/*
+ * The callbacks of a backend. They only write down what they are told: the tests judge it, as a
+ * failing assertion jumps out of the function that it stands in.
+ */
+#ifndef TESTS_CONTRACT_EVENTS_H
+#define TESTS_CONTRACT_EVENTS_H
+
+#include "tests/contract/setting.h"
+
+static void on_event(void *ctx, const struct lock_event *event)
+{
+	struct mount *mount = ctx;
+
+	if (mount->told_count == mount->told_capacity) {
+		mount->told_capacity = mount->told_capacity ? 2 * mount->told_capacity : 16;
+		mount->told = need(reallocarray(mount->told, mount->told_capacity, sizeof(*mount->told)));
+	}
+	mount->told[mount->told_count++] = (struct told){
+		.kind = event->kind,
+		.key = need(strdup(event->key)),
+		.token = event->token,
+		.ttl_ms = event->ttl_ms,
+		.at_ns = boot_ns(),
+	};
+}
+
+static void on_gap(void *ctx)
+{
+	((struct mount *)ctx)->gaps++;
+}
+
+static void on_ended(void *ctx, const char *key, uint64_t token, bool taken)
+{
+	(void)key;
+	((struct mount *)ctx)->ended = (struct ended){ token, taken };
+}
+
+static void on_notice(void *ctx, const char *line)
+{
+	(void)ctx;
+	print_error("notice: %s\n", line);
+}
+
+static void on_trace(void *ctx, const char *line)
+{
+	(void)ctx;
+	if (!*line)
+		abort();
+}
+
+static bool has_news(const void *ctx)
+{
+	const struct mount *mount = ctx;
+
+	return mount->told_seen < mount->told_count;
+}
+
+/* The next event that the test has not looked at. It lives until another is told. */
+static const struct told *next_event(struct mount *mount)
+{
+	await(mount, has_news, mount, "an event");
+	return &mount->told[mount->told_seen++];
+}
+
+static const char *const event_names[] = {
+	[EVENT_ACQUIRED] = "ACQUIRED",
+	[EVENT_UNAVAILABLE] = "UNAVAILABLE",
+	[EVENT_RELEASED] = "RELEASED",
+	[EVENT_FAILED_RELEASE] = "FAILED_RELEASE",
+	[EVENT_FORCE_RELEASED] = "FORCE_RELEASED",
+	[EVENT_REFRESHED] = "REFRESHED",
+	[EVENT_FAILED_REFRESH] = "FAILED_REFRESH",
+	[EVENT_EXPIRED] = "EXPIRED",
+};
+
+/* The next event is this one, about this holding. */
+static const struct told *expect_event(struct mount *mount, enum lock_event_kind kind, const char *key,
+                                       uint64_t token, int64_t ttl_ms)
+{
+	const struct told *told = next_event(mount);
+
+	assert_string_equal(event_names[told->kind], event_names[kind]);
+	assert_string_equal(told->key, key);
+	assert_int_equal(told->token, token);
+	assert_int_equal(told->ttl_ms, ttl_ms);
+	return told;
+}
+
+static void expect_event_of(struct mount *mount, enum lock_event_kind kind, const struct lock *lock)
+{
+	expect_event(mount, kind, lock->key, lock->token, lock->ttl_ms);
+}
+
+#endif
