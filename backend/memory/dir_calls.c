@@ -1,10 +1,13 @@
-/* Calls on directories: list, make, remove, configure. */
+/*
+ * Calls on directories: list, make, remove, configure.
+ *
+ * A listing is taken a page at a time, and a removal ends only the expired locks in front of the first
+ * entry that stays: no call takes long, however large the directory is.
+ */
 #include <errno.h>
 
 #include "backend/memory/memory_internal.h"
 #include "backend/util/clock.h"
-
-/* Calls on directories */
 
 static int find_dir(struct memory_backend *memory, const char *path, struct mem_dir **ret)
 {
@@ -18,7 +21,7 @@ static int find_dir(struct memory_backend *memory, const char *path, struct mem_
 	return 0;
 }
 
-/* Names that one page of a listing has: some 50 us. */
+/* Most names on one page of a listing, which takes some 50 us. */
 #define PAGE_MAX 1000
 
 static int begin_listing(struct memory_backend *memory, struct listing *listing)
@@ -68,7 +71,7 @@ void memory_list(struct backend *backend, struct listing *listing)
 
 static int try_make_dir(struct memory_backend *memory, const char *path, const struct dir_info *info)
 {
-	struct dir_info fresh = *info;
+	struct dir_info own = *info;
 	struct mem_dir *parent;
 	int err;
 
@@ -77,9 +80,9 @@ static int try_make_dir(struct memory_backend *memory, const char *path, const s
 	err = tree_find_parent(&memory->tree, path, &parent);
 	if (err < 0)
 		return err;
-	fresh.changed_ms = epoch_ns() / NS_PER_MS;
-	fresh.default_ttl_ms = LEASE_UNSET;
-	return tree_add_dir(&memory->tree, parent, path, &fresh);
+	own.changed_ms = epoch_ns() / NS_PER_MS;
+	own.default_ttl_ms = LEASE_UNSET;
+	return tree_add_dir(&memory->tree, parent, path, &own);
 }
 
 void memory_make_dir(struct backend *backend, const char *path, const struct dir_info *info,
@@ -91,7 +94,7 @@ void memory_make_dir(struct backend *backend, const char *path, const struct dir
 	done(ctx, try_make_dir(memory, path, info));
 }
 
-/* Ends what has expired in front of the first lock or directory that is there still. */
+/* Ends the expired locks before the first entry that is not one. The entries that are left make the removal fail. */
 static void end_due_in(struct memory_backend *memory, const struct mem_dir *dir)
 {
 	int64_t now_ns = boot_ns();

@@ -1,4 +1,9 @@
-/* How holdings of the memory backend begin and end: granting, leases, expiry, handing over to waiters. */
+/*
+ * How holdings of the memory backend begin and end: acquisition, leases, expiry, handing over to waiters.
+ *
+ * Expiry takes two ways, so that very many leases that end at once delay nobody for long: the timer ends
+ * all of them, some at a time, and a call ends the one that it meets.
+ */
 #include <errno.h>
 #include <stddef.h>
 
@@ -10,8 +15,7 @@ static struct mem_lock *lock_of_lease(struct heap_item *item)
 	return (struct mem_lock *)((char *)item - offsetof(struct mem_lock, lease));
 }
 
-/* Events. What ends a holding is told also while nobody listens, but without words. */
-
+/* While nobody listens, an event has neither owner nor time, which take long to find out. fs/ needs the rest anyway. */
 void memory_publish_event(struct memory_backend *memory, enum lock_event_kind kind, const char *key,
                           const struct mem_lock *lock)
 {
@@ -25,7 +29,7 @@ void memory_publish_event(struct memory_backend *memory, enum lock_event_kind ki
 
 	if (!memory->on_event)
 		return;
-	if (memory->heard) {
+	if (memory->is_listening) {
 		event.time_us = epoch_ns() / 1000;
 		if (lock) {
 			struct lock_holder holder = lock_holder_of(lock);
@@ -37,6 +41,7 @@ void memory_publish_event(struct memory_backend *memory, enum lock_event_kind ki
 	memory->on_event(memory->ctx, &event);
 }
 
+/* Tokens are microseconds since the epoch, so that they also grow when the daemon is started again. */
 static uint64_t next_token(struct memory_backend *memory)
 {
 	uint64_t now_us = (uint64_t)(epoch_ns() / 1000);
@@ -52,7 +57,6 @@ static int64_t lease_end(int64_t now_ns, int64_t ttl_ms)
 	return now_ns + ttl_ms * NS_PER_MS;
 }
 
-/* The lease for what is made in `dir`: its own default or the nearest one above. */
 int64_t mem_dir_default_ttl(const struct mem_dir *dir)
 {
 	for (; dir; dir = dir->entry.parent)
@@ -69,8 +73,6 @@ static int64_t resolve_ttl(const struct acquisition *acquisition, const struct m
 		ttl_ms = mem_dir_default_ttl(parent);
 	return ttl_ms == LEASE_UNSET ? acquisition->fallback_ttl_ms : ttl_ms;
 }
-
-/* Acquiring and ending */
 
 int memory_grant(struct memory_backend *memory, struct mem_dir *parent, const struct acquisition *acquisition,
                  int64_t now_ns, struct mem_lock **ret)
@@ -96,7 +98,7 @@ int memory_grant(struct memory_backend *memory, struct mem_dir *parent, const st
 	return 0;
 }
 
-/* Gives the key that just became free to the first who waits for it and can have it. */
+/* Grants the key, which has just become free, to the first waiter that can have it. */
 static void pass_on(struct memory_backend *memory, struct mem_queue *queue, struct mem_dir *parent)
 {
 	struct mem_lock *lock = NULL;
@@ -117,10 +119,7 @@ static void pass_on(struct memory_backend *memory, struct mem_queue *queue, stru
 	}
 }
 
-/*
- * Ends a holding, whatever the reason; the event is told while its key lives.
- * Whoever waits for the key has it when this returns.
- */
+/* The event and on_ended come before the lock is freed, as its path is their key. */
 void memory_end_holding(struct memory_backend *memory, struct mem_lock *lock, enum lock_event_kind why)
 {
 	struct mem_queue *queue = lock->queue;
@@ -139,9 +138,9 @@ void memory_end_holding(struct memory_backend *memory, struct mem_lock *lock, en
 		pass_on(memory, queue, parent);
 }
 
-/* Leases that are ended at once, at the most: some 20 us for a call, and 1 ms for the timer. */
-#define CALL_EXPIRES_MAX  16
-#define TIMER_EXPIRES_MAX 1000
+/* Most leases that one call, or one turn of the timer, ends. */
+#define CALL_EXPIRES_MAX  16   /* some 20 us */
+#define TIMER_EXPIRES_MAX 1000 /* some 1 ms */
 
 bool mem_lock_is_due(const struct mem_lock *lock, int64_t now_ns)
 {
@@ -158,16 +157,11 @@ static int64_t expire(struct memory_backend *memory, int most)
 	return now_ns;
 }
 
-/*
- * Each call begins with it. Where very many leases pass at a time, those that are left are
- * the timer's, and what a call finds of them it ends first, so that none sees what has expired.
- */
 int64_t memory_expire_due(struct memory_backend *memory)
 {
 	return expire(memory, CALL_EXPIRES_MAX);
 }
 
-/* What stands at a path now; NULL: nothing. */
 struct mem_entry *memory_find_entry(struct memory_backend *memory, const char *path)
 {
 	struct mem_entry *entry = tree_find(&memory->tree, path);
@@ -175,7 +169,7 @@ struct mem_entry *memory_find_entry(struct memory_backend *memory, const char *p
 	if (!entry || entry->kind != ENTRY_LOCK || !mem_lock_is_due((struct mem_lock *)entry, boot_ns()))
 		return entry;
 	memory_end_holding(memory, (struct mem_lock *)entry, EVENT_EXPIRED);
-	return tree_find(&memory->tree, path); /* of who waited for it */
+	return tree_find(&memory->tree, path); /* the lock of the waiter that was granted the key, or NULL */
 }
 
 void memory_on_lease_due(struct deadlines *leases)
@@ -184,7 +178,6 @@ void memory_on_lease_due(struct deadlines *leases)
 	deadlines_arm(leases);
 }
 
-/* The lock at `key`: 0 where it is the holding that `match` means, else -ENOENT, or -EISDIR and none. */
 int memory_find_lock(struct memory_backend *memory, const char *key, struct holding_match match,
                      struct mem_lock **ret)
 {

@@ -3,7 +3,7 @@
 
 #include "backend/memory/memory_internal.h"
 
-/* -EINPROGRESS: it waits, and is answered later. */
+/* Acquires a lock that is held. Returns -EINPROGRESS if the acquisition waits now, and is answered later. */
 static int meet_held(struct memory_backend *memory, struct acquisition *acquisition, struct mem_lock *lock)
 {
 	int err;

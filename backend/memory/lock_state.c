@@ -1,8 +1,7 @@
-/* What a lock of the memory backend is like for callers: who holds it, and what is told of it. */
+/* What a lock of the memory backend is like for a caller: whether a claim proves holding, and its description. */
 #include "backend/memory/memory_internal.h"
 #include "backend/util/clock.h"
 
-/* Does a claim prove that it is who holds this lock? */
 bool mem_lock_is_held_by(const struct mem_lock *lock, const struct lock_claim *claim)
 {
 	struct lock_holder holder = lock_holder_of(lock);
@@ -10,7 +9,6 @@ bool mem_lock_is_held_by(const struct mem_lock *lock, const struct lock_claim *c
 	return lock_claim_proves(claim, &holder.claim);
 }
 
-/* The same; whoever is told so relies on it from then on. */
 bool mem_lock_prove(struct mem_lock *lock, const struct lock_claim *claim)
 {
 	bool holds = mem_lock_is_held_by(lock, claim);
@@ -36,14 +34,13 @@ struct lock mem_lock_describe(const struct mem_lock *lock, int64_t now_ns)
 	};
 
 	if (lock->ttl_ms != LEASE_NEVER) {
-		/* Rounded up: while any of it is left, something is. */
+		/* Rounded up, so that a lease that is not over has at least 1 ms left. */
 		seen.remaining_ms = (lock->lease.due - now_ns + NS_PER_MS - 1) / NS_PER_MS;
 		seen.expires_ms = lock->refreshed_ms + lock->ttl_ms;
 	}
 	return seen;
 }
 
-/* Answers with the lock, or with none where `lock` is NULL. */
 void memory_answer_lock(int status, const struct mem_lock *lock, int64_t now_ns, backend_lock_done *done,
                         void *ctx)
 {

@@ -1,6 +1,8 @@
 /*
- * The backend of `memory:`: locks inside the daemon. Every call but an acquisition
- * that waits is answered before it returns; a listing of many names takes several calls.
+ * The backend of `memory:`: locks inside the daemon. This file opens and closes it, and has its table of
+ * calls, events and figures.
+ *
+ * Every call is answered before it returns, except an acquisition that waits.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +16,7 @@
 
 static bool memory_listen(struct backend *backend, enum listen_extent extent)
 {
-	memory_of(backend)->heard = extent != LISTEN_NOT;
+	memory_of(backend)->is_listening = extent != LISTEN_NOT;
 	return true;
 }
 
