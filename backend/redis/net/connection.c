@@ -1,23 +1,19 @@
 #include "backend/redis/net/connection.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/socket.h>
 
+#include "backend/redis/net/backoff.h"
+#include "backend/redis/net/break_reason.h"
+#include "backend/redis/net/greeting.h"
 #include "backend/redis/net/reply_guard.h"
+#include "backend/redis/net/resolver.h"
 #include "backend/redis/net/server_error.h"
+#include "backend/redis/net/tcp_keepalive.h"
 #include "backend/redis/net/tls.h"
 #include "backend/redis/net/uv_adapter.h"
-
-#define LAST_WORDS_MAX 128
-#define ADDRESSES_MAX 8
-#define ADDRESS_TEXT_MAX 64
 
 /*
  * An attempt may go on for this long without an answer, so that a server that is back is
@@ -25,10 +21,6 @@
  * attempt after attempt otherwise.
  */
 #define ATTEMPT_MAX_MS 1000
-
-/* Pauses between attempts: short enough that a server which is back is found within a second. */
-#define FIRST_PAUSE_MS 20
-#define LAST_PAUSE_MS 500
 
 enum connection_state {
 	PAUSING,    /* until the timer starts an attempt */
@@ -48,17 +40,15 @@ struct connection {
 	redisAsyncContext *context; /* NULL while there is none */
 	struct reply_guard guard;         /* of that */
 	uv_timer_t timer;           /* ends the pause, or the attempt */
-	uv_getaddrinfo_t resolver;
+	struct resolver resolver;
 	int64_t attempt_ms;    /* without an answer; of the first attempt all of the timeout, as its end is a mount's */
-	int64_t pause_ms;
+	struct backoff backoff; /* pauses between attempts */
 	bool reached;          /* something answered in this attempt */
 	bool tls_begun;        /* on this context */
 	bool failed;           /* there is no telling when it is up again */
 	unsigned int greetings; /* replies still wanted before it is connected */
 	unsigned int users;    /* of this memory: the timer, a resolver under way */
-	size_t address_count;
-	size_t address;
-	char addresses[ADDRESSES_MAX][ADDRESS_TEXT_MAX];
+	size_t address; /* of the resolver's */
 };
 
 static void on_timer(uv_timer_t *timer);
@@ -79,16 +69,6 @@ static void on_timer_closed(uv_handle_t *handle)
 	drop_user(handle->data);
 }
 
-/* The pause with a quarter more or less, so that many mounts do not come back at once. */
-static uint64_t with_jitter(int64_t ms)
-{
-	unsigned char byte = 0;
-
-	if (getrandom(&byte, sizeof(byte), GRND_NONBLOCK) < 0)
-		byte = 128;
-	return (uint64_t)(ms * 3 / 4 + ms * byte / 512);
-}
-
 static void discard_context(struct connection *connection)
 {
 	redisAsyncContext *context = connection->context;
@@ -103,10 +83,7 @@ static void pause_attempts(struct connection *connection)
 	connection->state = PAUSING;
 	if (connection->attempt_ms > ATTEMPT_MAX_MS)
 		connection->attempt_ms = ATTEMPT_MAX_MS;
-	uv_timer_start(&connection->timer, on_timer, with_jitter(connection->pause_ms), 0);
-	connection->pause_ms *= 2;
-	if (connection->pause_ms > LAST_PAUSE_MS)
-		connection->pause_ms = LAST_PAUSE_MS;
+	uv_timer_start(&connection->timer, on_timer, backoff_next_ms(&connection->backoff), 0);
 }
 
 static void lose(struct connection *connection, int status, const char *problem)
@@ -126,24 +103,24 @@ void connection_drop(struct connection *connection, int status, const char *prob
 	lose(connection, status, problem);
 }
 
-/* A server that does not like our certificate, or wants one, often hangs up without a word that arrives. */
-static const char *certificate_advice(const struct connection *connection, const char *why)
-{
-	if (!connection->tls || !connection->reached || connection->state == SETTLED || strstr(why, "TLS"))
-		return "";
-	return tls_has_certificate(connection->tls) ?
-		"; over TLS: does it accept the certificate of cert=?" :
-		"; if it wants a certificate of its clients, give cert= and key=";
-}
-
 /* Loses it with what a server or the system said. */
 static void lose_because(struct connection *connection, int status, const char *why)
 {
+	bool by_tls = connection->tls && connection->reached && connection->state != SETTLED;
 	char problem[BACKEND_PROBLEM_MAX];
 
 	snprintf(problem, sizeof(problem), "cannot reach %s: %s%s", connection->source->name, why,
-		certificate_advice(connection, why));
+		by_tls ? break_certificate_advice(connection->tls, why) : "");
 	lose(connection, status, problem);
+}
+
+/* Loses it because of an error that the server answered. */
+static void lose_by_refusal(struct connection *connection, const char *text)
+{
+	char problem[BACKEND_PROBLEM_MAX];
+
+	server_error_print(connection->source->name, text, problem, sizeof(problem));
+	lose(connection, server_error_find(text)->status, problem);
 }
 
 /* Greeting: who we are, and which database */
@@ -158,13 +135,11 @@ static void on_greeting(redisAsyncContext *context, void *data, void *ctx)
 {
 	struct connection *connection = ctx;
 	const redisReply *reply = data;
-	char problem[BACKEND_PROBLEM_MAX];
 
 	if (!reply || connection->context != context)
 		return; /* the loss is told elsewhere */
 	if (reply->type == REDIS_REPLY_ERROR) {
-		server_error_print(connection->source->name, reply->str, problem, sizeof(problem));
-		lose(connection, server_error_find(reply->str)->status, problem);
+		lose_by_refusal(connection, reply->str);
 		return;
 	}
 	connection_progressed(connection);
@@ -174,66 +149,22 @@ static void on_greeting(redisAsyncContext *context, void *data, void *ctx)
 
 static void greet(struct connection *connection)
 {
-	const struct redis_url *source = connection->source;
-	redisAsyncContext *context = connection->context;
-	int sent = REDIS_OK;
+	int sent = greeting_send(connection->context, connection->source, on_greeting, connection);
 
-	connection->greetings = (source->password ? 1 : 0) + (source->db ? 1 : 0);
-	if (connection->greetings == 0) {
-		greeted(connection);
+	if (sent < 0) {
+		lose_because(connection, sent, strerror(-sent));
 		return;
 	}
-	if (source->password && source->user)
-		sent = redisAsyncCommand(context, on_greeting, connection, "AUTH %s %s", source->user,
-			source->password);
-	else if (source->password)
-		sent = redisAsyncCommand(context, on_greeting, connection, "AUTH %s", source->password);
-	if (sent == REDIS_OK && source->db)
-		sent = redisAsyncCommand(context, on_greeting, connection, "SELECT %d", source->db);
-	if (sent != REDIS_OK)
-		lose_because(connection, -ENOMEM, strerror(ENOMEM));
+	connection->greetings = (unsigned int)sent;
+	if (sent == 0)
+		greeted(connection);
 }
 
 /* Connecting */
 
-/* hiredis 1 does not always copy the error of the connection within. */
-static const char *error_text(const redisAsyncContext *context)
+static const char *describe_break(const struct connection *connection, const redisAsyncContext *context)
 {
-	return context->errstr && *context->errstr ? context->errstr : context->c.errstr;
-}
-
-/* What went wrong in words; a reply that is none comes from something else than Redis. */
-static const char *describe_break(const redisAsyncContext *context)
-{
-	const struct connection *connection = context->data;
-	const char *of_tls = connection->tls ? tls_explain(context, connection->tls_begun) : NULL;
-
-	if (of_tls)
-		return of_tls;
-	if (connection->guard.refused)
-		return "it says what it was not asked";
-	if (context->c.err == REDIS_ERR_PROTOCOL)
-		return "what answers there is not Redis";
-	return context->c.err ? error_text(context) : "the connection was closed";
-}
-
-/*
- * Who only listens would not notice that the other end is gone, so the kernel looks
- * for it. Where it cannot, nothing is lost but that.
- */
-static void watch_silence(int fd)
-{
-	static const struct {
-		int level, option, value;
-	} settings[] = {
-		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
-		{ IPPROTO_TCP, TCP_KEEPIDLE, 5 },  /* seconds of silence */
-		{ IPPROTO_TCP, TCP_KEEPINTVL, 1 }, /* seconds between questions */
-		{ IPPROTO_TCP, TCP_KEEPCNT, 3 },
-	};
-
-	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
-		setsockopt(fd, settings[i].level, settings[i].option, &settings[i].value, sizeof(settings[i].value));
+	return break_describe(context, &connection->guard, connection->tls != NULL, connection->tls_begun);
 }
 
 static void on_connect(const redisAsyncContext *context, int status)
@@ -246,67 +177,39 @@ static void on_connect(const redisAsyncContext *context, int status)
 		connection->reached = true;
 		connection_progressed(connection);
 		if (!connection->source->path)
-			watch_silence(context->c.fd);
+			tcp_keepalive_start(context->c.fd);
 		connection->tls_begun = connection->tls && tls_begin(connection->tls, connection->context) == 0;
 		if (connection->tls && !connection->tls_begun)
-			lose_because(connection, -EHOSTDOWN, describe_break(context));
+			lose_because(connection, -EHOSTDOWN, describe_break(connection, context));
 		else
 			greet(connection);
 		return;
 	}
 	/* hiredis frees the context after this. */
 	connection->context = NULL;
-	if (connection->address + 1 < connection->address_count) {
+	if (connection->address + 1 < connection->resolver.address_count) {
 		connection->address++;
 		try_address(connection);
 		return;
 	}
-	lose_because(connection, -EHOSTDOWN, error_text(context));
-}
-
-/* A server that turns us away says why and hangs up, which is seen first by who writes to it. */
-static bool read_last_words(const redisAsyncContext *context, char words[LAST_WORDS_MAX])
-{
-	char line[LAST_WORDS_MAX];
-	ssize_t length = recv(context->c.fd, line, sizeof(line) - 1, MSG_DONTWAIT | MSG_PEEK);
-
-	if (length < 2 || line[0] != '-')
-		return false;
-	line[length] = '\0';
-	line[strcspn(line, "\r\n")] = '\0';
-	stpcpy(words, line + 1);
-	return true;
-}
-
-/* hiredis takes an error that answers SUBSCRIBE for one of the connection, and ends it. */
-static bool is_refusal(const redisAsyncContext *context)
-{
-	return context->c.err == REDIS_ERR_OTHER && server_error_is_known(error_text(context));
-}
-
-static void lose_by_refusal(struct connection *connection, const char *text)
-{
-	char problem[BACKEND_PROBLEM_MAX];
-
-	server_error_print(connection->source->name, text, problem, sizeof(problem));
-	lose(connection, server_error_find(text)->status, problem);
+	lose_because(connection, -EHOSTDOWN, break_error_text(context));
 }
 
 static void on_disconnect(const redisAsyncContext *context, int status)
 {
 	struct connection *connection = context->data;
-	char words[LAST_WORDS_MAX];
+	char words[BREAK_WORDS_MAX];
 
 	(void)status;
 	if (connection->context != context)
 		return;
 	connection->context = NULL;
-	if (!connection->tls && read_last_words(context, words))
+	if (!connection->tls && break_last_words(context, words))
 		lose_by_refusal(connection, words);
-	else if (is_refusal(context))
-		lose_by_refusal(connection, error_text(context));
+	else if (break_is_refusal(context))
+		lose_by_refusal(connection, break_error_text(context));
 	else
-		lose_because(connection, -EHOSTDOWN, describe_break(context));
+		lose_because(connection, -EHOSTDOWN, describe_break(connection, context));
 }
 
 static int adopt_context(struct connection *connection, redisAsyncContext *context)
@@ -326,7 +229,7 @@ static void try_address(struct connection *connection)
 	const struct redis_url *source = connection->source;
 	redisAsyncContext *context = source->path ?
 		redisAsyncConnectUnix(source->path) :
-		redisAsyncConnect(connection->addresses[connection->address], source->port);
+		redisAsyncConnect(connection->resolver.addresses[connection->address], source->port);
 
 	connection->state = CONNECTING;
 	connection->reached = false;
@@ -335,74 +238,39 @@ static void try_address(struct connection *connection)
 		return;
 	}
 	if (context->err || adopt_context(connection, context) < 0) {
-		lose_because(connection, -EHOSTDOWN, context->err ? error_text(context) : "it cannot be watched");
+		lose_because(connection, -EHOSTDOWN, context->err ? break_error_text(context) : "it cannot be watched");
 		redisAsyncFree(context);
 		return;
 	}
 	connection->context = context;
 }
 
-/* Resolving. A name is looked up by a thread of libuv's; an address needs none. */
-
-static void add_address(struct connection *connection, const struct sockaddr *address, socklen_t size)
+static void on_resolved(struct resolver *resolver, const char *problem)
 {
-	char *text = connection->addresses[connection->address_count];
+	struct connection *connection = resolver->ctx;
 
-	if (connection->address_count < ADDRESSES_MAX &&
-		getnameinfo(address, size, text, ADDRESS_TEXT_MAX, NULL, 0, NI_NUMERICHOST) == 0)
-		connection->address_count++;
-}
-
-static void on_resolved(uv_getaddrinfo_t *resolver, int status, struct addrinfo *found)
-{
-	struct connection *connection = resolver->data;
-
-	resolver->data = NULL;
 	if (connection->state == RESOLVING) {
-		for (const struct addrinfo *info = found; info; info = info->ai_next)
-			add_address(connection, info->ai_addr, info->ai_addrlen);
-		if (connection->address_count > 0)
-			try_address(connection);
+		if (problem)
+			lose_because(connection, -EHOSTDOWN, problem);
 		else
-			lose_because(connection, -EHOSTDOWN,
-				status < 0 ? uv_strerror(status) : "its name has no address");
+			try_address(connection);
 	}
-	uv_freeaddrinfo(found);
 	drop_user(connection);
-}
-
-static bool is_address(const char *host)
-{
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-
-	return uv_ip4_addr(host, 0, &v4) == 0 || uv_ip6_addr(host, 0, &v6) == 0;
 }
 
 static void resolve(struct connection *connection)
 {
-	static const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
-	const char *host = connection->source->host;
-	int err;
+	int result;
 
 	connection->address = 0;
-	connection->address_count = 0;
-	if (is_address(host) && strlen(host) < ADDRESS_TEXT_MAX) {
-		stpcpy(connection->addresses[connection->address_count++], host);
-		try_address(connection);
-		return;
-	}
 	connection->state = RESOLVING;
-	if (connection->resolver.data)
-		return; /* the last question is not answered yet: its answer will do */
-	connection->resolver.data = connection;
-	err = uv_getaddrinfo(connection->loop, &connection->resolver, on_resolved, host, NULL, &hints);
-	if (err < 0) {
-		connection->resolver.data = NULL;
-		lose_because(connection, -EHOSTDOWN, uv_strerror(err));
-		return;
-	}
-	connection->users++;
+	result = resolver_start(&connection->resolver, connection->loop, connection->source->host);
+	if (result < 0)
+		lose_because(connection, -EHOSTDOWN, uv_strerror(result));
+	else if (result == RESOLVER_FOUND)
+		try_address(connection);
+	else if (result == RESOLVER_ASKED)
+		connection->users++;
 }
 
 static void attempt(struct connection *connection)
@@ -438,9 +306,11 @@ struct connection *connection_new(const struct backend_config *config, const str
 	connection->source = source;
 	connection->tls = tls;
 	connection->attempt_ms = config->timeout_ms;
-	connection->pause_ms = FIRST_PAUSE_MS;
+	backoff_reset(&connection->backoff);
 	connection->owner = *owner;
 	connection->users = 1;
+	connection->resolver.on_resolved = on_resolved;
+	connection->resolver.ctx = connection;
 	uv_timer_init(config->loop, &connection->timer);
 	connection->timer.data = connection;
 	return connection;
@@ -462,14 +332,13 @@ void connection_ready(struct connection *connection)
 	uv_timer_stop(&connection->timer);
 	connection->state = SETTLED;
 	connection->failed = false;
-	connection->pause_ms = FIRST_PAUSE_MS;
+	backoff_reset(&connection->backoff);
 }
 
 void connection_close(struct connection *connection)
 {
 	connection->state = CLOSED;
-	if (connection->resolver.data)
-		uv_cancel((uv_req_t *)&connection->resolver);
+	resolver_cancel(&connection->resolver);
 	discard_context(connection);
 	uv_close((uv_handle_t *)&connection->timer, on_timer_closed);
 }
