@@ -51,11 +51,11 @@ static int make_parts(struct redis_backend *redis, const struct backend_config *
 	};
 	struct wait_queue_handlers wait_handlers = { .on_asking = redis_note_generation, .on_acquired = redis_cache_acquired, .ctx = redis };
 	struct subscription_handlers notify_handlers = {
-		.told = redis_on_message,
-		.listening = redis_on_subscribed,
-		.deaf = redis_on_unsubscribed,
-		.hears = redis_on_all_events,
-		.freed = drop_reference,
+		.on_message = redis_on_message,
+		.on_up = redis_on_subscribed,
+		.on_down = redis_on_unsubscribed,
+		.on_all_events = redis_on_all_events,
+		.on_freed = drop_reference,
 		.ctx = redis,
 	};
 

@@ -83,9 +83,9 @@ struct script_calls *script_calls_new(const struct backend_config *config, const
 {
 	struct script_calls *calls = calloc(1, sizeof(*calls));
 	struct connection_handlers connection_owner = {
-		.connected = on_connected,
-		.lost = on_lost,
-		.freed = on_connection_freed,
+		.on_connected = on_connected,
+		.on_lost = on_lost,
+		.on_freed = on_connection_freed,
 		.ctx = calls,
 	};
 

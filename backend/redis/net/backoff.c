@@ -1,4 +1,4 @@
-/* The pauses between attempts at connecting. They are short enough that a server which is back is found within a second. */
+/* Pauses between attempts at connecting: a server that is back is found within a second. */
 #include "backend/redis/net/backoff.h"
 
 #include <sys/random.h>

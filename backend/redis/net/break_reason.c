@@ -1,3 +1,7 @@
+/*
+ * Puts into words why a connection could not be made or broke. The best source comes first: the
+ * server's own error, then TLS, then hiredis.
+ */
 #include "backend/redis/net/break_reason.h"
 
 #include <string.h>
@@ -6,13 +10,13 @@
 #include "backend/redis/net/server_error.h"
 #include "backend/redis/net/tls.h"
 
-/* hiredis 1 does not always copy the error of the connection within. */
+/* hiredis 1 does not always copy the error of the connection into the asynchronous context. */
 const char *break_error_text(const redisAsyncContext *context)
 {
 	return context->errstr && *context->errstr ? context->errstr : context->c.errstr;
 }
 
-/* What went wrong in words; a reply that is none comes from something else than Redis. */
+/* A reply that breaks the protocol was not sent by Redis. */
 const char *break_describe(const redisAsyncContext *context, const struct reply_guard *guard, bool tls, bool tls_begun)
 {
 	const char *of_tls = tls ? tls_explain(context, tls_begun) : NULL;
@@ -26,7 +30,7 @@ const char *break_describe(const redisAsyncContext *context, const struct reply_
 	return context->c.err ? break_error_text(context) : "the connection was closed";
 }
 
-/* A server that turns us away says why and hangs up, which is seen first by who writes to it. */
+/* A server that refuses a client sends an error and closes; a write notices the close before the error is read. */
 bool break_last_words(const redisAsyncContext *context, char words[BREAK_WORDS_MAX])
 {
 	char line[BREAK_WORDS_MAX];
@@ -40,13 +44,13 @@ bool break_last_words(const redisAsyncContext *context, char words[BREAK_WORDS_M
 	return true;
 }
 
-/* hiredis takes an error that answers SUBSCRIBE for one of the connection, and ends it. */
+/* hiredis treats an error reply to SUBSCRIBE as an error of the connection and ends it. */
 bool break_is_refusal(const redisAsyncContext *context)
 {
 	return context->c.err == REDIS_ERR_OTHER && server_error_is_known(break_error_text(context));
 }
 
-/* A server that does not like our certificate, or wants one, often hangs up without a word that arrives. */
+/* A server that rejects our certificate, or wants one, often closes before its TLS alert arrives. */
 const char *break_certificate_advice(const struct tls_context *tls, const char *why)
 {
 	if (strstr(why, "TLS"))

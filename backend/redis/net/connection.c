@@ -1,3 +1,7 @@
+/*
+ * One connection to the server. The states follow each other in the order of enum
+ * connection_state; every failure goes through lose(), which starts the next pause.
+ */
 #include "backend/redis/net/connection.h"
 
 #include <errno.h>
@@ -16,57 +20,56 @@
 #include "backend/redis/net/uv_adapter.h"
 
 /*
- * An attempt may go on for this long without an answer, so that a server that is back is
- * found soon. Each answer counts, because a machine without time for the daemon would end
- * attempt after attempt otherwise.
+ * An attempt ends after this time without an answer, so that a server that is back is found soon.
+ * Every answer restarts the time: otherwise an overloaded machine would end one attempt after another.
  */
 #define ATTEMPT_MAX_MS 1000
 
 enum connection_state {
-	PAUSING,    /* until the timer starts an attempt */
-	RESOLVING,
-	CONNECTING, /* to one of the addresses, and greeting the server there */
-	CONNECTED,  /* the owner sets up what it needs */
-	SETTLED,
-	CLOSED,
+	PAUSING,    /* the timer starts the next attempt */
+	RESOLVING,  /* the addresses of the host are looked up */
+	CONNECTING, /* a connection to one address is made, and AUTH and SELECT are sent */
+	CONNECTED,  /* on_connected() was called, connection_ready() was not yet */
+	READY,      /* the connection can be used */
+	CLOSED,     /* connection_close() was called */
 };
 
 struct connection {
 	uv_loop_t *loop;
-	const struct redis_url *source;
-	struct tls_context *tls;
-	struct connection_handlers owner;
+	const struct redis_url *url;
+	struct tls_context *tls; /* NULL: the connection is plain */
+	struct connection_handlers handlers;
 	enum connection_state state;
-	redisAsyncContext *context; /* NULL while there is none */
-	struct reply_guard guard;         /* of that */
-	uv_timer_t timer;           /* ends the pause, or the attempt */
+	redisAsyncContext *context; /* NULL if nothing is connected or being connected */
+	struct reply_guard guard;   /* checks the replies on `context` */
+	uv_timer_t timer;           /* ends a pause or an attempt */
 	struct resolver resolver;
-	int64_t attempt_ms;    /* without an answer; of the first attempt all of the timeout, as its end is a mount's */
-	struct backoff backoff; /* pauses between attempts */
-	bool reached;          /* something answered in this attempt */
-	bool tls_begun;        /* on this context */
-	bool failed;           /* there is no telling when it is up again */
-	unsigned int greetings; /* replies still wanted before it is connected */
-	unsigned int users;    /* of this memory: the timer, a resolver under way */
-	size_t address; /* of the resolver's */
+	size_t address;             /* index of the resolver's address that is tried */
+	int64_t attempt_ms;         /* an attempt ends after this time without an answer; the first one lasts for timeout= */
+	struct backoff backoff;     /* pauses between attempts */
+	bool reached;               /* a TCP or socket connection was made in this attempt */
+	bool tls_begun;             /* tls_begin() succeeded on `context` */
+	bool failed;                /* an attempt failed or the server was silent: the outage may last */
+	unsigned int greetings;     /* replies to AUTH and SELECT that have not arrived yet */
+	unsigned int references;    /* to this struct: the timer, and the resolver while it works */
 };
 
 static void on_timer(uv_timer_t *timer);
 static void try_address(struct connection *connection);
 
-/* The end of an attempt or a connection */
+/* How an attempt or a connection ends */
 
-static void drop_user(struct connection *connection)
+static void drop_reference(struct connection *connection)
 {
-	if (--connection->users > 0)
+	if (--connection->references > 0)
 		return;
-	connection->owner.freed(connection->owner.ctx);
+	connection->handlers.on_freed(connection->handlers.ctx);
 	free(connection);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
 {
-	drop_user(handle->data);
+	drop_reference(handle->data);
 }
 
 static void discard_context(struct connection *connection)
@@ -90,12 +93,12 @@ static void lose(struct connection *connection, int status, const char *problem)
 {
 	if (connection->state == CLOSED || connection->state == PAUSING)
 		return;
-	/* One that broke is made anew at once; one that does not answer will not do so at once either. */
-	if (connection->state != SETTLED || status == -ETIMEDOUT)
+	/* A connection that broke can usually be made again at once; a server that is silent stays silent. */
+	if (connection->state != READY || status == -ETIMEDOUT)
 		connection->failed = true;
 	pause_attempts(connection);
 	discard_context(connection);
-	connection->owner.lost(connection->owner.ctx, status, problem);
+	connection->handlers.on_lost(connection->handlers.ctx, status, problem);
 }
 
 void connection_drop(struct connection *connection, int status, const char *problem)
@@ -103,32 +106,32 @@ void connection_drop(struct connection *connection, int status, const char *prob
 	lose(connection, status, problem);
 }
 
-/* Loses it with what a server or the system said. */
+/* Loses the connection; `why` is the reason that the server or the system gave. */
 static void lose_because(struct connection *connection, int status, const char *why)
 {
-	bool by_tls = connection->tls && connection->reached && connection->state != SETTLED;
+	bool by_tls = connection->tls && connection->reached && connection->state != READY;
 	char problem[BACKEND_PROBLEM_MAX];
 
-	snprintf(problem, sizeof(problem), "cannot reach %s: %s%s", connection->source->name, why,
+	snprintf(problem, sizeof(problem), "cannot reach %s: %s%s", connection->url->name, why,
 		by_tls ? break_certificate_advice(connection->tls, why) : "");
 	lose(connection, status, problem);
 }
 
-/* Loses it because of an error that the server answered. */
+/* Loses the connection because the server answered with the error `text`. */
 static void lose_by_refusal(struct connection *connection, const char *text)
 {
 	char problem[BACKEND_PROBLEM_MAX];
 
-	server_error_print(connection->source->name, text, problem, sizeof(problem));
+	server_error_print(connection->url->name, text, problem, sizeof(problem));
 	lose(connection, server_error_find(text)->status, problem);
 }
 
-/* Greeting: who we are, and which database */
+/* Greeting */
 
 static void greeted(struct connection *connection)
 {
 	connection->state = CONNECTED;
-	connection->owner.connected(connection->owner.ctx);
+	connection->handlers.on_connected(connection->handlers.ctx);
 }
 
 static void on_greeting(redisAsyncContext *context, void *data, void *ctx)
@@ -137,7 +140,7 @@ static void on_greeting(redisAsyncContext *context, void *data, void *ctx)
 	const redisReply *reply = data;
 
 	if (!reply || connection->context != context)
-		return; /* the loss is told elsewhere */
+		return; /* whoever lost the connection calls lose() */
 	if (reply->type == REDIS_REPLY_ERROR) {
 		lose_by_refusal(connection, reply->str);
 		return;
@@ -149,7 +152,7 @@ static void on_greeting(redisAsyncContext *context, void *data, void *ctx)
 
 static void greet(struct connection *connection)
 {
-	int sent = greeting_send(connection->context, connection->source, on_greeting, connection);
+	int sent = greeting_send(connection->context, connection->url, on_greeting, connection);
 
 	if (sent < 0) {
 		lose_because(connection, sent, strerror(-sent));
@@ -176,7 +179,7 @@ static void on_connect(const redisAsyncContext *context, int status)
 	if (status == REDIS_OK) {
 		connection->reached = true;
 		connection_progressed(connection);
-		if (!connection->source->path)
+		if (!connection->url->path)
 			tcp_keepalive_start(context->c.fd);
 		connection->tls_begun = connection->tls && tls_begin(connection->tls, connection->context) == 0;
 		if (connection->tls && !connection->tls_begun)
@@ -226,10 +229,10 @@ static int adopt_context(struct connection *connection, redisAsyncContext *conte
 
 static void try_address(struct connection *connection)
 {
-	const struct redis_url *source = connection->source;
-	redisAsyncContext *context = source->path ?
-		redisAsyncConnectUnix(source->path) :
-		redisAsyncConnect(connection->resolver.addresses[connection->address], source->port);
+	const struct redis_url *url = connection->url;
+	redisAsyncContext *context = url->path ?
+		redisAsyncConnectUnix(url->path) :
+		redisAsyncConnect(connection->resolver.addresses[connection->address], url->port);
 
 	connection->state = CONNECTING;
 	connection->reached = false;
@@ -255,7 +258,7 @@ static void on_resolved(struct resolver *resolver, const char *problem)
 		else
 			try_address(connection);
 	}
-	drop_user(connection);
+	drop_reference(connection);
 }
 
 static void resolve(struct connection *connection)
@@ -264,19 +267,19 @@ static void resolve(struct connection *connection)
 
 	connection->address = 0;
 	connection->state = RESOLVING;
-	result = resolver_start(&connection->resolver, connection->loop, connection->source->host);
+	result = resolver_start(&connection->resolver, connection->loop, connection->url->host);
 	if (result < 0)
 		lose_because(connection, -EHOSTDOWN, uv_strerror(result));
 	else if (result == RESOLVER_FOUND)
 		try_address(connection);
 	else if (result == RESOLVER_ASKED)
-		connection->users++;
+		connection->references++;
 }
 
 static void attempt(struct connection *connection)
 {
 	uv_timer_start(&connection->timer, on_timer, (uint64_t)connection->attempt_ms, 0);
-	if (connection->source->path)
+	if (connection->url->path)
 		try_address(connection);
 	else
 		resolve(connection);
@@ -293,22 +296,22 @@ static void on_timer(uv_timer_t *timer)
 			connection->state == RESOLVING ? "its name is not found in time" : "it does not answer");
 }
 
-/* What the owner calls */
+/* Public functions */
 
-struct connection *connection_new(const struct backend_config *config, const struct redis_url *source,
-                                  struct tls_context *tls, const struct connection_handlers *owner)
+struct connection *connection_new(const struct backend_config *config, const struct redis_url *url,
+                                  struct tls_context *tls, const struct connection_handlers *handlers)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
 
 	if (!connection)
 		return NULL;
 	connection->loop = config->loop;
-	connection->source = source;
+	connection->url = url;
 	connection->tls = tls;
 	connection->attempt_ms = config->timeout_ms;
 	backoff_reset(&connection->backoff);
-	connection->owner = *owner;
-	connection->users = 1;
+	connection->handlers = *handlers;
+	connection->references = 1;
 	connection->resolver.on_resolved = on_resolved;
 	connection->resolver.ctx = connection;
 	uv_timer_init(config->loop, &connection->timer);
@@ -330,7 +333,7 @@ void connection_progressed(struct connection *connection)
 void connection_ready(struct connection *connection)
 {
 	uv_timer_stop(&connection->timer);
-	connection->state = SETTLED;
+	connection->state = READY;
 	connection->failed = false;
 	backoff_reset(&connection->backoff);
 }
@@ -343,7 +346,7 @@ void connection_close(struct connection *connection)
 	uv_close((uv_handle_t *)&connection->timer, on_timer_closed);
 }
 
-/* hiredis answers what is under way before it says that a connection has broken. */
+/* Is the connection breaking? hiredis answers the commands under way before it calls on_disconnect(). */
 static bool is_breaking(const struct connection *connection)
 {
 	return !connection->context || (connection->context->c.flags & (REDIS_DISCONNECTING | REDIS_FREEING));
@@ -351,7 +354,7 @@ static bool is_breaking(const struct connection *connection)
 
 bool connection_is_up(const struct connection *connection)
 {
-	return connection->state == SETTLED && !is_breaking(connection);
+	return connection->state == READY && !is_breaking(connection);
 }
 
 bool connection_may_reconnect(const struct connection *connection)

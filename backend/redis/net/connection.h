@@ -1,6 +1,6 @@
 /*
- * One connection to the server, on the loop: resolved, made, greeted and, when
- * it is lost, made again with a growing pause. Nothing here waits.
+ * One connection to the server. It resolves the host, connects, sends AUTH and SELECT, and
+ * connects again after a growing pause if it is lost. Nothing here blocks the loop.
  */
 #ifndef BACKEND_REDIS_NET_CONNECTION_H
 #define BACKEND_REDIS_NET_CONNECTION_H
@@ -14,62 +14,63 @@
 
 struct connection;
 
-/*
- * What its owner is told. `connected`: the server knows who we are, commands can
- * be sent; the owner says connection_ready() when all it needs is set up.
- * `lost`: an attempt failed or the connection broke; every command under way has
- * been answered with NULL. `problem` is one line for people. A new attempt
- * follows by itself.
- */
 struct connection_handlers {
-	void (*connected)(void *ctx);
-	void (*lost)(void *ctx, int status, const char *problem);
-	void (*freed)(void *ctx); /* the last call, after connection_close() */
+	/* AUTH and SELECT have succeeded: commands can be sent. Call connection_ready() once the set-up is complete. */
+	void (*on_connected)(void *ctx);
+
+	/*
+	 * An attempt failed or the connection broke. Every command under way has been answered
+	 * with NULL. `problem` is one line for people. A new attempt starts without a call.
+	 */
+	void (*on_lost)(void *ctx, int status, const char *problem);
+
+	/* The memory is free: the last call after connection_close(). */
+	void (*on_freed)(void *ctx);
+
 	void *ctx;
 };
 
 struct tls_context;
 
 /*
- * `source` and `tls` (NULL: none) must outlive it. NULL where there is no memory.
- * Nothing happens before connection_start().
+ * Makes a connection that does nothing before connection_start(). `url` and `tls` (NULL: a plain
+ * connection) must outlive it. Returns NULL if there is no memory.
  */
-struct connection *connection_new(const struct backend_config *config, const struct redis_url *source,
-                                  struct tls_context *tls, const struct connection_handlers *owner);
+struct connection *connection_new(const struct backend_config *config, const struct redis_url *url,
+                                  struct tls_context *tls, const struct connection_handlers *handlers);
 void connection_start(struct connection *connection);
 
-/* The server has answered one of the owner's questions before it settled: it has as long for the next as for all before. */
+/* A command of the set-up was answered: restarts the time limit of the attempt. */
 void connection_progressed(struct connection *connection);
 
-/* The connection is fit for use: the next loss begins with a short pause again. */
+/* The set-up is complete: the connection can be used, and the next loss begins with the shortest pause. */
 void connection_ready(struct connection *connection);
 
-/* Gives this connection up and makes a new one; `lost` is told. */
+/* Gives this connection up, calls on_lost() and makes a new one. */
 void connection_drop(struct connection *connection, int status, const char *problem);
 
-/* Ends it for good: commands under way are answered with NULL, and `lost` is not told. */
+/* Ends the connection for good: commands under way are answered with NULL, and on_lost() is not called. */
 void connection_close(struct connection *connection);
 
-/* Has it settled? */
+/* Is the connection ready and not breaking? */
 bool connection_is_up(const struct connection *connection);
 
-/* Is it likely to be up soon? False once it did not answer or could not be made anew at once. */
+/* Is the connection likely to be ready soon? False after a timeout or a failed reconnect. */
 bool connection_may_reconnect(const struct connection *connection);
 
-/* Sends what was not sent yet, as far as that goes at once. */
+/* Writes commands that were not written yet, as many as the socket takes without blocking. */
 void connection_write(struct connection *connection);
 
 /*
- * Takes in replies that have arrived, before the loop comes to it. False where it is
- * doing just that, and a callback called this: hiredis must not be asked to do it within.
+ * Reads replies that have arrived, before the loop does so. Returns false if called from
+ * a reply callback: hiredis cannot read within its own callback.
  */
 bool connection_read(struct connection *connection);
 
 /*
- * Sends a command; `callback` is called exactly once with the reply, or with
- * NULL when the connection is lost first. Returns 0, or -EHOSTDOWN or -ENOMEM
- * and no call will come. The words of a subscription, which is to one channel,
- * outlive the connection.
+ * Sends a command; `callback` is called exactly once with the reply, or with NULL if the
+ * connection is lost first. Returns 0, or -EHOSTDOWN or -ENOMEM, and then `callback` is not
+ * called. SUBSCRIBE and UNSUBSCRIBE take one channel, and both words must outlive the connection.
  */
 int connection_send(struct connection *connection, redisCallbackFn *callback, void *ctx, int argc,
                     const char **argv, const size_t *lengths);

@@ -1,3 +1,4 @@
+/* Looks up the addresses of a host, by libuv's thread pool if the host is a name. */
 #include "backend/redis/net/resolver.h"
 
 #include <netdb.h>

@@ -1,40 +1,45 @@
+/*
+ * Computes when leases end. A deadline here is never earlier than the expiry in the server, so
+ * an EXPIRED event is never made of a lock that is still held.
+ */
 #include "backend/redis/notify/lease_expiry.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/util/clock.h"
+#include "backend/util/container_of.h"
 #include "backend/util/hash.h"
 
-/* The server counts in whole milliseconds, and looks at its clock once for a command. */
+/* The server counts leases in whole milliseconds, and reads its clock once for a command: up to 2 ms. */
 #define SERVER_TICKS_MS 2
 
 struct lease {
 	struct heap_item end;
 	uint64_t token;
-	int64_t ttl_ms;
+	int64_t ttl_ms; /* the whole lease */
 	int64_t end_us; /* since the epoch, by the server's clock */
-	char *owner;    /* behind the key */
+	char *owner;    /* stored after the key */
 	UT_hash_handle hh;
 	char key[];
 };
 
-static struct lease *find(const struct lease_expiry *leases, const char *key)
+static struct lease *find(const struct lease_expiry *expiry, const char *key)
 {
 	struct lease *lease;
 
-	HASH_FIND_STR(leases->by_key, key, lease);
+	HASH_FIND_STR(expiry->by_key, key, lease);
 	return lease;
 }
 
-static void drop(struct lease_expiry *leases, struct lease *lease)
+static void drop(struct lease_expiry *expiry, struct lease *lease)
 {
-	heap_remove(&leases->ends.heap, &lease->end);
-	HASH_DELETE(hh, leases->by_key, lease);
+	heap_remove(&expiry->ends.heap, &lease->end);
+	HASH_DELETE(hh, expiry->by_key, lease);
 	free(lease);
 }
 
-static void expire(struct lease_expiry *leases, struct lease *lease)
+static void expire(struct lease_expiry *expiry, struct lease *lease)
 {
 	struct lock_event event = {
 		.kind = EVENT_EXPIRED,
@@ -45,12 +50,12 @@ static void expire(struct lease_expiry *leases, struct lease *lease)
 		.time_us = lease->end_us,
 	};
 
-	leases->on_event(leases->ctx, &event);
-	drop(leases, lease);
+	expiry->on_event(expiry->ctx, &event);
+	drop(expiry, lease);
 }
 
-/* Without memory for it, its end is not told: whoever needs to know asks the server as well. */
-static struct lease *add(struct lease_expiry *leases, const struct lock_event *event, int64_t end_ns)
+/* Returns NULL if there is no memory. Then no EXPIRED event is made; waiters poll the server as well. */
+static struct lease *add(struct lease_expiry *expiry, const struct lock_event *event, int64_t end_ns)
 {
 	const char *owner = event->owner ? event->owner : "";
 	size_t owner_size = strnlen(owner, EVENT_OWNER_MAX - 1) + 1;
@@ -60,107 +65,110 @@ static struct lease *add(struct lease_expiry *leases, const struct lock_event *e
 		return NULL;
 	lease->owner = stpcpy(lease->key, event->key) + 1;
 	memcpy(lease->owner, owner, owner_size - 1);
-	if (heap_insert(&leases->ends.heap, &lease->end, end_ns) < 0) {
+	if (heap_insert(&expiry->ends.heap, &lease->end, end_ns) < 0) {
 		free(lease);
 		return NULL;
 	}
-	HASH_ADD_STR(leases->by_key, key, lease);
+	HASH_ADD_STR(expiry->by_key, key, lease);
 	if (!lease->hh.tbl) {
-		heap_remove(&leases->ends.heap, &lease->end);
+		heap_remove(&expiry->ends.heap, &lease->end);
 		free(lease);
 		return NULL;
 	}
 	return lease;
 }
 
-/* So much is left of a lease now. The server said so before it was heard, so it is over there by then. */
-static void keep(struct lease_expiry *leases, const struct lock_event *event, int64_t left_ms)
+/*
+ * Schedules the end of a lease of which `left_ms` are left. The message was sent before we received
+ * it, so the server's expiry is never later than this deadline.
+ */
+static void schedule(struct lease_expiry *expiry, const struct lock_event *event, int64_t left_ms)
 {
 	int64_t end_ns = boot_ns() + (left_ms + SERVER_TICKS_MS) * NS_PER_MS;
-	struct lease *lease = find(leases, event->key);
+	struct lease *lease = find(expiry, event->key);
 
 	if (lease)
-		heap_move(&leases->ends.heap, &lease->end, end_ns);
+		heap_move(&expiry->ends.heap, &lease->end, end_ns);
 	else
-		lease = add(leases, event, end_ns);
+		lease = add(expiry, event, end_ns);
 	if (!lease)
 		return;
 	lease->token = event->token;
 	lease->ttl_ms = event->ttl_ms;
 	/* The server counts in whole milliseconds. */
 	lease->end_us = (event->time_us / 1000 + left_ms) * 1000;
-	deadlines_arm(&leases->ends);
+	deadlines_arm(&expiry->ends);
 }
 
-/* The lease of the holding that an event is about; that of another is over by then, and told to be. */
-static struct lease *find_present(struct lease_expiry *leases, const struct lock_event *event)
+/* Finds the lease of the holding that an event is about. If another holding had the key, its lease expires now. */
+static struct lease *find_present(struct lease_expiry *expiry, const struct lock_event *event)
 {
-	struct lease *lease = find(leases, event->key);
+	struct lease *lease = find(expiry, event->key);
 
 	if (!lease || lease->token == event->token)
 		return lease;
-	expire(leases, lease);
+	expire(expiry, lease);
 	return NULL;
 }
 
-void lease_expiry_tell(struct lease_expiry *leases, const struct lock_event *event)
+void lease_expiry_tell(struct lease_expiry *expiry, const struct lock_event *event)
 {
-	struct lease *lease = find_present(leases, event);
-	/* That its holder opened it again (publish.lua) begins no lease. */
+	struct lease *lease = find_present(expiry, event);
+	/* ACQUIRED of a known lease means that its holder opened it again (publish.lua): no new lease begins. */
 	bool begins = event->kind == EVENT_REFRESHED || (event->kind == EVENT_ACQUIRED && !lease);
 
-	leases->on_event(leases->ctx, event);
+	expiry->on_event(expiry->ctx, event);
 	if (begins && event->ttl_ms > 0)
-		keep(leases, event, event->ttl_ms);
+		schedule(expiry, event, event->ttl_ms);
 	else if (lease && event_ends_holding(event))
-		drop(leases, lease);
+		drop(expiry, lease);
 }
 
-void lease_expiry_adopt(struct lease_expiry *leases, const struct lock_event *held, int64_t left_ms)
+void lease_expiry_adopt(struct lease_expiry *expiry, const struct lock_event *held, int64_t left_ms)
 {
-	find_present(leases, held);
+	find_present(expiry, held);
 	if (left_ms > 0)
-		keep(leases, held, left_ms);
+		schedule(expiry, held, left_ms);
 }
 
-/* The timer is set again by lease_expiry_end(). */
+/* After on_due(), the timer is armed again by lease_expiry_end(). */
 static void on_first_due(struct deadlines *ends)
 {
-	struct lease_expiry *leases = (struct lease_expiry *)((char *)ends - offsetof(struct lease_expiry, ends));
+	struct lease_expiry *expiry = container_of(ends, struct lease_expiry, ends);
 	const struct heap_item *first = heap_first(&ends->heap);
 
 	if (first && first->due <= boot_ns())
-		leases->on_due(leases);
+		expiry->on_due(expiry);
 	else
 		deadlines_arm(ends);
 }
 
-void lease_expiry_end(struct lease_expiry *leases, int64_t until_ns)
+void lease_expiry_end(struct lease_expiry *expiry, int64_t until_ns)
 {
 	struct heap_item *first;
 
-	while ((first = heap_first(&leases->ends.heap)) && first->due <= until_ns)
-		expire(leases, (struct lease *)((char *)first - offsetof(struct lease, end)));
-	deadlines_arm(&leases->ends);
+	while ((first = heap_first(&expiry->ends.heap)) && first->due <= until_ns)
+		expire(expiry, container_of(first, struct lease, end));
+	deadlines_arm(&expiry->ends);
 }
 
-int lease_expiry_init(struct lease_expiry *leases, const struct backend_config *config, void (*on_due)(struct lease_expiry *leases))
+int lease_expiry_init(struct lease_expiry *expiry, const struct backend_config *config, void (*on_due)(struct lease_expiry *expiry))
 {
-	*leases = (struct lease_expiry){ .on_event = config->on_event, .ctx = config->ctx, .on_due = on_due };
-	return deadlines_init(&leases->ends, config->loop, on_first_due);
+	*expiry = (struct lease_expiry){ .on_event = config->on_event, .ctx = config->ctx, .on_due = on_due };
+	return deadlines_init(&expiry->ends, config->loop, on_first_due);
 }
 
-void lease_expiry_forget(struct lease_expiry *leases)
+void lease_expiry_forget(struct lease_expiry *expiry)
 {
 	struct lease *lease, *next;
 
-	HASH_ITER(hh, leases->by_key, lease, next)
-		drop(leases, lease);
+	HASH_ITER(hh, expiry->by_key, lease, next)
+		drop(expiry, lease);
 }
 
-void lease_expiry_close(struct lease_expiry *leases, uv_close_cb closed, void *owner)
+void lease_expiry_close(struct lease_expiry *expiry, uv_close_cb closed, void *data)
 {
-	lease_expiry_forget(leases);
-	leases->ends.poll.data = owner;
-	deadlines_close(&leases->ends, closed);
+	lease_expiry_forget(expiry);
+	expiry->ends.poll.data = data;
+	deadlines_close(&expiry->ends, closed);
 }

@@ -1,3 +1,7 @@
+/*
+ * Scans all directories for leases, one call after the other, so that other calls are served
+ * between them.
+ */
 #include "backend/redis/notify/lease_scan.h"
 
 #include <stdlib.h>
@@ -6,141 +10,141 @@
 
 #include "backend/redis/reply/reply_list.h"
 
-/* Where a directory begins to be gone through: with the directories in it, before the locks (lease_scan.lua). */
+/* The first cursor in a directory: it lists subdirectories first, then locks (lease_scan.lua). */
 #define START "d0"
 
-/* A directory that is being gone through. */
-struct place {
-	struct place *next; /* the one that it is in, or others in that */
+/* A directory that is not scanned to its end. */
+struct directory {
+	struct directory *next; /* a sibling or the parent */
 	char cursor[LISTING_CURSOR_MAX];
 	char path[];
 };
 
 /*
- * What is in a directory comes before the rest of the directory itself. So there are no
- * more places than the directories of one step, for each level.
+ * A scan goes depth first: subdirectories come before the rest of their directory. So the list is
+ * never longer than the subdirectories of one step, for each level of the tree.
  */
 struct lease_scan {
 	struct script_calls *calls;
-	struct place *current; /* that is asked about; NULL: none */
-	struct place *places;  /* that follow */
-	bool stale;            /* the answer is not wanted any more */
-	bool broken;           /* it failed, and begins anew when the server is back */
+	struct directory *current; /* of the call under way; NULL: there is none */
+	struct directory *pending; /* the directories after it, in order */
+	bool cancelled;            /* the answer of the call under way is to be dropped */
+	bool failed;               /* the scan starts again when the server is back */
 };
 
-/* Without memory for it, the ends of what is below it are not told. */
-static void add(struct lease_scan *lease_scan, const char *dir, const char *name)
+/* Without memory for it, the leases below the directory make no EXPIRED events. */
+static void add(struct lease_scan *scan, const char *dir, const char *name)
 {
-	struct place *place = calloc(1, sizeof(*place) + strlen(dir) + 1 + strlen(name) + 1);
+	struct directory *directory = calloc(1, sizeof(*directory) + strlen(dir) + 1 + strlen(name) + 1);
 
-	if (!place)
+	if (!directory)
 		return;
 	if (*dir)
-		stpcpy(stpcpy(stpcpy(place->path, dir), "/"), name);
+		stpcpy(stpcpy(stpcpy(directory->path, dir), "/"), name);
 	else
-		stpcpy(place->path, name);
-	stpcpy(place->cursor, START);
-	LL_PREPEND(lease_scan->places, place);
+		stpcpy(directory->path, name);
+	stpcpy(directory->cursor, START);
+	LL_PREPEND(scan->pending, directory);
 }
 
-/* Takes down what a step found in `place`, which is gone on with afterwards, or freed. */
-static void go_on(struct lease_scan *lease_scan, struct place *place, const struct list_page *page)
+/* Notes what a call found in `directory`, which is scanned further after its subdirectories, or freed. */
+static void continue_with(struct lease_scan *scan, struct directory *directory, const struct list_page *page)
 {
-	stpcpy(place->cursor, page->cursor);
-	if (*place->cursor)
-		LL_PREPEND(lease_scan->places, place);
+	stpcpy(directory->cursor, page->cursor);
+	if (*directory->cursor)
+		LL_PREPEND(scan->pending, directory);
 	for (size_t i = 0; i < page->count; i++)
-		add(lease_scan, place->path, page->items[i].name);
-	if (!*place->cursor)
-		free(place);
+		add(scan, directory->path, page->items[i].name);
+	if (!*directory->cursor)
+		free(directory);
 }
 
-static void step(struct lease_scan *lease_scan);
+static void ask(struct lease_scan *scan);
 
-static void on_step(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+static void on_answer(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
-	struct lease_scan *lease_scan = call->ctx;
-	struct place *place = lease_scan->current;
-	bool stale = lease_scan->stale;
+	struct lease_scan *scan = call->ctx;
+	struct directory *directory = scan->current;
+	bool cancelled = scan->cancelled;
 	struct list_page page = { 0 };
 
 	(void)age_ms;
-	lease_scan->current = NULL;
-	lease_scan->stale = false;
-	if (status == 0 && !stale)
+	scan->current = NULL;
+	scan->cancelled = false;
+	if (status == 0 && !cancelled)
 		status = reply_lease_scan(reply, &page);
-	if (status == 0 && !stale)
-		go_on(lease_scan, place, &page);
+	if (status == 0 && !cancelled)
+		continue_with(scan, directory, &page);
 	else
-		free(place);
+		free(directory);
 	free(page.items);
-	if (status < 0 && !stale) {
-		lease_scan_stop(lease_scan);
-		lease_scan->broken = true;
+	if (status < 0 && !cancelled) {
+		lease_scan_stop(scan);
+		scan->failed = true;
 	}
-	step(lease_scan);
+	ask(scan);
 }
 
-static void step(struct lease_scan *lease_scan)
+static void ask(struct lease_scan *scan)
 {
 	struct script_call *call;
 
-	if (lease_scan->current || !lease_scan->places)
+	if (scan->current || !scan->pending)
 		return;
-	call = script_call_new(lease_scan->calls, SCRIPT_LEASE_SCAN, lease_scan->places->path);
+	call = script_call_new(scan->calls, SCRIPT_LEASE_SCAN, scan->pending->path);
 	if (!call) {
-		lease_scan_stop(lease_scan);
+		lease_scan_stop(scan);
 		return;
 	}
-	lease_scan->current = lease_scan->places;
-	LL_DELETE(lease_scan->places, lease_scan->current);
-	script_call_add_text(call, lease_scan->current->cursor);
-	call->done = on_step;
-	call->ctx = lease_scan;
+	scan->current = scan->pending;
+	LL_DELETE(scan->pending, scan->current);
+	script_call_add_text(call, scan->current->cursor);
+	call->done = on_answer;
+	call->ctx = scan;
 	script_call_start(call);
 }
 
 struct lease_scan *lease_scan_new(struct script_calls *calls)
 {
-	struct lease_scan *lease_scan = calloc(1, sizeof(*lease_scan));
+	struct lease_scan *scan = calloc(1, sizeof(*scan));
 
-	if (!lease_scan)
+	if (!scan)
 		return NULL;
-	lease_scan->calls = calls;
-	return lease_scan;
+	scan->calls = calls;
+	return scan;
 }
 
-void lease_scan_start(struct lease_scan *lease_scan)
+void lease_scan_start(struct lease_scan *scan)
 {
-	lease_scan_stop(lease_scan);
-	add(lease_scan, "", "");
-	step(lease_scan);
+	lease_scan_stop(scan);
+	add(scan, "", "");
+	ask(scan);
 }
 
-void lease_scan_start_again(struct lease_scan *lease_scan)
+void lease_scan_start_again(struct lease_scan *scan)
 {
-	if (lease_scan->broken)
-		lease_scan_start(lease_scan);
+	if (scan->failed)
+		lease_scan_start(scan);
 }
 
-void lease_scan_stop(struct lease_scan *lease_scan)
+void lease_scan_stop(struct lease_scan *scan)
 {
-	lease_scan->broken = false;
-	while (lease_scan->places) {
-		struct place *place = lease_scan->places;
+	scan->failed = false;
+	while (scan->pending) {
+		struct directory *directory = scan->pending;
 
-		LL_DELETE(lease_scan->places, place);
-		free(place);
+		LL_DELETE(scan->pending, directory);
+		free(directory);
 	}
-	/* The texts of a call under way are needed until it is answered. */
-	lease_scan->stale = lease_scan->current != NULL;
+	/* A call under way needs the texts of `current` until it is answered. */
+	scan->cancelled = scan->current != NULL;
 }
 
-void lease_scan_free(struct lease_scan *lease_scan)
+void lease_scan_free(struct lease_scan *scan)
 {
-	if (!lease_scan)
+	if (!scan)
 		return;
-	lease_scan_stop(lease_scan);
-	free(lease_scan->current);
-	free(lease_scan);
+	lease_scan_stop(scan);
+	free(scan->current);
+	free(scan);
 }

@@ -1,7 +1,7 @@
 /*
- * Learning of leases that began before this mount listened: all directories are gone
- * through, one step after the other, and the server tells what it finds on the
- * channel of the mount (lease_scan.lua).
+ * Finds leases that began before this mount subscribed to events. It scans all directories, and the
+ * server publishes what it finds to the channel of this mount, so that it is in order with later
+ * messages about these leases (lease_scan.lua).
  */
 #ifndef BACKEND_REDIS_NOTIFY_LEASE_SCAN_H
 #define BACKEND_REDIS_NOTIFY_LEASE_SCAN_H
@@ -10,19 +10,19 @@
 
 struct lease_scan;
 
-/* NULL where there is no memory. */
+/* Returns NULL if there is no memory. */
 struct lease_scan *lease_scan_new(struct script_calls *calls);
 
-/* Begins at the root, also where it is not through yet. */
+/* Starts at the root; a scan under way is given up. */
 void lease_scan_start(struct lease_scan *lease_scan);
 
-/* Begins anew where it failed, as the server could not be asked. */
+/* Starts again at the root if the last scan failed because the server was down. */
 void lease_scan_start_again(struct lease_scan *lease_scan);
 
-/* After the call under way, no other follows. */
+/* Gives up the scan; a call under way is still answered. */
 void lease_scan_stop(struct lease_scan *lease_scan);
 
-/* To be called when every call was answered. Accepts NULL. */
+/* Must be called after the last call was answered. Accepts NULL. */
 void lease_scan_free(struct lease_scan *lease_scan);
 
 #endif

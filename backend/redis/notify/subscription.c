@@ -1,7 +1,10 @@
+/*
+ * Receives messages and events. Everything comes over one connection, so the reply to a
+ * command proves that whatever the server published earlier has arrived.
+ */
 #include "backend/redis/notify/subscription.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,45 +14,46 @@
 #include "backend/redis/notify/message_trace.h"
 #include "backend/redis/reply/message.h"
 #include "backend/util/clock.h"
+#include "backend/util/container_of.h"
 
-/* Events are often not wanted for a moment only; they go on for so long. */
+/* Events stay subscribed for this long after nobody wants them, as somebody may soon want them again. */
 #define LINGER_MS 5000
 
 struct subscription {
 	struct backend_config config;
-	const struct redis_url *source;
+	const struct redis_url *url;
 	struct connection *connection;
-	struct lease_expiry leases;
+	struct lease_expiry expiry;
 	uv_timer_t linger;
 	bool closing;
-	enum listen_extent wanted; /* events, or they linger */
-	bool has_events; /* the server has said that it tells of them */
-	bool drop_told;  /* people know that something was published that is none of lockfs */
-	int64_t asked_ns; /* when it was asked for all that it told, on CLOCK_BOOTTIME; 0: it has answered */
-	unsigned int users; /* of this memory: the timer, the leases, the connection */
-	struct subscription_handlers owner;
-	backend_started *started; /* NULL once it was told */
+	enum listen_extent wanted; /* the events that are wanted, or were wanted less than LINGER_MS ago */
+	bool has_events;           /* the event channel is subscribed */
+	bool stranger_reported;    /* a message that is not from lockfs was reported */
+	int64_t asked_at_ns;       /* CLOCK_BOOTTIME of the question in on_lease_due(); 0: none is open */
+	unsigned int references;   /* to this struct: the timer, the lease ends, the connection */
+	struct subscription_handlers handlers;
+	backend_started *started; /* NULL once it was called */
 	void *started_ctx;
 	char *mount_channel;
 	char *event_channel;
 };
 
-static void free_listener(struct subscription *subscription)
+static void free_subscription(struct subscription *subscription)
 {
 	free(subscription->mount_channel);
 	free(subscription->event_channel);
 	free(subscription);
 }
 
-static void drop_user(struct subscription *subscription)
+static void drop_reference(struct subscription *subscription)
 {
-	if (--subscription->users > 0)
+	if (--subscription->references > 0)
 		return;
-	subscription->owner.freed(subscription->owner.ctx);
-	free_listener(subscription);
+	subscription->handlers.on_freed(subscription->handlers.ctx);
+	free_subscription(subscription);
 }
 
-static void tell_started(struct subscription *subscription, int status, const char *problem)
+static void report_start(struct subscription *subscription, int status, const char *problem)
 {
 	backend_started *started = subscription->started;
 
@@ -58,20 +62,20 @@ static void tell_started(struct subscription *subscription, int status, const ch
 		started(subscription->started_ctx, status, problem);
 }
 
-static void on_message(redisAsyncContext *context, void *data, void *ctx);
+static void on_reply(redisAsyncContext *context, void *data, void *ctx);
 
-/* Where there is no connection, the next one begins with what is wanted then. */
-static void ask(struct subscription *subscription, const char *verb, const char *channel)
+/* Sends SUBSCRIBE or UNSUBSCRIBE. Without a connection nothing is sent: on_connected() subscribes to what is wanted. */
+static void send_command(struct subscription *subscription, const char *verb, const char *channel)
 {
 	const char *argv[] = { verb, channel };
 	const size_t lengths[] = { strlen(verb), strlen(channel) };
-	int err = connection_send(subscription->connection, on_message, subscription, 2, argv, lengths);
+	int err = connection_send(subscription->connection, on_reply, subscription, 2, argv, lengths);
 
 	if (err < 0 && err != -EHOSTDOWN)
 		connection_drop(subscription->connection, err, strerror(-err));
 }
 
-static void tell_gap(const struct subscription *subscription)
+static void report_gap(const struct subscription *subscription)
 {
 	if (subscription->config.on_gap)
 		subscription->config.on_gap(subscription->config.ctx);
@@ -81,54 +85,54 @@ static void on_subscribed(struct subscription *subscription, const char *channel
 {
 	if (strcmp(channel, subscription->event_channel) == 0) {
 		if (subscription->wanted == LISTEN_NOT)
-			return; /* no longer, and the server was told so */
+			return; /* UNSUBSCRIBE is under way */
 		subscription->has_events = true;
-		tell_gap(subscription);
+		report_gap(subscription);
 		if (subscription->wanted == LISTEN_ALL)
-			subscription->owner.hears(subscription->owner.ctx);
+			subscription->handlers.on_all_events(subscription->handlers.ctx);
 		return;
 	}
-	if (subscription->asked_ns) {
-		int64_t asked_ns = subscription->asked_ns;
+	if (subscription->asked_at_ns) {
+		int64_t asked_at_ns = subscription->asked_at_ns;
 
-		subscription->asked_ns = 0;
-		lease_expiry_end(&subscription->leases, asked_ns);
+		subscription->asked_at_ns = 0;
+		lease_expiry_end(&subscription->expiry, asked_at_ns);
 		return;
 	}
 	connection_ready(subscription->connection);
-	subscription->owner.listening(subscription->owner.ctx);
-	tell_started(subscription, 0, NULL);
+	subscription->handlers.on_up(subscription->handlers.ctx);
+	report_start(subscription, 0, NULL);
 }
 
-/* People are told once: whoever publishes there may do so all the time. */
-static void tell_drop(struct subscription *subscription, const char *channel)
+/* Reports a message that is not from lockfs, once: its sender may publish all the time. */
+static void report_stranger(struct subscription *subscription, const char *channel)
 {
 	char line[BACKEND_PROBLEM_MAX];
 
-	if (subscription->drop_told || !subscription->config.on_notice)
+	if (subscription->stranger_reported || !subscription->config.on_notice)
 		return;
-	subscription->drop_told = true;
+	subscription->stranger_reported = true;
 	snprintf(line, sizeof(line), "%s: a message on the channel %s is not from lockfs and was dropped, "
-		"and so are others: see who publishes there", subscription->source->name, channel);
+		"and so are others: see who publishes there", subscription->url->name, channel);
 	subscription->config.on_notice(subscription->config.ctx, line);
 }
 
-/* Returns 0, or -EPROTO where it is no event. */
+/* Handles a message on the event channel. Returns 0, or -EPROTO if it is not an event. */
 static int on_event(struct subscription *subscription, const redisReply *payload)
 {
 	struct lock_event event;
 
-	/* What comes after the last subscription has gone: nothing would tell of its end. */
+	/* Events that arrive after UNSUBSCRIBE was sent are dropped, as their ends would not arrive. */
 	if (!subscription->has_events)
 		return 0;
 	if (message_parse_event(payload->str, payload->len, &event) < 0)
 		return -EPROTO;
 	message_trace_event(&subscription->config, payload->str, &event);
-	lease_expiry_tell(&subscription->leases, &event);
+	lease_expiry_tell(&subscription->expiry, &event);
 	return 0;
 }
 
-/* Returns 0, or -EPROTO where it is no message. */
+/* Handles a message on the mount's channel. Returns 0, or -EPROTO if it is not from lockfs. */
 static int on_mount_message(struct subscription *subscription, const redisReply *payload)
 {
 	struct message message;
@@ -138,13 +142,13 @@ static int on_mount_message(struct subscription *subscription, const redisReply 
 	if (message_parse_held_lease(payload->str, payload->len, &left_ms, &event) == 0) {
 		message_trace_event(&subscription->config, payload->str, &event);
 		if (subscription->has_events)
-			lease_expiry_adopt(&subscription->leases, &event, left_ms);
+			lease_expiry_adopt(&subscription->expiry, &event, left_ms);
 		return 0;
 	}
 	if (message_parse(payload->str, payload->len, &message) < 0)
 		return -EPROTO;
 	message_trace(&subscription->config, payload->str, &message);
-	subscription->owner.told(subscription->owner.ctx, &message);
+	subscription->handlers.on_message(subscription->handlers.ctx, &message);
 	return 0;
 }
 
@@ -152,24 +156,24 @@ static void on_payload(struct subscription *subscription, const char *channel, c
 {
 	int err;
 
-	/* Each mount that starts tries whether it may publish (self_test.lua). */
+	/* self_test.lua publishes empty messages to check the right to publish. */
 	if (payload->len == 0)
 		return;
 	err = strcmp(channel, subscription->event_channel) == 0 ? on_event(subscription, payload) :
 		on_mount_message(subscription, payload);
 	if (err < 0)
-		tell_drop(subscription, channel);
+		report_stranger(subscription, channel);
 }
 
 static void on_refusal(struct subscription *subscription, const char *text)
 {
 	char problem[BACKEND_PROBLEM_MAX];
 
-	server_error_print(subscription->source->name, text, problem, sizeof(problem));
+	server_error_print(subscription->url->name, text, problem, sizeof(problem));
 	connection_drop(subscription->connection, server_error_find(text)->status, problem);
 }
 
-static void on_message(redisAsyncContext *context, void *data, void *ctx)
+static void on_reply(redisAsyncContext *context, void *data, void *ctx)
 {
 	enum { KIND, CHANNEL, PAYLOAD, COUNT };
 	struct subscription *subscription = ctx;
@@ -195,45 +199,45 @@ static void on_connected(void *ctx)
 {
 	struct subscription *subscription = ctx;
 
-	subscription->asked_ns = 0;
-	ask(subscription, "SUBSCRIBE", subscription->mount_channel);
+	subscription->asked_at_ns = 0;
+	send_command(subscription, "SUBSCRIBE", subscription->mount_channel);
 	if (subscription->wanted != LISTEN_NOT)
-		ask(subscription, "SUBSCRIBE", subscription->event_channel);
+		send_command(subscription, "SUBSCRIBE", subscription->event_channel);
 }
 
 static void stop_events(struct subscription *subscription)
 {
 	subscription->has_events = false;
-	lease_expiry_forget(&subscription->leases);
+	lease_expiry_forget(&subscription->expiry);
 }
 
-/* It comes back by itself, and tells of the gap then. */
+/* The connection is made again without a call, and on_subscribed() reports the gap. */
 static void on_lost(void *ctx, int status, const char *problem)
 {
 	struct subscription *subscription = ctx;
 
 	stop_events(subscription);
-	subscription->owner.deaf(subscription->owner.ctx, problem);
-	tell_started(subscription, status, problem);
+	subscription->handlers.on_down(subscription->handlers.ctx, problem);
+	report_start(subscription, status, problem);
 }
 
 static void on_connection_freed(void *ctx)
 {
-	drop_user(ctx);
+	drop_reference(ctx);
 }
 
 /*
- * What the server told before it answers is here then, as it is all on one connection: also
- * that a lease was renewed, which this mount may have been too slow to hear of.
+ * A lease seems to be over, but a message about its renewal may not have been read yet. The reply
+ * to SUBSCRIBE proves that all earlier messages have been read, so on_subscribed() ends the leases.
  */
-static void on_lease_due(struct lease_expiry *leases)
+static void on_lease_due(struct lease_expiry *expiry)
 {
-	struct subscription *subscription = (struct subscription *)((char *)leases - offsetof(struct subscription, leases));
+	struct subscription *subscription = container_of(expiry, struct subscription, expiry);
 
-	if (subscription->asked_ns)
+	if (subscription->asked_at_ns)
 		return;
-	subscription->asked_ns = boot_ns();
-	ask(subscription, "SUBSCRIBE", subscription->mount_channel);
+	subscription->asked_at_ns = boot_ns();
+	send_command(subscription, "SUBSCRIBE", subscription->mount_channel);
 }
 
 static void on_linger(uv_timer_t *timer)
@@ -242,7 +246,7 @@ static void on_linger(uv_timer_t *timer)
 
 	subscription->wanted = LISTEN_NOT;
 	stop_events(subscription);
-	ask(subscription, "UNSUBSCRIBE", subscription->event_channel);
+	send_command(subscription, "UNSUBSCRIBE", subscription->event_channel);
 }
 
 bool subscription_want(struct subscription *subscription, enum listen_extent extent)
@@ -257,10 +261,10 @@ bool subscription_want(struct subscription *subscription, enum listen_extent ext
 	}
 	uv_timer_stop(&subscription->linger);
 	if (subscription->wanted == LISTEN_NOT)
-		ask(subscription, "SUBSCRIBE", subscription->event_channel);
+		send_command(subscription, "SUBSCRIBE", subscription->event_channel);
 	subscription->wanted = extent;
 	if (subscription->has_events && more)
-		subscription->owner.hears(subscription->owner.ctx);
+		subscription->handlers.on_all_events(subscription->handlers.ctx);
 	return subscription->has_events;
 }
 
@@ -281,14 +285,14 @@ bool subscription_is_current(struct subscription *subscription)
 		connection_is_up(subscription->connection);
 }
 
-struct subscription *subscription_new(const struct backend_config *config, const struct redis_url *source,
-                              struct tls_context *tls, const char *mount, const struct subscription_handlers *owner)
+struct subscription *subscription_new(const struct backend_config *config, const struct redis_url *url,
+                              struct tls_context *tls, const char *mount, const struct subscription_handlers *handlers)
 {
 	struct subscription *subscription = calloc(1, sizeof(*subscription));
-	struct connection_handlers connection_owner = {
-		.connected = on_connected,
-		.lost = on_lost,
-		.freed = on_connection_freed,
+	struct connection_handlers handlers_of_connection = {
+		.on_connected = on_connected,
+		.on_lost = on_lost,
+		.on_freed = on_connection_freed,
 		.ctx = subscription,
 	};
 
@@ -299,19 +303,19 @@ struct subscription *subscription_new(const struct backend_config *config, const
 	if (asprintf(&subscription->event_channel, "%s#ev", config->namespace_) < 0)
 		subscription->event_channel = NULL;
 	if (!subscription->mount_channel || !subscription->event_channel ||
-		lease_expiry_init(&subscription->leases, config, on_lease_due) < 0) {
-		free_listener(subscription);
+		lease_expiry_init(&subscription->expiry, config, on_lease_due) < 0) {
+		free_subscription(subscription);
 		return NULL;
 	}
 	subscription->config = *config;
-	subscription->source = source;
-	subscription->owner = *owner;
-	subscription->users = 2;
+	subscription->url = url;
+	subscription->handlers = *handlers;
+	subscription->references = 2;
 	uv_timer_init(config->loop, &subscription->linger);
 	subscription->linger.data = subscription;
-	subscription->connection = connection_new(config, source, tls, &connection_owner);
+	subscription->connection = connection_new(config, url, tls, &handlers_of_connection);
 	if (subscription->connection)
-		subscription->users++;
+		subscription->references++;
 	return subscription;
 }
 
@@ -322,12 +326,12 @@ void subscription_start(struct subscription *subscription, backend_started *star
 	if (subscription->connection)
 		connection_start(subscription->connection);
 	else
-		tell_started(subscription, -ENOMEM, strerror(ENOMEM));
+		report_start(subscription, -ENOMEM, strerror(ENOMEM));
 }
 
 static void on_handle_closed(uv_handle_t *handle)
 {
-	drop_user(handle->data);
+	drop_reference(handle->data);
 }
 
 void subscription_close(struct subscription *subscription)
@@ -335,7 +339,7 @@ void subscription_close(struct subscription *subscription)
 	subscription->closing = true;
 	if (subscription->connection)
 		connection_close(subscription->connection);
-	lease_expiry_close(&subscription->leases, on_handle_closed, subscription);
+	lease_expiry_close(&subscription->expiry, on_handle_closed, subscription);
 	uv_close((uv_handle_t *)&subscription->linger, on_handle_closed);
-	tell_started(subscription, -ESHUTDOWN, "it was ended before it listened");
+	report_start(subscription, -ESHUTDOWN, "it was ended before it listened");
 }

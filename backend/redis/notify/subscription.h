@@ -1,6 +1,6 @@
 /*
- * What the server tells by itself, on a connection of its own: what concerns this
- * mount, always; and events of all mounts, while they are wanted.
+ * The subscriptions of this mount, on a connection of their own: always to the mount's own
+ * channel, and to the event channel of all mounts while somebody wants events.
  */
 #ifndef BACKEND_REDIS_NOTIFY_SUBSCRIPTION_H
 #define BACKEND_REDIS_NOTIFY_SUBSCRIPTION_H
@@ -12,36 +12,47 @@
 struct subscription;
 
 struct subscription_handlers {
-	void (*told)(void *ctx, const struct message *message);
-	void (*listening)(void *ctx); /* from now on; what came before may have been missed */
-	void (*deaf)(void *ctx, const char *problem); /* it is not listening any more; also told of each attempt that fails */
-	void (*hears)(void *ctx);     /* all events from now on, to the extent LISTEN_ALL: what began before is to be asked for */
-	void (*freed)(void *ctx);     /* the last call, after subscription_close() */
+	/* A message on the channel of this mount. */
+	void (*on_message)(void *ctx, const struct message *message);
+
+	/* The mount's channel is subscribed; earlier messages may have been missed. */
+	void (*on_up)(void *ctx);
+
+	/* The connection is lost, or an attempt to make it failed. */
+	void (*on_down)(void *ctx, const char *problem);
+
+	/* Events are received to the extent LISTEN_ALL; leases that began earlier must be scanned for. */
+	void (*on_all_events)(void *ctx);
+
+	/* The memory is free: the last call after subscription_close(). */
+	void (*on_freed)(void *ctx);
+
 	void *ctx;
 };
 
-/* `mount` names this daemon among all (see include/names.lua). NULL where there is no memory. */
-struct subscription *subscription_new(const struct backend_config *config, const struct redis_url *source,
-                              struct tls_context *tls, const char *mount, const struct subscription_handlers *owner);
+/* `mount` is the instance of this daemon (see lua/include/names.lua). Returns NULL if there is no memory. */
+struct subscription *subscription_new(const struct backend_config *config, const struct redis_url *url,
+                              struct tls_context *tls, const char *mount, const struct subscription_handlers *handlers);
 
-/* `started` is told once how the first attempt at listening ended. */
+/* Connects; `started` is called once, with the result of the first attempt. */
 void subscription_start(struct subscription *subscription, backend_started *started, void *ctx);
 
-/* See listen() in backend.h. */
+/* Sets how many events are wanted, as listen() in backend.h. Returns whether events are received now. */
 bool subscription_want(struct subscription *subscription, enum listen_extent extent);
 
-/* Is it connected, as far as is known? */
+/* Is the mount's channel subscribed, as far as is known? */
 bool subscription_is_up(const struct subscription *subscription);
 
-/* Listens on a new connection: the present one may be dead without a sign. */
+/* Makes a new connection, because the present one may be dead without a sign. */
 void subscription_renew(struct subscription *subscription);
 
 /*
- * Takes in what has arrived by now. Is it listening, so that it would have been told?
- * False also to who is called by it: there may be more behind what it is telling.
+ * Reads the messages that have arrived. Returns true if every message until now was delivered.
+ * Returns false if called from a message callback: more messages may be pending.
  */
 bool subscription_is_current(struct subscription *subscription);
 
+/* Ends the subscriptions; on_freed() is called from the loop. */
 void subscription_close(struct subscription *subscription);
 
 #endif
