@@ -1,3 +1,7 @@
+/*
+ * Sets up a connection for calls, in steps: the commands of a step are sent together, and the next
+ * step starts when all of them have been answered. One refusal ends the connection.
+ */
 #include "backend/redis/net/handshake.h"
 
 #include <errno.h>
@@ -8,30 +12,33 @@
 
 #include "backend/redis/net/server_error.h"
 
-#define CLIENT_ID_MAX 24 /* digits and NUL */
-#define CLIENT_ADDRESS_MAX 160
+#define CLIENT_ID_MAX 24       /* bytes of the server's number of a client, its NUL included */
+#define CLIENT_ADDRESS_MAX 160 /* bytes of an address and port, their NUL included */
+#define COMMAND_WORDS_MAX 8
+
+#define FITS_COMMAND(words) (sizeof(words) / sizeof((words)[0]) <= COMMAND_WORDS_MAX)
 
 struct handshake {
 	const struct backend_config *config;
-	const struct redis_url *source;
-	const char *mount;
+	const struct redis_url *url;
+	const char *mount;             /* the instance of this daemon */
 	struct connection *connection; /* the present or last one */
 	handshake_finished *finished;
 	void *ctx;
-	size_t step;                 /* the next of `steps` */
-	unsigned int replies_wanted; /* still, of the one before */
-	char eviction[32];           /* the policy, where keys may be thrown away */
-	bool finished_before;        /* on whichever connection */
-	char client_id[CLIENT_ID_MAX]; /* ours on the present or last connection; "" before the first */
-	char client_address[CLIENT_ADDRESS_MAX];
+	size_t step;                   /* index of the next step in `steps` */
+	unsigned int replies_wanted;   /* replies of the current step that have not arrived; 0 after a refusal */
+	char eviction_policy[32];      /* maxmemory-policy if the server may evict keys, else "" */
+	bool finished_once;            /* a handshake of this daemon has finished before */
+	char client_id[CLIENT_ID_MAX]; /* of the present or last connection, from CLIENT INFO; "" before the first */
+	char client_address[CLIENT_ADDRESS_MAX]; /* from CLIENT INFO as well */
 	char shas[SCRIPT_COUNT][SCRIPT_SHA_SIZE + 1];
 };
 
-static void on_plain(redisAsyncContext *context, void *reply, void *ctx);
+static void on_any_reply(redisAsyncContext *context, void *reply, void *ctx);
 
-static int ask(struct handshake *handshake, redisCallbackFn *callback, int argc, const char **argv)
+static int send_command(struct handshake *handshake, redisCallbackFn *callback, int argc, const char **argv)
 {
-	size_t lengths[8];
+	size_t lengths[COMMAND_WORDS_MAX];
 
 	for (int i = 0; i < argc; i++)
 		lengths[i] = strlen(argv[i]);
@@ -39,7 +46,7 @@ static int ask(struct handshake *handshake, redisCallbackFn *callback, int argc,
 	return connection_send(handshake->connection, callback, handshake, argc, argv, lengths);
 }
 
-/* Some rights are needed only for calling a script by its name, and for going through all keys. */
+/* Checks the rights that only EVALSHA and SCAN need. */
 static int try_scripts(struct handshake *handshake)
 {
 	const char *namespace_ = handshake->config->namespace_;
@@ -49,11 +56,12 @@ static int try_scripts(struct handshake *handshake)
 	if (asprintf(&key, "%s:", namespace_) >= 0) {
 		const char *read[] = { "EVALSHA", handshake->shas[SCRIPT_READ], "1", key, namespace_, "", handshake->mount };
 		const char *scan[] = { "EVALSHA", handshake->shas[SCRIPT_FOREIGN_SCAN], "1", key, namespace_, "", handshake->mount,
-			"a0" }; /* the first page, as foreign_scan.lua has it */
+			"a0" }; /* the first cursor of foreign_scan.lua */
 
-		err = ask(handshake, on_plain, 7, read);
+		_Static_assert(FITS_COMMAND(read) && FITS_COMMAND(scan), "send_command() has room for all words");
+		err = send_command(handshake, on_any_reply, 7, read);
 		if (err == 0 && handshake->config->scan)
-			err = ask(handshake, on_plain, 8, scan);
+			err = send_command(handshake, on_any_reply, 8, scan);
 	}
 	free(key);
 	return err;
@@ -65,41 +73,41 @@ static void warn_of_eviction(const struct handshake *handshake)
 
 	snprintf(line, sizeof(line),
 		"%s may throw locks away when its memory is full (maxmemory-policy %s): set it to noeviction",
-		handshake->source->name, handshake->eviction);
+		handshake->url->name, handshake->eviction_policy);
 	if (handshake->config->on_notice)
 		handshake->config->on_notice(handshake->config->ctx, line);
 }
 
 static void finish(struct handshake *handshake)
 {
-	if (!handshake->finished_before && *handshake->eviction)
+	if (!handshake->finished_once && *handshake->eviction_policy)
 		warn_of_eviction(handshake);
-	handshake->finished_before = true;
+	handshake->finished_once = true;
 	handshake->finished(handshake->ctx);
 }
 
-static void go_on(struct handshake *handshake);
+static void start_next_step(struct handshake *handshake);
 
 static void on_reply(struct handshake *handshake, const redisReply *reply)
 {
 	char problem[BACKEND_PROBLEM_MAX];
 
-	/* A loss is told elsewhere, and one refusal is enough. */
+	/* The connection reports its own loss, and the first refusal has ended it. */
 	if (!reply || connection_is_up(handshake->connection) || handshake->replies_wanted == 0)
 		return;
 	if (reply->type == REDIS_REPLY_ERROR) {
-		server_error_print(handshake->source->name, reply->str, problem, sizeof(problem));
+		server_error_print(handshake->url->name, reply->str, problem, sizeof(problem));
 		handshake->replies_wanted = 0;
 		connection_drop(handshake->connection, server_error_find(reply->str)->status, problem);
 		return;
 	}
 	connection_progressed(handshake->connection);
 	if (--handshake->replies_wanted == 0)
-		go_on(handshake);
+		start_next_step(handshake);
 }
 
-/* A server that throws keys away when its memory is full throws locks away. */
-static void look_for_eviction(struct handshake *handshake, const char *info)
+/* A server that evicts keys when its memory is full evicts locks. */
+static void find_eviction_policy(struct handshake *handshake, const char *info)
 {
 	static const char limit_field[] = "\nmaxmemory:";
 	static const char policy_field[] = "\nmaxmemory_policy:";
@@ -111,7 +119,7 @@ static void look_for_eviction(struct handshake *handshake, const char *info)
 	policy += strlen(policy_field);
 	if (strncmp(policy, "noeviction", strlen("noeviction")) == 0)
 		return;
-	snprintf(handshake->eviction, sizeof(handshake->eviction), "%.*s", (int)strcspn(policy, "\r\n"), policy);
+	snprintf(handshake->eviction_policy, sizeof(handshake->eviction_policy), "%.*s", (int)strcspn(policy, "\r\n"), policy);
 }
 
 static void on_memory_info(redisAsyncContext *context, void *data, void *ctx)
@@ -121,11 +129,11 @@ static void on_memory_info(redisAsyncContext *context, void *data, void *ctx)
 
 	(void)context;
 	if (reply && reply->type != REDIS_REPLY_ERROR && reply->str)
-		look_for_eviction(handshake, reply->str);
+		find_eviction_policy(handshake, reply->str);
 	on_reply(handshake, reply);
 }
 
-/* Is there `{tag}` in it, so that all its keys have one slot? A brace in a key must not complete it. */
+/* Has the namespace a complete `{tag}`, so that all its keys have one slot? A brace in a key must not complete the tag. */
 static bool has_hash_tag(const char *namespace_)
 {
 	const char *open = strchr(namespace_, '{');
@@ -134,7 +142,7 @@ static bool has_hash_tag(const char *namespace_)
 	return close && close > open + 1;
 }
 
-/* The value of a field of INFO, cut off where it does not fit; "" if there is no such field. */
+/* Reads a field of INFO; the value is cut off if it is too long, and "" if there is no such field. */
 static void read_info_field(const char *info, const char *name, char *value, size_t size)
 {
 	const char *at = strstr(info, name);
@@ -146,12 +154,12 @@ static void read_info_field(const char *info, const char *name, char *value, siz
 	snprintf(value, size, "%.*s", (int)strcspn(at, "\r\n"), at);
 }
 
-/* Names a server that lockfs cannot use, before it is asked for more; returns 0 if it can be used. */
-static int judge_server(const struct handshake *handshake, const char *info, char problem[BACKEND_PROBLEM_MAX])
+/* Returns 0 if lockfs can use this server; else a negative errno, and `problem` says why. */
+static int check_server(const struct handshake *handshake, const char *info, char problem[BACKEND_PROBLEM_MAX])
 {
-	const char *server = handshake->source->name;
+	const char *server = handshake->url->name;
 	char mode[16], version[32];
-	long number[2] = { 0, 0 }; /* the first two of the version */
+	long number[2] = { 0, 0 }; /* the first two numbers of the version */
 	char *end;
 
 	read_info_field(info, "\nredis_mode:", mode, sizeof(mode));
@@ -190,7 +198,7 @@ static void on_server_info(redisAsyncContext *context, void *data, void *ctx)
 	(void)context;
 	if (reply && reply->type != REDIS_REPLY_ERROR && reply->str && handshake->replies_wanted > 0 &&
 		!connection_is_up(handshake->connection))
-		err = judge_server(handshake, reply->str, problem);
+		err = check_server(handshake, reply->str, problem);
 	if (err == 0) {
 		on_reply(handshake, reply);
 		return;
@@ -199,13 +207,13 @@ static void on_server_info(redisAsyncContext *context, void *data, void *ctx)
 	connection_drop(handshake->connection, err, problem);
 }
 
-static void on_plain(redisAsyncContext *context, void *reply, void *ctx)
+static void on_any_reply(redisAsyncContext *context, void *reply, void *ctx)
 {
 	(void)context;
 	on_reply(ctx, reply);
 }
 
-/* Reads ` name=value` of CLIENT INFO; false where it is not there or does not fit. */
+/* Reads `name=value` of CLIENT INFO; false if there is no such field or the value is too long. */
 static bool read_client_field(const char *info, const char *name, char *value, size_t size)
 {
 	const char *at = info;
@@ -244,7 +252,7 @@ static void on_loaded(redisAsyncContext *context, void *data, void *ctx)
 	const redisReply *reply = data;
 
 	(void)context;
-	/* The replies come in the order of the scripts, and they are the last of their step. */
+	/* The replies come in the order of the scripts, and they are the last replies of their step. */
 	if (reply && reply->type == REDIS_REPLY_STRING && reply->len == SCRIPT_SHA_SIZE && handshake->replies_wanted > 0 &&
 		handshake->replies_wanted <= SCRIPT_COUNT)
 		stpcpy(handshake->shas[SCRIPT_COUNT - handshake->replies_wanted], reply->str);
@@ -252,10 +260,10 @@ static void on_loaded(redisAsyncContext *context, void *data, void *ctx)
 }
 
 /*
- * What is left of the connection before must not act any more, as its calls
- * were answered: the server is asked to end it. The address stands beside the
- * number because a server that was restarted counts anew. Before the first
- * connection, nobody is meant.
+ * Has the server end the connection before this one. The calls on it were answered as lost, so
+ * commands of them that the server has not read must not run any more. The address is given as
+ * well because a restarted server numbers its clients from 1 again. Before the first connection
+ * the command names no client.
  */
 static int send_kill(struct handshake *handshake)
 {
@@ -265,13 +273,13 @@ static int send_kill(struct handshake *handshake)
 		argv[3] = handshake->client_id;
 		argv[5] = handshake->client_address;
 	}
-	return ask(handshake, on_plain, 6, argv);
+	return send_command(handshake, on_any_reply, 6, argv);
 }
 
 static int send_self_test(struct handshake *handshake)
 {
 	const char *namespace_ = handshake->config->namespace_;
-	const char *back = handshake->finished_before ? "1" : "";
+	const char *back = handshake->finished_once ? "1" : "";
 	const char *argv[] = { "EVAL", script_text(SCRIPT_SELF_TEST), "1", NULL, namespace_, "", handshake->mount, back };
 	char *key;
 	int err;
@@ -279,7 +287,8 @@ static int send_self_test(struct handshake *handshake)
 	if (asprintf(&key, "%s#hello", namespace_) < 0)
 		return -ENOMEM;
 	argv[3] = key;
-	err = ask(handshake, on_plain, 8, argv);
+	_Static_assert(FITS_COMMAND(argv), "send_command() has room for all words");
+	err = send_command(handshake, on_any_reply, 8, argv);
 	free(key);
 	return err;
 }
@@ -288,11 +297,11 @@ static int send_script_load(struct handshake *handshake, enum script script)
 {
 	const char *argv[] = { "SCRIPT", "LOAD", script_text(script) };
 
-	return ask(handshake, on_loaded, 3, argv);
+	return send_command(handshake, on_loaded, 3, argv);
 }
 
-/* What is small, and answered by a server that wants to be asked otherwise, or not at all, with the reason. */
-static int send_questions(struct handshake *handshake)
+/* Short commands, which any server answers: one that lockfs cannot use says why, or shows it in INFO. */
+static int send_small_commands(struct handshake *handshake)
 {
 	static const char *client_info[] = { "CLIENT", "INFO" };
 	static const char *server_info[] = { "INFO", "server" };
@@ -301,20 +310,20 @@ static int send_questions(struct handshake *handshake)
 	int err = send_kill(handshake);
 
 	if (err == 0)
-		err = ask(handshake, on_client_info, 2, client_info);
+		err = send_command(handshake, on_client_info, 2, client_info);
 	if (err == 0)
-		err = ask(handshake, on_server_info, 2, server_info);
+		err = send_command(handshake, on_server_info, 2, server_info);
 	if (err == 0)
-		err = ask(handshake, on_memory_info, 2, memory_info);
+		err = send_command(handshake, on_memory_info, 2, memory_info);
 	if (err == 0)
-		err = ask(handshake, on_plain, 1, ping);
+		err = send_command(handshake, on_any_reply, 1, ping);
 	return err;
 }
 
-/* A server that wants a password hangs up on texts as long as these. */
+/* A server that wants a password closes the connection if it receives texts as long as the scripts. */
 static int load_scripts(struct handshake *handshake)
 {
-	/* A mount that only looks can do so on a replica, and without the right to write. */
+	/* A read-only mount may use a replica, and needs no right to write. */
 	int err = handshake->config->read_only ? 0 : send_self_test(handshake);
 
 	for (enum script script = 0; err == 0 && script < SCRIPT_COUNT; script++)
@@ -322,10 +331,10 @@ static int load_scripts(struct handshake *handshake)
 	return err;
 }
 
-/* Each begins when the one before is answered. */
-static int (*const steps[])(struct handshake *handshake) = { send_questions, load_scripts, try_scripts };
+/* Each step starts after the replies of the step before. */
+static int (*const steps[])(struct handshake *handshake) = { send_small_commands, load_scripts, try_scripts };
 
-static void go_on(struct handshake *handshake)
+static void start_next_step(struct handshake *handshake)
 {
 	int err;
 
@@ -343,8 +352,8 @@ void handshake_begin(struct handshake *handshake, struct connection *connection)
 	handshake->connection = connection;
 	handshake->step = 0;
 	handshake->replies_wanted = 0;
-	*handshake->eviction = '\0';
-	go_on(handshake);
+	*handshake->eviction_policy = '\0';
+	start_next_step(handshake);
 }
 
 const char *handshake_sha(const struct handshake *handshake, enum script script)
@@ -352,7 +361,7 @@ const char *handshake_sha(const struct handshake *handshake, enum script script)
 	return handshake->shas[script];
 }
 
-struct handshake *handshake_new(const struct backend_config *config, const struct redis_url *source, const char *mount,
+struct handshake *handshake_new(const struct backend_config *config, const struct redis_url *url, const char *mount,
                         handshake_finished *finished, void *ctx)
 {
 	struct handshake *handshake = calloc(1, sizeof(*handshake));
@@ -360,7 +369,7 @@ struct handshake *handshake_new(const struct backend_config *config, const struc
 	if (!handshake)
 		return NULL;
 	handshake->config = config;
-	handshake->source = source;
+	handshake->url = url;
 	handshake->mount = mount;
 	handshake->finished = finished;
 	handshake->ctx = ctx;

@@ -1,8 +1,7 @@
 /*
- * What a connection needs before calls go over it: the connection before is ended
- * at the server, the scripts are loaded and tried, and the server is looked at for
- * what people must know of. A server that refuses any of it loses the connection,
- * with the reason.
+ * The set-up of a connection before calls go over it: the server ends the connection before this
+ * one, loads the scripts and runs a self-test, and its version, mode and eviction policy are
+ * checked. If the server refuses any of this, the connection is dropped with the reason.
  */
 #ifndef BACKEND_REDIS_NET_HANDSHAKE_H
 #define BACKEND_REDIS_NET_HANDSHAKE_H
@@ -15,18 +14,18 @@ struct handshake;
 
 typedef void handshake_finished(void *ctx);
 
-/* What is given stays the caller's, until handshake_free(). NULL where there is no memory. */
-struct handshake *handshake_new(const struct backend_config *config, const struct redis_url *source, const char *mount,
+/* All arguments must outlive the handshake. Returns NULL if there is no memory. */
+struct handshake *handshake_new(const struct backend_config *config, const struct redis_url *url, const char *mount,
                         handshake_finished *finished, void *ctx);
-void handshake_free(struct handshake *handshake); /* may be NULL */
+void handshake_free(struct handshake *handshake); /* accepts NULL */
 
 /*
- * Begins on a connection that was made, and has its replies until that is lost or closed;
- * `finished` is called once it can be used, and not where it is lost before.
+ * Starts on a connection that is connected but not ready. `finished` is called when the set-up is
+ * complete, and never if the connection is lost before.
  */
 void handshake_begin(struct handshake *handshake, struct connection *connection);
 
-/* The name by which the server knows the script, once a handshake has finished. */
+/* The SHA1 by which EVALSHA names the script. Valid after a handshake has finished. */
 const char *handshake_sha(const struct handshake *handshake, enum script script);
 
 #endif

@@ -1,3 +1,4 @@
+/* Remembers which causes of an outage were reported. */
 #include "backend/redis/net/outage.h"
 
 #include <stdio.h>
@@ -16,8 +17,8 @@ bool outage_add(struct outage *outage, const char *cause)
 
 bool outage_end(struct outage *outage)
 {
-	bool told = outage->count > 0;
+	bool reported = outage->count > 0;
 
 	outage->count = 0;
-	return told;
+	return reported;
 }

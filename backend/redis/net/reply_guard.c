@@ -1,19 +1,23 @@
+/*
+ * Wraps the functions by which hiredis builds replies. A function that returns NULL ends the
+ * connection as if there were no memory, before hiredis sees what it would abort over.
+ */
 #include "backend/redis/net/reply_guard.h"
 
 #include <string.h>
 #include <strings.h>
 
-/* How many elements an array has is told as another type since hiredis 1. */
+/* hiredis 1 changed the type of the number of elements of an array. */
 #if HIREDIS_MAJOR >= 1
 typedef size_t element_count;
 #else
 typedef int element_count;
 #endif
 
-/* The elements of a message: `message`, or a verb that is confirmed; the channel; the text, or a number. */
+/* The elements of a message: a word (`message`, `subscribe` or `unsubscribe`), the channel, and the text or a number. */
 enum { WORD, CHANNEL, PAYLOAD, MESSAGE_SIZE };
 
-/* Those of hiredis, which make the replies. */
+/* The functions of hiredis that build replies. */
 static const redisReplyObjectFunctions *makers;
 
 static bool refuse(const redisReadTask *task)
@@ -41,7 +45,7 @@ static bool equals_word(const char *word, const redisReply *reply)
 	return reply->type == REDIS_REPLY_STRING && strlen(word) == reply->len && strcasecmp(word, reply->str) == 0;
 }
 
-/* The next confirmation is of this verb. */
+/* Is `word` the verb of the confirmation that is expected next? */
 static bool confirms(const struct reply_guard *guard, const redisReply *word)
 {
 	return guard->count > 0 && equals_word(guard->expected[0].verb, word);
@@ -52,7 +56,7 @@ static bool is_message_word(const char *text, size_t size)
 	return text && (equals("message", text, size) || equals("subscribe", text, size) || equals("unsubscribe", text, size));
 }
 
-/* The last element of a confirmation, which is no longer expected then. */
+/* Checks the last element of a confirmation, and expects the next confirmation from then on. */
 static bool confirm(struct reply_guard *guard, const redisReadTask *task)
 {
 	if (task->type != REDIS_REPLY_INTEGER)
@@ -61,7 +65,7 @@ static bool confirm(struct reply_guard *guard, const redisReadTask *task)
 	return true;
 }
 
-/* An element of a message, which is within its array; `text` is NULL where it is none. */
+/* Checks an element of a message; `text` is NULL if the element is not text. */
 static bool allow_element(const redisReadTask *task, const char *text, size_t size)
 {
 	struct reply_guard *guard = task->privdata;
@@ -80,7 +84,10 @@ static bool allow_element(const redisReadTask *task, const char *text, size_t si
 	return confirm(guard, task);
 }
 
-/* Anything is an answer, for its caller to judge. What comes by itself is a message, or an error that ends it all. */
+/*
+ * A reply to a command may be anything: the command's callback judges it. Without a command under
+ * way, only a message may come, or an error that ends the connection.
+ */
 static bool allow(const redisReadTask *task, const char *text, size_t size)
 {
 	if (is_answer(task) || (!task->parent && task->type == REDIS_REPLY_ERROR))

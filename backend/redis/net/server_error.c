@@ -1,10 +1,14 @@
+/*
+ * The errors of Redis, Valkey and their scripts, as a table: what each means for a caller, for the
+ * connection, and for people.
+ */
 #include "backend/redis/net/server_error.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-/* What is shown of a server's own text. */
+/* Bytes of the server's own text that are shown. */
 #define TEXT_MAX 100
 
 #define NO_RIGHT "the user lacks a right (NOPERM): see REDIS in lockfs(1) for the ACL rule"
@@ -14,8 +18,9 @@
 #define DAMAGED "a script of lockfs failed there: another program may have changed a key of this namespace"
 
 /*
- * The first that fits counts; the last fits all. A server that takes no writes refuses the first
- * of a script, and no other (script.c of Redis 7.0, scripting.c of 6.2): nothing was written then.
+ * The first entry whose prefix matches counts; the last one matches everything. READONLY, MISCONF, OOM
+ * and NOREPLICAS are `unbegun`: a server that takes no writes refuses the first write of a script and
+ * no later one (script.c of Redis 7.0, scripting.c of 6.2), so nothing was written.
  */
 static const struct server_error errors[] = {
 	{ "NOAUTH", -EACCES, false, true, "it wants a password: give password_file= or LOCKFS_REDIS_PASSWORD" },
@@ -23,7 +28,7 @@ static const struct server_error errors[] = {
 	{ "ERR invalid password", -EACCES, false, true, "the password is wrong" },
 	{ "ERR AUTH", -EACCES, false, true, "it has no password set: leave it out, or set one there" },
 	{ "NOPERM", -EACCES, false, true, NO_RIGHT },
-	/* What a script may not do is said in other words, by Redis 7, Redis 6.2 and Valkey. */
+	/* NOPERM within a script: Redis 7, Redis 6.2 and Valkey. */
 	{ "ERR The user executing the script", -EACCES, false, false, NO_RIGHT },
 	{ "The user executing the script", -EACCES, false, false, NO_RIGHT },
 	{ "ERR ACL failure", -EACCES, false, false, NO_RIGHT },
@@ -35,7 +40,7 @@ static const struct server_error errors[] = {
 	{ "ASK", -EHOSTDOWN, false, true, SLOT_MOVES },
 	{ "TRYAGAIN", -EHOSTDOWN, false, true, SLOT_MOVES },
 	{ "CROSSSLOT", -EIO, false, true, NO_TAG },
-	/* Said by a script: Redis 7 and Valkey, Redis 6.2. */
+	/* CROSSSLOT within a script: Redis 7 and Valkey, Redis 6.2. */
 	{ "ERR Script attempted to access", -EIO, false, false, NO_TAG },
 	{ "Lua script attempted to access", -EIO, false, false, NO_TAG },
 	{ "ERR SELECT is not allowed in cluster mode", -EINVAL, false, true, "a cluster has no other database than 0: leave the number out of SOURCE" },
@@ -49,34 +54,34 @@ static const struct server_error errors[] = {
 	{ "WRONGTYPE", -EIO, false, false, "another program keeps something else under a key of this namespace" },
 	{ "ERR unknown command", -EIO, false, true, "it is not Redis 6.2 or newer, nor Valkey; if it is a Sentinel, name the primary that it watches in SOURCE" },
 	{ "ERR Error compiling script", -EIO, false, true, "it does not take the scripts of lockfs: it is not Redis 6.2 or newer, nor Valkey" },
-	/* An error of Lua itself: Redis 7 and Valkey, Redis 6.2. */
+	/* An error of Lua: Redis 7 and Valkey, Redis 6.2. */
 	{ "ERR user_script:", -EIO, false, false, DAMAGED },
 	{ "user_script:", -EIO, false, false, DAMAGED },
 	{ "", -EIO, false, false, "lockfs does not know this answer; the server's log or documentation may" },
 };
 
-/* What the server puts before the reason for which a script failed: Redis 6.2. */
+/* What Redis 6.2 puts before the reason for which a script failed. */
 static const char script_failed[] = "ERR Error running script";
-static const char script_place[] = "@user_script:";
+static const char script_position[] = "@user_script:";
 
-/* What follows the reason and tells nobody anything, such as the text of a script of ours. */
+/* What may follow the reason and helps nobody, such as the text of the script. */
 static const char *const noise[] = { " script: ", ", with args beginning with", ": user_script:" };
 
 /*
- * The reason itself, behind `ERR Error running script (call to f_…): @user_script:12: `. It may begin
+ * Finds the reason after `ERR Error running script (call to f_…): @user_script:12: `. It may begin
  * with a dash, as errors do on the wire.
  */
 static const char *find_reason(const char *text)
 {
-	const char *place;
+	const char *position;
 
-	if (strncmp(text, script_failed, strlen(script_failed)) != 0 || !(place = strstr(text, script_place)))
+	if (strncmp(text, script_failed, strlen(script_failed)) != 0 || !(position = strstr(text, script_position)))
 		return text;
-	while (strncmp(place, script_place, strlen(script_place)) == 0) {
-		place += strlen(script_place);
-		place += strspn(place, " 0123456789:");
+	while (strncmp(position, script_position, strlen(script_position)) == 0) {
+		position += strlen(script_position);
+		position += strspn(position, " 0123456789:");
 	}
-	return *place == '-' ? place + 1 : place;
+	return *position == '-' ? position + 1 : position;
 }
 
 static size_t reason_length(const char *reason)

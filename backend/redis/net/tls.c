@@ -1,3 +1,7 @@
+/*
+ * TLS by hiredis and OpenSSL: certificates are read once, and every connection checks that the
+ * server's certificate is for the host in SOURCE. Without LOCKFS_TLS only the refusals are left.
+ */
 #include "backend/redis/net/tls.h"
 
 #include <errno.h>
@@ -15,21 +19,24 @@
 
 struct tls_context {
 	SSL_CTX *context;
-	char *host; /* whom the server's certificate must be made out to */
-	bool has_certificate;
+	char *host;           /* the server's certificate must be for this host */
+	bool has_certificate; /* cert= is set */
 };
 
-/* Why the last certificate was refused; hiredis lets nobody look at its SSL. All is on the loop's thread. */
-static int refusal = X509_V_OK;
+/*
+ * Why the last certificate was refused. It is global because hiredis does not give access to its
+ * SSL object; all connections are on the thread of the loop.
+ */
+static int verify_error = X509_V_OK;
 
-static int note_refusal(int verified, X509_STORE_CTX *store)
+static int note_verify_error(int verified, X509_STORE_CTX *store)
 {
 	if (!verified)
-		refusal = X509_STORE_CTX_get_error(store);
+		verify_error = X509_STORE_CTX_get_error(store);
 	return verified;
 }
 
-static int complain(char problem[BACKEND_PROBLEM_MAX], const char *what, const char *file)
+static int report_openssl(char problem[BACKEND_PROBLEM_MAX], const char *what, const char *file)
 {
 	unsigned long error = ERR_get_error();
 	const char *why = ERR_SYSTEM_ERROR(error) ? strerror(ERR_GET_REASON(error)) : ERR_reason_error_string(error);
@@ -43,11 +50,11 @@ static int load_certificates(SSL_CTX *context, const struct backend_config *conf
 {
 	if (config->cacert ? SSL_CTX_load_verify_locations(context, config->cacert, NULL) != 1
 	                   : SSL_CTX_set_default_verify_paths(context) != 1)
-		return complain(problem, "cannot read cacert=", config->cacert);
+		return report_openssl(problem, "cannot read cacert=", config->cacert);
 	if (config->cert && SSL_CTX_use_certificate_chain_file(context, config->cert) != 1)
-		return complain(problem, "cannot read cert=", config->cert);
+		return report_openssl(problem, "cannot read cert=", config->cert);
 	if (config->key && SSL_CTX_use_PrivateKey_file(context, config->key, SSL_FILETYPE_PEM) != 1)
-		return complain(problem, "cannot read key=", config->key);
+		return report_openssl(problem, "cannot read key=", config->key);
 	return 0;
 }
 
@@ -66,10 +73,10 @@ int tls_context_new(const struct backend_config *config, const char *host, struc
 	tls->has_certificate = config->cert != NULL;
 	tls->context = SSL_CTX_new(TLS_client_method());
 	if (!tls->context || SSL_CTX_set_min_proto_version(tls->context, TLS1_2_VERSION) != 1) {
-		err = complain(problem, "cannot set it up", NULL);
+		err = report_openssl(problem, "cannot set it up", NULL);
 		goto out;
 	}
-	SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, note_refusal);
+	SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, note_verify_error);
 	err = load_certificates(tls->context, config, problem);
 out:
 	if (err < 0)
@@ -93,7 +100,7 @@ bool tls_has_certificate(const struct tls_context *tls)
 	return tls->has_certificate;
 }
 
-/* Asks for a certificate of this very host; hiredis itself would take any that is signed. */
+/* Requires a certificate for this host; hiredis accepts any certificate that is signed by a trusted authority. */
 static bool set_host(SSL *ssl, const char *host)
 {
 	unsigned char address[16];
@@ -113,7 +120,7 @@ int tls_begin(const struct tls_context *tls, redisAsyncContext *context)
 		SSL_free(ssl);
 		return -EIO;
 	}
-	/* From here on it is the context's. */
+	/* From here on, the context owns `ssl`. */
 	return redisInitiateSSL(&context->c, ssl) == REDIS_OK ? 0 : -EIO;
 }
 
@@ -123,11 +130,11 @@ const char *tls_explain(const redisAsyncContext *context, bool begun)
 	char rest[256];
 	unsigned long error = ERR_peek_last_error();
 	const char *reason;
-	int why = refusal;
+	int why = verify_error;
 
 	/*
-	 * A server that turns us away says why and hangs up, which is seen first by who writes to
-	 * it. Where hiredis could not begin TLS, it would read by what it has freed.
+	 * A server that refuses a client sends an alert and closes; a write notices the close before
+	 * the alert is read. If hiredis could not begin TLS, its read function uses freed memory.
 	 */
 	if (begun && ERR_GET_LIB(error) != ERR_LIB_SSL && context->c.err == REDIS_ERR_IO) {
 		context->c.funcs->read((redisContext *)&context->c, rest, sizeof(rest));
@@ -135,7 +142,7 @@ const char *tls_explain(const redisAsyncContext *context, bool begun)
 	}
 	reason = error ? ERR_reason_error_string(error) : NULL;
 	ERR_clear_error();
-	refusal = X509_V_OK;
+	verify_error = X509_V_OK;
 	if (!reason || ERR_GET_LIB(error) != ERR_LIB_SSL)
 		return NULL;
 	switch (ERR_GET_REASON(error)) {
@@ -143,7 +150,7 @@ const char *tls_explain(const redisAsyncContext *context, bool begun)
 		snprintf(line, sizeof(line), "TLS: %s: %s", reason, X509_verify_cert_error_string(why));
 		break;
 	case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
-	case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE: /* how TLS 1.2 says it, among else */
+	case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE: /* TLS 1.2: also sent for other reasons */
 		snprintf(line, sizeof(line), "TLS: %s: give cert= and key=", reason);
 		break;
 	case SSL_R_WRONG_VERSION_NUMBER:

@@ -1,4 +1,4 @@
-/* TLS, where hiredis was built with it (LOCKFS_TLS says so at build time). */
+/* TLS, if hiredis was built with it; then the Makefile defines LOCKFS_TLS. */
 #ifndef BACKEND_REDIS_NET_TLS_H
 #define BACKEND_REDIS_NET_TLS_H
 
@@ -9,25 +9,25 @@
 struct tls_context;
 
 /*
- * Reads the certificates of `config` for a server called `host`. Returns 0, or a
- * negative errno and a line in `problem`; -EPROTONOSUPPORT where lockfs has no TLS.
+ * Reads the certificates that `config` names, for connections to `host`. Returns 0, or a negative
+ * errno and a line in `problem`; -EPROTONOSUPPORT if lockfs was built without TLS.
  */
 int tls_context_new(const struct backend_config *config, const char *host, struct tls_context **ret,
                     char problem[BACKEND_PROBLEM_MAX]);
 
-/* Accepts NULL. */
+/* Frees the context. Accepts NULL. */
 void tls_context_free(struct tls_context *tls);
 
-/* Have we a certificate to show? */
+/* Is cert= set, so that the server can verify us? */
 bool tls_has_certificate(const struct tls_context *tls);
 
-/* Begins TLS on a connection that was just made. Returns 0, -ENOMEM or -EIO. */
+/* Begins TLS on a new connection. Returns 0, -ENOMEM or -EIO. */
 int tls_begin(const struct tls_context *tls, redisAsyncContext *context);
 
 /*
- * Why TLS failed just now, to be asked once whenever a connection broke: what
- * OpenSSL keeps of it would be held against another connection. `begun`: tls_begin()
- * went well on it. NULL where TLS had no part in it.
+ * Says why TLS failed on a connection that just broke; NULL if TLS was not the reason. It must be
+ * called once for each broken connection: OpenSSL's list of errors is global, and what is left in
+ * it would be blamed on another connection. `begun`: tls_begin() succeeded on this one.
  */
 const char *tls_explain(const redisAsyncContext *context, bool begun);
 

@@ -1,3 +1,7 @@
+/*
+ * Parses SOURCE of the Redis backend. Every refusal says what is wrong and shows the whole form; copies
+ * of the password are wiped before their memory is freed.
+ */
 #include "backend/redis/net/url.h"
 
 #include <errno.h>
@@ -26,7 +30,7 @@ static int hex_value(char digit)
 	return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
-/* Replaces %XX in place; false where that is no byte, or NUL. */
+/* Replaces %XX in place; false if XX is not hexadecimal or is NUL. */
 static bool decode_percent(char *text)
 {
 	char *to = text;
@@ -48,7 +52,7 @@ static bool decode_percent(char *text)
 	return true;
 }
 
-/* Reads a whole number of 0 to `most`; -1 where it is none. */
+/* Reads a number from 0 to `most`; -1 if the text is anything else. */
 static int read_number(const char *text, int most)
 {
 	long number = 0;
@@ -65,8 +69,8 @@ static int read_number(const char *text, int most)
 	return (int)number;
 }
 
-/* `user:password@` in front of the server, up to the `@` at `end` (NULL: there are none); *at moves behind it. */
-static int take_credentials(char **at, char *end, struct redis_url *source, char problem[BACKEND_PROBLEM_MAX])
+/* Takes `user:password@`, which ends with the `@` at `end` (NULL: there is none), and moves *at past it. */
+static int take_credentials(char **at, char *end, struct redis_url *url, char problem[BACKEND_PROBLEM_MAX])
 {
 	char *user = *at;
 	char *password;
@@ -81,15 +85,15 @@ static int take_credentials(char **at, char *end, struct redis_url *source, char
 	*password++ = '\0';
 	if (!decode_percent(user) || !decode_percent(password))
 		return complain(problem, "a '%' in user or password is not followed by two hexadecimal digits");
-	if (*user && !(source->user = strdup(user)))
+	if (*user && !(url->user = strdup(user)))
 		return -ENOMEM;
-	if (*password && !source->password && !(source->password = strdup(password)))
+	if (*password && !url->password && !(url->password = strdup(password)))
 		return -ENOMEM;
 	return 0;
 }
 
-/* `host`, `host:port`, `[address]:port`. */
-static int take_host(char *text, struct redis_url *source, char problem[BACKEND_PROBLEM_MAX])
+/* Takes `host`, `host:port` or `[address]:port`. */
+static int take_host(char *text, struct redis_url *url, char problem[BACKEND_PROBLEM_MAX])
 {
 	char *host = text;
 	char *port = NULL;
@@ -114,46 +118,46 @@ static int take_host(char *text, struct redis_url *source, char problem[BACKEND_
 		return complain(problem, brackets);
 	if (!*host)
 		return complain(problem, "it names no server");
-	source->port = port ? read_number(port, MAX_PORT) : DEFAULT_PORT;
-	if (source->port <= 0)
+	url->port = port ? read_number(port, MAX_PORT) : DEFAULT_PORT;
+	if (url->port <= 0)
 		return complain(problem, "a port is a number from 1 to 65535");
-	source->host = strdup(host);
-	return source->host ? 0 : -ENOMEM;
+	url->host = strdup(host);
+	return url->host ? 0 : -ENOMEM;
 }
 
-static int take_db(const char *text, struct redis_url *source, char problem[BACKEND_PROBLEM_MAX])
+static int take_db(const char *text, struct redis_url *url, char problem[BACKEND_PROBLEM_MAX])
 {
-	source->db = *text ? read_number(text, MAX_DB) : 0;
-	return source->db < 0 ? complain(problem, "a database is a number, such as 0") : 0;
+	url->db = *text ? read_number(text, MAX_DB) : 0;
+	return url->db < 0 ? complain(problem, "a database is a number, such as 0") : 0;
 }
 
-static int parse_tcp(char *at, struct redis_url *source, char problem[BACKEND_PROBLEM_MAX])
+static int parse_tcp(char *at, struct redis_url *url, char problem[BACKEND_PROBLEM_MAX])
 {
 	char *db;
-	int err = take_credentials(&at, strrchr(at, '@'), source, problem);
+	int err = take_credentials(&at, strrchr(at, '@'), url, problem);
 
 	if (err < 0)
 		return err;
 	db = strchr(at, '/');
 	if (db)
 		*db++ = '\0';
-	err = take_host(at, source, problem);
+	err = take_host(at, url, problem);
 	if (err == 0 && db)
-		err = take_db(db, source, problem);
+		err = take_db(db, url, problem);
 	if (err < 0)
 		return err;
-	return asprintf(&source->name, strchr(source->host, ':') ? "%s://[%s]:%d" : "%s://%s:%d",
-		       source->tls ? "rediss" : "redis", source->host, source->port) < 0 ?
+	return asprintf(&url->name, strchr(url->host, ':') ? "%s://[%s]:%d" : "%s://%s:%d",
+		       url->tls ? "rediss" : "redis", url->host, url->port) < 0 ?
 		-ENOMEM :
 		0;
 }
 
-static int parse_unix(char *at, struct redis_url *source, char problem[BACKEND_PROBLEM_MAX])
+static int parse_unix(char *at, struct redis_url *url, char problem[BACKEND_PROBLEM_MAX])
 {
 	static const char db_key[] = "?db=";
 	char *db;
-	/* An '@' in the path of a socket belongs to it; the path is absolute. */
-	int err = *at == '/' ? 0 : take_credentials(&at, strstr(at, "@/"), source, problem);
+	/* The path of a socket is absolute, so an '@' after a slash belongs to the path. */
+	int err = *at == '/' ? 0 : take_credentials(&at, strstr(at, "@/"), url, problem);
 
 	if (err < 0)
 		return err;
@@ -164,32 +168,32 @@ static int parse_unix(char *at, struct redis_url *source, char problem[BACKEND_P
 		if (strncmp(db, db_key, strlen(db_key)) != 0)
 			return complain(problem, "behind the path of a socket stands nothing or ?db=N");
 		*db = '\0';
-		err = take_db(db + strlen(db_key), source, problem);
+		err = take_db(db + strlen(db_key), url, problem);
 		if (err < 0)
 			return err;
 	}
-	source->path = strdup(at);
-	return !source->path || asprintf(&source->name, "redis+unix://%s", source->path) < 0 ? -ENOMEM : 0;
+	url->path = strdup(at);
+	return !url->path || asprintf(&url->name, "redis+unix://%s", url->path) < 0 ? -ENOMEM : 0;
 }
 
 static const struct scheme {
 	const char *prefix;
 	bool tls;
-	int (*parse)(char *at, struct redis_url *source, char problem[BACKEND_PROBLEM_MAX]);
+	int (*parse)(char *at, struct redis_url *url, char problem[BACKEND_PROBLEM_MAX]);
 } schemes[] = {
 	{ "redis://", false, parse_tcp },
 	{ "rediss://", true, parse_tcp },
 	{ "redis+unix://", false, parse_unix },
 };
 
-static int parse(char *text, struct redis_url *source, char problem[BACKEND_PROBLEM_MAX])
+static int parse(char *text, struct redis_url *url, char problem[BACKEND_PROBLEM_MAX])
 {
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
 		size_t length = strlen(schemes[i].prefix);
 
 		if (strncmp(text, schemes[i].prefix, length) == 0) {
-			source->tls = schemes[i].tls;
-			return schemes[i].parse(text + length, source, problem);
+			url->tls = schemes[i].tls;
+			return schemes[i].parse(text + length, url, problem);
 		}
 	}
 	return complain(problem, "two slashes follow its scheme");
@@ -198,13 +202,13 @@ static int parse(char *text, struct redis_url *source, char problem[BACKEND_PROB
 int redis_url_parse(const char *text, const char *password, struct redis_url *ret,
                        char problem[BACKEND_PROBLEM_MAX])
 {
-	struct redis_url source = { 0 };
+	struct redis_url url = { 0 };
 	char *copy = strdup(text);
 	int err = -ENOMEM;
 
-	if (!copy || (password && !(source.password = strdup(password))))
+	if (!copy || (password && !(url.password = strdup(password))))
 		goto out;
-	err = parse(copy, &source, problem);
+	err = parse(copy, &url, problem);
 out:
 	if (err == -ENOMEM)
 		snprintf(problem, BACKEND_PROBLEM_MAX, "SOURCE: %s", strerror(ENOMEM));
@@ -212,20 +216,20 @@ out:
 		explicit_bzero(copy, strlen(copy));
 	free(copy);
 	if (err < 0)
-		redis_url_free(&source);
+		redis_url_free(&url);
 	else
-		*ret = source;
+		*ret = url;
 	return err;
 }
 
-void redis_url_free(struct redis_url *source)
+void redis_url_free(struct redis_url *url)
 {
-	if (source->password)
-		explicit_bzero(source->password, strlen(source->password));
-	free(source->host);
-	free(source->path);
-	free(source->user);
-	free(source->password);
-	free(source->name);
-	*source = (struct redis_url){ 0 };
+	if (url->password)
+		explicit_bzero(url->password, strlen(url->password));
+	free(url->host);
+	free(url->path);
+	free(url->user);
+	free(url->password);
+	free(url->name);
+	*url = (struct redis_url){ 0 };
 }

@@ -7,23 +7,26 @@
 #include "lockfs/backend.h"
 
 struct redis_url {
-	char *host;     /* name or address, without brackets; NULL: a socket */
-	char *path;     /* of a unix socket; NULL: TCP */
-	char *user;     /* NULL: the default user */
-	char *password; /* NULL: none is needed */
+	char *host;     /* name or address, without brackets; NULL: `path` is set */
+	char *path;     /* path of a Unix socket; NULL: `host` is set */
+	char *user;     /* NULL: the default user of the server */
+	char *password; /* NULL: AUTH is not sent */
 	int port;
-	int db;
+	int db;         /* number of the database, for SELECT */
 	bool tls;
-	char *name; /* for people: `redis://host:port` without user and password */
+	char *name;     /* for people: `redis://host:port`, without user and password */
 };
 
 /*
- * Reads `redis://[[user]:password@]host[:port][/db]`, `rediss://…` or
- * `redis+unix://[[user]:password@]/path[?db=N]`; `password` (or NULL) counts before the one in the
- * text. Returns 0, or -EINVAL or -ENOMEM and a line in `problem`, with nothing to free.
+ * Parses `redis://[[user]:password@]host[:port][/db]`, `rediss://…` or
+ * `redis+unix://[[user]:password@]/path[?db=N]`. `password` takes precedence over the one in the
+ * text; NULL: only the text counts. Returns 0, or -EINVAL or -ENOMEM and a line in `problem`, and
+ * then there is nothing to free.
  */
 int redis_url_parse(const char *text, const char *password, struct redis_url *ret,
                        char problem[BACKEND_PROBLEM_MAX]);
-void redis_url_free(struct redis_url *source);
+
+/* Wipes the password and frees all texts. */
+void redis_url_free(struct redis_url *url);
 
 #endif

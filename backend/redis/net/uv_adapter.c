@@ -1,28 +1,28 @@
+/*
+ * Connects hiredis to libuv. Commands are collected during a turn of the loop and written by one
+ * system call after its callbacks. The socket is watched for writability only if it did not take
+ * everything, because starting and stopping that costs two system calls.
+ */
 #include "backend/redis/net/uv_adapter.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
-/*
- * Commands are written when the callbacks of a turn of the loop are through, all that
- * it made in one call. The socket is asked whether it can be written to only
- * where it did not take everything, which costs two calls more each time.
- */
 struct adapter {
-	redisAsyncContext *context; /* NULL once it is gone */
+	redisAsyncContext *context; /* NULL once hiredis has freed it */
 	uv_poll_t poll;
-	uv_idle_t next_turn; /* active while there is something to write */
-	bool writing;        /* by that */
-	int events;
-	int handles; /* that are not closed yet */
+	uv_idle_t next_turn; /* active while there are commands to write */
+	bool writing;        /* on_next_turn() is writing */
+	int events;          /* what `poll` watches: UV_READABLE, UV_WRITABLE or both */
+	int handles;         /* libuv handles that are not closed yet */
 };
 
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
 	struct adapter *adapter = poll->data;
 
-	/* libuv has stopped watching after an error; hiredis finds it out by itself, and ends the context. */
+	/* After an error libuv stops watching. hiredis meets the error when it reads or writes, and ends the context. */
 	if (status < 0) {
 		events = adapter->events;
 		adapter->events = 0;
@@ -68,7 +68,7 @@ static void add_write(void *data)
 {
 	struct adapter *adapter = data;
 
-	/* What is not connected yet is found to be so by becoming writable. */
+	/* A socket becomes writable when it is connected. */
 	if (adapter->writing || !(adapter->context->c.flags & REDIS_CONNECTED))
 		watch(adapter, adapter->events | UV_WRITABLE);
 	else if (!(adapter->events & UV_WRITABLE))
