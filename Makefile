@@ -71,7 +71,7 @@ ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DFUSE_USE_VERSION
 ALL_LDFLAGS = $(HARDENING_LINK) $(LDFLAGS)
 
 BACKEND_SOURCES := $(wildcard backend/*.c backend/*/*.c backend/*/*/*.c)
-FS_SOURCES      := $(wildcard fs/*.c fs/*/*.c)
+FS_SOURCES      := $(wildcard fs/*.c fs/*/*.c fs/*/*/*.c)
 TEST_SOURCES    := tests/contract/contract.c $(wildcard tests/parsers/*.c)
 BENCH_SOURCES   := $(wildcard tests/bench/*.c)
 

@@ -2,8 +2,8 @@
  * What is mounted on one path, as /proc/self/mountinfo says. Reading it asks no daemon, so it
  * can be done where one is dead, or does not answer yet.
  */
-#ifndef FS_START_MOUNT_TABLE_H
-#define FS_START_MOUNT_TABLE_H
+#ifndef FS_START_MOUNTING_MOUNT_TABLE_H
+#define FS_START_MOUNTING_MOUNT_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -6,8 +6,8 @@
  * connection stays open, no call of the mount returns, and a new daemon cannot find out that the old one is dead
  * (Linux 6.18). Only aborting the connection ends that.
  */
-#ifndef FS_START_WATCHDOG_H
-#define FS_START_WATCHDOG_H
+#ifndef FS_START_PROCESS_WATCHDOG_H
+#define FS_START_PROCESS_WATCHDOG_H
 
 #include <sys/types.h>
 

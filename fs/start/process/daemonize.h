@@ -2,8 +2,8 @@
  * Going to the background. It is done first of all, so that the loop and its
  * descriptors live in one process; the command waits until the mount answers.
  */
-#ifndef FS_START_DAEMONIZE_H
-#define FS_START_DAEMONIZE_H
+#ifndef FS_START_PROCESS_DAEMONIZE_H
+#define FS_START_PROCESS_DAEMONIZE_H
 
 /* The signals by which people and systems end it. */
 enum { END_SIGNAL_COUNT = 3 };

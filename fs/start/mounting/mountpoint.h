@@ -1,6 +1,6 @@
 /* Is MOUNTPOINT a directory that may be covered by locks, and what covers it already? */
-#ifndef FS_START_MOUNTPOINT_H
-#define FS_START_MOUNTPOINT_H
+#ifndef FS_START_MOUNTING_MOUNTPOINT_H
+#define FS_START_MOUNTING_MOUNTPOINT_H
 
 #include "fs/options.h"
 

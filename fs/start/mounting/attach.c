@@ -1,4 +1,4 @@
-#include "fs/start/attach.h"
+#include "fs/start/mounting/attach.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fs/start/mount_table.h"
-#include "fs/start/mountpoint.h"
+#include "fs/start/mounting/mount_table.h"
+#include "fs/start/mounting/mountpoint.h"
 #include "fs/util/fuse_log.h"
 #include "fs/util/log.h"
 

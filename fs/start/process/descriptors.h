@@ -1,6 +1,6 @@
 /* The descriptors that the daemon was started with. */
-#ifndef FS_START_DESCRIPTORS_H
-#define FS_START_DESCRIPTORS_H
+#ifndef FS_START_PROCESS_DESCRIPTORS_H
+#define FS_START_PROCESS_DESCRIPTORS_H
 
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-#include "fs/start/mount_table.h"
+#include "fs/start/mounting/mount_table.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -9,8 +9,8 @@
  * The kernel orders them, and each looks before it serves anybody. A lock file would not do,
  * because whoever may open it could hold it for ever.
  */
-#ifndef FS_START_ATTACH_H
-#define FS_START_ATTACH_H
+#ifndef FS_START_MOUNTING_ATTACH_H
+#define FS_START_MOUNTING_ATTACH_H
 
 #include <fuse_lowlevel.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "fs/start/watchdog.h"
+#include "fs/start/process/watchdog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fs/start/descriptors.h"
+#include "fs/start/process/descriptors.h"
 #include "fs/util/log.h"
 
 /* What the kernel sends it when the thread that started it has ended: one that waits in line behind others of its kind. */

@@ -1,4 +1,4 @@
-#include "fs/start/daemonize.h"
+#include "fs/start/process/daemonize.h"
 
 #include <errno.h>
 #include <fcntl.h>

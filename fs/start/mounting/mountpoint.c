@@ -1,4 +1,4 @@
-#include "fs/start/mountpoint.h"
+#include "fs/start/mounting/mountpoint.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fs/start/mount_table.h"
+#include "fs/start/mounting/mount_table.h"
 #include "fs/util/log.h"
 
 /* So often, and with these pauses, a mount is tried to be unmounted that others are using. */

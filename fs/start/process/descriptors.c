@@ -1,4 +1,4 @@
-#include "fs/start/descriptors.h"
+#include "fs/start/process/descriptors.h"
 
 #include <dirent.h>
 #include <errno.h>
