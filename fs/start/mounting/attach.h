@@ -12,12 +12,12 @@
 #ifndef FS_START_MOUNTING_ATTACH_H
 #define FS_START_MOUNTING_ATTACH_H
 
-#include <fuse_lowlevel.h>
 #include <stdbool.h>
-
-#include "fs/options.h"
+#include <sys/types.h>
 
 struct attachment;
+struct fuse_session;
+struct options;
 
 /* Reads the options that the kernel gets, before libfuse takes them. Returns NULL after logging a line. */
 struct attachment *attach_new(const struct options *options);

@@ -2,7 +2,9 @@
 #ifndef FS_START_MOUNTING_MOUNTPOINT_H
 #define FS_START_MOUNTING_MOUNTPOINT_H
 
-#include "fs/options.h"
+#include <stdbool.h>
+
+struct options;
 
 enum mountpoint_state {
 	MOUNTPOINT_FREE, /* a directory */
@@ -34,20 +36,5 @@ bool mountpoint_has_files(int fd);
  * can write to it where `auto_unmount` will uncover it. Returns 0, or -1 after logging a line that says what to do.
  */
 int mountpoint_check(const char *path, int fd, const struct options *options, enum mountpoint_state state);
-
-/*
- * Takes a dead mount away, of which `fd` is a descriptor, unless another mount stands on it.
- * Returns 0, also where that is to be looked at again, or -1 after logging a line.
- */
-int mountpoint_remove_dead(const char *path, int fd);
-
-/* Unmounts what is on top of `path` by fusermount3, for a user who may not unmount. Returns 0 or -1. */
-int mountpoint_unmount_as_user(const char *path);
-
-/*
- * Takes a dead mount away, of which `fd` is a descriptor that this closes, if no process uses the
- * mount and no mount stands on it. It stays if it is in use for longer than some 100 ms.
- */
-void mountpoint_remove_unused(const char *path, int fd);
 
 #endif

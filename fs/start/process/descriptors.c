@@ -87,3 +87,10 @@ void descriptors_close_inherited(const char *const *names, size_t count)
 	}
 	close_from(from, INT_MAX);
 }
+
+void descriptor_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}

@@ -16,4 +16,7 @@ int descriptors_open_standard(void);
  */
 void descriptors_close_inherited(const char *const *names, size_t count);
 
+/* Closes a descriptor, which is -1 from then on. Accepts -1. */
+void descriptor_close(int *fd);
+
 #endif
