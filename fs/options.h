@@ -43,19 +43,6 @@ struct options {
 	struct fuse_args fuse; /* what is left for libfuse */
 };
 
-/* What main() does after the command line was read. */
-enum options_verdict {
-	OPTIONS_GO,     /* mount */
-	OPTIONS_DONE,   /* help or version was printed: exit 0 */
-	OPTIONS_REFUSE, /* one line was logged: exit 2 */
-};
-
-/* Fills in `options`, which options_free() frees whatever the verdict. */
-enum options_verdict options_parse(int argc, char **argv, struct options *options);
-
-/* Takes passwords and ids out of what ps(1) shows. `argv` is that of main(), after it was parsed. */
-void options_hide_secrets(int argc, char **argv);
-
 void options_free(struct options *options);
 
 #endif

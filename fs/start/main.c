@@ -7,10 +7,12 @@
 #include "fs/mount.h"
 #include "fs/ops/stats.h"
 #include "fs/options.h"
-#include "fs/start/process/daemonize.h"
-#include "fs/start/process/descriptors.h"
+#include "fs/start/command_line.h"
 #include "fs/start/fuse_session.h"
 #include "fs/start/mounting/mountpoint.h"
+#include "fs/start/process/daemonize.h"
+#include "fs/start/process/descriptors.h"
+#include "fs/start/secrets.h"
 #include "fs/util/fuse_log.h"
 #include "fs/util/log.h"
 #include "lockfs/backend.h"
@@ -135,15 +137,15 @@ int main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	fuse_log_begin();
-	switch (options_parse(argc, argv, &options)) {
-	case OPTIONS_DONE:
+	switch (command_line_parse(argc, argv, &options)) {
+	case COMMAND_LINE_DONE:
 		status = EXIT_SUCCESS;
 		break;
-	case OPTIONS_REFUSE:
+	case COMMAND_LINE_REFUSE:
 		status = EXIT_USAGE;
 		break;
-	case OPTIONS_GO:
-		options_hide_secrets(argc, argv);
+	case COMMAND_LINE_GO:
+		secrets_hide(argc, argv);
 		close_inherited(&options);
 		if (mountpoint_prepare(&options) == 0 && (options.foreground || daemonize_begin() == 0))
 			status = serve(&options);

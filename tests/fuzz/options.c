@@ -7,6 +7,8 @@
 
 #include "backend/redis/net/url.h"
 #include "fs/options.h"
+#include "fs/start/command_line.h"
+#include "fs/start/secrets.h"
 #include "fs/util/log.h"
 #include "lockfs/lock.h"
 #include "tests/fuzz/fuzz.h"
@@ -93,8 +95,8 @@ static void check_hidden(int argc, char **argv)
 	struct redis_url source;
 	char problem[BACKEND_PROBLEM_MAX];
 
-	options_hide_secrets(argc, argv);
-	if (options_parse(argc, argv, &options) == OPTIONS_GO) {
+	secrets_hide(argc, argv);
+	if (command_line_parse(argc, argv, &options) == COMMAND_LINE_GO) {
 		require(!options.id || is_stars(options.id), "ps(1) shows no id");
 		if (redis_url_parse(options.source, NULL, &source, problem) == 0) {
 			require(!source.password || is_stars(source.password), "ps(1) shows no password");
@@ -109,13 +111,13 @@ static void check_command_line(char *text)
 	char *argv[ARGUMENTS_MAX + 1];
 	int argc = split(text, argv);
 	struct options options;
-	enum options_verdict verdict;
+	enum command_line_verdict verdict;
 
 	lines_logged = 0;
-	verdict = options_parse(argc, argv, &options);
+	verdict = command_line_parse(argc, argv, &options);
 	require(lines_logged <= 1, "one line is enough");
-	require(verdict == OPTIONS_DONE || lines_logged == (verdict == OPTIONS_REFUSE), "a refusal is told");
-	if (verdict == OPTIONS_GO) {
+	require(verdict == COMMAND_LINE_DONE || lines_logged == (verdict == COMMAND_LINE_REFUSE), "a refusal is told");
+	if (verdict == COMMAND_LINE_GO) {
 		check_fields(&options);
 		check_rest(&options);
 	}

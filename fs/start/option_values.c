@@ -1,0 +1,228 @@
+#include "fs/start/option_values.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fs/options.h"
+#include "fs/util/log.h"
+#include "lockfs/duration.h"
+#include "lockfs/lock.h"
+
+#define DEFAULT_NAMESPACE "lockfs"
+#define DEFAULT_TTL_MS (5 * 60 * 1000)
+#define DEFAULT_TIMEOUT_MS 2000
+#define MAX_TIMEOUT_MS (60 * 60 * 1000)
+#define NAMESPACE_MAX 255
+#define DEFAULT_MIN_INTERVAL_MS 100
+#define DEFAULT_SPIN_US 200
+#define MAX_SPIN_US 10000
+#define DEFAULT_USER_MEMORY (64UL << 20)
+#define DEFAULT_USER_WAITERS 4096
+#define DEFAULT_USER_STREAMS 1024
+#define DEFAULT_USER_NAMES 16384
+#define DEFAULT_USER_FILES 16384
+#define DEFAULT_USER_LISTINGS (64UL << 20)
+#define DEFAULT_USER_SIGNALS 1024
+#define DEFAULT_USER_RENEWALS 60000
+#define DEFAULT_USER_CALLS 32
+
+static const char *const owner_names[] = {
+	[OWNER_SESSION] = "session",
+	[OWNER_PROCESS] = "process",
+	[OWNER_USER] = "user",
+	[OWNER_MOUNT] = "mount",
+};
+
+void raw_options_refuse(struct raw_options *raw, const char *format, const char *value)
+{
+	if (raw->refused)
+		return; /* one line is enough */
+	raw->refused = true;
+	log_line(LOG_ERR, format, value);
+}
+
+/* Checks of single values; each logs a line where it refuses. */
+
+static void check_namespace(struct raw_options *raw)
+{
+	const char *name = raw->namespace_ ? raw->namespace_ : DEFAULT_NAMESPACE;
+
+	if (!*name || strlen(name) > NAMESPACE_MAX || strchr(name, '#'))
+		raw_options_refuse(raw, "namespace=%s: a namespace has 1 to 255 bytes and no '#'", name);
+	raw->options->namespace_ = strdup(name);
+	if (!raw->options->namespace_)
+		raw_options_refuse(raw, "%s", strerror(ENOMEM));
+}
+
+static void check_ttl(struct raw_options *raw)
+{
+	raw->options->ttl_ms = DEFAULT_TTL_MS;
+	if (raw->ttl && lease_parse(raw->ttl, &raw->options->ttl_ms) < 0)
+		raw_options_refuse(raw, "ttl=%s: a lease is 'never' or 1ms to 3650d, such as 250ms, 30s, 5m, 2h, 1d or 0.5",
+			raw->ttl);
+}
+
+static void check_timeout(struct raw_options *raw)
+{
+	int64_t *timeout_ms = &raw->options->timeout_ms;
+
+	*timeout_ms = DEFAULT_TIMEOUT_MS;
+	if (raw->timeout &&
+		(duration_parse(raw->timeout, timeout_ms) < 0 || *timeout_ms < 1 || *timeout_ms > MAX_TIMEOUT_MS))
+		raw_options_refuse(raw, "timeout=%s: a time limit is 1ms to 1h, such as 500ms or 2s", raw->timeout);
+}
+
+static void check_min_interval(struct raw_options *raw)
+{
+	int64_t *ms = &raw->options->min_interval_ms;
+
+	*ms = DEFAULT_MIN_INTERVAL_MS;
+	if (raw->min_interval && (duration_parse(raw->min_interval, ms) < 0 || *ms > MAX_TIMEOUT_MS))
+		raw_options_refuse(raw, "min_interval=%s: a least interval is 0 to 1h, such as 100ms or 1s", raw->min_interval);
+}
+
+static void check_owner(struct raw_options *raw)
+{
+	if (!raw->owner)
+		return;
+	for (size_t i = 0; i < sizeof(owner_names) / sizeof(owner_names[0]); i++) {
+		if (strcmp(raw->owner, owner_names[i]) == 0) {
+			raw->options->owner = (enum owner_kind)i;
+			return;
+		}
+	}
+	raw_options_refuse(raw, "owner=%s: it is one of session, process, user, mount", raw->owner);
+}
+
+/* Hands over what was read as it is. */
+static void take_text(char **from, char **to)
+{
+	*to = *from;
+	*from = NULL;
+}
+
+static void check_id(struct raw_options *raw)
+{
+	if (raw->id && (!*raw->id || strlen(raw->id) > LOCK_ID_MAX || strpbrk(raw->id, "/,")))
+		raw_options_refuse(raw, "%s", "id=: an id has 1 to 128 bytes and neither '/' nor ','");
+	take_text(&raw->id, &raw->options->id);
+}
+
+static void check_files(struct raw_options *raw)
+{
+	struct options *options = raw->options;
+
+	take_text(&raw->cacert, &options->cacert);
+	take_text(&raw->cert, &options->cert);
+	take_text(&raw->key, &options->key);
+	if (!options->cert != !options->key)
+		raw_options_refuse(raw, "%s", "cert= and key= go together");
+}
+
+/* The first line of a file; NULL after a line was logged. */
+static char *read_first_line(struct raw_options *raw, const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t size = 0;
+
+	if (!file || getline(&line, &size, file) < 0) {
+		raw_options_refuse(raw, "password_file=%s cannot be read, or is empty", path);
+		free(line);
+		line = NULL;
+	} else {
+		line[strcspn(line, "\r\n")] = '\0';
+	}
+	if (file)
+		fclose(file);
+	return line;
+}
+
+static void check_password(struct raw_options *raw)
+{
+	const char *from_environment = getenv("LOCKFS_REDIS_PASSWORD");
+
+	if (raw->password_file)
+		raw->options->password = read_first_line(raw, raw->password_file);
+	else if (from_environment && *from_environment && !(raw->options->password = strdup(from_environment)))
+		raw_options_refuse(raw, "%s", strerror(ENOMEM));
+}
+
+/* Reads a whole number in `base` up to `most`; `fallback` where there is none. */
+static unsigned long check_number(struct raw_options *raw, const char *text, int base, unsigned long most,
+                                  unsigned long fallback, const char *complaint)
+{
+	char *end;
+	unsigned long number;
+
+	if (!text)
+		return fallback;
+	errno = 0;
+	number = strtoul(text, &end, base);
+	if (text[0] < '0' || text[0] > '9' || *end || errno || number > most) {
+		raw_options_refuse(raw, complaint, text);
+		return fallback;
+	}
+	return number;
+}
+
+static void check_spin(struct raw_options *raw)
+{
+	raw->options->busy_poll_us = check_number(raw, raw->busy_poll, 10, MAX_SPIN_US, DEFAULT_SPIN_US,
+		"spin=%s: it is a number of microseconds up to 10000, or 0 to sleep at once");
+}
+
+static void check_root(struct raw_options *raw)
+{
+	struct options *options = raw->options;
+	unsigned long mode = options->allow_other ? 01777 : 0755;
+
+	options->mode = (mode_t)check_number(raw, raw->mode, 8, 07777, mode,
+		"mode=%s: it is octal permission bits, such as 1777");
+	options->uid = (uid_t)check_number(raw, raw->uid, 10, UINT_MAX - 1, geteuid(),
+		"uid=%s: it is the number of a user");
+	options->gid = (gid_t)check_number(raw, raw->gid, 10, UINT_MAX - 1, getegid(),
+		"gid=%s: it is the number of a group");
+}
+
+static void check_user(struct raw_options *raw)
+{
+	struct options *options = raw->options;
+
+	options->user_memory = check_number(raw, raw->user_memory, 10, SIZE_MAX, DEFAULT_USER_MEMORY,
+		"user_memory=%s: it is a number of bytes, or 0 for any");
+	options->user_waiters = check_number(raw, raw->user_waiters, 10, SIZE_MAX, DEFAULT_USER_WAITERS,
+		"user_waiters=%s: it is a number of calls, or 0 for any");
+	options->user_streams = check_number(raw, raw->user_streams, 10, SIZE_MAX, DEFAULT_USER_STREAMS,
+		"user_streams=%s: it is a number of open streams, or 0 for any");
+	options->user_names = check_number(raw, raw->user_names, 10, SIZE_MAX, DEFAULT_USER_NAMES,
+		"user_names=%s: it is a number of names in use, or 0 for any");
+	options->user_files = check_number(raw, raw->user_files, 10, SIZE_MAX, DEFAULT_USER_FILES,
+		"user_files=%s: it is a number of open lock files, or 0 for any");
+	options->user_listings = check_number(raw, raw->user_listings, 10, SIZE_MAX, DEFAULT_USER_LISTINGS,
+		"user_listings=%s: it is a number of bytes, or 0 for any");
+	options->user_signals = check_number(raw, raw->user_signals, 10, SIZE_MAX, DEFAULT_USER_SIGNALS,
+		"user_signals=%s: it is a number of processes, or 0 for any");
+	options->user_renewals = check_number(raw, raw->user_renewals, 10, SIZE_MAX, DEFAULT_USER_RENEWALS,
+		"user_renewals=%s: it is a number of renewals a minute, or 0 for any");
+	options->user_calls = check_number(raw, raw->user_calls, 10, SIZE_MAX, DEFAULT_USER_CALLS,
+		"user_calls=%s: it is a number of calls, or 0 for any");
+}
+
+/* Values that libfuse takes need no check here; the rest is looked at in this order. */
+static void (*const checks[])(struct raw_options *) = {
+	check_namespace, check_ttl, check_timeout, check_min_interval, check_spin, check_owner, check_id, check_root,
+	check_user, check_files, check_password,
+};
+
+void option_values_check(struct raw_options *raw)
+{
+	if (!raw->options->source || !raw->options->mountpoint)
+		raw_options_refuse(raw, "%s", "usage: lockfs SOURCE MOUNTPOINT [-o OPTIONS]; for instance: lockfs memory: ./locks");
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+		checks[i](raw);
+}
