@@ -1,3 +1,4 @@
+/* Chooses how to mount, by system calls or by path, and keeps the state of the attachment until the end. */
 #include "fs/start/mounting/attach.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@ struct attachment *attach_new(const struct options *options)
 		return NULL;
 	}
 	attachment->options = options;
-	attachment->device = attachment->mount = attachment->dead = attachment->nowhere = -1;
+	attachment->device = attachment->mount = attachment->dead = attachment->placeholder = -1;
 	if (kernel_options_read(&attachment->kernel, &options->fuse) < 0) {
 		log_line(LOG_ERR, "%s", strerror(ENOMEM));
 		attach_free(attachment);
@@ -34,7 +35,7 @@ void attach_free(struct attachment *attachment)
 {
 	descriptor_close(&attachment->mount);
 	descriptor_close(&attachment->dead);
-	descriptor_close(&attachment->nowhere);
+	descriptor_close(&attachment->placeholder);
 	kernel_options_free(&attachment->kernel);
 	free(attachment);
 }
@@ -45,8 +46,8 @@ int attach_make(struct attachment *attachment, struct fuse_session *fuse)
 
 	attachment->fuse = fuse;
 	/*
-	 * Only libfuse can start what unmounts for `auto_unmount`. EPERM: we may not mount, but fusermount3 may.
-	 * ENOSYS: a kernel before Linux 5.2, or a filter of calls; then even root has but a path.
+	 * Only libfuse can start the helper that serves `auto_unmount`. EPERM: we may not mount, but fusermount3 may.
+	 * ENOSYS: a kernel before Linux 5.2, or a seccomp filter; then even root can only mount by path.
 	 */
 	if (!attachment->options->auto_unmount) {
 		context = fsopen("fuse", FSOPEN_CLOEXEC);
@@ -63,10 +64,10 @@ int attach_show(struct attachment *attachment)
 {
 	int err;
 
-	if (attachment->by_libfuse)
+	if (attachment->by_path)
 		return 0;
 	err = attachment_show_by_syscalls(attachment);
-	/* As long as it is open, nobody could unmount. */
+	/* While this descriptor is open, umount(8) answers EBUSY. */
 	descriptor_close(&attachment->mount);
 	return err < 0 ? -1 : 0;
 }

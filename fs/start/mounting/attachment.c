@@ -1,3 +1,4 @@
+/* Steps that both ways to mount take: who won, what was covered, unmounting, closing the device. */
 #include "fs/start/mounting/attachment.h"
 
 #include <errno.h>
@@ -32,7 +33,10 @@ int attachment_check_covered(const struct attachment *attachment, int directory)
 	return -1;
 }
 
-/* What is on top of the path, if it is our filesystem; else -1. While that exists, no other has its number. */
+/*
+ * Opens the mount on top of the path if it is ours; otherwise returns -1. No other filesystem gets the device number
+ * of ours while ours exists.
+ */
 static int open_ours(const struct attachment *attachment)
 {
 	const char *path = attachment->options->mountpoint;
@@ -48,6 +52,7 @@ static int open_ours(const struct attachment *attachment)
 	return fd;
 }
 
+/* Does the FUSE connection still exist? /dev/fuse reports POLLERR once it was aborted or unmounted. */
 static bool is_connected(int device)
 {
 	struct pollfd state = { .fd = device };
@@ -60,13 +65,13 @@ void attachment_unmount(const struct attachment *attachment)
 	int fd = attachment->filesystem && is_connected(attachment->device) ? open_ours(attachment) : -1;
 
 	if (fd >= 0 && mount_detach(fd) == -EPERM)
-		unmount_as_user(attachment->options->mountpoint);
+		unmount_by_fusermount(attachment->options->mountpoint);
 	descriptor_close(&fd);
 }
 
 void attachment_close_device(const struct attachment *attachment)
 {
-	dup2(attachment->nowhere, attachment->device);
-	if (attachment->by_libfuse)
+	dup2(attachment->placeholder, attachment->device);
+	if (attachment->by_path)
 		fuse_session_unmount(attachment->fuse);
 }

@@ -1,4 +1,8 @@
-/* Mounting by libfuse and fusermount3, which know no more than a path. */
+/*
+ * Mounts by libfuse and its setuid helper fusermount3, for users who may not mount, for auto_unmount and for old kernels.
+ * Both know a mount only by its path, so lockfs daemons that mount below one directory take turns: a mount may
+ * be unmounted by its path only during one's turn.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
@@ -18,14 +22,13 @@
 #include "fs/util/fuse_log.h"
 #include "fs/util/log.h"
 
-/* How long a user's daemon waits for another that is mounting. */
-#define TURN_WAIT_MS 2000
+#define TURN_WAIT_MS 2000 /* how long a daemon waits for another one that is mounting */
 #define TURN_POLL_MS 10
 
 /*
- * Waits for our turn among the daemons that mount below one directory. Anybody who may read that can keep us
- * waiting, so that has an end. Returns a descriptor to be closed after the turn, or -1 if we did not get it. Then
- * nothing may be unmounted by its path, as another daemon may just have mounted there.
+ * Waits for our turn among the daemons that mount below one directory, by flock(2) on that directory. Any user who may
+ * read the directory can hold that lock, so waiting is bounded. Returns a descriptor to be closed after the turn, or -1
+ * if we did not get a turn. Without a turn nothing may be unmounted by its path, as another daemon may just have mounted.
  */
 static int wait_for_turn(const char *path)
 {
@@ -50,7 +53,7 @@ static int wait_for_turn(const char *path)
 	return fd;
 }
 
-/* The number of our filesystem, or 0 where the kernel does not tell it of the device (Linux 6.18 does, 6.1 does not). */
+/* The device number of our filesystem, read from the device's fdinfo. 0 if the kernel has no such field (Linux 6.1; 6.18 has it). */
 static dev_t filesystem_of(int device)
 {
 	long number = mount_fdinfo(device, "fuse_connection");
@@ -58,8 +61,11 @@ static dev_t filesystem_of(int device)
 	return number > 0 ? makedev(0, (unsigned int)number) : 0;
 }
 
-/* Is ours the lowest lockfs mount? If it cannot be told from another, it counts as second. Remembers which is ours. */
-static bool is_first(struct attachment *attachment)
+/*
+ * Is ours the lowest lockfs mount on the path? False if it cannot be told from another daemon's mount.
+ * Sets attachment->filesystem.
+ */
+static bool is_lowest(struct attachment *attachment)
 {
 	dev_t filesystem = filesystem_of(attachment->device);
 	const struct mount_entry *ours = NULL, *other = NULL;
@@ -82,7 +88,7 @@ static bool is_first(struct attachment *attachment)
 	return ours && !attachment_is_second(&table, ours, -1);
 }
 
-/* While nothing covered the directory, whoever could write to it may have taken its files for locks. */
+/* Between removing the dead mount and mounting, users who may write to the directory could create files there as if they were locks. */
 static void warn_of_files(const char *path, int directory)
 {
 	if (mountpoint_has_files(directory))
@@ -93,7 +99,7 @@ static void warn_of_files(const char *path, int directory)
 			path);
 }
 
-/* Takes dead mounts away, if it is our turn. Returns a descriptor of the directory, or -1 after logging a line. */
+/* Removes dead mounts, if it is our turn. Returns a descriptor of the directory, or -1 after logging a line. */
 static int uncover(const struct attachment *attachment, bool has_turn, bool *ret_was_dead)
 {
 	const char *path = attachment->options->mountpoint;
@@ -127,8 +133,8 @@ static int uncover(const struct attachment *attachment, bool has_turn, bool *ret
 }
 
 /*
- * Takes our mount away, which nobody was served on. If it is not on top, or cannot be told from others, it is dead once
- * its device is closed, and stays where it is not our turn. Otherwise dead mounts are taken away, but never one that lives.
+ * Removes our mount, on which nobody was served. If it is not on top, or cannot be told from other mounts, closing its
+ * device makes it a dead mount. Dead mounts are then removed if it is our turn; a live mount never is.
  */
 static void back_out_by_path(const struct attachment *attachment, bool has_turn)
 {
@@ -146,6 +152,7 @@ static void back_out_by_path(const struct attachment *attachment, bool has_turn)
 	descriptor_close(&fd);
 }
 
+/* Mounts on the path. Returns 0, or -1 after logging a line. */
 static int mount_by_path(struct attachment *attachment, bool has_turn)
 {
 	const char *path = attachment->options->mountpoint;
@@ -159,7 +166,7 @@ static int mount_by_path(struct attachment *attachment, bool has_turn)
 		fuse_log_complain("mount", path);
 	} else {
 		attachment->device = fuse_session_fd(attachment->fuse);
-		if (!is_first(attachment))
+		if (!is_lowest(attachment))
 			mountpoint_refuse(path);
 		else if (was_dead || attachment_check_covered(attachment, directory) == 0)
 			err = 0;
@@ -174,10 +181,11 @@ static int mount_by_path(struct attachment *attachment, bool has_turn)
 }
 
 /*
- * libfuse would unmount what is on the path at the end, unless the descriptor says POLLERR (fuse_kern_unmount() in
- * libfuse), as a pipe does that nobody reads. Returns 0, or -1 after logging a line.
+ * At the end libfuse unmounts whatever is on the path, unless polling the device reports POLLERR (fuse_kern_unmount() in
+ * libfuse). The write end of a pipe without a reader reports POLLERR, so it is the placeholder of the device.
+ * Returns 0, or -1 after logging a line.
  */
-static int make_nowhere(struct attachment *attachment)
+static int make_placeholder(struct attachment *attachment)
 {
 	int ends[2];
 
@@ -186,7 +194,7 @@ static int make_nowhere(struct attachment *attachment)
 		return -1;
 	}
 	close(ends[0]);
-	attachment->nowhere = ends[1];
+	attachment->placeholder = ends[1];
 	return 0;
 }
 
@@ -194,9 +202,9 @@ int attachment_make_by_path(struct attachment *attachment)
 {
 	int turn, err;
 
-	if (make_nowhere(attachment) < 0)
+	if (make_placeholder(attachment) < 0)
 		return -1;
-	attachment->by_libfuse = true;
+	attachment->by_path = true;
 	turn = wait_for_turn(attachment->options->mountpoint);
 	err = mount_by_path(attachment, turn >= 0);
 	descriptor_close(&turn);

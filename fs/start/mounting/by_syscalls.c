@@ -1,4 +1,7 @@
-/* Mounting by fsopen(2), fsmount(2) and move_mount(2), for a daemon that may mount by itself. */
+/*
+ * Mounts by fsopen(2), fsmount(2) and move_mount(2), for a daemon that may mount by itself (CAP_SYS_ADMIN).
+ * The mount is made detached, visible nowhere, and is attached to the path as the last step.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
@@ -16,9 +19,10 @@
 #include "fs/util/fuse_log.h"
 #include "fs/util/log.h"
 
-/* linux/mount.h since Linux 6.5: the mount goes below the one on top. */
+/* MOVE_MOUNT_BENEATH of linux/mount.h, since Linux 6.5: attaches the mount below the one on top. */
 #define BENEATH 0x00000200
 
+/* Sets the options of a new FUSE filesystem and creates it. Returns 0 or a negative errno. */
 static int configure(const struct attachment *attachment, int context)
 {
 	const struct kernel_options *kernel = &attachment->kernel;
@@ -43,7 +47,7 @@ static int configure(const struct attachment *attachment, int context)
 	return fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ? -errno : 0;
 }
 
-/* Makes a mount that is nowhere yet. */
+/* Makes a detached mount. Returns 0, or a negative value after logging a line. */
 static int make_mount(struct attachment *attachment, int context)
 {
 	int err;
@@ -54,8 +58,8 @@ static int make_mount(struct attachment *attachment, int context)
 			strerror(errno));
 		return -1;
 	}
-	attachment->nowhere = open("/", O_PATH | O_CLOEXEC);
-	err = attachment->nowhere < 0 ? -errno : configure(attachment, context);
+	attachment->placeholder = open("/", O_PATH | O_CLOEXEC);
+	err = attachment->placeholder < 0 ? -errno : configure(attachment, context);
 	if (err == 0) {
 		attachment->mount = fsmount(context, FSMOUNT_CLOEXEC, attachment->kernel.attributes);
 		err = attachment->mount < 0 ? -errno : 0;
@@ -65,7 +69,7 @@ static int make_mount(struct attachment *attachment, int context)
 	return err;
 }
 
-/* libfuse takes a descriptor in the place of a mount point; it closes that at the end. */
+/* libfuse accepts /dev/fd/N in place of a mount point, and closes the descriptor at the end. */
 static int give_device(struct attachment *attachment)
 {
 	char name[32];
@@ -96,15 +100,18 @@ static int move_to(const struct attachment *attachment, int target, unsigned int
 	return 0;
 }
 
-/* Below a dead mount if the kernel knows that (Linux 6.5), else above it. */
-static int put(const struct attachment *attachment, int target, enum mountpoint_state state)
+/* Attaches the mount below a dead mount if the kernel can do that (Linux 6.5), otherwise on top. */
+static int attach_to(const struct attachment *attachment, int target, enum mountpoint_state state)
 {
 	if (state == MOUNTPOINT_DEAD && move_to(attachment, target, BENEATH) == 0)
 		return 0;
 	return move_to(attachment, target, 0);
 }
 
-/* Takes the dead mount away that stands above ours. What stands on that is second to ours, and serves nobody. */
+/*
+ * Removes the dead mount above ours. A lockfs mount on top of the dead one is also removed: it is higher than ours,
+ * so that its daemon has lost and serves nobody.
+ */
 static int remove_above(const char *path, int dead, int dead_id)
 {
 	struct mount_table table;
@@ -128,8 +135,11 @@ static bool has_lockfs(const struct mount_table *table)
 	return false;
 }
 
-/* Is it ours alone? Takes the dead mount away if that is above. */
-static int decide(struct attachment *attachment, int target, enum mountpoint_state state)
+/*
+ * Checks that our mount won against those of other daemons on the path, and removes the dead mount if that is above
+ * ours. Returns 0, or -1 after logging a line.
+ */
+static int check_won(struct attachment *attachment, int target, enum mountpoint_state state)
 {
 	const char *path = attachment->options->mountpoint;
 	int dead_id = state == MOUNTPOINT_DEAD ? mount_id(target) : -1;
@@ -140,7 +150,7 @@ static int decide(struct attachment *attachment, int target, enum mountpoint_sta
 
 	ours = err < 0 ? NULL : mount_table_find(&table, id);
 	if (!ours) {
-		/* Others that came second may have taken it away as they backed out. */
+		/* A daemon that lost may have removed our mount while it backed out. */
 		if (err == 0 && has_lockfs(&table))
 			mountpoint_refuse(path);
 		else
@@ -162,7 +172,10 @@ static int decide(struct attachment *attachment, int target, enum mountpoint_sta
 	return 0;
 }
 
-/* Our mount may stand below others who back out as well, each of which takes away at most what is not ours. */
+/*
+ * Removes our mount. mount_detach() removes the mount on top, which may belong to another daemon that lost as well,
+ * so this is repeated until ours is gone.
+ */
 static void back_out(struct attachment *attachment)
 {
 	struct mount_table table;
@@ -180,7 +193,7 @@ int attachment_show_by_syscalls(struct attachment *attachment)
 	const char *path = attachment->options->mountpoint;
 	int err = -ENOENT;
 
-	/* The dead mount may be gone when we come to it: then another daemon has replaced it. */
+	/* ENOENT or EINVAL: another daemon has removed the dead mount since it was opened. */
 	for (int i = 0; i < ATTEMPTS && (err == -ENOENT || err == -EINVAL); i++) {
 		enum mountpoint_state state;
 		int target = mountpoint_open(path, true, &state);
@@ -191,8 +204,8 @@ int attachment_show_by_syscalls(struct attachment *attachment)
 			close(target);
 			return -1;
 		}
-		err = put(attachment, target, state);
-		if (err == 0 && decide(attachment, target, state) < 0) {
+		err = attach_to(attachment, target, state);
+		if (err == 0 && check_won(attachment, target, state) < 0) {
 			back_out(attachment);
 			close(target);
 			return -1;

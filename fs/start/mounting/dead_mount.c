@@ -1,3 +1,4 @@
+/* Removes dead mounts without ever removing a live one that was put on top meanwhile. */
 #include "fs/start/mounting/dead_mount.h"
 
 #include <errno.h>
@@ -16,11 +17,11 @@
 #include "fs/start/process/descriptors.h"
 #include "fs/util/log.h"
 
-/* So often, and with these pauses, a mount is tried to be unmounted that others are using. */
+/* Attempts to unmount a mount that other processes use: 20, with pauses of 5 ms. */
 #define UNUSED_ATTEMPTS 20
 #define UNUSED_PAUSE_MS 5
 
-/* The directory above an absolute path. Returns a descriptor or -1. */
+/* Opens the parent directory of an absolute path. Returns a descriptor or -1. */
 static int open_parent(const char *path)
 {
 	char *parent = strdup(path);
@@ -35,24 +36,22 @@ static int open_parent(const char *path)
 	return fd;
 }
 
-/* What a mount answers whose daemon has died: the second to who had asked before that. */
-bool dead_mount_says(int error)
+bool dead_mount_error(int error)
 {
 	return error == ENOTCONN || error == ECONNABORTED;
 }
 
-/* Opening for reading asks the daemon, where stat(2) may be answered from what the kernel remembers. */
 bool dead_mount_is_dead(int fd)
 {
 	int dir_fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (dir_fd < 0)
-		return dead_mount_says(errno);
+		return dead_mount_error(errno);
 	close(dir_fd);
 	return false;
 }
 
-int unmount_as_user(const char *path)
+int unmount_by_fusermount(const char *path)
 {
 	int status;
 	pid_t child = fork();
@@ -76,7 +75,7 @@ static bool is_mounted_still(const char *path, int id)
 	return id < 0 || mount_table_read(&table, path) < 0 || mount_table_find(&table, id);
 }
 
-/* Does another mount stand on this one? Unmounting would take that away. */
+/* Does another mount stand on this one? Then unmounting would remove that instead. */
 static bool is_covered(const char *path, int id)
 {
 	const struct mount_entry *entry;
@@ -88,7 +87,7 @@ static bool is_covered(const char *path, int id)
 	return entry && mount_table_above(&table, entry);
 }
 
-/* Where we may not unmount, fusermount3 takes away what is on top, so what it took is looked for. */
+/* fusermount3, used if this process may not unmount, removes the topmost mount; which one that was is checked afterwards. */
 int dead_mount_remove(const char *path, int fd)
 {
 	int id = mount_id(fd);
@@ -98,7 +97,7 @@ int dead_mount_remove(const char *path, int fd)
 		return 0;
 	err = mount_detach(fd);
 	if (err == -EPERM) {
-		unmount_as_user(path);
+		unmount_by_fusermount(path);
 		err = is_mounted_still(path, id) ? -EPERM : 0;
 	}
 	if (err == 0 || !is_mounted_still(path, id))
@@ -109,10 +108,10 @@ int dead_mount_remove(const char *path, int fd)
 }
 
 /*
- * One attempt of dead_mount_remove_unused(). Unmounting always means the mount on top, which may be a new one
- * by then. With MNT_EXPIRE the first call only marks the mount on top, and the second one unmounts only what is
- * marked, has not been used since and has no mount on it (umount(2)). The table is read in between: a mount that
- * comes after that is not marked. Returns false if it is to be tried again.
+ * One attempt of dead_mount_remove_unused(). umount(2) acts on the topmost mount, which may be a new one by then.
+ * With MNT_EXPIRE the first call only marks the topmost mount, and the second call unmounts only a mount that is
+ * marked, has not been used since and has no mount on it (umount(2)). The mount table is read between the calls; a mount
+ * added after that is not marked. Returns false if another attempt is needed.
  */
 static bool expire(const char *name, const char *path, int id)
 {
@@ -129,7 +128,7 @@ void dead_mount_remove_unused(const char *path, int fd)
 	const char *slash = strrchr(path, '/');
 	int id = mount_id(fd);
 	char name[64 + NAME_MAX];
-	/* The directory above cannot be exchanged for another one that way, nor the name in it while that is mounted on. */
+	/* By this descriptor the parent directory cannot be exchanged; a name in it cannot be renamed while it is a mount point. */
 	int parent = open_parent(path);
 	bool done = parent < 0;
 
@@ -143,7 +142,7 @@ void dead_mount_remove_unused(const char *path, int fd)
 				break;
 		}
 		done = mount_id(fd) != id || is_covered(path, id) || !dead_mount_is_dead(fd);
-		/* A descriptor counts as use. */
+		/* An open descriptor counts as a use of the mount. */
 		descriptor_close(&fd);
 		done = done || expire(name, path, id);
 	}

@@ -1,3 +1,7 @@
+/*
+ * Reads the mount options of the kernel as libfuse would: lockfs mounts by itself with fsmount(2) where it may,
+ * and both ways must understand the same options.
+ */
 #include "fs/start/mounting/kernel_options.h"
 
 #include <fuse_opt.h>
@@ -7,12 +11,12 @@
 #include <string.h>
 #include <sys/mount.h>
 
-/* A flag of mount(8): an attribute of the mount, or a flag of the filesystem, or both. */
+/* An option of mount(8) that is an attribute of the mount, a flag of the filesystem, or both. */
 struct flag {
 	const char *name;
-	const char *filesystem;
-	unsigned int attribute;
-	bool on;
+	const char *filesystem; /* its name for fsconfig(2), or NULL */
+	unsigned int attribute; /* MOUNT_ATTR_*, or 0 */
+	bool on;                /* sets the attribute and flag, rather than clearing them */
 };
 
 static const struct flag flags[] = {
@@ -31,13 +35,13 @@ static const struct flag flags[] = {
 	{ "dirsync", "dirsync", 0, true },
 	{ "default_permissions", "default_permissions", 0, true },
 	{ "allow_other", "allow_other", 0, true },
-	/* libfuse has the kernel allow all, and refuses others itself. */
+	/* For allow_root libfuse sets allow_other in the kernel, and refuses users other than root itself. */
 	{ "allow_root", "allow_other", 0, true },
 };
 
 #define FLAG_COUNT (sizeof(flags) / sizeof(flags[0]))
 
-_Static_assert(FLAG_COUNT <= KERNEL_FLAGS_MAX, "each flag has its place");
+_Static_assert(FLAG_COUNT <= KERNEL_FLAGS_MAX, "every flag fits in struct kernel_options");
 
 static void set_filesystem_flag(struct kernel_options *kernel, const struct flag *flag)
 {
@@ -49,6 +53,7 @@ static void set_filesystem_flag(struct kernel_options *kernel, const struct flag
 	}
 }
 
+/* Called by libfuse for each option. Unknown options belong to libfuse or are refused elsewhere, and are ignored here. */
 static int take_flag(void *data, const char *argument, int key, struct fuse_args *left)
 {
 	struct kernel_options *kernel = data;
@@ -69,7 +74,6 @@ static int take_flag(void *data, const char *argument, int key, struct fuse_args
 	return 0;
 }
 
-/* `arguments` has been checked; what is not the kernel's is passed over. */
 int kernel_options_read(struct kernel_options *kernel, const struct fuse_args *arguments)
 {
 	static const struct fuse_opt table[] = {

@@ -1,3 +1,4 @@
+/* Parses /proc/self/mountinfo (proc(5)) and the fields of /proc/self/fdinfo. */
 #include "fs/start/mounting/mount_table.h"
 
 #include <errno.h>
@@ -9,7 +10,7 @@
 
 #define OUR_TYPE "fuse.lockfs"
 
-/* The kernel writes space, tab, newline, backslash and # as \ooo. */
+/* Replaces \ooo, as which the kernel writes space, tab, newline, backslash and #. */
 static void decode(char *text)
 {
 	char *to = text;
@@ -27,7 +28,7 @@ static void decode(char *text)
 	*to = '\0';
 }
 
-/* Reads a number that `after` follows, and moves behind that. */
+/* Reads a number followed by the character `after`, and moves `at` behind both. */
 static bool take_number(char **at, char after, unsigned long *ret)
 {
 	char *end;
@@ -39,7 +40,7 @@ static bool take_number(char **at, char after, unsigned long *ret)
 	return true;
 }
 
-/* Cuts off a word at the space behind it, and moves there. Returns NULL where there is none. */
+/* Cuts off the word at `at` and moves `at` behind the space that follows it. Returns NULL if no space follows. */
 static char *take_word(char **at)
 {
 	char *word = *at;
@@ -54,7 +55,7 @@ static char *take_word(char **at)
 
 /*
  * A line is `ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS [TAG...] - TYPE SOURCE OPTIONS`.
- * Returns whether it is about `path`.
+ * Returns whether the line is well-formed and its MOUNTPOINT is `path`.
  */
 static bool parse(char *line, const char *path, struct mount_entry *ret)
 {
@@ -145,7 +146,7 @@ long mount_fdinfo(int fd, const char *name)
 	return number;
 }
 
-/* statx(2) tells it only since Linux 5.8, and may ask the daemon. */
+/* statx(2) has mount ids only since Linux 5.8, and may send a request to the daemon. */
 int mount_id(int fd)
 {
 	return (int)mount_fdinfo(fd, "mnt_id");
@@ -155,7 +156,7 @@ int mount_detach(int fd)
 {
 	char path[64];
 
-	/* The link leads to the very mount, and from there to what stands on it. */
+	/* The link resolves to the descriptor's mount, and the kernel then follows the mounts that stand on it. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	return umount2(path, MNT_DETACH) < 0 ? -errno : 0;
 }

@@ -1,6 +1,6 @@
 /*
- * What is mounted on one path, as /proc/self/mountinfo says. Reading it asks no daemon, so it
- * can be done where one is dead, or does not answer yet.
+ * The mounts on one path, read from /proc/self/mountinfo. Reading it sends no request to a daemon, so it
+ * works while the path's daemon is dead or does not serve yet.
  */
 #ifndef FS_START_MOUNTING_MOUNT_TABLE_H
 #define FS_START_MOUNTING_MOUNT_TABLE_H
@@ -12,9 +12,9 @@
 enum { MOUNT_TABLE_MAX = 64 };
 
 struct mount_entry {
-	int id;          /* unique among the mounts that exist now */
+	int id;          /* unique among the mounts that exist at one time */
 	int parent;      /* id of the mount that this one stands on */
-	dev_t device;    /* of the filesystem; unique while that exists */
+	dev_t device;    /* device number of the filesystem; unique while the filesystem exists */
 	bool is_lockfs;
 };
 
@@ -23,25 +23,28 @@ struct mount_table {
 	struct mount_entry entries[MOUNT_TABLE_MAX];
 };
 
-/* Reads the mounts on `path`, which is absolute and without links. Returns 0 or a negative errno. */
+/* Reads the mounts on `path`, which is absolute and has no symbolic links. Returns 0 or a negative errno. */
 int mount_table_read(struct mount_table *table, const char *path);
 
-/* The mount with this id, or NULL where it is not on the path. */
+/* The mount with this id, or NULL if it is not on the path. */
 const struct mount_entry *mount_table_find(const struct mount_table *table, int id);
 
-/* The mount on the same path that `entry` stands on, or NULL where that is the plain directory. */
+/* The mount on the same path that `entry` stands on, or NULL if `entry` is the lowest one. */
 const struct mount_entry *mount_table_below(const struct mount_table *table, const struct mount_entry *entry);
 
-/* A number that /proc/self/fdinfo has of a descriptor under `name`, or a negative errno. */
+/* The number in the line `name:` of a descriptor's /proc/self/fdinfo/FD, or a negative errno. */
 long mount_fdinfo(int fd, const char *name);
 
 /* The id of the mount in which a descriptor is, or a negative errno. */
 int mount_id(int fd);
 
-/* The mount that stands on `entry` on the same path, or NULL where that is on top. */
+/* The mount that stands on `entry` on the same path, or NULL if `entry` is on top. */
 const struct mount_entry *mount_table_above(const struct mount_table *table, const struct mount_entry *entry);
 
-/* Takes the mount of a descriptor away, or one that was put on top of it; never one below. Returns 0 or a negative errno. */
+/*
+ * Unmounts the mount of a descriptor lazily (MNT_DETACH), or the topmost mount that stands on it if there is one; never
+ * one below. Returns 0 or a negative errno.
+ */
 int mount_detach(int fd);
 
 #endif

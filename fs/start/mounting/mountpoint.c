@@ -1,3 +1,4 @@
+/* Checks of MOUNTPOINT before it is mounted on. Nothing here changes the path except mountpoint_open() with `may_remove`. */
 #include "fs/start/mounting/mountpoint.h"
 
 #include <dirent.h>
@@ -16,8 +17,8 @@
 #include "fs/util/log.h"
 
 /*
- * The absolute path, also of a dead mount: there realpath(3) fails on the last
- * component, so it resolves the parent and the name is put behind it.
+ * Returns the absolute path without symbolic links, to be freed. realpath(3) fails on the last component if
+ * that is a dead mount; then the parent is resolved and the name appended to it.
  */
 static char *resolve(const char *path)
 {
@@ -27,7 +28,7 @@ static char *resolve(const char *path)
 	const char *name;
 	size_t length = strlen(path);
 
-	if (whole || !dead_mount_says(errno))
+	if (whole || !dead_mount_error(errno))
 		return whole;
 	while (length > 1 && path[length - 1] == '/')
 		length--;
@@ -62,7 +63,7 @@ bool mountpoint_has_files(int fd)
 	if (!dir) {
 		if (dir_fd >= 0)
 			close(dir_fd);
-		return false; /* what cannot be read is hidden from everybody, as it should be */
+		return false; /* a directory that the daemon cannot read is not refused for its content */
 	}
 	while (!found && (entry = readdir(dir)))
 		found = strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
@@ -70,7 +71,7 @@ bool mountpoint_has_files(int fd)
 	return found;
 }
 
-/* Does the path lead to another mount than this? Then that was taken away. */
+/* Does the path lead to a mount other than `id`? Then that mount was removed. */
 static bool leads_elsewhere(const char *path, int id)
 {
 	int fd = open(path, O_PATH | O_CLOEXEC);
@@ -82,10 +83,10 @@ static bool leads_elsewhere(const char *path, int id)
 }
 
 /*
- * What is open as `fd`, and whether that stands on another lockfs mount. Returns 0 or a negative errno;
- * -EAGAIN: it is not on the path any more.
+ * Sets the state of the mount or directory open as `fd`, and whether it stands on another lockfs mount.
+ * Returns 0 or a negative errno; -EAGAIN: it is not on the path any more.
  */
-static int look(const char *path, int fd, enum mountpoint_state *ret_state, bool *ret_stacked)
+static int read_state(const char *path, int fd, enum mountpoint_state *ret_state, bool *ret_stacked)
 {
 	struct mount_table table;
 	const struct mount_entry *top, *below;
@@ -107,7 +108,7 @@ static int look(const char *path, int fd, enum mountpoint_state *ret_state, bool
 	return 0;
 }
 
-/* Opens what is on top of the path. Returns a descriptor or a negative errno. */
+/* Opens the topmost mount or directory at the path. Returns a descriptor or a negative errno. */
 static int open_top(const char *path, enum mountpoint_state *ret_state, bool *ret_stacked)
 {
 	int err = -EAGAIN;
@@ -115,7 +116,7 @@ static int open_top(const char *path, enum mountpoint_state *ret_state, bool *re
 	for (int i = 0; i < MOUNT_TABLE_MAX && err == -EAGAIN; i++) {
 		int fd = open(path, O_PATH | O_CLOEXEC);
 
-		err = fd < 0 ? -errno : look(path, fd, ret_state, ret_stacked);
+		err = fd < 0 ? -errno : read_state(path, fd, ret_state, ret_stacked);
 		if (err == 0)
 			return fd;
 		if (fd >= 0)
@@ -124,7 +125,7 @@ static int open_top(const char *path, enum mountpoint_state *ret_state, bool *re
 	return err;
 }
 
-static void complain(const char *path, int err)
+static void log_unreadable(const char *path, int err)
 {
 	log_line(LOG_ERR, "mount point %s: cannot see what is mounted there: %s; is /proc mounted?", path,
 		strerror(-err));
@@ -132,14 +133,14 @@ static void complain(const char *path, int err)
 
 int mountpoint_open(const char *path, bool may_remove, enum mountpoint_state *ret_state)
 {
-	/* Each round takes one mount away; others may put new ones there. */
+	/* Each round removes one mount; other daemons may add mounts meanwhile. */
 	for (int i = 0; i < MOUNT_TABLE_MAX; i++) {
 		bool stacked = false;
 		int fd = open_top(path, ret_state, &stacked);
 		int err;
 
 		if (fd < 0) {
-			complain(path, fd);
+			log_unreadable(path, fd);
 			return -1;
 		}
 		if (*ret_state != MOUNTPOINT_DEAD || !stacked || !may_remove)
@@ -168,8 +169,8 @@ void mountpoint_refuse_turn(const char *path)
 }
 
 /*
- * With auto_unmount a dead daemon uncovers the directory below. If a file could
- * be made there, that would look like taking a lock.
+ * With auto_unmount the directory is uncovered when the daemon dies. If a user could create files in it, they would look like
+ * locks. A writable directory is therefore refused, unless it is read-only or immutable even for this process.
  */
 static int check_auto_unmount(const char *path, int fd, const struct stat *dir)
 {
@@ -203,7 +204,10 @@ static int check_free(const char *path, int fd, const struct options *options)
 	return options->auto_unmount ? check_auto_unmount(path, fd, &dir) : 0;
 }
 
-/* Unmounting for good is the user's to decide, because what is beneath cannot be seen before. */
+/*
+ * With auto_unmount a dead mount is not replaced: the directory beneath would have to be checked by check_auto_unmount(), and
+ * cannot be seen before the user has unmounted.
+ */
 static int check_dead(const char *path, const struct options *options)
 {
 	if (!options->auto_unmount)
@@ -228,7 +232,7 @@ int mountpoint_check(const char *path, int fd, const struct options *options, en
 	}
 }
 
-/* Nothing is changed before the backend was reached. */
+/* An early check, before the backend is reached: it changes nothing. */
 static int check_now(const char *path, const struct options *options)
 {
 	enum mountpoint_state state = MOUNTPOINT_FREE;
@@ -237,7 +241,7 @@ static int check_now(const char *path, const struct options *options)
 	int err;
 
 	if (fd < 0) {
-		complain(path, fd);
+		log_unreadable(path, fd);
 		return -1;
 	}
 	err = mountpoint_check(path, fd, options, state);

@@ -1,3 +1,7 @@
+/*
+ * The command and the daemon share a pipe: the daemon writes a byte when the mount answers, or closes it by exiting.
+ * A signal that ends the command before that byte also ends the daemon, so that no unwanted mount is left.
+ */
 #include "fs/start/process/daemonize.h"
 
 #include <errno.h>
@@ -13,7 +17,7 @@
 
 const int end_signals[END_SIGNAL_COUNT] = { SIGTERM, SIGINT, SIGHUP };
 
-/* The write end of the pipe that the command waits at; -1 in the foreground. */
+/* The write end of the pipe that the command reads from; -1 in the foreground. */
 static int ready_fd = -1;
 
 static volatile sig_atomic_t end_signal;
@@ -23,8 +27,8 @@ static void on_end_signal(int signal)
 	end_signal = signal;
 }
 
-/* Exits as a child that ended before it was ready; it has said why. */
-static void exit_like(pid_t child)
+/* Exits with the status of a child that ended before it was ready. The child has logged why, unless a signal ended it. */
+static void exit_as(pid_t child)
 {
 	int status;
 
@@ -38,9 +42,8 @@ static void exit_like(pid_t child)
 }
 
 /*
- * Waits until the child is ready or has ended. Whoever ends the command until
- * then ends the child with it: `open_mask` lets signals in only while it waits, so
- * that a mount which was told to be ready is never ended by a late one.
+ * Waits until the child is ready or has ended, and exits. A signal that arrives before is passed on to the child. `open_mask`
+ * delivers signals only inside ppoll(2), so that a late signal never ends a mount that has been reported ready.
  */
 static void wait_for_child(pid_t child, int fd, const sigset_t *open_mask)
 {
@@ -52,12 +55,12 @@ static void wait_for_child(pid_t child, int fd, const sigset_t *open_mask)
 			_exit(EXIT_FAILURE);
 		if (end_signal) {
 			kill(child, end_signal);
-			exit_like(child);
+			exit_as(child);
 		}
 	}
 	if (read(fd, &byte, 1) == 1)
 		_exit(EXIT_SUCCESS);
-	exit_like(child);
+	exit_as(child);
 }
 
 static void block_end_signals(sigset_t *ret_open_mask)
@@ -88,7 +91,7 @@ int daemonize_begin(void)
 		log_line(LOG_ERR, "cannot go to the background: %s", strerror(errno));
 		return -1;
 	}
-	/* From before there is a child: a signal must not end the command alone, once the child may be ready. */
+	/* Blocked before the fork: a signal must not end the command without the child. */
 	block_end_signals(&open_mask);
 	child = fork();
 	if (child < 0) {
@@ -116,7 +119,7 @@ int daemonize_ready(void)
 
 	if (ready_fd < 0)
 		return 0;
-	/* Only now: until here the terminal's Ctrl-C ends both, and stderr is the user's. */
+	/* Not earlier: until now Ctrl-C in the terminal ends both processes, and messages go to the user's stderr. */
 	setsid();
 	if (chdir("/") < 0)
 		log_line(LOG_WARNING, "cannot leave the working directory: %s", strerror(errno));

@@ -1,3 +1,4 @@
+/* Closes inherited descriptors by close_range(2), with /proc/self/fd as the fallback for kernels before Linux 5.9. */
 #include "fs/start/process/descriptors.h"
 
 #include <dirent.h>
@@ -21,8 +22,8 @@ int descriptors_open_standard(void)
 	return 0;
 }
 
-/* The descriptor that a path names, or -1. */
-static int number_in(const char *name)
+/* The descriptor N of a path /dev/fd/N or /proc/self/fd/N, or -1. */
+static int descriptor_in(const char *name)
 {
 	static const char *const prefixes[] = { "/dev/fd/", "/proc/self/fd/" };
 
@@ -39,13 +40,13 @@ static int number_in(const char *name)
 	return -1;
 }
 
-/* The lowest descriptor from `from` that is kept, or -1. */
+/* The lowest descriptor that is kept and not below `from`, or -1. */
 static int next_kept(const char *const *names, size_t count, int from)
 {
 	int lowest = -1;
 
 	for (size_t i = 0; i < count; i++) {
-		int fd = number_in(names[i]);
+		int fd = descriptor_in(names[i]);
 
 		if (fd >= from && (lowest < 0 || fd < lowest))
 			lowest = fd;
@@ -53,7 +54,7 @@ static int next_kept(const char *const *names, size_t count, int from)
 	return lowest;
 }
 
-/* For kernels before Linux 5.9, and where the call is not allowed. */
+/* For kernels before Linux 5.9, and for seccomp filters that forbid close_range(2). */
 static void close_one_by_one(int from, int to)
 {
 	DIR *dir = opendir("/proc/self/fd");

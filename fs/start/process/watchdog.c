@@ -1,3 +1,7 @@
+/*
+ * The watchdog opens the connection's `abort` file while the daemon lives, and then waits for the signal of its death
+ * (PR_SET_PDEATHSIG). It shares no file, directory or terminal with the daemon.
+ */
 #include "fs/start/process/watchdog.h"
 
 #include <errno.h>
@@ -15,13 +19,13 @@
 #include "fs/start/process/descriptors.h"
 #include "fs/util/log.h"
 
-/* What the kernel sends it when the thread that started it has ended: one that waits in line behind others of its kind. */
+/* Sent by the kernel when the thread that started the watchdog has ended. Real-time signals are queued, so that none is lost. */
 #define DEATH_SIGNAL SIGRTMIN
 
-/* Not the name of the daemon, so that nobody ends both for one. */
-#define NAME "lockfs-watchdog"
+/* Differs from the daemon's name, so that pkill(1) of the daemon does not end the watchdog, too. */
+#define PROCESS_NAME "lockfs-watchdog"
 
-/* The control files of all connections, mounted where nobody sees them. Returns a descriptor, or -1 where we may not mount. */
+/* Makes a detached mount of the control files of all connections. Returns a descriptor, or -1 if this process may not mount. */
 static int mount_control(void)
 {
 	int context = fsopen("fusectl", FSOPEN_CLOEXEC);
@@ -36,8 +40,8 @@ static int mount_control(void)
 }
 
 /*
- * Writing to the file aborts the connection, and does nothing once that has ended, although another may
- * have its number by then (fuse_ctl_remove_conn() in the kernel).
+ * Opens the file that aborts the connection when it is written to. After the connection has ended, writing does nothing,
+ * even if a new connection has the same number (fuse_ctl_remove_conn() in the kernel).
  */
 static int open_abort(dev_t filesystem)
 {
@@ -52,7 +56,7 @@ static int open_abort(dev_t filesystem)
 	return fd;
 }
 
-/* In the list of processes; there the arguments are what the process has in their place in its memory. */
+/* Renames the process in ps(1), also its command line, which the kernel reads from the memory where the arguments are. */
 static void rename_process(void)
 {
 	char part[256];
@@ -60,16 +64,19 @@ static void rename_process(void)
 	size_t size = 0;
 	ssize_t length;
 
-	prctl(PR_SET_NAME, NAME);
+	prctl(PR_SET_NAME, PROCESS_NAME);
 	while (fd >= 0 && (length = read(fd, part, sizeof(part))) > 0)
 		size += (size_t)length;
 	if (fd >= 0)
 		close(fd);
 	if (size > 0)
-		strncpy(program_invocation_name, NAME, size - 1); /* fills up with zeros */
+		strncpy(program_invocation_name, PROCESS_NAME, size - 1); /* fills up with zeros */
 }
 
-/* All signals are blocked. Whoever sends one by hand means the daemon. False: it cannot be told of the end. */
+/*
+ * Waits until the daemon has ended. All signals are blocked; a death signal from any other sender is ignored.
+ * Returns false if the kernel cannot send the death signal.
+ */
 static bool wait_for_death(pid_t daemon)
 {
 	sigset_t signals;
@@ -79,7 +86,7 @@ static bool wait_for_death(pid_t daemon)
 	sigaddset(&signals, DEATH_SIGNAL);
 	if (prctl(PR_SET_PDEATHSIG, DEATH_SIGNAL) < 0)
 		return false;
-	/* It may have ended before. */
+	/* The daemon may have ended before prctl(2); then no signal comes. */
 	if (getppid() != daemon)
 		return true;
 	do {
@@ -89,7 +96,7 @@ static bool wait_for_death(pid_t daemon)
 	return true;
 }
 
-/* It keeps nothing of the daemon in use: no file, no directory, no terminal. */
+/* The watchdog process. It keeps nothing of the daemon in use: no file, no directory, no terminal. */
 static _Noreturn void watch(pid_t daemon, int abort_fd)
 {
 	const int kept = STDIN_FILENO;
@@ -115,7 +122,7 @@ pid_t watchdog_start(dev_t filesystem)
 
 	if (abort_fd < 0)
 		return 0;
-	/* From before there is a child, so that none of its signals is lost or ends it. */
+	/* Blocked before the fork, so that no signal of the child is lost or ends it. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
 	watchdog = fork();
