@@ -1,3 +1,4 @@
+/* Frees the options; the password is erased first. */
 #include "fs/options.h"
 
 #include <stdlib.h>

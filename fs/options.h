@@ -1,4 +1,4 @@
-/* What the command line says: SOURCE MOUNTPOINT [-f] [-d] [-o OPTION…]. */
+/* The options of one mount, read from the command line by fs/start/command_line.c and constant afterwards. */
 #ifndef FS_OPTIONS_H
 #define FS_OPTIONS_H
 
@@ -11,38 +11,38 @@
 
 struct options {
 	char *source;
-	char *password; /* of the backend, NULL: none beside SOURCE */
-	char *cacert, *cert, *key; /* files for TLS, or NULL */
-	bool scan;      /* `ls` shows locks taken past lockfs too */
-	char *mountpoint; /* absolute, without links */
+	char *password;               /* of the backend; NULL if not given beside SOURCE */
+	char *cacert, *cert, *key;    /* names of files for TLS, or NULL */
+	bool scan;                    /* listings also show locks taken by other Redis clients */
+	char *mountpoint;             /* absolute, without symbolic links */
 	char *namespace_;
-	char *id; /* the given id of the whole mount, or NULL */
-	int64_t ttl_ms;
-	int64_t timeout_ms;
-	int64_t min_interval_ms; /* between the looks of a view; 0: any */
-	unsigned long busy_poll_us; /* see busy_poll.h */
+	char *id;                     /* the id of every caller of this mount, or NULL */
+	int64_t ttl_ms;               /* lease of locks, or LEASE_NEVER */
+	int64_t timeout_ms;           /* time limit of backend calls */
+	int64_t min_interval_ms;      /* shortest polling interval that a view may ask for; 0: no limit */
+	unsigned long busy_poll_us;   /* see fs/kernel/busy_poll.h */
 	enum owner_kind owner;
-	/* For each user, see backend/util/quota.h; 0: any amount. */
-	size_t user_memory; /* bytes */
-	size_t user_waiters;
-	size_t user_streams;
-	size_t user_names;
-	size_t user_files;
-	size_t user_listings; /* bytes */
-	size_t user_signals;
-	size_t user_renewals; /* a minute */
-	size_t user_calls; /* under way to a server */
-	mode_t mode; /* of the root directory, permission bits */
-	uid_t uid;
-	gid_t gid;
+	size_t user_memory;           /* bytes that one user may use in the backend; 0: unlimited, as for all quotas below */
+	size_t user_waiters;          /* calls that wait */
+	size_t user_streams;          /* open directories and event streams */
+	size_t user_names;            /* names in use */
+	size_t user_files;            /* open lock files */
+	size_t user_listings;         /* bytes of names in open directories */
+	size_t user_signals;          /* processes for which signal= was given */
+	size_t user_renewals;         /* renewals per minute */
+	size_t user_calls;            /* calls under way to a server */
+	mode_t mode;                  /* permission bits of the root directory */
+	uid_t uid;                    /* user of the root directory */
+	gid_t gid;                    /* group of the root directory */
 	bool foreground;
-	bool trace; /* every call to the backend is printed */
+	bool trace;                   /* print every call to the backend */
 	bool auto_unmount;
 	bool allow_other;
 	bool read_only;
-	struct fuse_args fuse; /* what is left for libfuse */
+	struct fuse_args fuse;        /* arguments left for libfuse */
 };
 
+/* Frees what the struct points to. */
 void options_free(struct options *options);
 
 #endif

@@ -1,3 +1,7 @@
+/*
+ * The options, their names and the usage text. To add a mount option, change option_table and usage_text here, and
+ * option_values.[ch]. Options of the kernel are passed on, those that only mount(8) needs are ignored, all others refused.
+ */
 #include "fs/start/command_line.h"
 
 #include <errno.h>
@@ -51,7 +55,7 @@ static const struct fuse_opt option_table[] = {
 	FUSE_OPT_KEY("auto_unmount", KEY_AUTO_UNMOUNT),
 	FUSE_OPT_KEY("allow_other", KEY_ALLOW_OTHER),
 	FUSE_OPT_KEY("ro", KEY_RO),
-	/* The daemon has one thread as it is; the rest is for mount(8) alone. */
+	/* -s asks libfuse for one thread, which lockfs has anyway; the others are for mount(8) only. */
 	FUSE_OPT_KEY("-s", KEY_IGNORE),
 	FUSE_OPT_KEY("defaults", KEY_IGNORE),
 	FUSE_OPT_KEY("auto", KEY_IGNORE),
@@ -61,7 +65,7 @@ static const struct fuse_opt option_table[] = {
 	FUSE_OPT_KEY("nouser", KEY_IGNORE),
 	FUSE_OPT_KEY("owner", KEY_IGNORE),
 	FUSE_OPT_KEY("group", KEY_IGNORE),
-	/* A live mount is refused as always, and a dead one is replaced. */
+	/* With remount, too, a live mount is refused and a dead one replaced. */
 	FUSE_OPT_KEY("remount", KEY_IGNORE),
 	FUSE_OPT_KEY("nofail", KEY_IGNORE),
 	FUSE_OPT_KEY("_netdev", KEY_IGNORE),
@@ -72,10 +76,10 @@ static const struct fuse_opt option_table[] = {
 	FUSE_OPT_END,
 };
 
-/* Notes of mount(8), fstab(5) and systemd that begin like this say nothing to the daemon. */
+/* Options with these prefixes are notes for mount(8), fstab(5) and systemd. */
 static const char *const ignored_prefixes[] = { "x-", "X-", "comment=", "user=" };
 
-/* FUSE's own, which are handed on; a trailing `=` takes a value. */
+/* Options of libfuse and the kernel, which are passed on. One with a trailing `=` takes a value. */
 static const char *const fuse_options[] = {
 	"rw", "dev", "nodev", "suid", "nosuid", "exec", "noexec", "atime", "noatime", "sync", "async",
 	"dirsync", "allow_root", "default_permissions", "fsname=",
@@ -130,7 +134,7 @@ static bool is_fuse_option(const char *argument)
 	return false;
 }
 
-/* An empty one is what is left of a list that is empty, or ends with a comma. */
+/* An option is empty if the list is empty or ends with a comma. */
 static bool is_ignored(const char *argument)
 {
 	if (!*argument)
@@ -146,7 +150,7 @@ static int take_argument(struct raw_options *raw, const char *argument)
 	char **slot = !raw->options->source ? &raw->options->source : &raw->options->mountpoint;
 
 	if (raw->options->mountpoint) {
-		char *name = secrets_public_name(argument); /* it may be a SOURCE in the wrong place */
+		char *name = secrets_public_name(argument); /* without a password: the argument may be a SOURCE in the wrong place */
 
 		if (!name)
 			return -1;
@@ -158,7 +162,7 @@ static int take_argument(struct raw_options *raw, const char *argument)
 	return *slot ? 0 : -1;
 }
 
-/* Names the option without its value, which may be a password behind a misspelt name. */
+/* Logs the option without its value, which may be a password after a misspelt name. */
 static int refuse_option(struct raw_options *raw, const char *argument)
 {
 	char *name = strndup(argument, strcspn(argument, "="));
@@ -215,7 +219,7 @@ static int take_option(void *data, const char *argument, int key, struct fuse_ar
 	}
 }
 
-/* What every mount of ours has: a name and type for /proc/mounts, and the kernel's checks of permissions. */
+/* Adds the options of every lockfs mount: name and type in /proc/mounts, and permission checks by the kernel. */
 static int add_own_fuse_options(struct options *options)
 {
 	char *source = secrets_public_name(options->source);
@@ -227,7 +231,7 @@ static int add_own_fuse_options(struct options *options)
 		free(source);
 		return -1;
 	}
-	/* They stand before the user's own, so that theirs win. */
+	/* Inserted before the user's options, so that the user's win. */
 	if (fuse_opt_add_opt(&text, "default_permissions,subtype=lockfs") == 0 &&
 		fuse_opt_add_opt_escaped(&text, name) == 0 &&
 		fuse_opt_insert_arg(&options->fuse, 1, "-o") == 0 &&
@@ -239,7 +243,7 @@ static int add_own_fuse_options(struct options *options)
 	return err;
 }
 
-/* What libfuse has copied: the value of each option that has one. */
+/* Frees the copies that libfuse made of the options' values. */
 static void raw_options_free(struct raw_options *raw)
 {
 	for (const struct fuse_opt *option = option_table; option->templ; option++)

@@ -1,3 +1,7 @@
+/*
+ * The FUSE session and how it ends, in phases (enum phase). While it ends, requests are still served: RELEASE of the last open
+ * file ends a busy mount, and the notifier may wait for the reply to a request.
+ */
 #include "fs/start/fuse_session.h"
 
 #include <errno.h>
@@ -24,15 +28,15 @@
 #include "fs/util/reserve.h"
 #include "lockfs/backend.h"
 
-/* So many requests are taken before timers and other descriptors have their turn. */
+/* Requests read in one loop iteration, before timers and other descriptors are served. */
 #define REQUESTS_A_TURN 64
 
-/* How far the end is. Requests are served until ENDED, if the kernel still has any. */
+/* Requests are served in every phase before ENDED. */
 enum phase {
 	SERVING,
-	ASKED,    /* it ends with the last lock that is bound to an open file */
-	SETTLING, /* none is; the backend is to answer the releases that are under way */
-	STOPPING, /* the notifier is to end; nothing is acquired any more */
+	DRAINING, /* an end was requested; waits until no lock is bound to an open file */
+	SETTLING, /* no lock is bound; waits for the backend's replies to the releases under way */
+	STOPPING, /* waits for the notifier's thread to end; acquisitions are refused */
 	ENDED,
 };
 
@@ -44,26 +48,27 @@ struct session {
 	struct fuse_buf buffer;
 	uv_poll_t poll;
 	uv_signal_t signals[END_SIGNAL_COUNT];
-	uv_prepare_t turn; /* of the loop; runs once the session is to end */
-	uv_timer_t limit;  /* of phase SETTLING */
+	uv_prepare_t before_sleep; /* runs before each sleep of the loop once an end was requested */
+	uv_timer_t settle_timer;   /* bounds phase SETTLING */
 	enum phase phase;
-	bool forced;    /* it ends also while locks are bound to open files */
-	bool told_busy; /* the log says that there are such */
-	bool announced;
-	bool failed;
+	bool forced;      /* end even while locks are bound to open files */
+	bool logged_busy; /* the log says that locks are bound to open files */
+	bool announced;   /* the mount was made visible, or that failed */
+	bool failed;      /* session_free() returns -1 */
 };
 
 static void close_handles(struct session *session)
 {
-	uv_close((uv_handle_t *)&session->turn, NULL);
-	uv_close((uv_handle_t *)&session->limit, NULL);
+	uv_close((uv_handle_t *)&session->before_sleep, NULL);
+	uv_close((uv_handle_t *)&session->settle_timer, NULL);
 	for (size_t i = 0; i < END_SIGNAL_COUNT; i++)
 		uv_close((uv_handle_t *)&session->signals[i], NULL);
 }
 
-/* Ending: by a signal, or because the kernel has no more requests */
+/* Ending, because of a signal or because the kernel has no more requests */
 
-static void log_left(const struct session *session)
+/* Logs the bound holdings that are not released: they end with their leases. */
+static void log_unreleased(const struct session *session)
 {
 	char text[RENEWALS_TEXT_MAX];
 
@@ -72,95 +77,94 @@ static void log_left(const struct session *session)
 			session->mount->options->mountpoint, text);
 }
 
-/* Stops watching, has the backend answer what is under way, and unmounts. */
+/* Closes all handles, lets the backend complete the calls under way, and unmounts. Called when the notifier's thread has ended. */
 static void finish(void *ctx)
 {
 	struct session *session = ctx;
 
 	session->phase = ENDED;
-	log_left(session);
+	log_unreleased(session);
 	mount_stop(session->mount);
 	uv_close((uv_handle_t *)&session->poll, NULL);
 	close_handles(session);
-	/* Nobody is served any more, so nobody must be left waiting while the backend closes. */
+	/* No request is served from here on, so callers get an error now rather than wait until the backend is closed. */
 	attach_end(session->attachment);
 }
 
-/* The notifier may have to wait for an answer to a request, so that they are served until it has ended. */
+/* The notifier's thread may wait in the kernel for the reply to a request, so requests are served until it has ended. */
 static void stop_notifier(struct session *session)
 {
 	session->phase = STOPPING;
-	/* Nothing is bound now. A lock that was bound from here on would end with the mount, unlike what the manual says. */
+	/* No lock is bound now. The manual promises that a signal ends no bound lock, so no new one may be acquired. */
 	waiters_refuse(session->mount->waiters);
-	uv_timer_stop(&session->limit);
-	uv_prepare_stop(&session->turn);
+	uv_timer_stop(&session->settle_timer);
+	uv_prepare_stop(&session->before_sleep);
 	notifier_stop(session->mount->notifier, finish, session);
 }
 
-static void on_limit(uv_timer_t *limit)
+static void on_settle_timeout(uv_timer_t *timer)
 {
-	stop_notifier(limit->data);
+	stop_notifier(timer->data);
 }
 
-/* Gives the releases that are under way the time that the server has for an answer. */
+/* Waits for the releases under way, at most for the time limit of backend calls (timeout=). */
 static void settle(struct session *session)
 {
 	session->phase = SETTLING;
-	uv_timer_start(&session->limit, on_limit, (uint64_t)session->mount->options->timeout_ms, 0);
+	uv_timer_start(&session->settle_timer, on_settle_timeout, (uint64_t)session->mount->options->timeout_ms, 0);
 }
 
 static void log_busy(struct session *session)
 {
 	char text[RENEWALS_TEXT_MAX];
 
-	if (session->told_busy)
+	if (session->logged_busy)
 		return;
-	session->told_busy = true;
+	session->logged_busy = true;
 	renewals_print(session->mount->renewals, text);
 	log_line(LOG_WARNING, "%s is busy, and ends when its files are closed; "
 		"send the signal again to unmount all the same. Bound to open files: %s",
 		session->mount->options->mountpoint, text);
 }
 
-/* Before the loop sleeps: whatever it was that closed the last file, opened another or answered the last release. */
-static void on_turn(uv_prepare_t *turn)
+/* Runs before the loop sleeps, so it notices every way in which a file is opened or closed, or a release completes. */
+static void on_before_sleep(uv_prepare_t *prepare)
 {
-	struct session *session = turn->data;
+	struct session *session = prepare->data;
 	bool is_busy = !session->forced && renewals_has_bound(session->mount->renewals);
 
 	if (is_busy) {
-		session->phase = ASKED;
-		uv_timer_stop(&session->limit);
+		session->phase = DRAINING;
+		uv_timer_stop(&session->settle_timer);
 		log_busy(session);
-	} else if (session->phase == ASKED) {
+	} else if (session->phase == DRAINING) {
 		settle(session);
 	}
 	if (session->phase == SETTLING && mount_is_settled(session->mount))
 		stop_notifier(session);
 }
 
-/* Ends it as soon as no lock is bound to an open file. */
-static void session_ask(struct session *session)
+/* Ends the session when no lock is bound to an open file. */
+static void request_end(struct session *session)
 {
 	if (session->phase != SERVING)
 		return;
-	session->phase = ASKED;
-	uv_prepare_start(&session->turn, on_turn);
+	session->phase = DRAINING;
+	uv_prepare_start(&session->before_sleep, on_before_sleep);
 }
 
-/* Ends it. */
-static void session_end(struct session *session)
+/* Ends the session, even while locks are bound to open files. */
+static void force_end(struct session *session)
 {
 	session->forced = true;
-	session_ask(session);
+	request_end(session);
 }
 
 /*
- * The kernel has no more requests, either because no process has a file open any more,
- * of which RELEASE does not always tell (Linux 6.18), or because somebody aborted the
- * connection: then processes go on with descriptors that answer ENOTCONN. The root
- * directory can be invalidated for as long as the filesystem is there, also without
- * a connection (fuse_reverse_inval_inode() in the kernel).
+ * The kernel has no more requests for one of two reasons. After an unmount no process has a file open, even if no RELEASE
+ * came for some (Linux 6.18). After an abort of the connection processes still have descriptors, which answer ENOTCONN.
+ * This tells them apart: the root directory can be invalidated while the filesystem exists, also without a connection
+ * (fuse_reverse_inval_inode() in the kernel).
  */
 static bool was_aborted(const struct session *session)
 {
@@ -169,55 +173,55 @@ static bool was_aborted(const struct session *session)
 	return fuse_lowlevel_notify_inval_inode(session->fuse, FUSE_ROOT_ID, ATTRIBUTES_ONLY, 0) != -ENOENT;
 }
 
-/* Ends it where there will be no more requests. */
-static void session_break(struct session *session)
+/* Ends the session when there will be no more requests. */
+static void connection_lost(struct session *session)
 {
 	uv_poll_stop(&session->poll);
 	if (!was_aborted(session))
 		mount_let_go(session->mount);
-	session_end(session);
+	force_end(session);
 }
 
-/* The first one asks, as others rely on locks of this mount. A second one tells. */
+/* The first signal waits for bound locks, because callers rely on them. A second one does not. */
 static void on_end_signal(uv_signal_t *handle, int signal)
 {
 	struct session *session = handle->data;
 
 	(void)signal;
 	if (session->phase == SERVING)
-		session_ask(session);
+		request_end(session);
 	else
-		session_end(session);
+		force_end(session);
 }
 
 /*
- * The kernel has been answered, so that callers can come now. False if ours is not the
- * mount of this directory: what has come meanwhile must not be served.
+ * Makes the mount visible after INIT has been answered. Returns false if another daemon's mount won: then no request may be
+ * served.
  */
 static bool announce(struct session *session)
 {
 	session->announced = true;
 	if (attach_show(session->attachment) < 0) {
 		session->failed = true;
-		session_break(session);
+		connection_lost(session);
 		return false;
 	}
 	session->watchdog = watchdog_start(attach_filesystem(session->attachment));
-	/* If the command was killed, a mount that replaced a dead one stays all the same: its end would uncover the directory. */
+	/* If the waiting command was killed, a mount that replaced a dead one stays: its end would uncover the directory. */
 	if (daemonize_ready() < 0 && !attach_replaced(session->attachment))
-		session_end(session);
+		force_end(session);
 	return true;
 }
 
-/* As the kernel wrote it in front of the request. */
-static uid_t asker_of(const struct fuse_buf *request)
+/* The user whose backend calls are bounded (user_calls=), read from the request's header; BACKEND_NOBODY for root and ourselves. */
+static uid_t bounded_user_of(const struct fuse_buf *request)
 {
 	const struct fuse_in_header *header = request->mem;
 
 	return header->uid == 0 || header->uid == geteuid() ? BACKEND_NOBODY : header->uid;
 }
 
-/* Takes one request: false where there is none, or never will be one again. */
+/* Serves one request. Returns false if there is none now, or none will follow. */
 static bool serve_one(struct session *session)
 {
 	int got = fuse_session_receive_buf(session->fuse, &session->buffer);
@@ -232,19 +236,19 @@ static bool serve_one(struct session *session)
 				strerror(-got));
 			session->failed = true;
 		}
-		session_break(session);
+		connection_lost(session);
 		return false;
 	}
 	reserve_prepare(session->mount->reserve);
-	session->mount->asker = asker_of(&session->buffer);
+	session->mount->asker = bounded_user_of(&session->buffer);
 	fuse_session_process_buf(session->fuse, &session->buffer);
 	session->mount->asker = BACKEND_NOBODY;
 	pending_requests_end_due(session->mount->pending);
-	/* The first request is to come to terms, and what libfuse could not answer it does not tell us. */
+	/* The first request is INIT. libfuse does not report a failure to answer it, but then our INIT handler has not run. */
 	if (fuse_session_exited(session->fuse) || !session->mount->answers) {
 		fuse_log_complain("serve", session->mount->options->mountpoint);
 		session->failed = true;
-		session_break(session);
+		connection_lost(session);
 		return false;
 	}
 	if (!session->announced && session->phase == SERVING && !announce(session))
@@ -264,15 +268,15 @@ static void on_requests(uv_poll_t *poll, int status, int events)
 	busy_poll_worked(session->mount->busy_poll, BUSY_POLL_REQUEST);
 }
 
-/* Before there is a mount, so that no signal leaves one behind. */
+/* Called before there is a mount, so that no signal kills the process and leaves a dead mount. */
 static int watch_signals(struct session *session, uv_loop_t *loop)
 {
 	int err = 0;
 
-	uv_prepare_init(loop, &session->turn);
-	session->turn.data = session;
-	uv_timer_init(loop, &session->limit);
-	session->limit.data = session;
+	uv_prepare_init(loop, &session->before_sleep);
+	session->before_sleep.data = session;
+	uv_timer_init(loop, &session->settle_timer);
+	session->settle_timer.data = session;
 	for (size_t i = 0; i < END_SIGNAL_COUNT; i++) {
 		uv_signal_init(loop, &session->signals[i]);
 		session->signals[i].data = session;
@@ -331,7 +335,7 @@ fail_signals:
 	if (err < 0)
 		log_line(LOG_ERR, "cannot watch %s: %s", mount->options->mountpoint, strerror(-err));
 	close_handles(session);
-	uv_run(loop, UV_RUN_NOWAIT); /* they are part of the session, which goes now */
+	uv_run(loop, UV_RUN_NOWAIT); /* completes the closing: the handles are part of the session, which is freed below */
 	fuse_session_destroy(session->fuse);
 fail_attachment:
 	attach_free(session->attachment);

@@ -1,3 +1,4 @@
+/* Starts the daemon: command line, background, backend, mount, in this order, and frees all of it at the end. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -19,29 +20,29 @@
 
 enum { EXIT_USAGE = 2 };
 
-/* Whether the backend was reached, as backend_start() tells it. */
+/* The result of backend_start(). */
 struct start {
-	bool answered;
-	int status;
+	bool completed;
+	int status; /* 0 or a negative errno */
 };
 
 static void on_started(void *ctx, int status, const char *problem)
 {
 	struct start *start = ctx;
 
-	start->answered = true;
+	start->completed = true;
 	start->status = status;
 	if (status < 0)
 		log_line(LOG_ERR, "%s", problem ? problem : strerror(-status));
 }
 
-/* Opens and reaches the backend; returns 0, or -1 after a line was logged. */
+/* Opens the backend and waits until it is reached. Returns 0, or a negative value after logging a line. */
 static int reach_backend(uv_loop_t *loop, struct mount *mount)
 {
 	const struct options *options = mount->options;
 	char problem[BACKEND_PROBLEM_MAX] = "";
 	struct backend *backend = NULL;
-	struct start start = { .answered = false };
+	struct start start = { .completed = false };
 	struct backend_config config = {
 		.loop = loop,
 		.source = options->source,
@@ -75,12 +76,12 @@ static int reach_backend(uv_loop_t *loop, struct mount *mount)
 		return -1;
 	}
 	backend_start(mount->backend, on_started, &start);
-	while (!start.answered)
+	while (!start.completed)
 		uv_run(loop, UV_RUN_ONCE);
 	return start.status;
 }
 
-/* Mounts and serves until the end. */
+/* Mounts and serves until the end. Returns the exit status. */
 static int serve(struct options *options)
 {
 	struct mount *mount;
@@ -108,7 +109,7 @@ static int serve(struct options *options)
 	if (session_free(session) == 0)
 		status = EXIT_SUCCESS;
 out_mount:
-	/* Whatever was closed on the way finishes here. */
+	/* Runs the callbacks of handles that were closed above. */
 	uv_run(&loop, UV_RUN_DEFAULT);
 	stats_free_all(mount);
 	mount_free(mount);
@@ -119,7 +120,7 @@ out:
 
 static void close_inherited(const struct options *options)
 {
-	/* Passwords have been read; these are when the backend is opened. */
+	/* Kept open because these files are read when the backend is opened. The password file has been read already. */
 	const char *const names[] = { options->cacert, options->cert, options->key };
 
 	descriptors_close_inherited(names, sizeof(names) / sizeof(names[0]));

@@ -1,3 +1,4 @@
+/* One check per option: it applies the default, stores the value in struct options, or refuses the command line. */
 #include "fs/start/option_values.h"
 
 #include <errno.h>
@@ -44,8 +45,6 @@ void raw_options_refuse(struct raw_options *raw, const char *format, const char 
 	raw->refused = true;
 	log_line(LOG_ERR, format, value);
 }
-
-/* Checks of single values; each logs a line where it refuses. */
 
 static void check_namespace(struct raw_options *raw)
 {
@@ -98,7 +97,7 @@ static void check_owner(struct raw_options *raw)
 	raw_options_refuse(raw, "owner=%s: it is one of session, process, user, mount", raw->owner);
 }
 
-/* Hands over what was read as it is. */
+/* Moves a text that needs no check. */
 static void take_text(char **from, char **to)
 {
 	*to = *from;
@@ -123,7 +122,7 @@ static void check_files(struct raw_options *raw)
 		raw_options_refuse(raw, "%s", "cert= and key= go together");
 }
 
-/* The first line of a file; NULL after a line was logged. */
+/* Returns the first line of a file, to be freed, or NULL after refusing the command line. */
 static char *read_first_line(struct raw_options *raw, const char *path)
 {
 	FILE *file = fopen(path, "re");
@@ -213,7 +212,7 @@ static void check_user(struct raw_options *raw)
 		"user_calls=%s: it is a number of calls, or 0 for any");
 }
 
-/* Values that libfuse takes need no check here; the rest is looked at in this order. */
+/* The first refusal is the one that is logged, so the order shows. */
 static void (*const checks[])(struct raw_options *) = {
 	check_namespace, check_ttl, check_timeout, check_min_interval, check_spin, check_owner, check_id, check_root,
 	check_user, check_files, check_password,

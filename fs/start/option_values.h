@@ -1,4 +1,4 @@
-/* The values of options, as they were written on the command line, and their checks. */
+/* The values of mount options as written on the command line, and their checks. */
 #ifndef FS_START_OPTION_VALUES_H
 #define FS_START_OPTION_VALUES_H
 
@@ -6,7 +6,7 @@
 
 struct options;
 
-/* Everything as it was written, before it is checked. */
+/* Texts of option values, NULL if the option was not given. An option without a value is set in `options` at once. */
 struct raw_options {
 	struct options *options;
 	char *cacert, *cert, *key;
@@ -15,10 +15,10 @@ struct raw_options {
 	bool help, version, refused;
 };
 
-/* Logs a line about `value`, unless one was logged already, and remembers that the command line is refused. */
+/* Refuses the command line, and logs why: `format` with `value` for %s. Only the first refusal is logged. */
 void raw_options_refuse(struct raw_options *raw, const char *format, const char *value);
 
-/* Checks all values and puts them into raw->options. */
+/* Checks all values and stores them in raw->options. Refuses the command line if one is wrong. */
 void option_values_check(struct raw_options *raw);
 
 #endif

@@ -1,9 +1,13 @@
+/*
+ * Finds secrets in the command line by text, not by parsing: whatever could be a password or an id is hidden, also in
+ * arguments that are refused.
+ */
 #include "fs/start/secrets.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-/* Where the password of a SOURCE stands, `://user:PASSWORD@`; NULL: it has none. */
+/* Finds PASSWORD in `scheme://user:PASSWORD@host`; NULL if there is none. */
 static char *find_password(char *source, size_t *ret_length)
 {
 	char *start = strstr(source, "://");
@@ -18,12 +22,13 @@ static char *find_password(char *source, size_t *ret_length)
 	return start + 1;
 }
 
+/* Do three octal digits of a byte stand at `at`? */
 static bool is_octal(const char *at)
 {
 	return at[0] >= '0' && at[0] <= '3' && at[1] >= '0' && at[1] <= '7' && at[2] >= '0' && at[2] <= '7';
 }
 
-/* Moves behind a character of a list of options, as libfuse reads it: `\i` and `\151` are an `i`. */
+/* Reads a character of an option list as libfuse does (`\i` and `\151` are an `i`). Returns the position behind it. */
 static char *take_character(char *at, char *ret)
 {
 	if (*at != '\\' || !at[1]) {
@@ -39,7 +44,7 @@ static char *take_character(char *at, char *ret)
 	return at + 3;
 }
 
-/* Moves behind `prefix`, however it is written; NULL where something else stands there. */
+/* Returns the position behind `prefix`, which may be written with escapes; NULL if `at` begins with something else. */
 static char *skip_prefix(char *at, const char *prefix)
 {
 	char character;
@@ -63,7 +68,7 @@ static char *end_of_option(char *at)
 	return at;
 }
 
-/* In a list of options, such as `ttl=1m,id=…`. */
+/* Hides ids in a list of options, such as `ttl=1m,id=…`. */
 static void hide_ids(char *options)
 {
 	char *end;

@@ -1,11 +1,11 @@
-/* Takes passwords and ids out of what everybody may see: the list of processes, /proc/mounts and messages. */
+/* Hides passwords and ids where other users could read them: in the process list, in /proc/mounts and in messages. */
 #ifndef FS_START_SECRETS_H
 #define FS_START_SECRETS_H
 
-/* Takes passwords and ids out of what ps(1) shows. `argv` is that of main(), after it was parsed. */
+/* Overwrites passwords and ids in `argv` of main(), which ps(1) shows, with asterisks. Call it after parsing. */
 void secrets_hide(int argc, char **argv);
 
-/* SOURCE as everybody may see it, in /proc/mounts. The caller frees it. */
+/* Returns SOURCE without its password, as shown in /proc/mounts; to be freed. NULL if memory is short. */
 char *secrets_public_name(const char *source);
 
 #endif
