@@ -185,7 +185,7 @@ static int init_parts(struct mount *mount, uv_loop_t *loop)
 	err = callers_init(mount->callers, loop, options->owner, options->mountpoint);
 	if (err < 0)
 		goto fail_waiters;
-	mount->callers->sessions.watched_most = posix_sessions_watched_most(mount->recipients->descriptors);
+	mount->callers->sessions.watch_limit = posix_sessions_watch_limit(mount->recipients->descriptors);
 	dir_reads_init(mount->dir_reads, loop, mount->pending, options->timeout_ms);
 	busy_poll_init(mount->busy_poll, loop, options->busy_poll_us);
 	event_streams_init(mount->streams, loop, mount->event_interest, mount->pending, mount->streams_quota, options->timeout_ms,

@@ -1,3 +1,7 @@
+/*
+ * Identities of callers. A process or session is named by its number and birth (process.h), which are unique only within one
+ * boot and pid namespace, so the identity also names those, the host and the mount point.
+ */
 #include "fs/caller/caller.h"
 
 #include <errno.h>
@@ -13,17 +17,16 @@
 
 #include "fs/caller/process.h"
 
+/* The login name of a user, read once. */
 struct user_name {
 	uid_t uid;
 	UT_hash_handle hh;
 	char name[];
 };
 
-/* Login names */
-
 /*
- * Only the machine's own list is read: getpwuid(3) may ask servers and wait for
- * them. Who is not in it is called by number.
+ * Reads only /etc/passwd, because getpwuid(3) may wait for a directory server. A user who is not listed there is named by
+ * number. Returns a text to be freed, or NULL if memory is short.
  */
 static char *read_login_name(uid_t uid)
 {
@@ -73,10 +76,8 @@ static const char *user_name(struct callers *callers, uid_t uid)
 	return user ? user->name : "?";
 }
 
-/* The place */
-
 /* Two hashes of different starts make an accidental meeting of two places as good as impossible. */
-static void print_hash(const char *text, char place[PLACE_MAX])
+static void print_hash(const char *text, char mount_point_id[MOUNT_POINT_ID_SIZE])
 {
 	uint64_t low = UINT64_C(14695981039346656037); /* FNV-1a */
 	uint64_t high = UINT64_C(0x9ae16a3b2f90404f);
@@ -86,7 +87,7 @@ static void print_hash(const char *text, char place[PLACE_MAX])
 		high = (high ^ (unsigned char)*text) * UINT64_C(0x9fb21c651e98df25);
 		high ^= high >> 29;
 	}
-	snprintf(place, PLACE_MAX, "%08" PRIx32 "%016" PRIx64, (uint32_t)(high >> 32), low);
+	snprintf(mount_point_id, MOUNT_POINT_ID_SIZE, "%08" PRIx32 "%016" PRIx64, (uint32_t)(high >> 32), low);
 }
 
 static void read_boot_id(char *text, size_t size)
@@ -100,7 +101,7 @@ static void read_boot_id(char *text, size_t size)
 	text[strcspn(text, "\n")] = '\0';
 }
 
-/* In a namespace of its own and with the /proc of another one, the daemon would read of other processes. */
+/* False if /proc belongs to another pid namespace: process ids mean other processes there. */
 static bool sees_processes(void)
 {
 	char own[16];
@@ -123,16 +124,16 @@ int callers_init(struct callers *callers, uv_loop_t *loop, enum owner_kind owner
 		return -errno;
 	if (asprintf(&text, "%s:%s", callers->host, mountpoint) < 0)
 		return -ENOMEM;
-	print_hash(text, callers->place);
+	print_hash(text, callers->mount_point_id);
 	free(text);
 
-	/* Numbers of processes mean something in one boot and one namespace of processes only. */
+	/* Process ids are unique only within one boot and one pid namespace. */
 	read_boot_id(boot_id, sizeof(boot_id));
 	if (stat("/proc/self/ns/pid", &processes) < 0)
 		processes.st_ino = 0;
 	if (asprintf(&text, "%s:%s:%s:%ju", callers->host, mountpoint, boot_id, (uintmax_t)processes.st_ino) < 0)
 		return -ENOMEM;
-	print_hash(text, callers->boot_place);
+	print_hash(text, callers->boot_mount_point_id);
 	free(text);
 	return posix_sessions_init(&callers->sessions, loop);
 }
@@ -154,8 +155,8 @@ void callers_free(struct callers *callers)
 }
 
 /*
- * Identities. Each returns 0; -ENOENT or -ESRCH where the caller cannot be told apart that
- * way; or another errno. Those that go by the process have it in `caller`.
+ * Writes caller->identity. Returns 0; -ENOENT or -ESRCH if the process or session cannot be seen; or another negative
+ * errno. caller->process is already set, 0 if unknown.
  */
 
 typedef int identify_fn(struct callers *callers, pid_t thread, uid_t uid, struct caller *caller);
@@ -169,7 +170,7 @@ static int identify_session(struct callers *callers, pid_t thread, uid_t uid, st
 	(void)uid;
 	if (err == 0)
 		snprintf(caller->identity, sizeof(caller->identity), "session:%d.%" PRIu64 "@%s", (int)number,
-			birth, callers->boot_place);
+			birth, callers->boot_mount_point_id);
 	return err;
 }
 
@@ -182,14 +183,14 @@ static int identify_process(struct callers *callers, pid_t thread, uid_t uid, st
 	(void)uid;
 	if (err == 0)
 		snprintf(caller->identity, sizeof(caller->identity), "process:%d.%" PRIu64 "@%s", (int)caller->process,
-			birth, callers->boot_place);
+			birth, callers->boot_mount_point_id);
 	return err;
 }
 
 static int identify_user(struct callers *callers, pid_t thread, uid_t uid, struct caller *caller)
 {
 	(void)thread;
-	snprintf(caller->identity, sizeof(caller->identity), "user:%u@%s", (unsigned int)uid, callers->place);
+	snprintf(caller->identity, sizeof(caller->identity), "user:%u@%s", (unsigned int)uid, callers->mount_point_id);
 	return 0;
 }
 
@@ -197,7 +198,7 @@ static int identify_mount(struct callers *callers, pid_t thread, uid_t uid, stru
 {
 	(void)thread;
 	(void)uid;
-	snprintf(caller->identity, sizeof(caller->identity), "mount@%s", callers->place);
+	snprintf(caller->identity, sizeof(caller->identity), "mount@%s", callers->mount_point_id);
 	return 0;
 }
 
@@ -209,8 +210,8 @@ static identify_fn *const identifiers[] = {
 };
 
 /*
- * Is it a process that cannot be seen, rather than one that has ended? The kernel
- * gives 0 for one that has no number in the daemon's namespace.
+ * Is this a process that cannot be seen, rather than one that has ended? FUSE gives thread id 0 for a process that has no
+ * number in the daemon's pid namespace.
  */
 static bool is_hidden(const struct callers *callers, pid_t thread)
 {
@@ -218,8 +219,8 @@ static bool is_hidden(const struct callers *callers, pid_t thread)
 }
 
 /*
- * Only who cannot be seen is told apart by user. Where the daemon cannot look, by user
- * would be as another than before and after: a lock so acquired could not be released.
+ * Falls back to the user's identity only if the process cannot be seen. After another error (such as -EMFILE) the request fails:
+ * with the user's identity for one request only, the caller could not release the lock later.
  */
 int caller_identify(struct callers *callers, pid_t pid, uid_t uid, struct caller *ret)
 {
@@ -230,11 +231,11 @@ int caller_identify(struct callers *callers, pid_t pid, uid_t uid, struct caller
 	err = pid > 0 && callers->sees_processes ? process_of_thread(pid, &ret->process) : -ENOENT;
 	if (err < 0)
 		ret->process = 0;
-	ret->unseen = ret->process == 0 && is_hidden(callers, pid);
+	ret->process_hidden = ret->process == 0 && is_hidden(callers, pid);
 	if (err == 0 || !of_process)
 		err = identifiers[callers->owner](callers, pid, uid, ret);
 	if (err == -ENOENT || err == -ESRCH) {
-		ret->hidden = is_hidden(callers, pid);
+		ret->by_user = is_hidden(callers, pid);
 		err = identify_user(callers, pid, uid, ret);
 	}
 	return err;

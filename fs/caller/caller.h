@@ -1,5 +1,7 @@
 /*
- * Who asks: a caller's identity, and what people are told of it.
+ * The caller of a request: its identity, which proves that it holds a lock, and its description for people.
+ * An identity must be equal for all requests of one caller, also after a restart of the daemon in the same boot, and differ
+ * from that of every other caller on all hosts.
  */
 #ifndef FS_CALLER_CALLER_H
 #define FS_CALLER_CALLER_H
@@ -12,9 +14,9 @@
 #include "fs/caller/owner_kind.h"
 #include "lockfs/lock.h"
 
-#define COMMAND_MAX 64
-#define HOST_MAX 255
-#define PLACE_MAX 32
+#define COMMAND_MAX 64         /* bytes, the NUL included */
+#define HOST_MAX 255           /* bytes, without the NUL */
+#define MOUNT_POINT_ID_SIZE 32 /* bytes, the NUL included */
 
 struct user_name;
 
@@ -22,40 +24,41 @@ struct user_name;
 struct callers {
 	enum owner_kind owner;
 	char host[HOST_MAX + 1];
-	char place[PLACE_MAX];      /* one text for this mount point of this host */
-	char boot_place[PLACE_MAX]; /* likewise, for this boot and this daemon's processes */
+	char mount_point_id[MOUNT_POINT_ID_SIZE];      /* names this mount point of this host */
+	char boot_mount_point_id[MOUNT_POINT_ID_SIZE]; /* names the mount point, this boot and the daemon's pid namespace */
 	struct posix_sessions sessions;
 	struct user_name *user_names;
-	bool sees_processes; /* /proc is that of the daemon's own namespace of processes */
+	bool sees_processes; /* /proc is that of the daemon's own pid namespace */
 };
 
-/* What proves that a caller holds a lock. Its texts are this struct's own. */
+/* A caller's identity, and how it was found. */
 struct caller {
 	char identity[LOCK_IDENTITY_MAX + 1];
-	pid_t process; /* 0: it cannot be seen */
-	bool hidden;   /* it lives, and is told apart by user because its process or session cannot be seen */
-	bool unseen;   /* its process lives and cannot be seen, however it is told apart; `process` is 0 */
+	pid_t process;       /* process id; 0 if the process cannot be seen */
+	bool by_user;        /* the identity is the user's, because the process or session lives but cannot be seen */
+	bool process_hidden; /* the process lives but cannot be seen (`process` is 0), whatever the identity is */
 };
 
-/* What people are told of a caller. */
+/* A caller as shown to people. */
 struct caller_description {
-	const char *user; /* lives as long as the callers */
+	const char *user; /* login name or number; lives as long as struct callers */
 	char command[COMMAND_MAX];
 };
 
-/* Returns 0 or a negative errno. */
+/* `owner` says by what callers are told apart. Returns 0 or a negative errno. */
 int callers_init(struct callers *callers, uv_loop_t *loop, enum owner_kind owner, const char *mountpoint);
 
-/* Stops watching for the deaths of processes. */
+/* Stops watching session leaders. */
 void callers_stop(struct callers *callers);
 void callers_free(struct callers *callers);
 
 /*
- * Tells the caller with thread number `pid` (as FUSE gives it; 0: unknown) and user
- * `uid` apart. Returns 0, or a negative errno where the daemon cannot look, such as -EMFILE.
+ * Finds the identity of the caller with thread id `pid` (from the FUSE request; 0: not in the daemon's pid namespace)
+ * and user `uid`. Returns 0, or a negative errno if /proc cannot be read, such as -EMFILE.
  */
 int caller_identify(struct callers *callers, pid_t pid, uid_t uid, struct caller *ret);
 
+/* Fills in the description. What cannot be read is "?". */
 void caller_describe(struct callers *callers, const struct caller *caller, uid_t uid,
                      struct caller_description *ret);
 

@@ -2,7 +2,7 @@
 #ifndef FS_CALLER_OWNER_KIND_H
 #define FS_CALLER_OWNER_KIND_H
 
-/* How callers without a given id are told apart. */
+/* What counts as one caller: a POSIX session, a process, a user, or everybody on the mount. */
 enum owner_kind { OWNER_SESSION, OWNER_PROCESS, OWNER_USER, OWNER_MOUNT };
 
 #endif

@@ -1,16 +1,17 @@
+/* Compares mode bits with user and groups. may_create_in() reads supplementary groups from /proc only if they decide. */
 #include "fs/caller/permission.h"
 
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int groups_of(fuse_req_t req, gid_t groups[ASKED_GROUPS_MAX])
+static int groups_of(fuse_req_t req, gid_t groups[CREDENTIAL_GROUPS_MAX])
 {
-	int count = fuse_req_getgroups(req, ASKED_GROUPS_MAX, groups);
+	int count = fuse_req_getgroups(req, CREDENTIAL_GROUPS_MAX, groups);
 
 	if (count < 0)
 		return 0;
-	return count < ASKED_GROUPS_MAX ? count : ASKED_GROUPS_MAX;
+	return count < CREDENTIAL_GROUPS_MAX ? count : CREDENTIAL_GROUPS_MAX;
 }
 
 static bool has_group(const gid_t *groups, int count, gid_t gid)
@@ -23,7 +24,7 @@ static bool has_group(const gid_t *groups, int count, gid_t gid)
 
 static bool is_in_group(fuse_req_t req, gid_t gid)
 {
-	gid_t groups[ASKED_GROUPS_MAX] = { 0 };
+	gid_t groups[CREDENTIAL_GROUPS_MAX] = { 0 };
 	int count;
 
 	if (fuse_req_ctx(req)->gid == gid)
@@ -45,25 +46,25 @@ bool may_create_in(fuse_req_t req, const struct dir_info *dir)
 	return dir->mode & S_IWOTH;
 }
 
-void credentials_take(struct credentials *ret, fuse_req_t req)
+void credentials_read(struct credentials *ret, fuse_req_t req)
 {
-	const struct fuse_ctx *asker = fuse_req_ctx(req);
+	const struct fuse_ctx *caller = fuse_req_ctx(req);
 
-	ret->uid = asker->uid;
-	ret->gid = asker->gid;
-	ret->group_count = asker->uid == 0 ? 0 : groups_of(req, ret->groups);
+	ret->uid = caller->uid;
+	ret->gid = caller->gid;
+	ret->group_count = caller->uid == 0 ? 0 : groups_of(req, ret->groups);
 }
 
-bool credentials_allow(const struct credentials *asker, const struct dir_access *dir, int mask)
+bool credentials_allow(const struct credentials *caller, const struct dir_access *dir, int mask)
 {
 	enum { OWNER_SHIFT = 6, GROUP_SHIFT = 3 };
 	mode_t bits = dir->mode;
 
-	if (asker->uid == 0)
+	if (caller->uid == 0)
 		return true;
-	if (asker->uid == dir->uid)
+	if (caller->uid == dir->uid)
 		bits >>= OWNER_SHIFT;
-	else if (asker->gid == dir->gid || has_group(asker->groups, asker->group_count, dir->gid))
+	else if (caller->gid == dir->gid || has_group(caller->groups, caller->group_count, dir->gid))
 		bits >>= GROUP_SHIFT;
 	return (bits & (mode_t)mask) == (mode_t)mask;
 }

@@ -1,4 +1,7 @@
-/* What the kernel does not check by itself, as no system call on a name is made: what may an asker do in a directory? */
+/*
+ * Permission checks on directories that the kernel does not make, because lockfs acts without a system call on a name there:
+ * flock(2) that creates a lock, and events of other directories. They decide as the kernel would.
+ */
 #ifndef FS_CALLER_PERMISSION_H
 #define FS_CALLER_PERMISSION_H
 
@@ -7,30 +10,30 @@
 
 #include "lockfs/backend.h"
 
-#define ASKED_GROUPS_MAX 64 /* of one process; those behind are not looked at, and so give no right */
+#define CREDENTIAL_GROUPS_MAX 64 /* supplementary groups that are read; further groups give no right */
 
-/* Who asks, as it was at one moment. */
+/* The user and groups of a caller at one moment. */
 struct credentials {
 	uid_t uid;
 	gid_t gid;
 	int group_count;
-	gid_t groups[ASKED_GROUPS_MAX];
+	gid_t groups[CREDENTIAL_GROUPS_MAX];
 };
 
-/* What decides who may do what in a directory. */
+/* The mode and owner of a directory. */
 struct dir_access {
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
 };
 
-/* As the kernel would decide it for a process of this request's. */
+/* May the caller of `req` create files in the directory? */
 bool may_create_in(fuse_req_t req, const struct dir_info *dir);
 
-/* Takes down who asks; groups that cannot be read are none. */
-void credentials_take(struct credentials *ret, fuse_req_t req);
+/* Reads the credentials of the caller of `req`. Groups that cannot be read (the process has ended) are left out. */
+void credentials_read(struct credentials *ret, fuse_req_t req);
 
-/* May they do all of `mask` (R_OK, W_OK, X_OK or-ed) in the directory, as the kernel would decide it? */
-bool credentials_allow(const struct credentials *asker, const struct dir_access *dir, int mask);
+/* Do the credentials allow all of `mask` (R_OK, W_OK, X_OK or-ed) in the directory? */
+bool credentials_allow(const struct credentials *caller, const struct dir_access *dir, int mask);
 
 #endif

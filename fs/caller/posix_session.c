@@ -1,3 +1,7 @@
+/*
+ * Remembers sessions by id, and until when each was surely the same one: while its leader lives, and afterwards up to the
+ * leader's death, which is seen by a pidfd.
+ */
 #include "fs/caller/posix_session.h"
 
 #include <dirent.h>
@@ -12,22 +16,22 @@
 #include "backend/util/clock.h"
 #include "fs/caller/process.h"
 
-/* More sessions than this are not remembered; the ones not seen for longest go first. */
+/* The number of sessions that are remembered; beyond it the least recently seen ones are forgotten. */
 #define SESSIONS_MAX 65536
 
 /*
- * So many leaders are watched at a time, or a part of the descriptors if there are few; the end of
- * others is known only as far as they were seen.
+ * At most 256 leaders are watched, and at most one for every 8 descriptors of the daemon. Of a leader that is not watched, only
+ * the last time it was seen is known.
  */
 #define WATCHED_MAX 256
 #define WATCHED_PART 8
 
 struct posix_session {
 	pid_t number;
-	uint64_t birth;        /* the leader's; see name_leaderless() */
-	int64_t known_till_ns; /* CLOCK_BOOTTIME: it was this very session till then at least */
-	int leader_fd;         /* a pidfd, while the leader lives and is watched; else -1 */
-	struct process member; /* one that was found in it after the leader had gone, if any */
+	uint64_t birth;         /* of the leader, or name_leaderless() */
+	int64_t known_until_ns; /* CLOCK_BOOTTIME; until then the id surely belonged to this session */
+	int leader_fd;          /* pidfd of a leader that lives and is watched, else -1 */
+	struct process member;  /* a process found in the session after the leader had ended, if any */
 	UT_hash_handle hh;
 };
 
@@ -36,10 +40,10 @@ static bool started_before(pid_t pid, int64_t when_ns)
 	uint64_t ticks;
 	int64_t tick_ns = NS_PER_S / sysconf(_SC_CLK_TCK);
 
-	return process_start(pid, &ticks) == 0 && (int64_t)ticks * tick_ns <= when_ns;
+	return process_start_ticks(pid, &ticks) == 0 && (int64_t)ticks * tick_ns <= when_ns;
 }
 
-/* Finds a process of this session that was there at `when_ns`; this takes a look at every process of the machine. */
+/* Finds a process of this session that existed at `when_ns`. Reads every process of the machine. */
 static struct process find_member_since(pid_t number, int64_t when_ns)
 {
 	const struct dirent *entry;
@@ -52,27 +56,25 @@ static struct process find_member_since(pid_t number, int64_t when_ns)
 		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
 		if (pid > 0 && getsid(pid) == number && started_before(pid, when_ns))
-			(void)process_now(pid, &member); /* a member that cannot be looked at is none */
+			(void)process_identify(pid, &member); /* stays empty if the process cannot be read */
 	}
 	closedir(proc);
 	return member;
 }
 
 /*
- * Is a process in this session that was there at `seen->known_till_ns`? Only asked if
- * the leader is gone. The process that was found once answers as long as it lives, so
- * that not each new process of the session costs a look at all processes.
+ * Is the session without a leader still the one seen before: does it have a process that existed at
+ * `seen->known_until_ns`? A process that was found is remembered, so that not each new process of the session costs a
+ * scan of /proc.
  */
 static bool is_still(struct posix_session *seen, pid_t caller)
 {
-	if (started_before(caller, seen->known_till_ns))
+	if (started_before(caller, seen->known_until_ns))
 		return true;
 	if (!process_lives(&seen->member) || getsid(seen->member.pid) != seen->number)
-		seen->member = find_member_since(seen->number, seen->known_till_ns);
+		seen->member = find_member_since(seen->number, seen->known_until_ns);
 	return seen->member.pid != 0;
 }
-
-/* Watching leaders: their death is the last moment at which their session is surely theirs */
 
 static void unwatch_leader(struct posix_sessions *sessions, struct posix_session *seen)
 {
@@ -87,7 +89,7 @@ static void watch_leader(struct posix_sessions *sessions, struct posix_session *
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.fd = seen->number };
 
-	if (seen->leader_fd >= 0 || sessions->watched >= sessions->watched_most)
+	if (seen->leader_fd >= 0 || sessions->watched >= sessions->watch_limit)
 		return;
 	seen->leader_fd = (int)syscall(SYS_pidfd_open, seen->number, 0);
 	if (seen->leader_fd < 0)
@@ -105,6 +107,7 @@ static struct posix_session *find(struct posix_sessions *sessions, pid_t number)
 	return seen;
 }
 
+/* Records the time of death of watched leaders that have ended. */
 static void collect_deaths(struct posix_sessions *sessions)
 {
 	struct epoll_event events[16];
@@ -117,7 +120,7 @@ static void collect_deaths(struct posix_sessions *sessions)
 
 			if (!seen)
 				continue;
-			seen->known_till_ns = boot_ns();
+			seen->known_until_ns = boot_ns();
 			unwatch_leader(sessions, seen);
 		}
 	} while (count > 0);
@@ -130,7 +133,7 @@ static void on_deaths(uv_poll_t *poll, int status, int events)
 	collect_deaths(poll->data);
 }
 
-size_t posix_sessions_watched_most(size_t descriptors)
+size_t posix_sessions_watch_limit(size_t descriptors)
 {
 	return descriptors / WATCHED_PART < WATCHED_MAX ? descriptors / WATCHED_PART : WATCHED_MAX;
 }
@@ -165,7 +168,7 @@ static void forget_oldest(struct posix_sessions *sessions)
 	free(oldest);
 }
 
-/* Puts the session behind all others, as the one seen last. */
+/* Remembers the session as the most recently seen one. Returns NULL if memory is short. */
 static struct posix_session *remember(struct posix_sessions *sessions, pid_t number, uint64_t birth)
 {
 	struct posix_session *seen = find(sessions, number);
@@ -186,7 +189,7 @@ static struct posix_session *remember(struct posix_sessions *sessions, pid_t num
 	}
 	seen->number = number;
 	seen->birth = birth;
-	seen->known_till_ns = boot_ns();
+	seen->known_until_ns = boot_ns();
 	HASH_ADD(hh, sessions->by_number, number, sizeof(seen->number), seen);
 	if (!seen->hh.tbl) {
 		unwatch_leader(sessions, seen);
@@ -197,16 +200,15 @@ static struct posix_session *remember(struct posix_sessions *sessions, pid_t num
 }
 
 /*
- * A session whose leader was gone when it was first seen is named by that
- * moment in nanoseconds, which is larger than any leader's birth: that counts
- * the processes since boot, or their start in ticks.
+ * The birth of a session whose leader had ended when the session was first seen: the current time in nanoseconds since boot. It is
+ * larger than any leader's birth, which is a count of processes or of clock ticks since boot.
  */
 static uint64_t name_leaderless(void)
 {
 	return (uint64_t)boot_ns();
 }
 
-/* How the session is named whose leader is gone: as before, if it is surely the same. */
+/* The birth of a session whose leader has ended: the remembered one if the session is surely the same. */
 static uint64_t birth_of_leaderless(struct posix_sessions *sessions, pid_t number, pid_t pid)
 {
 	struct posix_session *seen;
@@ -216,7 +218,7 @@ static uint64_t birth_of_leaderless(struct posix_sessions *sessions, pid_t numbe
 	return seen && is_still(seen, pid) ? seen->birth : name_leaderless();
 }
 
-/* Is the leader watched and alive? Then the number is that of the session that was seen. */
+/* Is the leader watched and alive? Then the id still belongs to the remembered session. */
 static bool leader_lives(struct posix_sessions *sessions, pid_t number, uint64_t *ret_birth)
 {
 	const struct posix_session *seen;
@@ -243,7 +245,7 @@ int posix_session_of(struct posix_sessions *sessions, pid_t pid, pid_t *ret_numb
 		return leader;
 	if (leader < 0) {
 		if (kill(number, 0) == 0 || errno == EPERM)
-			return -ESRCH; /* there, but hidden from the daemon */
+			return -ESRCH; /* the leader lives, but is hidden from the daemon */
 		birth = birth_of_leaderless(sessions, number, pid);
 	}
 	seen = remember(sessions, number, birth);

@@ -1,3 +1,7 @@
+/*
+ * Reads /proc/PID and pidfds. An error that concerns one process (ended, hidden) becomes -ENOENT; other errors are kept, so that a
+ * daemon without descriptors does not take a living process for a dead one.
+ */
 #include "fs/caller/process.h"
 
 #include <errno.h>
@@ -17,13 +21,13 @@
 /* The filesystem of pidfds (PID_FS_MAGIC of linux/magic.h), since Linux 6.9. */
 #define PIDFS_MAGIC 0x50494446
 
-/* What says that there is no such process, or that it is hidden from this one. */
+/* Does the error say that the process does not exist or is hidden from the daemon? */
 static bool is_unseen(int error)
 {
 	return error == ENOENT || error == ESRCH || error == EACCES || error == EPERM;
 }
 
-/* Reads a file of /proc/PID whole, or as much as fits, as text. */
+/* Reads a file of /proc/PID as text, as much as fits. */
 static int read_proc(pid_t pid, const char *file, char *text, size_t size)
 {
 	char path[64];
@@ -45,7 +49,7 @@ static int read_proc(pid_t pid, const char *file, char *text, size_t size)
 	return 0;
 }
 
-/* Its state, as a letter, and when it started. */
+/* Reads the state (a letter) and the start time in clock ticks from /proc/PID/stat (proc(5)). */
 static int read_stat(pid_t pid, char *ret_state, uint64_t *ret_ticks)
 {
 	enum { START_FIELD = 22, FIELD_AFTER_COMMAND = 3 };
@@ -55,7 +59,7 @@ static int read_stat(pid_t pid, char *ret_state, uint64_t *ret_ticks)
 
 	if (err < 0)
 		return err;
-	/* The command may hold spaces and parentheses; what follows the last one does not. */
+	/* The command may contain spaces and parentheses; the fields after the last parenthesis do not. */
 	at = strrchr(text, ')');
 	if (!at || strlen(at) < sizeof(") S"))
 		return -ENOENT;
@@ -68,20 +72,20 @@ static int read_stat(pid_t pid, char *ret_state, uint64_t *ret_ticks)
 	return end > at ? 0 : -ENOENT;
 }
 
-int process_start(pid_t pid, uint64_t *ret_ticks)
+int process_start_ticks(pid_t pid, uint64_t *ret_ticks)
 {
 	char state;
 
 	return read_stat(pid, &state, ret_ticks);
 }
 
-/* A pidfd of the process, or -1 with errno set: EINVAL if the number is one of a thread or session alone. */
+/* Opens a pidfd, or returns -1 with errno set: EINVAL if the number is only that of a thread or session. */
 static int open_process(pid_t pid)
 {
 	return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
-/* Has each process a pidfd with an inode number of its own? The kernel does not change while it runs. */
+/* Does each process have a pidfd with an inode number of its own? Asked once. */
 static bool has_pidfs(void)
 {
 	static enum { UNKNOWN, NO, YES } known = UNKNOWN;
@@ -102,7 +106,7 @@ static bool has_pidfs(void)
 	return known == YES;
 }
 
-/* Reads the birth from a pidfd, and whether the process has ended and only waits for its parent. */
+/* Reads the birth from a pidfd, and whether the process is a zombie. */
 static int read_pidfd(pid_t pid, uint64_t *ret_birth, bool *ret_has_ended)
 {
 	struct pollfd end = { .fd = open_process(pid), .events = POLLIN };
@@ -121,6 +125,7 @@ static int read_pidfd(pid_t pid, uint64_t *ret_birth, bool *ret_has_ended)
 	return 0;
 }
 
+/* Reads the birth, and whether the process is a zombie. */
 static int read_birth(pid_t pid, uint64_t *ret_birth, bool *ret_has_ended)
 {
 	char state;
@@ -141,7 +146,7 @@ int process_birth(pid_t pid, uint64_t *ret_birth)
 	return read_birth(pid, ret_birth, &has_ended);
 }
 
-int process_now(pid_t pid, struct process *ret)
+int process_identify(pid_t pid, struct process *ret)
 {
 	uint64_t birth;
 	int err = pid > 0 ? process_birth(pid, &birth) : -ENOENT;
@@ -161,7 +166,7 @@ bool process_lives(const struct process *process)
 		!has_ended;
 }
 
-int process_takes_signals(pid_t pid, uid_t uid)
+int process_check_signal(pid_t pid, uid_t uid)
 {
 	enum { REAL, EFFECTIVE, SAVED, UID_COUNT };
 	unsigned long uids[UID_COUNT] = { 0 };
@@ -174,7 +179,7 @@ int process_takes_signals(pid_t pid, uid_t uid)
 	err = read_proc(pid, "status", text, sizeof(text));
 	if (err < 0)
 		return err;
-	/* The command stands first, with its newlines escaped. */
+	/* The only text before this line is the command, whose newlines the kernel escapes. */
 	at = strstr(text, "\nUid:");
 	if (!at)
 		return -ENOENT;
@@ -190,7 +195,7 @@ int process_of_thread(pid_t thread, pid_t *ret)
 	const char *at;
 	int err;
 
-	/* Most threads are the first of their process, and have its number: a signal of 0 asks just that. */
+	/* Most threads are the first of their process and have its id. Signal 0 checks that without sending anything. */
 	if (tgkill(thread, thread, 0) == 0) {
 		*ret = thread;
 		return 0;
@@ -198,7 +203,7 @@ int process_of_thread(pid_t thread, pid_t *ret)
 	err = read_proc(thread, "status", text, sizeof(text));
 	if (err < 0)
 		return err;
-	/* The command stands first, with its newlines escaped. */
+	/* The only text before this line is the command, whose newlines the kernel escapes. */
 	at = strstr(text, "\nTgid:");
 	if (!at)
 		return -ENOENT;

@@ -1,6 +1,6 @@
 /*
- * What the kernel tells of a process. All return 0, -ENOENT where it cannot be seen, or
- * another negative errno where nothing can, such as -EMFILE.
+ * Facts about processes from /proc and pidfds. Unless stated otherwise, functions return 0, -ENOENT if the process has ended or
+ * is hidden, or another negative errno if no process can be read, such as -EMFILE.
  */
 #ifndef FS_CALLER_PROCESS_H
 #define FS_CALLER_PROCESS_H
@@ -11,35 +11,34 @@
 #include <sys/types.h>
 
 /*
- * What with its number names a process for good: the inode number of its pidfd,
- * which no other process gets until the next boot (pidfs, Linux 6.9). On an older
- * kernel it is the start in clock ticks, which two processes of one number share
- * if the second starts within 10 ms of the first.
+ * Reads the birth, a number that together with the process id is unique within a boot: the inode number of the process's pidfd
+ * (pidfs, Linux 6.9). On older kernels it is the start time in clock ticks, which two processes with one id
+ * share if the second starts within 10 ms of the first.
  */
 int process_birth(pid_t pid, uint64_t *ret_birth);
 
-/* When it started, in clock ticks since boot. */
-int process_start(pid_t pid, uint64_t *ret_ticks);
+/* Reads the start time in clock ticks since boot. */
+int process_start_ticks(pid_t pid, uint64_t *ret_ticks);
 
-/* A process, told from those that have its number later. */
+/* A process, distinguished from later ones with its id. */
 struct process {
-	pid_t pid; /* 0: none */
+	pid_t pid; /* 0: no process */
 	uint64_t birth;
 };
 
-/* Takes down which process has this number now: none, and 0, where there is none to be seen. */
-int process_now(pid_t pid, struct process *ret);
+/* Fills in the process that has this id now. If none can be seen, ret->pid is 0 and the function returns 0. */
+int process_identify(pid_t pid, struct process *ret);
 
-/* Does it live still? */
+/* Does the process still live? */
 bool process_lives(const struct process *process);
 
-/* Could `uid` send signals to whoever has this number now, as kill(2) has it? 0, or -EPERM where not. */
-int process_takes_signals(pid_t pid, uid_t uid);
+/* May `uid` send signals to the process that has this id now, by the rules of kill(2)? Returns -EPERM if not. */
+int process_check_signal(pid_t pid, uid_t uid);
 
-/* The process that a thread is of. */
+/* Finds the process of a thread. */
 int process_of_thread(pid_t thread, pid_t *ret);
 
-/* The name of its command, cut to fit. */
+/* Reads the name of the command, cut off to fit. */
 int process_command(pid_t pid, char *text, size_t size);
 
 #endif

@@ -1,3 +1,4 @@
+/* A table of pidfds by process. A pidfd is opened once per process and checked against the birth of the process that was meant. */
 #include "fs/caller/signal_recipient.h"
 
 #include <errno.h>
@@ -14,15 +15,15 @@
 #include "fs/caller/process.h"
 #include "fs/util/log.h"
 
-/* More descriptors than this are not asked for, though the hard limit may be a billion. */
+/* The daemon raises its limit of open files up to this, although the hard limit may be a billion. */
 #define DESCRIPTORS_MAX 65536
 
-/* So many are left to what the daemon itself opens: connections, and files of /proc for a moment. */
-#define RESERVE 64
+/* Descriptors reserved for the daemon itself: connections, and files of /proc that are open for a moment. */
+#define RESERVED_DESCRIPTORS 64
 
-/* Names a process for good. */
+/* A key for the table. Both members have 64 bits, because the table compares all bytes and padding would differ. */
 struct process_name {
-	uint64_t pid; /* without padding */
+	uint64_t pid;
 	uint64_t birth;
 };
 
@@ -30,14 +31,14 @@ struct signal_recipient {
 	struct signal_recipients *recipients;
 	struct process_name name;
 	int fd;
-	uid_t uid; /* whose quota it counts in: the first who asked for it */
-	size_t users;
+	uid_t uid; /* the first user to ask for it, in whose quota it counts */
+	size_t references;
 	UT_hash_handle hh;
 };
 
 void signal_recipients_init(struct signal_recipients *recipients)
 {
-	struct rlimit limit = { .rlim_cur = RESERVE };
+	struct rlimit limit = { .rlim_cur = RESERVED_DESCRIPTORS };
 
 	*recipients = (struct signal_recipients){ 0 };
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
@@ -52,12 +53,12 @@ void signal_recipients_init(struct signal_recipients *recipients)
 	if (limit.rlim_cur > DESCRIPTORS_MAX)
 		limit.rlim_cur = DESCRIPTORS_MAX;
 	recipients->descriptors = limit.rlim_cur;
-	recipients->fd_limit = (int)limit.rlim_cur - RESERVE - (int)posix_sessions_watched_most(limit.rlim_cur);
+	recipients->fd_limit = (int)limit.rlim_cur - RESERVED_DESCRIPTORS - (int)posix_sessions_watch_limit(limit.rlim_cur);
 }
 
 size_t signal_recipients_most(const struct signal_recipients *recipients)
 {
-	/* In a quota, 0 would be any amount. */
+	/* Not 0, which in a quota means unlimited. */
 	return recipients->fd_limit < 2 ? 1 : (size_t)recipients->fd_limit / 2;
 }
 
@@ -80,10 +81,10 @@ void signal_recipients_free(struct signal_recipients *recipients)
 
 static int refuse_descriptor(struct signal_recipients *recipients, int err)
 {
-	if (!recipients->told)
+	if (!recipients->logged_full)
 		log_line(LOG_WARNING, "a lock with signal= was refused, as there is no descriptor left for its process: %s. "
 			"Raise the limit of open files of this daemon, %zu", strerror(-err), recipients->descriptors);
-	recipients->told = true;
+	recipients->logged_full = true;
 	return err;
 }
 
@@ -100,8 +101,8 @@ static int open_process(struct signal_recipients *recipients, const struct proce
 		close(fd);
 		return refuse_descriptor(recipients, -EMFILE);
 	}
-	recipients->told = false;
-	/* It may have ended before it was opened, and the number be another's. */
+	recipients->logged_full = false;
+	/* The process may have ended before it was opened; then the descriptor may be that of another one. */
 	if (process_lives(process))
 		return fd;
 	close(fd);
@@ -117,7 +118,7 @@ static struct signal_recipient *find(const struct signal_recipients *recipients,
 	return recipient;
 }
 
-/* Adds one that the quota was taken for. Returns 0 or a negative errno; -ESRCH: the process has ended. */
+/* Adds a recipient that is already counted in the quota. Returns 0 or a negative errno; -ESRCH: the process has ended. */
 static int add(struct signal_recipients *recipients, const struct process *process, uid_t uid, struct signal_recipient **ret)
 {
 	struct signal_recipient *recipient = calloc(1, sizeof(*recipient));
@@ -128,7 +129,7 @@ static int add(struct signal_recipients *recipients, const struct process *proce
 	recipient->recipients = recipients;
 	recipient->name = (struct process_name){ .pid = (uint64_t)process->pid, .birth = process->birth };
 	recipient->uid = uid;
-	recipient->users = 1;
+	recipient->references = 1;
 	recipient->fd = open_process(recipients, process);
 	if (recipient->fd < 0) {
 		err = recipient->fd;
@@ -150,7 +151,7 @@ int signal_recipient_get(struct signal_recipients *recipients, pid_t pid, uid_t 
 {
 	struct process process;
 	struct process_name name;
-	int err = process_now(pid, &process);
+	int err = process_identify(pid, &process);
 
 	*ret = NULL;
 	if (err == -EMFILE || err == -ENFILE)
@@ -160,7 +161,7 @@ int signal_recipient_get(struct signal_recipients *recipients, pid_t pid, uid_t 
 	name = (struct process_name){ .pid = (uint64_t)process.pid, .birth = process.birth };
 	*ret = find(recipients, &name);
 	if (*ret) {
-		(*ret)->users++;
+		(*ret)->references++;
 		return 0;
 	}
 	err = quota_take(&recipients->quota, uid, 1);
@@ -174,7 +175,7 @@ int signal_recipient_get(struct signal_recipients *recipients, pid_t pid, uid_t 
 
 void signal_recipient_put(struct signal_recipient *recipient)
 {
-	if (recipient && --recipient->users == 0)
+	if (recipient && --recipient->references == 0)
 		drop(recipient);
 }
 
@@ -190,9 +191,12 @@ bool signal_recipient_lives(const struct signal_recipient *recipient)
 
 int signal_recipient_signal(const struct signal_recipient *recipient, uid_t uid, int signal)
 {
-	int err = process_takes_signals((pid_t)recipient->name.pid, uid);
+	int err = process_check_signal((pid_t)recipient->name.pid, uid);
 
-	/* If the process has ended, its number may be another's; the descriptor is not. */
+	/*
+	 * The check above goes by the id, which another process may have by now. If it fails, signal 0 (which is not delivered)
+	 * finds out by the descriptor whether the recipient has ended.
+	 */
 	if (syscall(SYS_pidfd_send_signal, recipient->fd, err < 0 ? 0 : signal, NULL, 0) < 0)
 		return errno == ESRCH ? 0 : -errno;
 	return err;

@@ -269,7 +269,7 @@ void event_stream_open(struct event_streams *streams, const char *dir, enum even
 	stream->streams = streams;
 	stream->reader.dir = stream->dir;
 	stream->reader.format = format;
-	credentials_take(&stream->reader.who, req);
+	credentials_read(&stream->reader.who, req);
 	stream->control = control_node_hold(control);
 	stream->info = *info;
 	DL_APPEND(streams->all, stream);

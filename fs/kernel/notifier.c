@@ -1,3 +1,4 @@
+/* A queue between the event loop and the thread that writes notifications to the kernel, in order. */
 #include "fs/kernel/notifier.h"
 
 #include <signal.h>
@@ -5,54 +6,54 @@
 #include <string.h>
 #include <utlist.h>
 
-struct notice {
+struct notification {
 	fuse_ino_t parent;
-	fuse_ino_t child; /* 0: its name is to be forgotten, whatever it is */
-	struct notice *prev, *next;
+	fuse_ino_t child; /* node id of a deleted file; 0: the name may be forgotten */
+	struct notification *prev, *next;
 	char name[];
 };
 
 static void drop_all(struct notifier *notifier)
 {
 	while (notifier->queue) {
-		struct notice *notice = notifier->queue;
+		struct notification *notification = notifier->queue;
 
-		DL_DELETE(notifier->queue, notice);
-		free(notice);
+		DL_DELETE(notifier->queue, notification);
+		free(notification);
 	}
 }
 
-/* Waits for a notice; NULL: it is to end. */
-static struct notice *take(struct notifier *notifier)
+/* Waits for a notification and takes it out of the queue. Returns NULL if the thread is to end. */
+static struct notification *take(struct notifier *notifier)
 {
-	struct notice *notice = NULL;
+	struct notification *notification = NULL;
 
 	uv_mutex_lock(&notifier->mutex);
-	while (!notifier->ends && !notifier->queue)
-		uv_cond_wait(&notifier->wanted, &notifier->mutex);
-	if (!notifier->ends) {
-		notice = notifier->queue;
-		DL_DELETE(notifier->queue, notice);
-		notifier->forgets -= notice->child == 0;
+	while (!notifier->is_stopping && !notifier->queue)
+		uv_cond_wait(&notifier->changed, &notifier->mutex);
+	if (!notifier->is_stopping) {
+		notification = notifier->queue;
+		DL_DELETE(notifier->queue, notification);
+		notifier->pending_forgets -= notification->child == 0;
 	}
 	uv_mutex_unlock(&notifier->mutex);
-	return notice;
+	return notification;
 }
 
 static void run(void *data)
 {
 	struct notifier *notifier = data;
-	struct notice *notice;
+	struct notification *notification;
 
-	while ((notice = take(notifier))) {
-		/* If the kernel does not know it any more, nobody is to be told. */
-		if (notice->child)
-			fuse_lowlevel_notify_delete(notifier->session, notice->parent, notice->child, notice->name,
-				strlen(notice->name));
+	while ((notification = take(notifier))) {
+		/* An error says that the kernel does not know the name any more; then there is nothing to do. */
+		if (notification->child)
+			fuse_lowlevel_notify_delete(notifier->session, notification->parent, notification->child, notification->name,
+				strlen(notification->name));
 		else
-			fuse_lowlevel_notify_inval_entry(notifier->session, notice->parent, notice->name,
-				strlen(notice->name));
-		free(notice);
+			fuse_lowlevel_notify_inval_entry(notifier->session, notification->parent, notification->name,
+				strlen(notification->name));
+		free(notification);
 	}
 	uv_async_send(&notifier->ended);
 }
@@ -61,7 +62,7 @@ static void on_closed(uv_handle_t *handle)
 {
 	struct notifier *notifier = handle->data;
 
-	notifier->stopped(notifier->ctx);
+	notifier->on_stopped(notifier->ctx);
 }
 
 static void on_ended(uv_async_t *async)
@@ -70,9 +71,9 @@ static void on_ended(uv_async_t *async)
 
 	uv_thread_join(&notifier->thread);
 	drop_all(notifier);
-	uv_cond_destroy(&notifier->wanted);
+	uv_cond_destroy(&notifier->changed);
 	uv_mutex_destroy(&notifier->mutex);
-	notifier->runs = false;
+	notifier->is_running = false;
 	uv_close((uv_handle_t *)async, on_closed);
 }
 
@@ -81,7 +82,7 @@ void notifier_init(struct notifier *notifier, uv_loop_t *loop)
 	*notifier = (struct notifier){ .loop = loop };
 }
 
-/* Signals are the loop's. */
+/* Starts the thread with all signals blocked, so that they are delivered to the loop. Returns 0 or a negative errno. */
 static int start_thread(struct notifier *notifier)
 {
 	sigset_t all, before;
@@ -94,25 +95,25 @@ static int start_thread(struct notifier *notifier)
 	return err;
 }
 
-/* False where it cannot be; then nobody is told. */
+/* Starts the thread if it does not run yet. Returns false if it cannot; then the notification is dropped. */
 static bool start(struct notifier *notifier)
 {
-	if (notifier->runs)
+	if (notifier->is_running)
 		return true;
 	if (uv_mutex_init(&notifier->mutex) < 0)
 		return false;
-	if (uv_cond_init(&notifier->wanted) < 0)
+	if (uv_cond_init(&notifier->changed) < 0)
 		goto fail_mutex;
 	if (uv_async_init(notifier->loop, &notifier->ended, on_ended) < 0)
 		goto fail_cond;
 	notifier->ended.data = notifier;
-	notifier->runs = start_thread(notifier) == 0;
-	if (notifier->runs)
+	notifier->is_running = start_thread(notifier) == 0;
+	if (notifier->is_running)
 		return true;
 	uv_close((uv_handle_t *)&notifier->ended, NULL);
-	notifier->ends = true; /* its handle is used up */
+	notifier->is_stopping = true; /* the async handle is being closed and cannot be used again */
 fail_cond:
-	uv_cond_destroy(&notifier->wanted);
+	uv_cond_destroy(&notifier->changed);
 fail_mutex:
 	uv_mutex_destroy(&notifier->mutex);
 	return false;
@@ -120,27 +121,27 @@ fail_mutex:
 
 static void enqueue(struct notifier *notifier, fuse_ino_t parent, fuse_ino_t child, const char *name)
 {
-	struct notice *notice;
+	struct notification *notification;
 	bool is_full;
 
-	if (notifier->ends || !start(notifier))
+	if (notifier->is_stopping || !start(notifier))
 		return;
-	notice = malloc(sizeof(*notice) + strlen(name) + 1);
-	if (!notice)
+	notification = malloc(sizeof(*notification) + strlen(name) + 1);
+	if (!notification)
 		return;
-	notice->parent = parent;
-	notice->child = child;
-	stpcpy(notice->name, name);
+	notification->parent = parent;
+	notification->child = child;
+	stpcpy(notification->name, name);
 	uv_mutex_lock(&notifier->mutex);
-	is_full = child == 0 && notifier->forgets >= NOTIFIER_FORGETS_MAX;
+	is_full = child == 0 && notifier->pending_forgets >= NOTIFIER_FORGETS_MAX;
 	if (!is_full) {
-		notifier->forgets += child == 0;
-		DL_APPEND(notifier->queue, notice);
-		uv_cond_signal(&notifier->wanted);
+		notifier->pending_forgets += child == 0;
+		DL_APPEND(notifier->queue, notification);
+		uv_cond_signal(&notifier->changed);
 	}
 	uv_mutex_unlock(&notifier->mutex);
 	if (is_full)
-		free(notice);
+		free(notification);
 }
 
 void notifier_delete(struct notifier *notifier, fuse_ino_t parent, fuse_ino_t child, const char *name)
@@ -153,29 +154,29 @@ void notifier_forget(struct notifier *notifier, fuse_ino_t parent, const char *n
 	enqueue(notifier, parent, 0, name);
 }
 
-size_t notifier_forgets(struct notifier *notifier)
+size_t notifier_pending_forgets(struct notifier *notifier)
 {
-	size_t forgets;
+	size_t pending_forgets;
 
-	if (!notifier->runs)
+	if (!notifier->is_running)
 		return 0;
 	uv_mutex_lock(&notifier->mutex);
-	forgets = notifier->forgets;
+	pending_forgets = notifier->pending_forgets;
 	uv_mutex_unlock(&notifier->mutex);
-	return forgets;
+	return pending_forgets;
 }
 
-void notifier_stop(struct notifier *notifier, void (*stopped)(void *ctx), void *ctx)
+void notifier_stop(struct notifier *notifier, void (*on_stopped)(void *ctx), void *ctx)
 {
-	notifier->stopped = stopped;
+	notifier->on_stopped = on_stopped;
 	notifier->ctx = ctx;
-	if (!notifier->runs) {
-		notifier->ends = true;
-		stopped(ctx);
+	if (!notifier->is_running) {
+		notifier->is_stopping = true;
+		on_stopped(ctx);
 		return;
 	}
 	uv_mutex_lock(&notifier->mutex);
-	notifier->ends = true;
-	uv_cond_signal(&notifier->wanted);
+	notifier->is_stopping = true;
+	uv_cond_signal(&notifier->changed);
 	uv_mutex_unlock(&notifier->mutex);
 }

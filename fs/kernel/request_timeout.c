@@ -1,12 +1,12 @@
+/* Reads the kernel's limit from /proc/sys/fs/fuse, and subtracts a margin for the reply. */
 #include "fs/kernel/request_timeout.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* So long before the kernel's limit a request is answered; half of a limit that is not longer than this. */
-#define MARGIN_MS 1000
+#define MARGIN_MS 1000 /* before the kernel's limit; of a limit that is not longer than this, half is used */
 
-/* Seconds; 0 where the kernel has no such limit. */
+/* Returns the limit in seconds; 0 if the kernel has no such limit. */
 static int64_t read_limit(const char *path)
 {
 	FILE *file = fopen(path, "re");

@@ -1,13 +1,16 @@
 /*
- * How long a request may be kept unanswered: the kernel ends a mount where one takes
- * longer than the settings fs.fuse.max_request_timeout and default_request_timeout allow.
+ * The longest time that a request may stay unanswered. The kernel aborts the connection if a request takes longer than the
+ * sysctls fs.fuse.max_request_timeout and fs.fuse.default_request_timeout allow.
  */
 #ifndef FS_KERNEL_REQUEST_TIMEOUT_H
 #define FS_KERNEL_REQUEST_TIMEOUT_H
 
 #include <stdint.h>
 
-/* In ms, with some time left to answer it; 0: as long as one likes. The kernel reads its own when a mount is made. */
+/*
+ * Returns the time in ms within which lockfs must answer, somewhat below the kernel's limit; 0: no limit. Read it when
+ * the mount is made, as the kernel does.
+ */
 int64_t request_timeout_ms(void);
 
 #endif

@@ -40,7 +40,7 @@ void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 	err = reserve_check(request->mount->reserve);
 	/* The kernel will know it, and not forget it by being asked to. Refused now, nothing was made. */
 	if (err == 0)
-		err = known_nodes_admit_next(&request->mount->nodes->known, asker->uid, notifier_forgets(request->mount->notifier));
+		err = known_nodes_admit_next(&request->mount->nodes->known, asker->uid, notifier_pending_forgets(request->mount->notifier));
 	if (err < 0) {
 		request_reply(request, err);
 		return;

@@ -109,7 +109,7 @@ static void forget_excess(struct mount *mount, uid_t uid)
 {
 	enum { FOR_EACH_NEW = 2 }; /* so that there are fewer, though one more is coming */
 
-	mount->nodes->known.is_short = mount->reserve->given_up;
+	mount->nodes->known.is_short = mount->reserve->is_freed;
 	for (int i = 0; i < FOR_EACH_NEW; i++) {
 		struct known_node *known = known_nodes_excess(&mount->nodes->known, uid, may_be_forgotten);
 		const struct node *node = known ? container_of(known, struct node, known) : NULL;

@@ -102,7 +102,7 @@ int request_identify(struct request *request)
 		request->claim = (struct lock_claim){ .id = id };
 	else
 		request->claim = (struct lock_claim){ .identity = request->caller.identity };
-	if (!id && request->caller.hidden)
+	if (!id && request->caller.by_user)
 		log_hidden(request->mount);
 	return id ? 0 : err;
 }
@@ -179,7 +179,7 @@ bool request_admits_node(fuse_req_t fuse, struct node *node)
 	struct mount *mount = mount_of(fuse);
 
 	if (node->lookups > 1 ||
-		known_nodes_admit(&mount->nodes->known, fuse_req_ctx(fuse)->uid, notifier_forgets(mount->notifier)) == 0)
+		known_nodes_admit(&mount->nodes->known, fuse_req_ctx(fuse)->uid, notifier_pending_forgets(mount->notifier)) == 0)
 		return true;
 	node_forget(mount->nodes, node, 1);
 	return false;
@@ -219,7 +219,7 @@ int request_note_opener(struct request *request, struct lock_file *file)
 	if (!node_view(request->node)->signal)
 		return 0;
 	err = request_identify(request);
-	return err < 0 ? err : process_now(request->caller.process, &file->opener);
+	return err < 0 ? err : process_identify(request->caller.process, &file->opener);
 }
 
 int request_take_recipient(struct request *request, pid_t process)
@@ -230,7 +230,7 @@ int request_take_recipient(struct request *request, pid_t process)
 	if (!node_view(request->node)->signal)
 		return 0;
 	/* It could never be told of a loss, which it counts on. */
-	if (process == 0 && request->caller.unseen)
+	if (process == 0 && request->caller.process_hidden)
 		return -ESRCH;
 	return signal_recipient_get(request->mount->recipients, process, uid, &request->acquire.recipient);
 }

@@ -160,7 +160,7 @@ static int print_identity(const struct subject *subject, char *value, size_t siz
 	const struct lock_claim *claim = &subject->request->claim;
 
 	/* Why a caller who expects a session is none. */
-	if (claim->identity && subject->request->caller.hidden)
+	if (claim->identity && subject->request->caller.by_user)
 		return snprintf(value, size, "%s (process or session not visible)", claim->identity);
 	if (claim->identity)
 		return snprintf(value, size, "%s", claim->identity);
@@ -248,7 +248,7 @@ static bool is_settable(const struct node *node, const char *name)
 static bool may_see_id(const struct request *request, const struct lock *lock, bool held_by_asker)
 {
 	return held_by_asker || (lock->holder.uid == fuse_req_ctx(request->fuse)->uid &&
-	                         strcmp(lock->holder.mount_point_id, request->mount->callers->place) == 0);
+	                         strcmp(lock->holder.mount_point_id, request->mount->callers->mount_point_id) == 0);
 }
 
 /*

@@ -1,3 +1,4 @@
+/* libfuse logs some failures and not others, so this remembers whether it has logged one. */
 #include "fs/util/fuse_log.h"
 
 #include <fuse_log.h>
@@ -6,16 +7,16 @@
 
 #include "fs/util/log.h"
 
-static bool has_complained;
+static bool has_logged;
 
-/* Lines of its debugging (-o debug) stay as they are. */
+/* Debug messages (-o debug) are printed unchanged. */
 static void log_of_fuse(enum fuse_log_level level, const char *format, va_list arguments)
 {
 	if (level >= FUSE_LOG_DEBUG) {
 		vfprintf(stderr, format, arguments);
 		return;
 	}
-	has_complained = true;
+	has_logged = true;
 	log_line_v((int)level, format, arguments);
 }
 
@@ -26,6 +27,6 @@ void fuse_log_begin(void)
 
 void fuse_log_complain(const char *what, const char *mountpoint)
 {
-	if (!has_complained)
+	if (!has_logged)
 		log_line(LOG_ERR, "cannot %s %s: libfuse failed, and memory may be short", what, mountpoint);
 }

@@ -1,3 +1,4 @@
+/* Formats a line, escapes it (printable.h), and writes it without ever waiting. */
 #include "fs/util/log.h"
 
 #include <poll.h>
@@ -20,7 +21,7 @@ void log_to_system(void)
 	to_system = true;
 }
 
-/* syslog(3) would wait for a stalled log; a datagram that does not fit is dropped here. */
+/* Not by syslog(3), which waits if the log daemon is stalled. A datagram that does not fit is dropped. */
 static void send_to_system(int priority, const char *text)
 {
 	static const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
@@ -36,7 +37,7 @@ static void send_to_system(int priority, const char *text)
 		sizeof(address));
 }
 
-/* A pipe that polls as writable takes PIPE_BUF bytes without waiting. */
+/* A pipe that polls as writable accepts PIPE_BUF bytes without waiting. */
 static void write_to_stderr(const char *text)
 {
 	struct pollfd ready = { .fd = STDERR_FILENO, .events = POLLOUT };
@@ -47,7 +48,7 @@ static void write_to_stderr(const char *text)
 		return;
 	length = snprintf(line, sizeof(line), "lockfs: %s\n", text);
 	if (write(STDERR_FILENO, line, (size_t)length) < 0)
-		return; /* there is nowhere left to say it */
+		return; /* there is nowhere left to log this error */
 }
 
 void log_line_v(int priority, const char *format, va_list arguments)
@@ -58,7 +59,7 @@ void log_line_v(int priority, const char *format, va_list arguments)
 	vsnprintf(raw, sizeof(raw), format, arguments);
 	length = strlen(raw);
 	if (length > 0 && raw[length - 1] == '\n')
-		length--; /* lines of libfuse have one */
+		length--; /* messages of libfuse end with a newline */
 	print_escaped(raw, length, text, sizeof(text));
 	if (to_system)
 		send_to_system(priority, text);

@@ -1,7 +1,6 @@
 /*
- * One line for people, for each thing they should know: to stderr while the
- * daemon has one, to the system's log afterwards. A line that nobody takes is
- * dropped; writing it never waits.
+ * Messages for people, one line each: to stderr while the daemon is in the foreground or starts, to the system's log afterwards.
+ * Logging never waits: a line that stderr or the system's log does not accept at once is dropped.
  */
 #ifndef FS_UTIL_LOG_H
 #define FS_UTIL_LOG_H
@@ -9,10 +8,10 @@
 #include <stdarg.h>
 #include <syslog.h>
 
-/* From here on lines go to the system's log (/dev/log). */
+/* Sends all further lines to the system's log (/dev/log). */
 void log_to_system(void);
 
-/* `priority` is one of syslog(3). The line needs no newline and no name of the program. */
+/* `priority` is that of syslog(3). The program's name and a newline are added. Unprintable bytes are escaped. */
 void log_line(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void log_line_v(int priority, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 

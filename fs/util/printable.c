@@ -1,3 +1,4 @@
+/* Decodes UTF-8 strictly (RFC 3629) and knows the characters that act on a terminal. */
 #include "fs/util/printable.h"
 
 #include <stdbool.h>
@@ -11,10 +12,10 @@ size_t utf8_length(const char *text, size_t left)
 		size_t length;
 	} forms[] = {
 		{ 0x80, 0x00, 0, 0, 1 },
-		{ 0xff, 0xe0, 0xa0, 0xbf, 3 }, /* a character in more bytes than it needs is none, */
-		{ 0xff, 0xed, 0x80, 0x9f, 3 }, /* nor is half of a pair of UTF-16, */
+		{ 0xff, 0xe0, 0xa0, 0xbf, 3 }, /* excludes overlong forms */
+		{ 0xff, 0xed, 0x80, 0x9f, 3 }, /* excludes UTF-16 surrogates */
 		{ 0xff, 0xf0, 0x90, 0xbf, 4 },
-		{ 0xff, 0xf4, 0x80, 0x8f, 4 }, /* nor what is beyond U+10FFFF */
+		{ 0xff, 0xf4, 0x80, 0x8f, 4 }, /* excludes code points above U+10FFFF */
 		{ 0xe0, 0xc0, 0x80, 0xbf, 2 },
 		{ 0xf0, 0xe0, 0x80, 0xbf, 3 },
 		{ 0xfc, 0xf0, 0x80, 0xbf, 4 },
@@ -55,11 +56,11 @@ static bool acts_on_terminal(unsigned int code)
 		{ 0x00ad, 0x00ad },   /* soft hyphen */
 		{ 0x061c, 0x061c },   /* Arabic letter mark */
 		{ 0x180e, 0x180e },   /* Mongolian vowel separator */
-		{ 0x200b, 0x200f },   /* zero width, marks of direction */
-		{ 0x2028, 0x202e },   /* separators of lines and paragraphs, embeddings and overrides of direction */
-		{ 0x2060, 0x206f },   /* invisible operators, isolates of direction */
+		{ 0x200b, 0x200f },   /* zero width spaces, direction marks */
+		{ 0x2028, 0x202e },   /* line and paragraph separators, direction embeddings and overrides */
+		{ 0x2060, 0x206f },   /* invisible operators, direction isolates */
 		{ 0xfeff, 0xfeff },   /* byte order mark */
-		{ 0xfff9, 0xfffb },   /* annotations */
+		{ 0xfff9, 0xfffb },   /* interlinear annotations */
 		{ 0xe0000, 0xe007f }, /* tags */
 	};
 

@@ -1,3 +1,4 @@
+/* Allocates and frees the reserve, and tests by trial allocations whether memory is short. */
 #include "fs/util/reserve.h"
 
 #include <errno.h>
@@ -7,11 +8,10 @@
 #include "backend/util/clock.h"
 #include "fs/util/log.h"
 
-/* So often it is tried to have it back, also where nobody asks for more. */
-#define TRY_NS NS_PER_S
+#define RETRY_NS NS_PER_S /* 1 s between attempts of reserve_prepare() to allocate the reserve again */
 
-/* Not more often, as one user can bring it about and end it. */
-#define TELL_NS (60 * NS_PER_S)
+/* 60 s between messages, because one user can bring about and end a shortage at will. */
+#define LOG_PAUSE_NS (60 * NS_PER_S)
 
 static void drop(void **blocks)
 {
@@ -44,7 +44,7 @@ void reserve_free(struct reserve *reserve)
 	drop(reserve->blocks);
 }
 
-/* Only where there is as much again, so that it is not given up by the next request. */
+/* Allocates the reserve again, but only if as much memory again is free: otherwise the next request would free it. */
 static bool take_back(struct reserve *reserve)
 {
 	void *more[RESERVE_BLOCKS] = { NULL };
@@ -59,22 +59,22 @@ static bool take_back(struct reserve *reserve)
 	return false;
 }
 
-static void tell(struct reserve *reserve)
+static void log_shortage(struct reserve *reserve)
 {
 	int64_t now_ns = boot_ns();
 
-	if (reserve->told_ns && now_ns - reserve->told_ns < TELL_NS)
+	if (reserve->logged_ns && now_ns - reserve->logged_ns < LOG_PAUSE_NS)
 		return;
-	reserve->told_ns = now_ns;
+	reserve->logged_ns = now_ns;
 	log_line(LOG_ERR,
 		"memory is short: new locks, waiters, open files, views and listings are refused with ENOMEM, locks are "
 		"released and renewed. Let the daemon have more (ulimit -v, MemoryMax=), or users less (user_memory=)");
 }
 
-/* Can another block be had? Then whatever one request needs can. */
+/* Can another block be allocated? It is larger than any single allocation of a request. */
 static bool has_room(void)
 {
-	/* Volatile, as the compiler may leave out what is freed unused. */
+	/* Volatile, because a compiler may remove an allocation that is freed unused. */
 	void *volatile block = malloc(RESERVE_BLOCK_SIZE);
 	bool found = block;
 
@@ -82,32 +82,32 @@ static bool has_room(void)
 	return found;
 }
 
-static void give_up(struct reserve *reserve)
+static void release(struct reserve *reserve)
 {
-	reserve->given_up = true;
+	reserve->is_freed = true;
 	drop(reserve->blocks);
-	tell(reserve);
+	log_shortage(reserve);
 }
 
 void reserve_prepare(struct reserve *reserve)
 {
 	int64_t now_ns;
 
-	if (!reserve->given_up) {
+	if (!reserve->is_freed) {
 		if (!has_room())
-			give_up(reserve);
+			release(reserve);
 		return;
 	}
 	now_ns = boot_ns();
-	if (now_ns - reserve->tried_ns < TRY_NS)
+	if (now_ns - reserve->retried_ns < RETRY_NS)
 		return;
-	reserve->tried_ns = now_ns;
-	reserve->given_up = !take_back(reserve);
+	reserve->retried_ns = now_ns;
+	reserve->is_freed = !take_back(reserve);
 }
 
 int reserve_check(struct reserve *reserve)
 {
-	if (reserve->given_up)
-		reserve->given_up = !take_back(reserve);
-	return reserve->given_up ? -ENOMEM : 0;
+	if (reserve->is_freed)
+		reserve->is_freed = !take_back(reserve);
+	return reserve->is_freed ? -ENOMEM : 0;
 }
