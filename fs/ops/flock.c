@@ -1,4 +1,4 @@
-/* flock(2): lockfs(5), LOCKING AN OPEN FILE. The lock is bound to the open file description, which is a struct lock_file. */
+/* flock(2): CONTRACT section 6. The lock is bound to the open file description, which is a struct lock_file. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

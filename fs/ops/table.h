@@ -20,9 +20,13 @@ void control_file_look_up(fuse_req_t req, fuse_ino_t parent, const char *name);
 void control_file_reply_attr(fuse_req_t req, const struct node *node);
 void control_file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 
-/* lock.c: acquire, release, refresh */
+/* create.c: acquires */
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *info);
+
+/* unlink.c: releases */
 void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+
+/* setattr.c: refreshes, truncates, and changes the settings of directories */
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int which, struct fuse_file_info *info);
 
 /* flock.c: the lock of an open file description of a lock */

@@ -1,4 +1,4 @@
-/* Extended attributes: lockfs(5), EXTENDED ATTRIBUTES. Each is one row of a table. */
+/* Extended attributes: CONTRACT section 5. Each is one row of a table. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,0 +1,159 @@
+/*
+ * SETATTR: setting the times of a lock refreshes it, setting its size truncates its content; a directory's mode and
+ * owner are settings of the namespace.
+ */
+#include <errno.h>
+
+#include "fs/holdings/holding.h"
+#include "fs/holdings/lock_file.h"
+#include "fs/mount.h"
+#include "fs/names/node.h"
+#include "fs/ops/attr.h"
+#include "fs/ops/request.h"
+#include "fs/ops/table.h"
+#include "fs/util/reserve.h"
+#include "lockfs/backend.h"
+#include "lockfs/lock.h"
+
+static void reply_lock_attr(struct request *request, int status, const struct lock *lock)
+{
+	struct entry entry = { .kind = ENTRY_LOCK };
+
+	if (status == -ENOENT) {
+		request_reply_ended(request);
+		return;
+	}
+	if (status < 0) {
+		request_reply(request, status);
+		return;
+	}
+	holdings_adopt(request->mount->holdings, lock);
+	entry.lock = *lock;
+	request_reply_attr(request, &entry);
+}
+
+static void on_truncated(void *ctx, int status, const struct lock *lock)
+{
+	reply_lock_attr(ctx, status, lock);
+}
+
+static void on_never_read(void *ctx, int status, const struct entry *entry)
+{
+	struct request *request = ctx;
+
+	if (!request_finds_holding(request, status, entry) && status == 0)
+		status = -ENOENT;
+	reply_lock_attr(request, status, status < 0 ? NULL : &entry->lock);
+}
+
+static void on_refreshed(void *ctx, int status, const struct lock *lock)
+{
+	struct request *request = ctx;
+
+	/* touch(1) sets times right after it has created: that is no refresh of a lock that never expires. */
+	if (status == -ENOTSUP &&
+		lock_files_acquired_by(request->mount->lock_files, request->token, request->caller.process))
+		backend_read(request->mount->backend, request->key, on_never_read, request);
+	else
+		reply_lock_attr(request, status, lock);
+}
+
+/* What changes a holding whose end was told is refused without asking: the backend might still have it. */
+static void refuse_ended(struct request *request, int which)
+{
+	if (which & FUSE_SET_ATTR_SIZE)
+		request_reply_stale(request, -ENOENT);
+	else
+		request_refuse_refresh(request);
+}
+
+static void set_lock_attr(struct request *request, const struct stat *attr, int which)
+{
+	struct backend *backend = request->mount->backend;
+	const struct lock_claim *claim = &request->claim;
+	int64_t ttl_ms = node_view(request->node)->ttl_ms;
+	int err;
+
+	if (which & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) {
+		request_reply(request, -EPERM);
+		return;
+	}
+	/* A handle has nothing to set. */
+	if (request->token == 0) {
+		request_reply(request, -ESTALE);
+		return;
+	}
+	if (request_has_ended(request)) {
+		refuse_ended(request, which);
+		return;
+	}
+	if (!request_identify_holder_or_reply(request))
+		return;
+	if (which & FUSE_SET_ATTR_SIZE) {
+		err = attr->st_size > 0 ? reserve_check(request->mount->reserve) : 0;
+		if (err < 0) {
+			request_reply(request, err);
+			return;
+		}
+		backend_truncate(backend, request->key, claim, match_token(request->token), attr->st_size,
+			on_truncated, request);
+		return;
+	}
+	err = holdings_admit_lease(request->mount->holdings, request->key, request->token, ttl_ms);
+	if (err < 0)
+		request_reply(request, err);
+	else
+		backend_refresh(backend, request->key, claim, match_token(request->token), ttl_ms, on_refreshed,
+			request);
+}
+
+static void on_dir_read(void *ctx, int status, const struct entry *entry)
+{
+	struct request *request = ctx;
+
+	if (status == 0 && entry->kind != ENTRY_DIR)
+		status = -ENOENT;
+	if (status < 0)
+		request_reply(request, status);
+	else
+		request_reply_attr(request, entry);
+}
+
+static void on_dir_configured(void *ctx, int status)
+{
+	struct request *request = ctx;
+
+	if (status < 0)
+		request_reply(request, status);
+	else
+		backend_read(request->mount->backend, request->key, on_dir_read, request);
+}
+
+static void set_dir_attr(struct request *request, const struct stat *attr, int which)
+{
+	unsigned int settings = 0;
+
+	request->dir = (struct dir_info){ .mode = attr->st_mode & 07777, .uid = attr->st_uid, .gid = attr->st_gid };
+	if (which & FUSE_SET_ATTR_MODE)
+		settings |= DIR_MODE;
+	if (which & FUSE_SET_ATTR_UID)
+		settings |= DIR_UID;
+	if (which & FUSE_SET_ATTR_GID)
+		settings |= DIR_GID;
+	backend_configure_dir(request->mount->backend, request->key, settings, &request->dir, on_dir_configured,
+		request);
+}
+
+void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int which, struct fuse_file_info *info)
+{
+	struct request *request = request_on_node(req, ino, info);
+
+	if (!request)
+		return;
+	if (attr_is_fixed(request->node) || node_is_control(request->node))
+		request_reply(request, -EPERM);
+	else if (node_kind(request->node) == NODE_DIR)
+		set_dir_attr(request, attr, which);
+	else
+		set_lock_attr(request, attr, which);
+}

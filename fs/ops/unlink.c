@@ -1,0 +1,37 @@
+/*
+ * UNLINK: releases a lock by removing its file. The kernel sends only the name, so the caller's identity or
+ * given id must prove that it is the holder, except in a view with `force`.
+ */
+#include <stddef.h>
+
+#include "fs/holdings/inotify.h"
+#include "fs/mount.h"
+#include "fs/names/node.h"
+#include "fs/ops/request.h"
+#include "fs/ops/table.h"
+#include "lockfs/backend.h"
+#include "lockfs/lock.h"
+
+static void on_unlinked(void *ctx, int status)
+{
+	struct request *request = ctx;
+
+	if (status == 0)
+		inotify_watches_removed(request->mount->inotify, request->node->name.view, request->key);
+	request_reply(request, status);
+}
+
+void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct request *request = request_on_name(req, parent, name, NULL);
+	const struct lock_claim *claim = NULL;
+
+	if (!request)
+		return;
+	if (!node_view(request->node)->force) {
+		if (!request_identify_or_reply(request))
+			return;
+		claim = &request->claim;
+	}
+	backend_release(request->mount->backend, request->key, claim, match_any(), on_unlinked, request);
+}
