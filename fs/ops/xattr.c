@@ -1,243 +1,28 @@
-/* Extended attributes: CONTRACT section 5. Each is one row of a table. */
+/*
+ * GETXATTR, LISTXATTR, SETXATTR, REMOVEXATTR. None of these requests carries a file handle, so the node alone tells
+ * which holding is meant (see request_look_up_lock()). The attributes themselves are in attributes.c.
+ */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/xattr.h>
-#include <time.h>
 
 #include "fs/caller/caller.h"
 #include "fs/holdings/holding.h"
 #include "fs/mount.h"
 #include "fs/names/node.h"
-#include "fs/names/reserved_name.h"
+#include "fs/ops/attributes.h"
 #include "fs/ops/request.h"
 #include "fs/ops/table.h"
-#include "fs/options.h"
-#include "fs/util/printable.h"
 #include "lockfs/backend.h"
 #include "lockfs/duration.h"
-#include "lockfs/event.h"
 #include "lockfs/lock.h"
 
-/* Room for the longest value, a handle: `.with/`, an id, a lease, a key. */
-#define VALUE_MAX (LOCK_KEY_MAX + LOCK_ID_MAX + 128)
-
 #define USER_PREFIX "user."
-#define STATE_NAME "user.lock.state"
-
-/* What an attribute is printed from. */
-struct subject {
-	const struct request *request;
-	const struct lock *lock;    /* NULL: it has ended, or is free, or it is a directory */
-	const struct dir_info *dir; /* NULL: it is a lock */
-	bool held_by_asker;
-	bool may_see_id;
-};
-
-/* Prints a value; returns its length, or -ENODATA where it has none for this asker. */
-typedef int print_fn(const struct subject *subject, char *value, size_t size);
-
-static int print_duration(int64_t ms, char *value, size_t size)
-{
-	char text[DURATION_TEXT_MAX];
-
-	duration_print(ms, text);
-	return snprintf(value, size, "%s", text);
-}
-
-static int print_time(int64_t ms, char *value, size_t size)
-{
-	time_t seconds = ms / 1000;
-	struct tm utc;
-	char text[32];
-
-	if (ms == LEASE_NEVER)
-		return snprintf(value, size, "never");
-	if (!gmtime_r(&seconds, &utc) || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc) == 0)
-		return -ENODATA;
-	return snprintf(value, size, "%s.%03dZ", text, (int)(ms % 1000));
-}
-
-/* Of a lock; all but the state and the key are gone with the holding. */
-
-static int print_state(const struct subject *subject, char *value, size_t size)
-{
-	if (!subject->lock)
-		return snprintf(value, size, "EXPIRED");
-	return snprintf(value, size, subject->held_by_asker ? "ACQUIRED" : "UNAVAILABLE");
-}
-
-static int print_key(const struct subject *subject, char *value, size_t size)
-{
-	return snprintf(value, size, "%s", subject->request->key);
-}
-
-/* For people, who print it to a terminal: the command and a given id may have any bytes. */
-static int print_owner(const struct subject *subject, char *value, size_t size)
-{
-	char owner[EVENT_OWNER_MAX];
-
-	lock_owner_print(&subject->lock->holder, owner, sizeof(owner));
-	return (int)print_escaped(owner, strlen(owner), value, size);
-}
-
-static int print_ttl(const struct subject *subject, char *value, size_t size)
-{
-	return print_duration(subject->lock->ttl_ms, value, size);
-}
-
-static int print_remaining(const struct subject *subject, char *value, size_t size)
-{
-	return print_duration(subject->lock->remaining_ms, value, size);
-}
-
-static int print_acquired(const struct subject *subject, char *value, size_t size)
-{
-	return print_time(subject->lock->acquired_ms, value, size);
-}
-
-static int print_expires(const struct subject *subject, char *value, size_t size)
-{
-	return print_time(subject->lock->expires_ms, value, size);
-}
-
-static int print_token(const struct subject *subject, char *value, size_t size)
-{
-	return snprintf(value, size, "%" PRIu64, subject->lock->token);
-}
-
-static int print_id(const struct subject *subject, char *value, size_t size)
-{
-	if (!subject->may_see_id)
-		return -ENODATA;
-	return snprintf(value, size, "%s", subject->lock->holder.claim.id);
-}
-
-static int print_handle(const struct subject *subject, char *value, size_t size)
-{
-	char ttl[DURATION_TEXT_MAX];
-
-	if (!subject->may_see_id)
-		return -ENODATA;
-	if (subject->lock->foreign)
-		return snprintf(value, size, WITH_NAME "/id=%s/%s", subject->lock->holder.claim.id,
-			subject->request->key);
-	duration_print(subject->lock->ttl_ms, ttl);
-	return snprintf(value, size, WITH_NAME "/id=%s,ttl=%s/%s", subject->lock->holder.claim.id, ttl,
-		subject->request->key);
-}
-
-static int print_host(const struct subject *subject, char *value, size_t size)
-{
-	return snprintf(value, size, "%s", subject->lock->holder.host);
-}
-
-static int print_pid(const struct subject *subject, char *value, size_t size)
-{
-	return snprintf(value, size, "%d", (int)subject->lock->holder.pid);
-}
-
-static int print_uid(const struct subject *subject, char *value, size_t size)
-{
-	return snprintf(value, size, "%u", (unsigned int)subject->lock->holder.uid);
-}
-
-static int print_command(const struct subject *subject, char *value, size_t size)
-{
-	return snprintf(value, size, "%s", subject->lock->holder.command);
-}
-
-static int print_waiters(const struct subject *subject, char *value, size_t size)
-{
-	return snprintf(value, size, "%" PRIu64, subject->lock->waiters);
-}
-
-/* Of a directory */
-
-static int print_identity(const struct subject *subject, char *value, size_t size)
-{
-	const struct lock_claim *claim = &subject->request->claim;
-
-	/* Why a caller who expects a session is none. */
-	if (claim->identity && subject->request->caller.by_user)
-		return snprintf(value, size, "%s (process or session not visible)", claim->identity);
-	if (claim->identity)
-		return snprintf(value, size, "%s", claim->identity);
-	return snprintf(value, size, "id:%s", claim->id);
-}
-
-static int print_default_ttl(const struct subject *subject, char *value, size_t size)
-{
-	int64_t ttl_ms = subject->dir->default_ttl_ms;
-
-	if (ttl_ms == LEASE_UNSET)
-		ttl_ms = subject->request->mount->options->ttl_ms;
-	return print_duration(ttl_ms, value, size);
-}
-
-struct attribute {
-	const char *name;
-	print_fn *print;
-	bool outlives; /* a descriptor of an ended holding still has it */
-	bool of_ours;  /* not known of a lock that was taken past lockfs */
-	bool settable;
-};
-
-static const struct attribute lock_attributes[] = {
-	{ .name = STATE_NAME, .print = print_state, .outlives = true },
-	{ .name = "user.lock.owner", .print = print_owner },
-	{ .name = "user.lock.ttl", .print = print_ttl, .of_ours = true, .settable = true },
-	{ .name = "user.lock.remaining", .print = print_remaining },
-	{ .name = "user.lock.acquired", .print = print_acquired, .of_ours = true },
-	{ .name = "user.lock.expires", .print = print_expires },
-	{ .name = "user.lock.token", .print = print_token, .of_ours = true },
-	{ .name = "user.lock.key", .print = print_key, .outlives = true },
-	{ .name = "user.lock.id", .print = print_id },
-	{ .name = "user.lock.handle", .print = print_handle },
-	{ .name = "user.lock.host", .print = print_host, .of_ours = true },
-	{ .name = "user.lock.pid", .print = print_pid, .of_ours = true },
-	{ .name = "user.lock.uid", .print = print_uid, .of_ours = true },
-	{ .name = "user.lock.command", .print = print_command, .of_ours = true },
-	{ .name = "user.lock.waiters", .print = print_waiters },
-	{ .name = NULL },
-};
-
-static const struct attribute dir_attributes[] = {
-	{ .name = "user.lock.identity", .print = print_identity },
-	{ .name = "user.lock.default_ttl", .print = print_default_ttl, .settable = true },
-	{ .name = NULL },
-};
-
-static const struct attribute no_attributes[] = { { .name = NULL } };
-
-static const struct attribute *attributes_of(const struct node *node)
-{
-	static const struct attribute *const by_kind[] = {
-		[NODE_DIR] = dir_attributes,
-		[NODE_LOCK] = lock_attributes,
-		[NODE_ACQUIRED] = lock_attributes,
-		[NODE_UNLOCKED] = lock_attributes,
-		[NODE_WITH] = no_attributes,
-		[NODE_EVENTS] = no_attributes,
-		[NODE_EVENTS_JSON] = no_attributes,
-		[NODE_STATS] = no_attributes,
-	};
-
-	return by_kind[node_kind(node)];
-}
-
-static const struct attribute *find_attribute(const struct node *node, const char *name)
-{
-	for (const struct attribute *attribute = attributes_of(node); attribute->name; attribute++)
-		if (strcmp(attribute->name, name) == 0)
-			return attribute;
-	return NULL;
-}
 
 static bool is_settable(const struct node *node, const char *name)
 {
-	const struct attribute *attribute = find_attribute(node, name);
+	const struct attribute *attribute = attribute_find(node, name);
 
 	return attribute && attribute->settable;
 }
@@ -270,11 +55,11 @@ static bool is_meant(struct request *request, int status, const struct entry *en
 }
 
 /* Fills in the subject of a request from what the backend found; 0, or the errno to reply. */
-static int subject_of(struct request *request, int status, const struct entry *entry, struct subject *ret)
+static int subject_of(struct request *request, int status, const struct entry *entry, struct attribute_subject *ret)
 {
 	const struct node *node = request->node;
 
-	*ret = (struct subject){ .request = request };
+	*ret = (struct attribute_subject){ .request = request };
 	if (node_kind(node) == NODE_DIR) {
 		if (status < 0)
 			return status;
@@ -297,19 +82,6 @@ static int subject_of(struct request *request, int status, const struct entry *e
 	return ended_status(request) == -ESTALE ? 0 : -ENOENT;
 }
 
-static int print_attribute(const struct attribute *attribute, const struct subject *subject, char *value,
-                           size_t size)
-{
-	int length;
-
-	if (!subject->dir && !subject->lock && !attribute->outlives)
-		return -ENODATA;
-	if (attribute->of_ours && subject->lock && subject->lock->foreign)
-		return -ENODATA;
-	length = attribute->print(subject, value, size);
-	return length < (int)size ? length : -ERANGE;
-}
-
 /* getxattr(2) and listxattr(2) ask for the size first, with a size of 0. */
 static void reply_value(struct request *request, const char *value, size_t length, size_t size)
 {
@@ -326,9 +98,9 @@ static void reply_value(struct request *request, const char *value, size_t lengt
 static void on_getting(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
-	const struct attribute *attribute = find_attribute(request->node, request->xattr.name);
-	struct subject subject;
-	char value[VALUE_MAX];
+	const struct attribute *attribute = attribute_find(request->node, request->xattr.name);
+	struct attribute_subject subject;
+	char value[ATTRIBUTE_VALUE_MAX];
 	int length;
 
 	status = subject_of(request, status, entry, &subject);
@@ -336,7 +108,7 @@ static void on_getting(void *ctx, int status, const struct entry *entry)
 		request_reply(request, status);
 		return;
 	}
-	length = print_attribute(attribute, &subject, value, sizeof(value));
+	length = attribute_print(attribute, &subject, value, sizeof(value));
 	if (length < 0)
 		request_reply(request, length);
 	else
@@ -355,7 +127,7 @@ static struct request *request_on_attribute(fuse_req_t req, fuse_ino_t ino, cons
 	request = request_on_node(req, ino, NULL);
 	if (!request)
 		return NULL;
-	if (!find_attribute(request->node, name)) {
+	if (!attribute_find(request->node, name)) {
 		request_reply(request, -unknown);
 		return NULL;
 	}
@@ -380,8 +152,8 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 static void on_listing(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
-	struct subject subject;
-	char value[VALUE_MAX];
+	struct attribute_subject subject;
+	char value[ATTRIBUTE_VALUE_MAX];
 	char names[1024];
 	size_t length = 0;
 
@@ -391,7 +163,7 @@ static void on_listing(void *ctx, int status, const struct entry *entry)
 		return;
 	}
 	for (const struct attribute *attribute = attributes_of(request->node); attribute->name; attribute++) {
-		if (print_attribute(attribute, &subject, value, sizeof(value)) < 0)
+		if (attribute_print(attribute, &subject, value, sizeof(value)) < 0)
 			continue;
 		length += (size_t)snprintf(names + length, sizeof(names) - length, "%s", attribute->name) + 1;
 	}
