@@ -13,7 +13,7 @@
 #include "fs/mount.h"
 #include "fs/names/node.h"
 #include "fs/names/reserved_name.h"
-#include "fs/ops/request.h"
+#include "fs/ops/request/request.h"
 #include "fs/options.h"
 #include "fs/util/printable.h"
 #include "lockfs/backend.h"

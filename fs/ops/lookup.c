@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "backend/util/clock.h"
 #include "backend/util/container_of.h"
 #include "fs/kernel/notifier.h"
 #include "fs/mount.h"
@@ -8,8 +9,11 @@
 #include "fs/names/node.h"
 #include "fs/names/reserved_name.h"
 #include "fs/names/view.h"
-#include "fs/ops/attr.h"
-#include "fs/ops/request.h"
+#include "fs/ops/request/attr.h"
+#include "fs/ops/request/claim.h"
+#include "fs/ops/request/ended.h"
+#include "fs/ops/request/reply.h"
+#include "fs/ops/request/request.h"
 #include "fs/ops/table.h"
 #include "fs/util/reserve.h"
 #include "lockfs/backend.h"
@@ -75,6 +79,14 @@ static void on_looked_up(void *ctx, int status, const struct entry *entry)
 		request_reply_entry(request, entry);
 }
 
+/* Finds what a name stands for without asking: see read_cached() in backend.h. False: it is to be asked for. */
+static bool recall(struct request *request, struct lock *ret)
+{
+	request->recalled = boot_ns() >= request->mount->recalls_ns &&
+		backend_read_cached(request->mount->backend, request->key, ret);
+	return request->recalled;
+}
+
 static void look_up(struct request *request)
 {
 	struct entry entry = { .kind = ENTRY_LOCK };
@@ -82,7 +94,7 @@ static void look_up(struct request *request)
 	/* Of what is found, the kernel says EEXIST to an exclusive creation by itself. */
 	if (!view_hides(request->node->name.view) || request_identify(request) < 0)
 		request_claim_id(request);
-	if (request_recall(request, &entry.lock))
+	if (recall(request, &entry.lock))
 		on_looked_up(request, 0, &entry);
 	else
 		backend_read_as(request->mount->backend, request->key, &request->claim, on_looked_up, request);

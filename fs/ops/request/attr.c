@@ -1,4 +1,4 @@
-#include "fs/ops/attr.h"
+#include "fs/ops/request/attr.h"
 
 #include <string.h>
 #include <sys/stat.h>

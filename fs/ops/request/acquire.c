@@ -1,4 +1,4 @@
-#include "fs/ops/acquire.h"
+#include "fs/ops/request/acquire.h"
 
 #include <errno.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "fs/holdings/waiter.h"
 #include "fs/mount.h"
 #include "fs/names/node.h"
+#include "fs/ops/request/claim.h"
 #include "fs/options.h"
 #include "fs/util/reserve.h"
 #include "lockfs/backend.h"

@@ -1,8 +1,8 @@
 /* Acquiring on behalf of a request, whether by creating a file or by flock(2). */
-#ifndef FS_OPS_ACQUIRE_H
-#define FS_OPS_ACQUIRE_H
+#ifndef FS_OPS_REQUEST_ACQUIRE_H
+#define FS_OPS_REQUEST_ACQUIRE_H
 
-#include "fs/ops/request.h"
+#include "fs/ops/request/request.h"
 
 /* How an acquisition is meant. */
 struct acquire_options {

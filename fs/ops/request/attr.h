@@ -1,6 +1,6 @@
 /* How what stands at a path looks to stat(2). */
-#ifndef FS_OPS_ATTR_H
-#define FS_OPS_ATTR_H
+#ifndef FS_OPS_REQUEST_ATTR_H
+#define FS_OPS_REQUEST_ATTR_H
 
 #include <fuse_lowlevel.h>
 #include <stdbool.h>

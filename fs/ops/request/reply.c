@@ -1,0 +1,129 @@
+/* Replies with nodes, attributes, open files and data. A node that the kernel did not take is forgotten at once. */
+#include "fs/ops/request/reply.h"
+
+#include <errno.h>
+
+#include "fs/holdings/inotify.h"
+#include "fs/holdings/lock_file.h"
+#include "fs/kernel/notifier.h"
+#include "fs/mount.h"
+#include "fs/names/known_nodes.h"
+#include "fs/names/node.h"
+#include "fs/names/stale_retry.h"
+#include "fs/ops/request/attr.h"
+#include "fs/ops/request/claim.h"
+#include "fs/ops/request/request.h"
+#include "lockfs/backend.h"
+#include "lockfs/lock.h"
+
+/* May who looks a lock up find the node of the descriptors that acquired it? */
+static bool is_acquirer(struct request *request, const struct node *acquired, const struct lock *lock)
+{
+	if (acquired->creators == 0)
+		return true;
+	return request_identify(request) == 0 && lock_is_held_by(lock, &request->claim) &&
+		lock_files_acquired_by(request->mount->lock_files, lock->token, request->caller.process);
+}
+
+struct node *request_look_up_lock(struct request *request, const struct lock *lock)
+{
+	struct node_table *nodes = request->mount->nodes;
+	struct view *view = request->node->name.view;
+	uid_t uid = fuse_req_ctx(request->fuse)->uid;
+	struct node *acquired = node_peek(nodes, NODE_ACQUIRED, view, lock->token, request->key);
+
+	if (acquired)
+		acquired->eclipsed = node_peek(nodes, NODE_LOCK, view, lock->token, request->key) ||
+			!is_acquirer(request, acquired, lock);
+	return node_look_up(nodes, acquired && !acquired->eclipsed ? NODE_ACQUIRED : NODE_LOCK, view, lock->token,
+		request->key, uid);
+}
+
+bool request_admits_node(fuse_req_t fuse, struct node *node)
+{
+	struct mount *mount = mount_of(fuse);
+
+	if (node->lookups > 1 ||
+		known_nodes_admit(&mount->nodes->known, fuse_req_ctx(fuse)->uid, notifier_pending_forgets(mount->notifier)) == 0)
+		return true;
+	node_forget(mount->nodes, node, 1);
+	return false;
+}
+
+static struct node *look_up_dir(struct request *request)
+{
+	struct node_table *nodes = request->mount->nodes;
+	struct view *view = request->node->name.view;
+
+	return node_look_up(nodes, NODE_DIR, view, dir_token(nodes, view), request->key, fuse_req_ctx(request->fuse)->uid);
+}
+
+/* `node` NULL: there is no memory for it. */
+static void reply_node(struct request *request, struct node *node, const struct entry *entry)
+{
+	struct mount *mount = request->mount;
+
+	if (!node) {
+		request_reply(request, -ENOMEM);
+		return;
+	}
+
+	struct fuse_entry_param reply = {
+		.ino = node->number,
+		.attr = attr_of_entry(mount, node, entry, fuse_req_ctx(request->fuse)),
+		.attr_timeout = attr_keep(node),
+	};
+	stale_retries_looked_up(mount->retries, fuse_req_ctx(request->fuse)->pid, request->key, node->number);
+	node->cached = request->recalled;
+	node_belongs_to(node, reply.attr.st_uid, reply.attr.st_gid);
+	/* A reply that nobody took did not count as a lookup either. */
+	if (fuse_reply_entry(request->fuse, &reply) < 0)
+		node_forget(mount->nodes, node, 1);
+	else if (entry->kind == ENTRY_LOCK)
+		inotify_watches_add(mount->inotify, node, &entry->lock, false);
+	request_end(request);
+}
+
+void request_reply_entry(struct request *request, const struct entry *entry)
+{
+	struct node *node = entry->kind == ENTRY_LOCK ? request_look_up_lock(request, &entry->lock) :
+		look_up_dir(request);
+
+	if (node && !request_admits_node(request->fuse, node))
+		request_reply(request, -ENFILE);
+	else
+		reply_node(request, node, entry);
+}
+
+void request_reply_made_dir(struct request *request)
+{
+	const struct entry entry = { .kind = ENTRY_DIR, .dir = request->dir };
+
+	reply_node(request, look_up_dir(request), &entry);
+}
+
+void request_reply_attr(struct request *request, const struct entry *entry)
+{
+	struct stat attr = attr_of_entry(request->mount, request->node, entry, fuse_req_ctx(request->fuse));
+
+	fuse_reply_attr(request->fuse, &attr, attr_keep(request->node));
+	request_end(request);
+}
+
+void request_reply_open(struct request *request, struct lock_file *file)
+{
+	request->info.fh = (uintptr_t)file;
+	file->node = request->node->number;
+	request->info.direct_io = 1; /* every read sees the holder's content of now */
+	if (fuse_reply_open(request->fuse, &request->info) < 0)
+		lock_file_close(file);
+	else
+		request->node->files++;
+	request_end(request);
+}
+
+void request_reply_buf(struct request *request, const void *data, size_t size)
+{
+	fuse_reply_buf(request->fuse, data, size);
+	request_end(request);
+}
