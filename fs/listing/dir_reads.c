@@ -1,3 +1,7 @@
+/*
+ * Reads listings for open directories, one page at a time. Only one page is requested from the backend at once, and
+ * after a slow page the next one waits as long as that took, so that other requests are served in between.
+ */
 #include "fs/listing/dir_reads.h"
 
 #include <errno.h>
@@ -7,19 +11,20 @@
 
 #include "backend/util/clock.h"
 
+/* The longest pause between two pages. */
 #define PAUSE_MAX_MS 100
 
 struct dir_read {
 	struct pending_request pending;
 	struct dir_reads *reads;
-	struct dir_stream *stream; /* NULL: given up, while its page is under way */
+	struct dir_stream *stream; /* NULL: the read was given up, and is freed when its page arrives */
 	dir_read_done *done;
 	void *ctx;
 	struct listing listing;
-	int64_t patient_until_ns; /* CLOCK_BOOTTIME */
-	bool is_pending;
+	int64_t interruptible_ns; /* CLOCK_BOOTTIME: from then on an interrupt ends the read */
+	bool is_pending; /* `pending` has begun and not ended */
 	bool interrupted;
-	struct dir_read *prev, *next;
+	struct dir_read *prev, *next; /* in reads->waiting */
 	char path[];
 };
 
@@ -30,7 +35,7 @@ static void free_read(struct dir_read *read)
 	free(read);
 }
 
-/* Answers the request. What is left is freed by the caller. */
+/* Answers the request. The caller has to free the read, now or when its page arrives. */
 static void answer(struct dir_read *read, int status)
 {
 	struct dir_stream *stream = read->stream;
@@ -39,7 +44,7 @@ static void answer(struct dir_read *read, int status)
 		pending_request_end(&read->pending);
 	read->is_pending = false;
 	read->stream = NULL;
-	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): one that was answered does not wait any more */
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a read that was answered is not in `waiting` */
 	stream->reading = NULL;
 	if (status < 0)
 		dir_stream_begin(stream);
@@ -48,22 +53,22 @@ static void answer(struct dir_read *read, int status)
 	read->done(read->ctx, status);
 }
 
-/* Ends one that waits, or whose page is under way, which then frees it. */
+/* Answers a read before its listing is complete. If its page is being requested, on_page() frees the read. */
 static void end_early(struct dir_read *read, int status)
 {
 	struct dir_reads *reads = read->reads;
 
 	answer(read, status);
-	if (read == reads->asking)
+	if (read == reads->requesting)
 		return;
 	DL_DELETE(reads->waiting, read);
 	free_read(read);
 }
 
-/* Programs do not expect that reading a directory is interrupted, so it is only where it takes long. */
-static bool has_lost_patience(const struct dir_read *read)
+/* Programs do not expect EINTR from readdir(3), so an interrupt ends only a read that takes long. */
+static bool must_end(const struct dir_read *read)
 {
-	return read->interrupted && boot_ns() >= read->patient_until_ns;
+	return read->interrupted && boot_ns() >= read->interruptible_ns;
 }
 
 static void on_interrupted(struct pending_request *pending)
@@ -73,27 +78,28 @@ static void on_interrupted(struct pending_request *pending)
 	pending_request_end(pending);
 	read->is_pending = false;
 	read->interrupted = true;
-	if (has_lost_patience(read))
+	if (must_end(read))
 		end_early(read, -EINTR);
 }
 
 static void on_turn(uv_idle_t *turn);
 static void on_pause(uv_timer_t *pause);
 
-static bool is_armed(const struct dir_reads *reads)
+static bool is_scheduled(const struct dir_reads *reads)
 {
 	return uv_is_active((const uv_handle_t *)&reads->pause) || uv_is_active((const uv_handle_t *)&reads->turn);
 }
 
 /*
- * Asks for the next page: after a pause as long as the last one took, where the backend has much
- * to do. (A timer of 0 ms that is set within a timer's call runs in that same turn with libuv before 1.45.)
+ * Schedules the request of the next page: in the next turn of the loop, or after a pause as long as the last page took.
+ * An idle handle does the former, because before libuv 1.45 a timer of 0 ms that is started within a timer's callback
+ * runs in the same turn.
  */
-static void arm(struct dir_reads *reads)
+static void schedule(struct dir_reads *reads)
 {
-	int64_t pause_ms = (boot_ns() - reads->asked_ns) / NS_PER_MS;
+	int64_t pause_ms = (boot_ns() - reads->requested_ns) / NS_PER_MS;
 
-	if (!reads->waiting || reads->asking || uv_is_closing((uv_handle_t *)&reads->turn))
+	if (!reads->waiting || reads->requesting || uv_is_closing((uv_handle_t *)&reads->turn))
 		return;
 	if (pause_ms == 0) {
 		uv_idle_start(&reads->turn, on_turn);
@@ -108,10 +114,10 @@ static void on_page(struct listing *listing, int status, const struct list_item 
 	struct dir_read *read = listing->ctx;
 	struct dir_reads *reads = read->reads;
 
-	reads->asking = NULL;
+	reads->requesting = NULL;
 	if (read->stream && status == 0)
 		status = dir_stream_add(read->stream, items, count, listing->repeats, listing->expected);
-	if (read->stream && status == 0 && listing->more && has_lost_patience(read))
+	if (read->stream && status == 0 && listing->more && must_end(read))
 		status = -EINTR;
 	if (read->stream && status == 0 && listing->more) {
 		DL_APPEND(reads->waiting, read);
@@ -120,30 +126,30 @@ static void on_page(struct listing *listing, int status, const struct list_item 
 			answer(read, status);
 		free_read(read);
 	}
-	arm(reads);
+	schedule(reads);
 }
 
-static void ask(struct dir_reads *reads)
+static void request_page(struct dir_reads *reads)
 {
 	struct dir_read *read = reads->waiting;
 
-	if (!read || reads->asking)
+	if (!read || reads->requesting)
 		return;
 	DL_DELETE(reads->waiting, read);
-	reads->asking = read;
-	reads->asked_ns = boot_ns();
+	reads->requesting = read;
+	reads->requested_ns = boot_ns();
 	backend_list(reads->backend, &read->listing);
 }
 
 static void on_turn(uv_idle_t *turn)
 {
 	uv_idle_stop(turn);
-	ask(turn->data);
+	request_page(turn->data);
 }
 
 static void on_pause(uv_timer_t *pause)
 {
-	ask(pause->data);
+	request_page(pause->data);
 }
 
 void dir_reads_start(struct dir_reads *reads, struct dir_stream *stream, const char *path, fuse_req_t fuse,
@@ -151,7 +157,7 @@ void dir_reads_start(struct dir_reads *reads, struct dir_stream *stream, const c
 {
 	struct dir_read *read = calloc(1, sizeof(*read) + strlen(path) + 1);
 
-	/* Of one stream the kernel asks for one thing at a time, unless who asked first was killed. */
+	/* The kernel sends one READDIR at a time for each stream, unless the process that sent the first was killed. */
 	dir_reads_give_up(stream, -EINTR);
 	dir_stream_begin(stream);
 	if (!read) {
@@ -164,11 +170,11 @@ void dir_reads_start(struct dir_reads *reads, struct dir_stream *stream, const c
 	read->ctx = ctx;
 	stpcpy(read->path, path);
 	read->listing = (struct listing){ .path = read->path, .done = on_page, .ctx = read };
-	read->patient_until_ns = boot_ns() + reads->patience_ns;
+	read->interruptible_ns = boot_ns() + reads->interruptible_after_ns;
 	stream->reading = read;
 	DL_APPEND(reads->waiting, read);
-	if (!is_armed(reads))
-		ask(reads);
+	if (!is_scheduled(reads))
+		request_page(reads);
 	if (stream->reading) {
 		read->pending.on_end = on_interrupted;
 		read->is_pending = true;
@@ -184,7 +190,7 @@ void dir_reads_give_up(struct dir_stream *stream, int status)
 
 void dir_reads_init(struct dir_reads *reads, uv_loop_t *loop, struct pending_requests *pending, int64_t timeout_ms)
 {
-	*reads = (struct dir_reads){ .pending = pending, .patience_ns = timeout_ms * NS_PER_MS };
+	*reads = (struct dir_reads){ .pending = pending, .interruptible_after_ns = timeout_ms * NS_PER_MS };
 	uv_timer_init(loop, &reads->pause);
 	uv_idle_init(loop, &reads->turn);
 	reads->pause.data = reads;
@@ -195,8 +201,8 @@ void dir_reads_stop(struct dir_reads *reads)
 {
 	while (reads->waiting)
 		end_early(reads->waiting, -ESHUTDOWN);
-	if (reads->asking && reads->asking->stream)
-		end_early(reads->asking, -ESHUTDOWN);
+	if (reads->requesting && reads->requesting->stream)
+		end_early(reads->requesting, -ESHUTDOWN);
 	uv_close((uv_handle_t *)&reads->pause, NULL);
 	uv_close((uv_handle_t *)&reads->turn, NULL);
 }

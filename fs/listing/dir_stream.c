@@ -1,3 +1,7 @@
+/*
+ * The names of an open directory, in one block of memory. An offset of readdir(2) is the position of a name in that
+ * block, so it stays valid however often the caller seeks, until the directory is read again from its start.
+ */
 #include "fs/listing/dir_stream.h"
 
 #include <errno.h>
@@ -8,14 +12,15 @@
 
 #include "backend/util/clock.h"
 
-#define FIRST_CAPACITY 4096
+#define FIRST_CAPACITY 4096 /* bytes */
 
-/* Offsets in the table have 32 bits. */
+/* Bytes of names: positions in the table have 32 bits. */
 #define CAPACITY_MAX ((size_t)UINT32_MAX)
 
-/* Names for each of which the table has room at once, at the most: 1 GiB of it. */
+/* The largest number of names that the table is made for at once; it then takes 1 GiB. */
 #define EXPECTED_MAX ((size_t)1 << 27)
 
+/* A letter before each name says whether it is a lock or a directory. */
 enum { KIND_SIZE = 1 };
 
 static const char kind_letters[] = { [ENTRY_LOCK] = 'l', [ENTRY_DIR] = 'd' };
@@ -47,7 +52,7 @@ struct dir_stream *dir_stream_open(struct dir_stream **streams, struct quota *qu
 		return NULL;
 	stream->quota = quota;
 	stream->uid = uid;
-	/* Without randomness, which a machine that starts may lack, the time has to do. */
+	/* A machine that is starting may have no randomness yet. */
 	if (getrandom(&stream->seed, sizeof(stream->seed), GRND_NONBLOCK) != sizeof(stream->seed))
 		stream->seed = (uint64_t)boot_ns();
 	DL_APPEND(*streams, stream);
@@ -67,7 +72,7 @@ void dir_streams_free(struct dir_stream **streams)
 		dir_stream_close(streams, *streams);
 }
 
-/* The table of names that were told */
+/* The table of names: finds those that the backend lists twice */
 
 static size_t hash_of(const struct dir_stream *stream, const char *name)
 {
@@ -80,7 +85,7 @@ static size_t hash_of(const struct dir_stream *stream, const char *name)
 	return (size_t)hash;
 }
 
-/* Where a name stands in the table, or is to stand. */
+/* The slot of a name in the table, or the free slot for it. */
 static uint32_t *find_slot(const struct dir_stream *stream, const char *name)
 {
 	size_t mask = stream->table_size - 1;
@@ -91,7 +96,7 @@ static uint32_t *find_slot(const struct dir_stream *stream, const char *name)
 	return &stream->table[index];
 }
 
-/* Makes a table of this size with all names that there are. */
+/* Makes a table of this size and enters all names of the stream. Returns 0, -ENOMEM, or the error of the quota. */
 static int make_table(struct dir_stream *stream, size_t size)
 {
 	uint32_t *table;
@@ -107,13 +112,13 @@ static int make_table(struct dir_stream *stream, size_t size)
 	drop_table(stream);
 	stream->table = table;
 	stream->table_size = size;
-	for (size_t at = 0; at < stream->size; at += strlen(stream->names + at) + 1)
-		*find_slot(stream, stream->names + at + KIND_SIZE) = (uint32_t)at + 1;
+	for (size_t position = 0; position < stream->size; position += strlen(stream->names + position) + 1)
+		*find_slot(stream, stream->names + position + KIND_SIZE) = (uint32_t)position + 1;
 	return 0;
 }
 
-/* Has a table with room for so many names; it is at most half full. */
-static int need_table(struct dir_stream *stream, size_t names)
+/* Makes sure that the table has room for `names` names and is at most half full then. */
+static int ensure_table(struct dir_stream *stream, size_t names)
 {
 	size_t size = 1024;
 
@@ -126,7 +131,8 @@ static int need_table(struct dir_stream *stream, size_t names)
 
 /* Names */
 
-static int need_capacity(struct dir_stream *stream, size_t more)
+/* Makes room for `more` bytes. */
+static int ensure_capacity(struct dir_stream *stream, size_t more)
 {
 	size_t capacity = stream->capacity ? stream->capacity : FIRST_CAPACITY;
 	char *names;
@@ -151,14 +157,15 @@ static int need_capacity(struct dir_stream *stream, size_t more)
 	return 0;
 }
 
+/* Adds a name, unless the table has it. Returns 0, -ENOMEM, or the error of the quota. */
 static int add(struct dir_stream *stream, const struct list_item *item)
 {
 	size_t size = KIND_SIZE + strlen(item->name) + 1;
 	uint32_t *slot = NULL;
-	int err = need_capacity(stream, size);
+	int err = ensure_capacity(stream, size);
 
 	if (err == 0 && stream->table) {
-		err = need_table(stream, stream->count + 1);
+		err = ensure_table(stream, stream->count + 1);
 		if (err < 0)
 			return err;
 		slot = find_slot(stream, item->name);
@@ -181,9 +188,9 @@ int dir_stream_add(struct dir_stream *stream, const struct list_item *items, siz
 {
 	int err = 0;
 
-	/* As large at once as it will have to be: to fill a larger one again takes long. */
+	/* Made in its final size at once, as entering all names again into a larger table takes long. */
 	if (repeats && !stream->table)
-		err = need_table(stream, expected < EXPECTED_MAX ? expected : EXPECTED_MAX);
+		err = ensure_table(stream, expected < EXPECTED_MAX ? expected : EXPECTED_MAX);
 	for (size_t i = 0; err == 0 && i < count; i++)
 		err = add(stream, &items[i]);
 	return err;
@@ -201,13 +208,13 @@ void dir_stream_end(struct dir_stream *stream)
 	stream->capacity = stream->size;
 }
 
-bool dir_stream_at(const struct dir_stream *stream, size_t place, struct list_item *ret, size_t *ret_next)
+bool dir_stream_at(const struct dir_stream *stream, size_t position, struct list_item *ret, size_t *ret_next)
 {
-	/* Whoever seeks may ask for any place: names begin behind the end of another. */
-	if (place >= stream->size || (place > 0 && stream->names[place - 1] != '\0'))
+	/* A program may seek to any offset, so this checks that a name starts here. */
+	if (position >= stream->size || (position > 0 && stream->names[position - 1] != '\0'))
 		return false;
-	ret->kind = stream->names[place] == kind_letters[ENTRY_DIR] ? ENTRY_DIR : ENTRY_LOCK;
-	ret->name = stream->names + place + KIND_SIZE;
-	*ret_next = place + KIND_SIZE + strlen(ret->name) + 1;
+	ret->kind = stream->names[position] == kind_letters[ENTRY_DIR] ? ENTRY_DIR : ENTRY_LOCK;
+	ret->name = stream->names + position + KIND_SIZE;
+	*ret_next = position + KIND_SIZE + strlen(ret->name) + 1;
 	return true;
 }

@@ -1,6 +1,6 @@
 /*
- * Open directories. One pass over a directory shows what its listing told, however long
- * reading takes: names are kept, and keep their offsets. They count in their user's quota.
+ * Open directories. The names of one listing are kept in memory until the directory is read again or closed, so that
+ * they and their offsets do not change while a program reads them. Their user is charged for that memory.
  */
 #ifndef FS_LISTING_DIR_STREAM_H
 #define FS_LISTING_DIR_STREAM_H
@@ -16,45 +16,45 @@
 struct dir_read;
 
 struct dir_stream {
-	uid_t uid;                /* who opened it */
-	struct dir_read *reading; /* the pass that is beginning (dir_reads.h); NULL: none */
+	uid_t uid;                /* the user who opened the directory */
+	struct dir_read *reading; /* the read that is filling the stream, see dir_reads.h; NULL: none */
 
-	/* The rest belongs to dir_stream.c. */
+	/* The rest is private to dir_stream.c. */
 	struct quota *quota;
-	char *names;         /* each with a letter for its kind in front */
-	size_t size;
-	size_t capacity;
-	uint32_t *table;     /* of a name, its offset and 1; NULL: no name is told again */
-	size_t table_size;   /* a power of 2 */
-	size_t count;
-	uint64_t seed;       /* of the hashes in the table, so that nobody can make names that meet there */
+	char *names;         /* each name with a letter for its kind before it and a NUL behind it */
+	size_t size;         /* bytes used of `names` */
+	size_t capacity;     /* bytes allocated for `names` */
+	uint32_t *table;     /* hash table: position of a name in `names`, plus 1; 0: free. NULL: no name is listed twice */
+	size_t table_size;   /* slots: a power of 2 */
+	size_t count;        /* names in `names` */
+	uint64_t seed;       /* random seed of the hashes, so that a user cannot choose names that collide */
 	struct dir_stream *prev, *next;
 };
 
-/* `quota`: the bytes of names that each user has. NULL where there is no memory. */
+/* Opens a stream in the list `streams`. `quota` limits the bytes of names of each user. Returns NULL without memory. */
 struct dir_stream *dir_stream_open(struct dir_stream **streams, struct quota *quota, uid_t uid);
 void dir_stream_close(struct dir_stream **streams, struct dir_stream *stream);
 
-/* Closes all. */
+/* Closes all streams in the list. */
 void dir_streams_free(struct dir_stream **streams);
 
-/* A pass begins: no names yet. */
+/* Removes all names, before a new listing is read. */
 void dir_stream_begin(struct dir_stream *stream);
 
 /*
- * Adds the names of a page, which are copied; with `repeats` those that are new. `expected`:
- * about how many names there will be. Returns 0, -ENOMEM, or what the quota says.
+ * Adds copies of the names of a page. With `repeats` the backend may list a name twice, and only new names are added.
+ * `expected` is about how many names the whole listing has. Returns 0, -ENOMEM, or the error of the quota.
  */
 int dir_stream_add(struct dir_stream *stream, const struct list_item *items, size_t count, bool repeats,
                    size_t expected);
 
-/* All names are there: what only adding needed is given back. */
+/* The listing is complete: frees the memory that only dir_stream_add() needs. */
 void dir_stream_end(struct dir_stream *stream);
 
 /*
- * Tells the item at a place, which is 0 for the first one, and the place of the next. False: none
- * is there, as behind the last.
+ * Sets `ret` to the name at `position` (0 for the first) and `ret_next` to the position of the next one. Returns false
+ * if no name starts at `position`, as behind the last one.
  */
-bool dir_stream_at(const struct dir_stream *stream, size_t place, struct list_item *ret, size_t *ret_next);
+bool dir_stream_at(const struct dir_stream *stream, size_t position, struct list_item *ret, size_t *ret_next);
 
 #endif
