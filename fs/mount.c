@@ -1,4 +1,7 @@
-/* Puts the parts of a mount together, and passes on to them what the backend tells. */
+/*
+ * Allocates and starts the parts of a mount, and distributes the callbacks of the backend to them. The parts know each
+ * other only through the pointers that are set here, so that none of them includes mount.h.
+ */
 #include "fs/mount.h"
 
 #include <errno.h>
@@ -34,9 +37,9 @@
 #include "lockfs/backend.h"
 #include "lockfs/event.h"
 
-/* The memory of a mount and its parts. */
+/* A mount and its parts, in one allocation. */
 struct mount_parts {
-	struct mount mount; /* first: what others know */
+	struct mount mount; /* first, so that freeing it frees all */
 	struct node_table nodes;
 	struct notifier notifier;
 	struct inotify_watches inotify;
@@ -83,7 +86,7 @@ static struct mount *allocate(const struct options *options)
 		.reserve = &parts->reserve,
 		.streams_quota = &parts->streams_quota,
 		.listings_quota = &parts->listings_quota,
-		.asker = BACKEND_NOBODY,
+		.current_uid = BACKEND_NOBODY,
 		.mounted_ms = epoch_ns() / NS_PER_MS,
 	};
 	return &parts->mount;
@@ -96,13 +99,13 @@ static void on_lost(void *ctx, const char *key, uint64_t token)
 	holdings_end(mount->holdings, key, token, true);
 }
 
-/* Names that the daemon remembers for the kernel, of all users: some 40 MB. */
+/* Nodes that the daemon keeps for the kernel, of all users together: about 40 MB. */
 #define NAMES_MAX 65536
 
-/* A user who takes all that there is, gives it back and takes it again is not told of each time. */
-#define TOLD_PAUSE_NS (60 * NS_PER_S)
+/* 60 s between log lines about one user, who may reach and leave a limit many times a second. */
+#define LOG_PAUSE_NS (60 * NS_PER_S)
 
-/* What each user may have, told of in the words of the manual's table. */
+/* The limit of each user; `what` names the resource in log lines, as the manual does. */
 static struct quota user_quota(size_t most, int error, const char *what, const char *option)
 {
 	return (struct quota){
@@ -111,13 +114,13 @@ static struct quota user_quota(size_t most, int error, const char *what, const c
 		.error = error,
 		.what = what,
 		.option = option,
-		.pause_ns = TOLD_PAUSE_NS,
+		.pause_ns = LOG_PAUSE_NS,
 		.on_full = mount_on_notice,
 	};
 }
 
-/* However much is allowed: who has all descriptors keeps others from every lock with signal=. */
-static void bound_recipients(struct signal_recipients *recipients)
+/* A user who had all descriptors would keep others from every lock with signal=, so no option allows more than half. */
+static void limit_recipients(struct signal_recipients *recipients)
 {
 	struct quota *quota = &recipients->quota;
 	size_t most = signal_recipients_most(recipients);
@@ -144,7 +147,7 @@ static void set_quotas(struct mount *mount)
 		"bytes of names in open directories", "user_listings");
 	mount->recipients->quota = user_quota(mount->options->user_signals, -EMFILE,
 		"processes that signal= is for", "user_signals");
-	bound_recipients(mount->recipients);
+	limit_recipients(mount->recipients);
 	mount->renewals->quota = user_quota(mount->options->user_renewals, -ENOLCK,
 		"renewals of bound locks a minute", "user_renewals");
 }
@@ -243,12 +246,12 @@ static void on_failed(void *ctx, enum call_kind kind, const char *key, int statu
 
 int mount_set_backend(struct mount *mount, struct backend *backend)
 {
-	const struct metrics_handlers metrics_owner = {
+	const struct metrics_handlers handlers = {
 		.answered = on_answered,
 		.failed = on_failed,
 		.ctx = mount,
 	};
-	struct backend *metered = metrics_wrap(backend, &metrics_owner);
+	struct backend *metered = metrics_wrap(backend, &handlers);
 
 	if (!metered) {
 		backend_close(backend);
@@ -265,13 +268,13 @@ int mount_set_backend(struct mount *mount, struct backend *backend)
 	return 0;
 }
 
-void mount_let_go(struct mount *mount)
+void mount_release_bound(struct mount *mount)
 {
 	waiters_end_all(mount->waiters, -ESHUTDOWN);
 	holdings_release_bound(mount->holdings);
 }
 
-bool mount_is_settled(const struct mount *mount)
+bool mount_may_close(const struct mount *mount)
 {
 	return !renewals_is_releasing(mount->renewals);
 }
@@ -375,9 +378,9 @@ void mount_on_trace(void *ctx, const char *line)
 	log_line(LOG_DEBUG, "%s", line);
 }
 
-uid_t mount_asks(void *ctx)
+uid_t mount_current_uid(void *ctx)
 {
 	const struct mount *mount = ctx;
 
-	return mount->asker;
+	return mount->current_uid;
 }

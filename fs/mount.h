@@ -1,8 +1,6 @@
 /*
- * One mounted lock directory: the parts that it is made of, and the way of a request through it:
- *
- *   kernel -> fs/ops (decode) -> fs/names, fs/caller (which key and view, which caller)
- *          -> backend (one atomic step) -> fs/ops (errno, attributes) -> kernel
+ * One mounted lock directory: the parts that it consists of. README.md in this folder shows the way of a request
+ * through them.
  */
 #ifndef FS_MOUNT_H
 #define FS_MOUNT_H
@@ -57,15 +55,15 @@ struct mount {
 	struct stale_retries *retries;
 	struct signal_recipients *recipients;
 	struct reserve *reserve;
-	struct quota *streams_quota;         /* open directories, event streams and statistics of each user */
+	struct quota *streams_quota;         /* open directories, event streams and statistics snapshots of each user */
 	struct quota *listings_quota;        /* bytes of names in the open directories of each user */
 	struct dir_stream *dir_streams;      /* all open directories */
 	struct stats_file *stats_files;      /* all open snapshots of statistics */
-	uid_t asker;        /* the user of the request being decoded, if the user's calls are bounded; else BACKEND_NOBODY */
+	uid_t current_uid;  /* the user of the request that is being decoded; BACKEND_NOBODY: none whose calls are limited */
 	int64_t mounted_ms; /* since the epoch */
-	bool answers;       /* the kernel has sent INIT */
-	bool told_hidden;   /* the log says that callers cannot be seen */
-	int64_t recalls_ns; /* CLOCK_BOOTTIME; until then lookups are not answered from the backend's cache: ops/request.h */
+	bool is_initialized; /* the kernel has sent INIT */
+	bool logged_hidden; /* the log has said that some callers cannot be seen */
+	int64_t no_cache_until_ns; /* CLOCK_BOOTTIME; before it LOOKUP does not use the backend's cache, which was wrong */
 };
 
 /* Makes the file side of a mount, without a backend. Returns 0 or a negative errno; then `ret` is not set. */
@@ -74,11 +72,11 @@ int mount_new(uv_loop_t *loop, const struct options *options, struct mount **ret
 /* Gives the mount the backend that was opened for it. Returns 0, or -ENOMEM and the backend is closed. */
 int mount_set_backend(struct mount *mount, struct backend *backend);
 
-/* No process has a file open any more: ends the waiters, and releases the bound holdings. */
-void mount_let_go(struct mount *mount);
+/* Ends all waiters and releases all bound holdings, when no process can have a file open any more. */
+void mount_release_bound(struct mount *mount);
 
-/* Is no release under way that would be lost if the backend were closed now? */
-bool mount_is_settled(const struct mount *mount);
+/* Have all releases been answered? One that is under way would be lost if the backend were closed. */
+bool mount_may_close(const struct mount *mount);
 
 /* Closes the backend, which first answers the calls under way. A mount without a backend is accepted. */
 void mount_stop(struct mount *mount);
@@ -89,7 +87,7 @@ void mount_free(struct mount *mount);
 /* The id that the view of this node or the mount gives to claims; NULL: callers are told apart by identity. */
 const char *mount_given_id(const struct mount *mount, const struct node *node);
 
-/* Callbacks of the backend; `ctx` is the struct mount. */
+/* Callbacks in struct backend_config, which has their rules; `ctx` is the struct mount. */
 void mount_on_event(void *ctx, const struct lock_event *event);
 void mount_on_gap(void *ctx);
 void mount_on_ended(void *ctx, const char *key, uint64_t token, bool taken);
@@ -97,7 +95,7 @@ void mount_on_touched(void *ctx, uint64_t token);
 void mount_on_touched_all(void *ctx);
 void mount_on_notice(void *ctx, const char *line);
 void mount_on_trace(void *ctx, const char *line);
-uid_t mount_asks(void *ctx);
+uid_t mount_current_uid(void *ctx);
 
 static inline struct mount *mount_of(fuse_req_t fuse)
 {

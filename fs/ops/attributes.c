@@ -42,13 +42,11 @@ static int print_time(int64_t ms, char *value, size_t size)
 	return snprintf(value, size, "%s.%03dZ", text, (int)(ms % 1000));
 }
 
-/* Of a lock; all but the state and the key are gone with the holding. */
-
 static int print_state(const struct attribute_subject *subject, char *value, size_t size)
 {
 	if (!subject->lock)
 		return snprintf(value, size, "EXPIRED");
-	return snprintf(value, size, subject->held_by_asker ? "ACQUIRED" : "UNAVAILABLE");
+	return snprintf(value, size, subject->held_by_caller ? "ACQUIRED" : "UNAVAILABLE");
 }
 
 static int print_key(const struct attribute_subject *subject, char *value, size_t size)
@@ -56,7 +54,7 @@ static int print_key(const struct attribute_subject *subject, char *value, size_
 	return snprintf(value, size, "%s", subject->request->key);
 }
 
-/* For people, who print it to a terminal: the command and a given id may have any bytes. */
+/* Escaped, as people print it to a terminal, and the command and a given id may contain any bytes. */
 static int print_owner(const struct attribute_subject *subject, char *value, size_t size)
 {
 	char owner[EVENT_OWNER_MAX];
@@ -136,13 +134,13 @@ static int print_waiters(const struct attribute_subject *subject, char *value, s
 	return snprintf(value, size, "%" PRIu64, subject->lock->waiters);
 }
 
-/* Of a directory */
+/* Attributes of directories */
 
 static int print_identity(const struct attribute_subject *subject, char *value, size_t size)
 {
 	const struct lock_claim *claim = &subject->request->claim;
 
-	/* Why a caller who expects a session is none. */
+	/* Explains to a caller that expects to be told apart by session why it is not. */
 	if (claim->identity && subject->request->caller.by_user)
 		return snprintf(value, size, "%s (process or session not visible)", claim->identity);
 	if (claim->identity)
@@ -160,20 +158,20 @@ static int print_default_ttl(const struct attribute_subject *subject, char *valu
 }
 
 static const struct attribute lock_attributes[] = {
-	{ .name = "user.lock.state", .print = print_state, .outlives = true },
+	{ .name = "user.lock.state", .print = print_state, .without_lock = true },
 	{ .name = "user.lock.owner", .print = print_owner },
-	{ .name = "user.lock.ttl", .print = print_ttl, .of_ours = true, .settable = true },
+	{ .name = "user.lock.ttl", .print = print_ttl, .not_foreign = true, .settable = true },
 	{ .name = "user.lock.remaining", .print = print_remaining },
-	{ .name = "user.lock.acquired", .print = print_acquired, .of_ours = true },
+	{ .name = "user.lock.acquired", .print = print_acquired, .not_foreign = true },
 	{ .name = "user.lock.expires", .print = print_expires },
-	{ .name = "user.lock.token", .print = print_token, .of_ours = true },
-	{ .name = "user.lock.key", .print = print_key, .outlives = true },
+	{ .name = "user.lock.token", .print = print_token, .not_foreign = true },
+	{ .name = "user.lock.key", .print = print_key, .without_lock = true },
 	{ .name = "user.lock.id", .print = print_id },
 	{ .name = "user.lock.handle", .print = print_handle },
-	{ .name = "user.lock.host", .print = print_host, .of_ours = true },
-	{ .name = "user.lock.pid", .print = print_pid, .of_ours = true },
-	{ .name = "user.lock.uid", .print = print_uid, .of_ours = true },
-	{ .name = "user.lock.command", .print = print_command, .of_ours = true },
+	{ .name = "user.lock.host", .print = print_host, .not_foreign = true },
+	{ .name = "user.lock.pid", .print = print_pid, .not_foreign = true },
+	{ .name = "user.lock.uid", .print = print_uid, .not_foreign = true },
+	{ .name = "user.lock.command", .print = print_command, .not_foreign = true },
 	{ .name = "user.lock.waiters", .print = print_waiters },
 	{ .name = NULL },
 };
@@ -214,9 +212,9 @@ int attribute_print(const struct attribute *attribute, const struct attribute_su
 {
 	int length;
 
-	if (!subject->dir && !subject->lock && !attribute->outlives)
+	if (!subject->dir && !subject->lock && !attribute->without_lock)
 		return -ENODATA;
-	if (attribute->of_ours && subject->lock && subject->lock->foreign)
+	if (attribute->not_foreign && subject->lock && subject->lock->foreign)
 		return -ENODATA;
 	length = attribute->print(subject, value, size);
 	return length < (int)size ? length : -ERANGE;

@@ -1,5 +1,5 @@
 /*
- * The table of extended attributes: name, printer and rules of each. To add one, write its print function and its row.
+ * The extended attributes of locks and directories, one row of a table each: name, print function and rules.
  */
 #ifndef FS_OPS_ATTRIBUTES_H
 #define FS_OPS_ATTRIBUTES_H
@@ -16,24 +16,24 @@ struct request;
 /* Room for the longest value, a handle: `.with/`, an id, a lease, a key. */
 #define ATTRIBUTE_VALUE_MAX (LOCK_KEY_MAX + LOCK_ID_MAX + 128)
 
-/* What an attribute is printed from. */
+/* The lock or directory whose attributes are printed, and what its caller may see. */
 struct attribute_subject {
 	const struct request *request;
-	const struct lock *lock;    /* NULL: it has ended, or is free, or it is a directory */
-	const struct dir_info *dir; /* NULL: it is a lock */
-	bool held_by_asker;
-	bool may_see_id;
+	const struct lock *lock;    /* NULL: a directory, a free lock, or a holding that has ended */
+	const struct dir_info *dir; /* NULL: a lock */
+	bool held_by_caller;
+	bool may_see_id;            /* may the caller see the id, which proves holding the lock? */
 };
 
-/* Prints a value; returns its length, or -ENODATA where it has none for this asker. */
+/* Prints a value with its NUL; returns its length, or -ENODATA if the caller may not see it. */
 typedef int attribute_print_fn(const struct attribute_subject *subject, char *value, size_t size);
 
 struct attribute {
 	const char *name;
 	attribute_print_fn *print;
-	bool outlives; /* a descriptor of an ended holding still has it */
-	bool of_ours;  /* not known of a lock that was taken past lockfs */
-	bool settable;
+	bool without_lock; /* is also shown for a free lock and for a holding that has ended */
+	bool not_foreign;  /* is not known of a lock of another Redis client */
+	bool settable;     /* setxattr(2) takes a lease */
 };
 
 /* All attributes of this kind of node; a row without a name ends them. */

@@ -1,4 +1,7 @@
-/* `.events`, `.events.json` and `.stats`: finding, looking at and opening them. */
+/*
+ * LOOKUP, GETATTR and OPEN of control files: `.events`, `.events.json` and `.stats` in every directory. Each LOOKUP
+ * makes a node of its own, so that a caller learns nothing about what others read.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,8 +23,8 @@
 #include "lockfs/backend.h"
 #include "lockfs/lock.h"
 
-/* Opens what a request is about, and replies. */
-typedef void open_fn(struct request *request);
+/* Opens the control file of a request, and replies. */
+typedef void control_open_fn(struct request *request);
 
 static void open_events(struct request *request)
 {
@@ -40,42 +43,40 @@ static void open_stats(struct request *request)
 	stats_open(request->mount, request->fuse, &request->info);
 }
 
-static const struct special_kind {
+static const struct control_kind {
 	const char *name;
 	enum node_kind kind;
-	off_t more; /* than what was read, its size is told to be */
-	open_fn *open;
-} special_kinds[] = {
+	off_t extra_size; /* bytes that stat(2) shows beyond those already read */
+	control_open_fn *open;
+} control_kinds[] = {
 	{ ".events", NODE_EVENTS, EVENT_SIZE_TOLD, open_events },
 	{ ".events.json", NODE_EVENTS_JSON, EVENT_SIZE_TOLD, open_events_json },
 	{ ".stats", NODE_STATS, 0, open_stats },
 };
 
-#define KIND_COUNT (sizeof(special_kinds) / sizeof(special_kinds[0]))
+#define KIND_COUNT (sizeof(control_kinds) / sizeof(control_kinds[0]))
 
-static const struct special_kind *find_by_name(const char *name)
+static const struct control_kind *find_by_name(const char *name)
 {
 	for (size_t i = 0; i < KIND_COUNT; i++)
-		if (strcmp(special_kinds[i].name, name) == 0)
-			return &special_kinds[i];
+		if (strcmp(control_kinds[i].name, name) == 0)
+			return &control_kinds[i];
 	return NULL;
 }
 
-static const struct special_kind *find_by_node(const struct node *node)
+static const struct control_kind *find_by_node(const struct node *node)
 {
 	size_t i = 0;
 
-	while (special_kinds[i].kind != node_kind(node))
+	while (control_kinds[i].kind != node_kind(node))
 		i++;
-	return &special_kinds[i];
+	return &control_kinds[i];
 }
-
-/* Looking */
 
 static struct stat attr_of(const struct node *node)
 {
-	const struct special_kind *kind = find_by_node(node);
-	const struct control_node *special = node->control;
+	const struct control_kind *kind = find_by_node(node);
+	const struct control_node *control = node->control;
 	char path[LOCK_KEY_MAX + 32];
 	struct timespec now;
 
@@ -83,11 +84,11 @@ static struct stat attr_of(const struct node *node)
 	snprintf(path, sizeof(path), "%s/%s", node->name.path, kind->name);
 	return (struct stat){
 		.st_ino = path_inode(path),
-		.st_mode = S_IFREG | special->mode,
+		.st_mode = S_IFREG | control->mode,
 		.st_nlink = 1,
-		.st_uid = special->uid,
-		.st_gid = special->gid,
-		.st_size = (off_t)special->read + kind->more,
+		.st_uid = control->uid,
+		.st_gid = control->gid,
+		.st_size = (off_t)control->read + kind->extra_size,
 		.st_blksize = LOCK_CONTENT_MAX,
 		.st_atim = now,
 		.st_mtim = now,
@@ -102,25 +103,24 @@ void control_file_reply_attr(fuse_req_t req, const struct node *node)
 	fuse_reply_attr(req, &attr, 0);
 }
 
-/* Finding. Listing a directory and reading these is one permission. */
-
+/* A user who may list the directory may read its control files. */
 #define LISTING_BITS 0444
 
 static struct node *make_node(struct request *request, mode_t mode, uid_t uid, gid_t gid)
 {
 	struct node_table *nodes = request->mount->nodes;
-	struct control_node *special = calloc(1, sizeof(*special));
+	struct control_node *control = calloc(1, sizeof(*control));
 	struct node *node;
 
-	if (!special)
+	if (!control)
 		return NULL;
-	*special = (struct control_node){ .users = 1, .mode = mode & LISTING_BITS, .uid = uid, .gid = gid };
-	node = node_look_up(nodes, request->special, request->node->name.view, node_unique(nodes), request->key,
+	*control = (struct control_node){ .users = 1, .mode = mode & LISTING_BITS, .uid = uid, .gid = gid };
+	node = node_look_up(nodes, request->control_kind, request->node->name.view, node_unique(nodes), request->key,
 		fuse_req_ctx(request->fuse)->uid);
 	if (node)
-		node->control = special;
+		node->control = control;
 	else
-		free(special);
+		free(control);
 	return node;
 }
 
@@ -153,7 +153,7 @@ static void on_dir_read(void *ctx, int status, const struct entry *entry)
 
 void control_file_look_up(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	const struct special_kind *kind = find_by_name(name);
+	const struct control_kind *kind = find_by_name(name);
 	struct request *request;
 
 	if (!kind) {
@@ -163,15 +163,13 @@ void control_file_look_up(fuse_req_t req, fuse_ino_t parent, const char *name)
 	request = request_on_node(req, parent, NULL);
 	if (!request)
 		return;
-	request->special = kind->kind;
+	request->control_kind = kind->kind;
 	if (attr_is_fixed(request->node))
 		reply_found(request, request->mount->options->mode, request->mount->options->uid,
 			request->mount->options->gid);
 	else
 		backend_read(request->mount->backend, request->key, on_dir_read, request);
 }
-
-/* Opening */
 
 void control_file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {

@@ -24,8 +24,8 @@
 #include "lockfs/event.h"
 #include "lockfs/lock.h"
 
-/* Binds what was acquired to its file, in a view with `hold`. Returns 0 or a negative errno. */
-static int hold_open(struct request *request, struct lock_file *file, const struct lock *lock)
+/* In a view with `hold`, binds the new holding to its file. Returns 0 or a negative errno. */
+static int bind_if_held(struct request *request, struct lock_file *file, const struct lock *lock)
 {
 	const struct view_options *view = node_view(request->node);
 	int err;
@@ -39,7 +39,7 @@ static int hold_open(struct request *request, struct lock_file *file, const stru
 	return err;
 }
 
-/* An open file of what was acquired; NULL, and a negative errno, where it cannot be had. */
+/* Makes the open file of the new holding. Returns NULL and sets `ret_err` if that fails. */
 static struct lock_file *open_acquired(struct request *request, const struct lock *lock, int *ret_err)
 {
 	struct lock_file *file = request_open_file(request, lock->token, request->caller.process);
@@ -52,7 +52,7 @@ static struct lock_file *open_acquired(struct request *request, const struct loc
 	file->acquired = lock->token;
 	file->id = strdup(request->acquire.id);
 	if (file->id)
-		*ret_err = hold_open(request, file, lock);
+		*ret_err = bind_if_held(request, file, lock);
 	if (*ret_err == 0)
 		return file;
 	lock_file_close(file);
@@ -60,12 +60,12 @@ static struct lock_file *open_acquired(struct request *request, const struct loc
 }
 
 /*
- * The kernel asks for the attributes of what was created before open(2) returns, and
- * would let it fail where the backend is away by then, though the lock was had.
+ * 50 ms. Before open(2) returns, the kernel asks for the attributes of the new file, unless it has them: if the backend
+ * failed just then, open(2) would fail although the lock is acquired.
  */
-#define CREATED_ATTR_S 0.05
+#define CREATED_ATTR_TIMEOUT 0.05
 
-/* Replies with a file and its node; false where there was no memory for that or nobody took the reply. */
+/* Replies with an open file and its node (NULL: no memory). Returns false if the kernel did not take them. */
 static bool reply_created(struct request *request, struct lock_file *file, struct node *node, const struct stat *attr)
 {
 	struct fuse_entry_param reply;
@@ -74,7 +74,7 @@ static bool reply_created(struct request *request, struct lock_file *file, struc
 		fuse_reply_err(request->fuse, ENOMEM);
 		return false;
 	}
-	reply = (struct fuse_entry_param){ .ino = node->number, .attr = *attr, .attr_timeout = CREATED_ATTR_S };
+	reply = (struct fuse_entry_param){ .ino = node->number, .attr = *attr, .attr_timeout = CREATED_ATTR_TIMEOUT };
 	request->info.fh = (uintptr_t)file;
 	request->info.direct_io = 1;
 	if (fuse_reply_create(request->fuse, &reply, &request->info) < 0)
@@ -116,7 +116,7 @@ static void reply_acquired(struct request *request, const struct lock *lock)
 	acquire_give_back(request, lock->token);
 }
 
-/* A file that has acquired nothing itself. NULL: it was replied to. */
+/* Makes an open file that acquires nothing: of the holding `token`, or a handle. Returns NULL after replying. */
 static struct lock_file *open_unacquired(struct request *request, uint64_t token)
 {
 	struct lock_file *file = request_open_file(request, token, 0);
@@ -132,7 +132,7 @@ static struct lock_file *open_unacquired(struct request *request, uint64_t token
 	return NULL;
 }
 
-/* Replies with that and its node (NULL: no memory). True if somebody took the reply. The request is ended. */
+/* As reply_created(), for a file that acquired nothing. Ends the request, and undoes what the kernel did not take. */
 static bool end_created(struct request *request, struct lock_file *file, struct node *node, const struct stat *attr)
 {
 	bool taken = reply_created(request, file, node, attr);
@@ -146,7 +146,7 @@ static bool end_created(struct request *request, struct lock_file *file, struct 
 	return taken;
 }
 
-/* A handle acquires nothing by itself: it is what flock(1) opens. */
+/* Replies with a handle on a node of its own. flock(1) opens handles. */
 static void reply_handle(struct request *request)
 {
 	struct mount *mount = request->mount;
@@ -159,15 +159,15 @@ static void reply_handle(struct request *request)
 	node = node_look_up(mount->nodes, NODE_UNLOCKED, request->node->name.view, node_unique(mount->nodes), request->key,
 		fuse_req_ctx(request->fuse)->uid);
 	if (node) {
-		const struct fuse_ctx *asker = fuse_req_ctx(request->fuse);
+		const struct fuse_ctx *caller = fuse_req_ctx(request->fuse);
 
-		node_belongs_to(node, asker->uid, asker->gid);
+		node_belongs_to(node, caller->uid, caller->gid);
 		attr = attr_of_ended(node);
 	}
 	end_created(request, file, node, &attr);
 }
 
-/* The caller's own side has it already: opens it, as op_open() would where the kernel finds the name. */
+/* Opens a lock that the caller already holds, as op_open() does if the kernel has found the name. */
 static void reply_existing(struct request *request, const struct lock *lock)
 {
 	struct mount *mount = request->mount;
@@ -190,7 +190,7 @@ static void reply_existing(struct request *request, const struct lock *lock)
 	}
 }
 
-static void on_existing_emptied(void *ctx, int status, const struct lock *lock)
+static void on_existing_truncated(void *ctx, int status, const struct lock *lock)
 {
 	struct request *request = ctx;
 	pid_t thread = fuse_req_ctx(request->fuse)->pid;
@@ -207,7 +207,7 @@ static void open_existing(struct request *request, const struct lock *lock)
 {
 	if (request->info.flags & O_TRUNC)
 		backend_truncate(request->mount->backend, request->key, &request->claim, match_token(lock->token), 0,
-			on_existing_emptied, request);
+			on_existing_truncated, request);
 	else
 		reply_existing(request, lock);
 }
@@ -222,7 +222,7 @@ static void on_acquired(void *ctx, int status, const struct lock *lock)
 		return;
 	}
 	request_drop_recipient(request);
-	/* Taken by another meanwhile, and it can be opened all the same. */
+	/* Another caller holds the lock, and the flags allow a handle on it. */
 	if (status == -EBUSY && opens_handle(flags)) {
 		reply_handle(request);
 		return;
@@ -239,10 +239,10 @@ static void on_acquired(void *ctx, int status, const struct lock *lock)
 static void acquire(struct request *request)
 {
 	const struct view_options *view = node_view(request->node);
-	struct acquire_options wish = {
+	struct acquire_options options = {
 		.patience = view->patience,
 		.bound = view->hold,
-		/* Two of one session who create exclusively are two. */
+		/* Two exclusive creations exclude each other, even within one session. */
 		.exclusive_even_for_me = (request->info.flags & O_EXCL) && patience_any(&view->patience),
 	};
 	int err = 0;
@@ -254,15 +254,18 @@ static void acquire(struct request *request)
 	if (err < 0)
 		request_reply(request, err);
 	else
-		acquire_start(request, &wish, on_acquired);
+		acquire_start(request, &options, on_acquired);
 }
 
-static void on_handle(void *ctx, int status, const struct entry *entry)
+static void on_read_for_handle(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
 
 	(void)entry;
-	/* What was acquired meanwhile, was after this: who locks by turns with others would be told ESTALE else. */
+	/*
+	 * A lock that was acquired meanwhile is treated as acquired after this creation: programs that lock by turns
+	 * would otherwise get ESTALE.
+	 */
 	if (status == 0 || status == -ENOENT)
 		reply_handle(request);
 	else
@@ -279,9 +282,9 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	request->info.fh = 0;
 	if (!request_count_file_or_reply(request))
 		return;
-	/* Opening for reading with O_CREAT, as flock(1) does, acquires nothing. */
+	/* open(2) for reading with O_CREAT, as flock(1) does, makes a handle. */
 	if ((info->flags & O_ACCMODE) == O_RDONLY && !(info->flags & O_EXCL))
-		backend_read(request->mount->backend, request->key, on_handle, request);
+		backend_read(request->mount->backend, request->key, on_read_for_handle, request);
 	else
 		acquire(request);
 }

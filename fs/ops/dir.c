@@ -1,4 +1,7 @@
-/* Directories: they are namespaces for keys, which all mounts share. */
+/*
+ * MKDIR, RMDIR, OPENDIR, READDIR, RELEASEDIR. Directories are namespaces of keys that all mounts share. A listing is
+ * read whole at the first READDIR, as offsets must stay valid while names come and go.
+ */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -33,23 +36,23 @@ static void on_made(void *ctx, int status)
 void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
 	struct request *request = request_on_name(req, parent, name, NULL);
-	const struct fuse_ctx *asker = fuse_req_ctx(req);
+	const struct fuse_ctx *caller = fuse_req_ctx(req);
 	int err;
 
 	if (!request)
 		return;
 	err = reserve_check(request->mount->reserve);
-	/* The kernel will know it, and not forget it by being asked to. Refused now, nothing was made. */
+	/* The kernel will keep the node of the directory and is never asked to forget it. Refused here, nothing was made. */
 	if (err == 0)
-		err = known_nodes_admit_next(&request->mount->nodes->known, asker->uid, notifier_pending_forgets(request->mount->notifier));
+		err = known_nodes_admit_next(&request->mount->nodes->known, caller->uid, notifier_pending_forgets(request->mount->notifier));
 	if (err < 0) {
 		request_reply(request, err);
 		return;
 	}
 	request->dir = (struct dir_info){
 		.mode = mode & 07777,
-		.uid = asker->uid,
-		.gid = asker->gid,
+		.uid = caller->uid,
+		.gid = caller->gid,
 		.changed_ms = epoch_ns() / NS_PER_MS,
 	};
 	backend_make_dir(request->mount->backend, request->key, &request->dir, on_made, request);
@@ -61,7 +64,7 @@ static void on_removed(void *ctx, int status)
 	struct node_table *nodes = request->mount->nodes;
 
 	if (status == 0) {
-		/* The kernel takes the node for dead, so a new directory of this name needs another. */
+		/* The kernel treats the node as dead, so the next directory of this name must get another one. */
 		struct node *node = node_peek(nodes, NODE_DIR, request->node->name.view, 0, request->key);
 
 		if (node)
@@ -124,10 +127,10 @@ void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	fuse_reply_err(req, 0);
 }
 
-/* `.` and `..` stand first. The offset of an entry is its place in the stream, behind these. */
+/* Offsets 0 and 1 are `.` and `..`; the offset of every other entry is its position in the stream plus FIRST_ENTRY. */
 enum { DOT, DOT_DOT, FIRST_ENTRY };
 
-/* The inode number of a name; 0 for a foreign client's key that is too long to be looked up. */
+/* The inode number of a name; 0 for the key of another Redis client if it is too long to be looked up. */
 static ino_t child_inode(const struct request *request, const char *name)
 {
 	char path[LOCK_KEY_MAX + 1];
@@ -135,7 +138,7 @@ static ino_t child_inode(const struct request *request, const char *name)
 	return name_join(request->key, name, path) == 0 ? path_inode(path) : 0;
 }
 
-/* Adds what stands at `*offset` of a directory, if it fits, and moves on. Returns its size; 0: there is no more. */
+/* Adds the entry at `*offset`, if it fits, and advances `*offset`. Returns the size of the entry; 0: there are no more. */
 static size_t add_dirent(const struct request *request, off_t *offset, char *buffer, size_t size)
 {
 	static const char *const dots[] = { [DOT] = ".", [DOT_DOT] = ".." };
@@ -148,11 +151,11 @@ static size_t add_dirent(const struct request *request, off_t *offset, char *buf
 		item.name = dots[*offset];
 		attr.st_ino = path_inode(request->key);
 	} else {
-		size_t place;
+		size_t next_position;
 
-		if (!dir_stream_at(stream_of(&request->info), (size_t)*offset - FIRST_ENTRY, &item, &place))
+		if (!dir_stream_at(stream_of(&request->info), (size_t)*offset - FIRST_ENTRY, &item, &next_position))
 			return 0;
-		next = (off_t)place + FIRST_ENTRY;
+		next = (off_t)next_position + FIRST_ENTRY;
 		attr.st_ino = child_inode(request, item.name);
 		attr.st_mode = item.kind == ENTRY_DIR ? S_IFDIR : S_IFREG;
 	}
@@ -201,7 +204,7 @@ void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struc
 		return;
 	request->read.size = size;
 	request->read.offset = offset;
-	/* The names are kept until it is closed. */
+	/* The names stay in memory until RELEASEDIR. */
 	if (offset == 0 && reserve_check(request->mount->reserve) < 0)
 		request_reply(request, -ENOMEM);
 	else if (offset == 0 && node_kind(request->node) == NODE_DIR)

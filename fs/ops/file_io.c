@@ -1,4 +1,7 @@
-/* Open files of locks, and what is in them. */
+/*
+ * OPEN, READ, WRITE, FSYNC, POLL and RELEASE of lock files. An open file names one holding by its token, so that it
+ * cannot read or write the content of the next holder.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -19,7 +22,7 @@
 #include "lockfs/event.h"
 #include "lockfs/lock.h"
 
-/* Is the holding that the request is about still there? 0, -ESTALE, or what the backend said. */
+/* Checks that the holding of the request still exists. Returns 0, -ESTALE, or the backend's error. */
 static int check_holding(struct request *request, int status, const struct entry *entry)
 {
 	if (status < 0 && status != -ENOENT)
@@ -27,8 +30,8 @@ static int check_holding(struct request *request, int status, const struct entry
 	return request_finds_holding(request, status, entry) ? 0 : -ESTALE;
 }
 
-/* An attempt by creation that found the lock there is told of here: the kernel makes it an opening. */
-static void tell_attempt(const struct request *request, enum lock_event_kind kind)
+/* Publishes an attempt to acquire by open(2) with O_CREAT: if the lock exists, the kernel sends OPEN and not CREATE. */
+static void publish_attempt(const struct request *request, enum lock_event_kind kind)
 {
 	backend_tell(request->mount->backend, kind, request->key, match_token(node_token(request->node)));
 }
@@ -54,9 +57,9 @@ static void open_file(struct request *request, bool may_write, bool foreign)
 }
 
 /*
- * What was found has ended before it could be opened. The kernel looks the name up again,
- * but once only. If that was too late as well, the lock was held meanwhile, and this is a no:
- * whether the caller would create it, the kernel does not tell of an opening.
+ * Replies that the lock ended between LOOKUP and OPEN: ESTALE makes the kernel look the name up again, once. If the
+ * next holding has ended too, the lock was held in the meantime, so the attempt counts as refused (EBUSY). OPEN does
+ * not tell whether the caller gave O_CREAT, so the lock cannot be created here.
  */
 static void reply_missed(struct request *request)
 {
@@ -67,7 +70,7 @@ static void reply_missed(struct request *request)
 	request_reply(request, status);
 }
 
-static void on_emptied(void *ctx, int status, const struct lock *lock)
+static void on_truncated(void *ctx, int status, const struct lock *lock)
 {
 	struct request *request = ctx;
 
@@ -80,7 +83,7 @@ static void on_emptied(void *ctx, int status, const struct lock *lock)
 		request_reply(request, status);
 		return;
 	}
-	tell_attempt(request, EVENT_ACQUIRED);
+	publish_attempt(request, EVENT_ACQUIRED);
 	open_file(request, true, lock->foreign);
 }
 
@@ -97,8 +100,8 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 
 	status = check_holding(request, status, entry);
 	/*
-	 * ESTALE makes the kernel look the name up again, but once only. Who opens to
-	 * lock, among others who do, may come too late each time, and can do without.
+	 * ESTALE makes the kernel look the name up again only once. Among many callers that open in order to lock,
+	 * one may come too late each time, and a handle is all that it needs.
 	 */
 	if (status == -ESTALE && !(flags & O_TRUNC) && opens_handle(flags)) {
 		open_file(request, false, false);
@@ -115,14 +118,14 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 	if (opens_to_write(flags))
 		is_holder = lock_is_held_by(&entry->lock, &request->claim);
 	if (!is_holder && !opens_handle(flags)) {
-		tell_attempt(request, EVENT_UNAVAILABLE);
+		publish_attempt(request, EVENT_UNAVAILABLE);
 		request_reply(request, -EBUSY);
 	} else if (flags & O_TRUNC) {
 		backend_truncate(request->mount->backend, request->key, &request->claim,
-			match_token(node_token(request->node)), 0, on_emptied, request);
+			match_token(node_token(request->node)), 0, on_truncated, request);
 	} else {
 		if (is_holder)
-			tell_attempt(request, EVENT_ACQUIRED);
+			publish_attempt(request, EVENT_ACQUIRED);
 		open_file(request, is_holder, entry->lock.foreign);
 	}
 }
@@ -136,7 +139,7 @@ static void lock_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *inf
 	request->info.fh = 0;
 	if (!request_count_file_or_reply(request))
 		return;
-	/* A handle can be opened once more, by /proc/self/fd for instance. */
+	/* Opens the node of a handle once more, as through /proc/self/fd. */
 	if (node_token(request->node) == 0 && opens_handle(info->flags))
 		open_file(request, false, false);
 	else if (!opens_to_write(info->flags) || request_identify_or_reply(request))
@@ -166,15 +169,15 @@ static void lock_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *
 		node->creators -= file->acquired != 0;
 	}
 	lock_file_close(file);
-	/* The node remembers for itself what the open files of the holding knew. */
+	/* The node must remember the end, as no open file of the holding may be left to do so. */
 	if (node && token && has_ended)
 		node_end(mount->nodes, node, token);
 	fuse_reply_err(req, 0);
 }
 
 /*
- * A request on an open file of a holding; NULL: it was replied to. Once its end
- * was told, it stays ended, also where the backend's clock is a little behind.
+ * Makes a request on an open file. Returns NULL after replying, also with ESTALE if its holding is known to have ended:
+ * a backend whose clock is a little behind might still show the holding.
  */
 static struct request *request_on_file(fuse_req_t req, fuse_ino_t ino, const struct fuse_file_info *info)
 {
@@ -233,7 +236,7 @@ static void on_written(void *ctx, int status)
 	request_end(request);
 }
 
-/* Is it too much for whatever content the lock has? */
+/* Would the content exceed its limit, whatever the lock contains now? */
 static bool never_fits(size_t size, off_t offset, bool appends)
 {
 	if (size == 0)
@@ -241,8 +244,8 @@ static bool never_fits(size_t size, off_t offset, bool appends)
 	return size > LOCK_CONTENT_MAX || (!appends && offset > (off_t)(LOCK_CONTENT_MAX - size));
 }
 
-/* The lock may have ended, which is what a descriptor of it is told then. */
-static void on_read_for_too_much(void *ctx, int status, const struct entry *entry)
+/* A write that is too large fails with EFBIG, or with ESTALE if the holding has ended. */
+static void on_read_for_too_large(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
 	int err = check_holding(request, status, entry);
@@ -262,12 +265,12 @@ static void lock_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t 
 		request_reply(request, request->token == 0 ? -ESTALE : -EBUSY);
 		return;
 	}
-	/* Neither copied nor sent: of that there may be very much at a time. */
+	/* Data that cannot fit is neither copied nor sent: there may be very much of it at a time. */
 	if (never_fits(size, offset, info->flags & O_APPEND)) {
-		backend_read(request->mount->backend, request->key, on_read_for_too_much, request);
+		backend_read(request->mount->backend, request->key, on_read_for_too_large, request);
 		return;
 	}
-	/* The holder's right was checked when it was opened; the token says that nothing changed since. */
+	/* OPEN has checked that the caller is the holder, and the token proves that the holding is still that one. */
 	request->write.size = size;
 	if (reserve_check(request->mount->reserve) == 0)
 		request->write.data = malloc(size ? size : 1);

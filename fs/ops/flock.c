@@ -1,4 +1,7 @@
-/* flock(2): CONTRACT section 6. The lock is bound to the open file description, which is a struct lock_file. */
+/*
+ * FLOCK: acquires a lock for an open file and binds it to that file. flock(2) belongs to the open file description, so
+ * each struct lock_file is a holder of its own, and all processes that share the description share its lock.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +27,8 @@
 #include "lockfs/backend.h"
 #include "lockfs/lock.h"
 
-/* A file is locked, so whoever waits to lock it too, in another thread or process, has what it wants. */
-static void satisfy_others(struct lock_file *file, const struct request *but)
+/* Ends the other flock(2) calls that wait on this open file, with success: the file has the lock now. */
+static void end_other_lockers(struct lock_file *file, const struct request *but)
 {
 	struct request *other;
 
@@ -34,7 +37,7 @@ static void satisfy_others(struct lock_file *file, const struct request *but)
 			waiter_end_later(&other->acquire.waiter, 0);
 }
 
-/* Makes the file a handle again. What it held is the caller's to release, by the keep that is returned. */
+/* Makes the file a handle again. The caller has to release or discard the renewal that is returned. */
 static struct renewal *unbind(struct request *request, struct lock_file *file)
 {
 	struct renewal *renewal = file->member.renewal;
@@ -46,7 +49,10 @@ static struct renewal *unbind(struct request *request, struct lock_file *file)
 	return renewal;
 }
 
-/* Replies that the file is locked, by what it had acquired before; where nobody takes the reply, it is not. */
+/*
+ * Replies that the file is locked, by binding the holding that its creation acquired. Releases the holding if the
+ * kernel does not take the reply.
+ */
 static void reply_bound(struct request *request, struct lock_file *file)
 {
 	if (fuse_reply_err(request->fuse, 0) < 0) {
@@ -55,7 +61,7 @@ static void reply_bound(struct request *request, struct lock_file *file)
 	request_end(request);
 }
 
-/* Likewise, by what it acquired just now. */
+/* Replies that the file is locked, by a new holding. Gives it back if the kernel does not take the reply. */
 static void reply_locked(struct request *request, struct lock_file *file)
 {
 	uint64_t token = lock_file_token(file);
@@ -70,8 +76,8 @@ static void reply_locked(struct request *request, struct lock_file *file)
 }
 
 /*
- * Who is told of a loss: who opened the file, as a flock(1) in a script is gone long
- * before. It is kept before anything is acquired. Returns 0 or a negative errno.
+ * Chooses the process that is signalled on loss: the one that opened the file, because flock(1) in a script
+ * (`flock 9`) exits right after locking; if that process has exited, the caller. Returns 0 or a negative errno.
  */
 static int take_recipient(struct request *request, const struct lock_file *file)
 {
@@ -83,7 +89,7 @@ static int take_recipient(struct request *request, const struct lock_file *file)
 	return err < 0 ? err : request_take_recipient(request, request->caller.process);
 }
 
-/* Who opened the file may have ended while this waited: then who locks is told. Returns 0 or a negative errno. */
+/* Chooses the calling process instead, if the recipient exited while this waited. Returns 0 or a negative errno. */
 static int renew_recipient(struct request *request)
 {
 	if (!request->acquire.recipient || signal_recipient_lives(request->acquire.recipient))
@@ -92,8 +98,8 @@ static int renew_recipient(struct request *request)
 	return request_take_recipient(request, request->caller.process);
 }
 
-/* Replies, where the file was not locked by this request. */
-static void reply_unlocked(struct request *request, int status)
+/* Replies to a request that bound no holding, and drops its recipient. */
+static void reply_without_holding(struct request *request, int status)
 {
 	request_drop_recipient(request);
 	request_reply(request, status);
@@ -104,7 +110,7 @@ static bool is_locked(const struct lock_file *file)
 	return file->member.renewal && !lock_file_has_ended(file);
 }
 
-/* What was lost. Its node says so until it is locked again. */
+/* Drops a holding that was lost. The node of the file still shows the loss until the file is locked again. */
 static void drop_lost(struct lock_file *file)
 {
 	if (file->member.renewal)
@@ -113,7 +119,7 @@ static void drop_lost(struct lock_file *file)
 }
 
 /* Binds a holding to the file. Returns 0 or a negative errno. */
-static int keep_file(struct request *request, struct lock_file *file, const struct lock *lock, const char *id)
+static int bind_file(struct request *request, struct lock_file *file, const struct lock *lock, const char *id)
 {
 	struct mount *mount = request->mount;
 	struct renewal *renewal;
@@ -133,7 +139,7 @@ static int keep_file(struct request *request, struct lock_file *file, const stru
 		return -ENOMEM;
 	}
 	node_bind(request->node, lock->token);
-	/* The lock of a foreign client has the same token each time it comes with the same value. */
+	/* A foreign token can come again as another holding, which must not find this node by name. */
 	if (node_is_of_holding(request->node) && request->node->name.token != lock->token)
 		node_unname(mount->nodes, request->node);
 	return 0;
@@ -146,45 +152,46 @@ static void on_locked(void *ctx, int status, const struct lock *lock)
 
 	DL_DELETE2(file->lockers, request, acquire.prev, acquire.next);
 	if (status == 0 && !lock) {
-		reply_unlocked(request, 0);
+		reply_without_holding(request, 0);
 		return;
 	}
 	if (status < 0) {
-		reply_unlocked(request, status == -EBUSY ? -EWOULDBLOCK : status);
+		reply_without_holding(request, status == -EBUSY ? -EWOULDBLOCK : status);
 		return;
 	}
-	status = keep_file(request, file, lock, request->acquire.id);
+	status = bind_file(request, file, lock, request->acquire.id);
 	if (status < 0) {
 		request_drop_recipient(request);
 		fuse_reply_err(request->fuse, -status);
 		acquire_give_back(request, lock->token);
 	} else {
-		satisfy_others(file, request);
+		end_other_lockers(file, request);
 		reply_locked(request, file);
 	}
 }
 
-/* Acquires for this file alone: what its own session holds is as another's. */
-static void lock_anew(struct request *request)
+/* Acquires the lock for this open file. A holding of the caller's own session excludes it too. */
+static void acquire(struct request *request)
 {
 	struct lock_file *file = request->acquire.file;
-	struct acquire_options wish = { .bound = true, .exclusive_even_for_me = true };
+	struct acquire_options options = { .bound = true, .exclusive_even_for_me = true };
 
 	if (!request->acquire.non_blocking)
-		wish.patience = (struct patience){ .waits = true, .wait_ms = WAIT_FOREVER };
+		options.patience = (struct patience){ .waits = true, .wait_ms = WAIT_FOREVER };
 	DL_APPEND2(file->lockers, request, acquire.prev, acquire.next);
-	acquire_start(request, &wish, on_locked);
+	acquire_start(request, &options, on_locked);
 }
 
-static void lock_if_allowed(struct request *request, const struct dir_info *dir)
+/* Acquires if the caller may create files in the directory. */
+static void acquire_if_allowed(struct request *request, const struct dir_info *dir)
 {
 	struct lock_file *file = request->acquire.file;
 
 	file->may_lock = may_create_in(request->fuse, dir);
 	if (file->may_lock)
-		lock_anew(request);
+		acquire(request);
 	else
-		reply_unlocked(request, -EACCES);
+		reply_without_holding(request, -EACCES);
 }
 
 static void on_dir_read(void *ctx, int status, const struct entry *entry)
@@ -195,31 +202,34 @@ static void on_dir_read(void *ctx, int status, const struct entry *entry)
 	if (status == 0 && entry->kind != ENTRY_DIR)
 		status = -ENOENT;
 	if (status < 0)
-		reply_unlocked(request, status);
+		reply_without_holding(request, status);
 	else
-		lock_if_allowed(request, &entry->dir);
+		acquire_if_allowed(request, &entry->dir);
 }
 
-/* Locking a name makes a file in its directory. Who opened one that was there is asked for the right to do so. */
-static void lock_name(struct request *request)
+/*
+ * Acquires the lock by its name. flock() on a free name creates the lock, so it needs write permission on the
+ * directory. A file that was opened by creation has it: the kernel has checked that.
+ */
+static void acquire_by_name(struct request *request)
 {
 	const struct options *options = request->mount->options;
 	struct dir_info root = { .mode = options->mode, .uid = options->uid, .gid = options->gid };
 	const char *slash = strrchr(request->key, '/');
 
 	if (request->acquire.file->may_lock) {
-		lock_anew(request);
+		acquire(request);
 		return;
 	}
 	if (!slash) {
-		lock_if_allowed(request, &root);
+		acquire_if_allowed(request, &root);
 		return;
 	}
 	request->acquire.dir = strndup(request->key, (size_t)(slash - request->key));
 	if (request->acquire.dir)
 		backend_read(request->mount->backend, request->acquire.dir, on_dir_read, request);
 	else
-		reply_unlocked(request, -ENOMEM);
+		reply_without_holding(request, -ENOMEM);
 }
 
 static void on_bound(void *ctx, int status, const struct lock *lock)
@@ -228,28 +238,28 @@ static void on_bound(void *ctx, int status, const struct lock *lock)
 	struct lock_file *file = request->acquire.file;
 
 	if (status == -ENOENT || status == -EPERM) {
-		/* What it acquired has ended. */
+		/* The holding that the file acquired has ended. */
 		if (request->token == lock_file_token(file))
 			request_end_holding(request);
-		lock_name(request);
+		acquire_by_name(request);
 		return;
 	}
 	if (status == 0 && is_locked(file)) {
-		reply_unlocked(request, 0); /* by another thread or process that has it */
+		reply_without_holding(request, 0); /* another thread or process has locked the same open file meanwhile */
 		return;
 	}
-	/* Another thread unlocked the file meanwhile, or its holding ended: then a release of that may be under way. */
+	/* Meanwhile another thread unlocked the file, or its holding ended. A release of it may be under way. */
 	if (status == 0 && (request->token != lock_file_token(file) || lock_file_has_ended(file))) {
-		lock_name(request);
+		acquire_by_name(request);
 		return;
 	}
-	/* The mount ends, see waiters_refuse(). The file has its lock still, by its lease. */
+	/* The mount is ending, see waiters_refuse(). The holding lasts until its lease ends. */
 	if (status == 0 && request->mount->waiters->refuses)
 		status = -ESHUTDOWN;
 	if (status == 0)
-		status = keep_file(request, file, lock, file->id);
+		status = bind_file(request, file, lock, file->id);
 	if (status < 0)
-		reply_unlocked(request, status);
+		reply_without_holding(request, status);
 	else
 		reply_bound(request, file);
 }
@@ -257,7 +267,7 @@ static void on_bound(void *ctx, int status, const struct lock *lock)
 static void lock_file(struct request *request)
 {
 	struct lock_file *file = request->acquire.file;
-	bool has_ended = lock_file_has_ended(file); /* the keep alone may know it, which drop_lost() takes away */
+	bool has_ended = lock_file_has_ended(file); /* read before drop_lost(), as only the renewal may know it */
 	int err = 0;
 
 	if (is_locked(file)) {
@@ -275,9 +285,9 @@ static void lock_file(struct request *request)
 		return;
 	}
 	drop_lost(file);
-	/* What it acquired may have ended, or been unlocked. */
+	/* The file acquired nothing by its creation, or that holding has ended or was unlocked. */
 	if (!file->id || !lock_file_token(file) || has_ended) {
-		lock_name(request);
+		acquire_by_name(request);
 		return;
 	}
 	request->claim = (struct lock_claim){ .id = file->id };
@@ -286,7 +296,7 @@ static void lock_file(struct request *request)
 
 static void on_unlocked(void *ctx, int status)
 {
-	/* It may have ended before. */
+	/* A holding that had ended before is unlocked as well. */
 	request_reply(ctx, status == -ENOENT || status == -EPERM ? 0 : status);
 }
 

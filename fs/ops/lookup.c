@@ -1,3 +1,8 @@
+/*
+ * LOOKUP, FORGET, GETATTR: finds the node of a name, and shows its attributes. A LOOKUP may be stale, as CREATE and
+ * UNLINK decide atomically in the backend; but the kernel answers EEXIST to an exclusive creation by itself if LOOKUP
+ * found the name, so a lock must not be found after its lease has ended.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -19,7 +24,7 @@
 #include "lockfs/backend.h"
 #include "lockfs/lock.h"
 
-/* Replies with a node that needs no backend; the lookup was counted already. */
+/* Replies with a node that needs no backend, and whose lookup was counted. `node` is NULL without memory. */
 static void reply_fixed(fuse_req_t req, struct node *node)
 {
 	struct mount *mount = mount_of(req);
@@ -36,8 +41,8 @@ static void reply_fixed(fuse_req_t req, struct node *node)
 	reply = (struct fuse_entry_param){
 		.ino = node->number,
 		.attr = attr_of_fixed(mount, node),
-		.attr_timeout = ATTR_KEEP_FIXED,
-		.entry_timeout = view_hides(node->name.view) ? 0 : ATTR_KEEP_FIXED,
+		.attr_timeout = ATTR_TIMEOUT_FIXED,
+		.entry_timeout = view_hides(node->name.view) ? 0 : ATTR_TIMEOUT_FIXED,
 	};
 	if (fuse_reply_entry(req, &reply) < 0)
 		node_forget(mount->nodes, node, 1);
@@ -60,7 +65,7 @@ static void look_up_view(fuse_req_t req, const char *text)
 	view_put(&nodes->views, view);
 }
 
-/* Is it another's lock in a view that does not show those? */
+/* Is this a lock of another holder, in a view that hides those? */
 static bool is_hidden(struct request *request, const struct entry *entry)
 {
 	return entry->kind == ENTRY_LOCK && view_hides(request->node->name.view) &&
@@ -79,31 +84,31 @@ static void on_looked_up(void *ctx, int status, const struct entry *entry)
 		request_reply_entry(request, entry);
 }
 
-/* Finds what a name stands for without asking: see read_cached() in backend.h. False: it is to be asked for. */
-static bool recall(struct request *request, struct lock *ret)
+/* Reads the lock from the backend's cache, see backend_read_cached(). Returns false if it is not there. */
+static bool read_cached(struct request *request, struct lock *ret)
 {
-	request->recalled = boot_ns() >= request->mount->recalls_ns &&
+	request->from_cache = boot_ns() >= request->mount->no_cache_until_ns &&
 		backend_read_cached(request->mount->backend, request->key, ret);
-	return request->recalled;
+	return request->from_cache;
 }
 
 static void look_up(struct request *request)
 {
 	struct entry entry = { .kind = ENTRY_LOCK };
 
-	/* Of what is found, the kernel says EEXIST to an exclusive creation by itself. */
+	/* Only a view that hides locks needs the identity, to find the caller's own lock: the kernel answers EEXIST then. */
 	if (!view_hides(request->node->name.view) || request_identify(request) < 0)
-		request_claim_id(request);
-	if (recall(request, &entry.lock))
+		request_claim_given_id(request);
+	if (read_cached(request, &entry.lock))
 		on_looked_up(request, 0, &entry);
 	else
 		backend_read_as(request->mount->backend, request->key, &request->claim, on_looked_up, request);
 }
 
 /*
- * Of a lock that no file is open of, and of a view as a whole, the kernel may forget the
- * name. Not in a view where creation may wait: telling the kernel would have to wait with
- * it. Nor of a directory of the tree, as the kernel would unmount what is mounted there.
+ * May the kernel be asked to forget this name? A lock without open files and the root of a view may be forgotten.
+ * A name in a view that hides locks may not: the notification waits for the directory, which a waiting CREATE keeps
+ * locked. A directory of the tree may not: the kernel would unmount a file system that is mounted on it.
  */
 static bool may_be_forgotten(const struct known_node *known)
 {
@@ -116,10 +121,10 @@ static bool may_be_forgotten(const struct known_node *known)
 	return node_kind(node) == NODE_DIR && node->name.view && !*node->name.path;
 }
 
-/* Has the kernel forget names that were looked up longest ago, where there are too many. */
+/* Asks the kernel to forget the names that were looked up longest ago, if there are too many. */
 static void forget_excess(struct mount *mount, uid_t uid)
 {
-	enum { FOR_EACH_NEW = 2 }; /* so that there are fewer, though one more is coming */
+	enum { FOR_EACH_NEW = 2 }; /* names: the lookup that is being served adds one, so the number shrinks by one */
 
 	mount->nodes->known.is_short = mount->reserve->is_freed;
 	for (int i = 0; i < FOR_EACH_NEW; i++) {
@@ -178,9 +183,9 @@ void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forg
 }
 
 /*
- * A descriptor of a lock that has ended, or of a free one, still answers; and so
- * does a name that was looked up just before: an error here would be that of the
- * open(2) that checks whether it may, of a file that it could have created.
+ * Replies with the attributes of a free or ended lock. fstat(2) on its descriptor must succeed. So must a GETATTR by
+ * path right after the LOOKUP: the kernel sends it within open(2), which would fail although it could have created
+ * the lock.
  */
 static void reply_ended(struct request *request)
 {
@@ -190,7 +195,7 @@ static void reply_ended(struct request *request)
 	request_end(request);
 }
 
-/* Is what the backend answered that what the node stands for is there? */
+/* Did the backend answer that the directory or holding of the node exists? */
 static bool is_there(struct request *request, int status, const struct entry *entry)
 {
 	if (node_kind(request->node) == NODE_DIR)
@@ -204,7 +209,7 @@ static void on_attr(void *ctx, int status, const struct entry *entry)
 
 	if (!is_there(request, status, entry) && status == 0)
 		status = -ENOENT;
-	if (status == -ENOENT && request_recalled_wrongly(request))
+	if (status == -ENOENT && request_cache_was_wrong(request))
 		status = request_stale_or(request, -ENOENT);
 	if (status == -ENOENT && node_is_lock(request->node))
 		reply_ended(request);
@@ -223,7 +228,7 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	if (attr_is_fixed(request->node)) {
 		struct stat attr = attr_of_fixed(request->mount, request->node);
 
-		fuse_reply_attr(req, &attr, ATTR_KEEP_FIXED);
+		fuse_reply_attr(req, &attr, ATTR_TIMEOUT_FIXED);
 		request_end(request);
 	} else if (node_is_control(request->node)) {
 		control_file_reply_attr(req, request->node);
@@ -232,8 +237,8 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 		request_has_ended(request)) {
 		reply_ended(request);
 	} else {
-		/* The owner is the asker's in a view with the id of the holder. */
-		request_claim_id(request);
+		/* In a view with the holder's id, the caller is shown as the owner. */
+		request_claim_given_id(request);
 		backend_read_as(request->mount->backend, request->key, &request->claim, on_attr, request);
 	}
 }

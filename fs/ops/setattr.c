@@ -40,7 +40,7 @@ static void on_truncated(void *ctx, int status, const struct lock *lock)
 	reply_lock_attr(ctx, status, lock);
 }
 
-static void on_never_read(void *ctx, int status, const struct entry *entry)
+static void on_read_unexpiring(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
 
@@ -53,15 +53,15 @@ static void on_refreshed(void *ctx, int status, const struct lock *lock)
 {
 	struct request *request = ctx;
 
-	/* touch(1) sets times right after it has created: that is no refresh of a lock that never expires. */
+	/* A lock that never expires cannot be refreshed. touch(1) sets times right after creating: that must succeed. */
 	if (status == -ENOTSUP &&
 		lock_files_acquired_by(request->mount->lock_files, request->token, request->caller.process))
-		backend_read(request->mount->backend, request->key, on_never_read, request);
+		backend_read(request->mount->backend, request->key, on_read_unexpiring, request);
 	else
 		reply_lock_attr(request, status, lock);
 }
 
-/* What changes a holding whose end was told is refused without asking: the backend might still have it. */
+/* Refuses to change a holding that has ended, without asking the backend, which might still show the holding. */
 static void refuse_ended(struct request *request, int which)
 {
 	if (which & FUSE_SET_ATTR_SIZE)
@@ -81,7 +81,7 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 		request_reply(request, -EPERM);
 		return;
 	}
-	/* A handle has nothing to set. */
+	/* A handle has no holding to change. */
 	if (request->token == 0) {
 		request_reply(request, -ESTALE);
 		return;

@@ -1,3 +1,7 @@
+/*
+ * `.stats`: prints the counters of the mount, its parts and its backend in the text format of Prometheus. OPEN prints
+ * a snapshot, so that a reader of several READs gets one consistent text.
+ */
 #include "fs/ops/stats.h"
 
 #include <errno.h>
@@ -26,12 +30,11 @@ struct stats_file {
 	struct open_file opened;
 	char *text;
 	size_t size;
-	uid_t uid; /* who opened it */
+	uid_t uid; /* the user who is charged for it in mount->streams_quota */
 	struct stats_file *prev, *next;
 };
 
-/* Printing. A label's value may be any text. */
-
+/* Prints a label. Its value may be any text. */
 static void print_label(FILE *out, const char *name, const char *value)
 {
 	fprintf(out, "%s=\"", name);
@@ -57,20 +60,18 @@ static void print_number(FILE *out, const char *name, const char *type, const ch
 	fprintf(out, "lockfs_%s %" PRIu64 "\n", name, value);
 }
 
-/* Seconds, exact: a double would not be after some months. */
+/* Prints seconds with all 9 decimals. A double would lose some of them after a few months. */
 static void print_seconds(FILE *out, int64_t ns)
 {
 	fprintf(out, " %" PRId64 ".%09" PRId64 "\n", ns / NS_PER_S, ns % NS_PER_S);
 }
-
-/* What and since when */
 
 static void print_identity(FILE *out, const struct mount *mount)
 {
 	const struct options *options = mount->options;
 	char scheme[16];
 
-	/* The rest of a SOURCE may have a password in it. */
+	/* Only the scheme is printed, as SOURCE may contain a password. */
 	snprintf(scheme, sizeof(scheme), "%.*s", (int)strcspn(options->source, ":"), options->source);
 	print_head(out, "build_info", "gauge", "What this daemon was built from.");
 	fputs("lockfs_build_info{", out);
@@ -91,8 +92,6 @@ static void print_identity(FILE *out, const struct mount *mount)
 	print_seconds(out, mount->mounted_ms * NS_PER_MS);
 }
 
-/* Operations */
-
 static void print_outcomes(FILE *out, const struct mount *mount)
 {
 	print_head(out, "operations_total", "counter", "Calls of the backend that were answered, by what they answered.");
@@ -100,7 +99,7 @@ static void print_outcomes(FILE *out, const struct mount *mount)
 		const struct metrics_counts *counts = metrics_counts(mount->backend, kind);
 
 		for (size_t i = 0; i < METRICS_OUTCOMES; i++)
-			/* Of the others most never happen. */
+			/* Of the errors, only those that happened: there are 21 for each operation. */
 			if (i == 0 || counts->outcomes[i])
 				fprintf(out, "lockfs_operations_total{operation=\"%s\",result=\"%s\"} %" PRIu64 "\n",
 					call_kind_name(kind), metrics_outcome_name(i), counts->outcomes[i]);
@@ -133,8 +132,6 @@ static void print_histograms(FILE *out, const struct mount *mount)
 	for (enum call_kind kind = 0; kind < CALL_KIND_COUNT; kind++)
 		print_histogram(out, call_kind_name(kind), metrics_counts(mount->backend, kind));
 }
-
-/* Locks, waiters and readers of now */
 
 static uint64_t count_waiting(const struct mount *mount)
 {
@@ -192,8 +189,6 @@ static int print_all(const struct mount *mount, char **ret_text, size_t *ret_siz
 	print_backend(out, &stats);
 	return fclose(out) == 0 ? 0 : -ENOMEM;
 }
-
-/* The file */
 
 static struct stats_file *stats_of(const struct fuse_file_info *info)
 {
@@ -279,7 +274,7 @@ void stats_open(struct mount *mount, fuse_req_t req, const struct fuse_file_info
 		return;
 	}
 	reply.fh = (uintptr_t)&file->opened;
-	reply.direct_io = 1; /* its size was not known before */
+	reply.direct_io = 1; /* GETATTR did not know the size of the snapshot */
 	reply.noflush = 1;
 	if (fuse_reply_open(req, &reply) < 0)
 		close_file(mount, file);

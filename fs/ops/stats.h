@@ -1,7 +1,4 @@
-/*
- * `.stats`: what this mount counts, as Prometheus reads it. Opening it makes a
- * snapshot, which its reads are from.
- */
+/* Open files of `.stats`: snapshots of what this mount counts, as text for Prometheus. */
 #ifndef FS_OPS_STATS_H
 #define FS_OPS_STATS_H
 
@@ -9,10 +6,10 @@
 
 struct mount;
 
-/* Opens a snapshot, and replies. */
+/* Replies to OPEN of `.stats` with a new snapshot. */
 void stats_open(struct mount *mount, fuse_req_t req, const struct fuse_file_info *info);
 
-/* Closes all that the kernel has not closed when a mount ends. */
+/* Frees the snapshots that are still open when the mount ends. */
 void stats_free_all(struct mount *mount);
 
 #endif

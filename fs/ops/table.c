@@ -1,3 +1,8 @@
+/*
+ * The table of operations for libfuse, and those that only answer or refuse. An operation that is missing here is
+ * handled by the kernel alone or answered ENOSYS, which the kernel remembers for the whole mount: so refusals that
+ * matter are written out.
+ */
 #include "fs/ops/table.h"
 
 #include <errno.h>
@@ -11,9 +16,9 @@ static void op_init(void *userdata, struct fuse_conn_info *connection)
 {
 	struct mount *mount = userdata;
 
-	/* The daemon copies what it is given anyway, and a pipe would cost two calls more. */
+	/* Splicing through a pipe costs two more system calls, and the daemon copies its small data anyway. */
 	connection->want &= ~(unsigned int)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
-	mount->answers = true;
+	mount->is_initialized = true;
 }
 
 static void op_statfs(fuse_req_t req, fuse_ino_t ino)
@@ -23,11 +28,6 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 	(void)ino;
 	fuse_reply_statfs(req, &reply);
 }
-
-/*
- * What is refused. It is refused by name and not left out, where the kernel
- * would do it by itself else: locks on files that no other mount knows of.
- */
 
 static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
                       const char *new_name, unsigned int flags)
@@ -65,6 +65,10 @@ static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 	fuse_reply_err(req, EPERM);
 }
 
+/*
+ * fcntl(2) locks are refused here. Without these two the kernel would grant them locally, and other mounts would
+ * not know of them.
+ */
 static void op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock)
 {
 	(void)ino;

@@ -1,4 +1,4 @@
-/* The operations that the table in table.c names, by the file that has them. */
+/* The operations in the table of table.c, by the file that implements each. */
 #ifndef FS_OPS_TABLE_H
 #define FS_OPS_TABLE_H
 
@@ -6,16 +6,16 @@
 
 struct node;
 
-/* Every operation. */
+/* The table for libfuse. */
 extern const struct fuse_lowlevel_ops lockfs_ops;
 
-/* lookup.c: names, node numbers, stat */
+/* lookup.c: finds nodes, shows their attributes */
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count);
 void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 
-/* control_files.c: what has a reserved name; called by those above and by op_open() */
+/* control_files.c: called by op_lookup(), op_getattr() and op_open() for reserved names */
 void control_file_look_up(fuse_req_t req, fuse_ino_t parent, const char *name);
 void control_file_reply_attr(fuse_req_t req, const struct node *node);
 void control_file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
@@ -29,10 +29,10 @@ void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
 /* setattr.c: refreshes, truncates, and changes the settings of directories */
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int which, struct fuse_file_info *info);
 
-/* flock.c: the lock of an open file description of a lock */
+/* flock.c: locks an open file; op_flock() in open_file.h calls it for lock files */
 void lock_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation);
 
-/* file_io.c: opening */
+/* file_io.c: opens lock files and control files; open_file.h has the operations on open files */
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 
 /* dir.c: directories */

@@ -30,20 +30,17 @@ static bool is_settable(const struct node *node, const char *name)
 	return attribute && attribute->settable;
 }
 
-/* Reading */
-
-/* Knowing a lock's id is holding it: it is for the holder, and the holder's user on the mount that acquired. */
-static bool may_see_id(const struct request *request, const struct lock *lock, bool held_by_asker)
+/* The id proves holding the lock, so only the holder sees it, and the holder's user on the mount that acquired. */
+static bool may_see_id(const struct request *request, const struct lock *lock, bool held_by_caller)
 {
-	return held_by_asker || (lock->holder.uid == fuse_req_ctx(request->fuse)->uid &&
-	                         strcmp(lock->holder.mount_point_id, request->mount->callers->mount_point_id) == 0);
+	return held_by_caller || (lock->holder.uid == fuse_req_ctx(request->fuse)->uid &&
+		strcmp(lock->holder.mount_point_id, request->mount->callers->mount_point_id) == 0);
 }
 
 /*
- * Is it the lock that a node stands for? A handle that holds nothing stands for whoever
- * holds its name. Who opened a held lock and locked it later has the node in common
- * with those whose lock had ended by then, and no attribute says through which
- * descriptor it is asked for: it is meant for its holder.
+ * Is this entry the lock that the request is about? A handle stands for the present holder of its name. A node whose
+ * file was locked later (bound_token) is shared with descriptors of the earlier holding, which has ended; as xattr
+ * requests carry no file handle, the present lock is shown to its holder, and to others as ended.
  */
 static bool is_meant(struct request *request, int status, const struct entry *entry)
 {
@@ -57,7 +54,7 @@ static bool is_meant(struct request *request, int status, const struct entry *en
 		lock_is_held_by(&entry->lock, &request->claim);
 }
 
-/* Fills in the subject of a request from what the backend found; 0, or the errno to reply. */
+/* Fills in the subject from the answer of the backend. Returns 0, or the negative errno to reply with. */
 static int subject_of(struct request *request, int status, const struct entry *entry, struct attribute_subject *ret)
 {
 	const struct node *node = request->node;
@@ -75,17 +72,17 @@ static int subject_of(struct request *request, int status, const struct entry *e
 		return status;
 	if (is_meant(request, status, entry)) {
 		ret->lock = &entry->lock;
-		ret->held_by_asker = lock_is_held_by(&entry->lock, &request->claim);
-		ret->may_see_id = may_see_id(request, &entry->lock, ret->held_by_asker);
+		ret->held_by_caller = lock_is_held_by(&entry->lock, &request->claim);
+		ret->may_see_id = may_see_id(request, &entry->lock, ret->held_by_caller);
 		return 0;
 	}
-	/* An open descriptor may ask, and the kernel would hand ESTALE on to that. */
-	if (!node->files && request_recalled_wrongly(request))
+	/* ESTALE only if no descriptor is open: fgetxattr(2) is not repeated, and the caller would get ESTALE. */
+	if (!node->files && request_cache_was_wrong(request))
 		return request_stale_or(request, -ENOENT);
-	return ended_status(request) == -ESTALE ? 0 : -ENOENT;
+	return request_ended_status(request) == -ESTALE ? 0 : -ENOENT;
 }
 
-/* getxattr(2) and listxattr(2) ask for the size first, with a size of 0. */
+/* A size of 0 asks for the length of the value only. */
 static void reply_value(struct request *request, const char *value, size_t length, size_t size)
 {
 	if (size == 0) {
@@ -118,7 +115,7 @@ static void on_getting(void *ctx, int status, const struct entry *entry)
 		reply_value(request, value, (size_t)length, request->xattr.size);
 }
 
-/* A request about an attribute by name; NULL: it was replied to. `unknown` is the errno for names that are none. */
+/* Makes a request about an attribute. Returns NULL after replying; `unknown` is the errno for an unknown name. */
 static struct request *request_on_attribute(fuse_req_t req, fuse_ino_t ino, const char *name, int unknown)
 {
 	struct request *request;
@@ -145,7 +142,7 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	if (!request)
 		return;
 	request->xattr.size = size;
-	/* Of a holding that was lost this can be said also while the backend is away. */
+	/* The state of a lost holding is known even while the backend cannot be reached. */
 	if (request_has_ended(request))
 		on_getting(request, -ENOENT, NULL);
 	else
@@ -192,8 +189,6 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 		backend_read_as(request->mount->backend, request->key, &request->claim, on_listing, request);
 }
 
-/* Setting */
-
 static void on_lease_set(void *ctx, int status, const struct lock *lock)
 {
 	struct request *request = ctx;
@@ -219,7 +214,7 @@ static void set_lease(struct request *request, int64_t ttl_ms)
 		request_reply(request, err);
 		return;
 	}
-	/* A handle that holds nothing stands for whoever holds its name. */
+	/* A handle stands for the present holder of its name. */
 	backend_refresh(request->mount->backend, request->key, &request->claim,
 		request->token ? match_token(request->token) : match_any(), ttl_ms, on_lease_set, request);
 }

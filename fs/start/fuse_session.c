@@ -140,7 +140,7 @@ static void on_before_sleep(uv_prepare_t *prepare)
 	} else if (session->phase == DRAINING) {
 		settle(session);
 	}
-	if (session->phase == SETTLING && mount_is_settled(session->mount))
+	if (session->phase == SETTLING && mount_may_close(session->mount))
 		stop_notifier(session);
 }
 
@@ -178,7 +178,7 @@ static void connection_lost(struct session *session)
 {
 	uv_poll_stop(&session->poll);
 	if (!was_aborted(session))
-		mount_let_go(session->mount);
+		mount_release_bound(session->mount);
 	force_end(session);
 }
 
@@ -240,12 +240,12 @@ static bool serve_one(struct session *session)
 		return false;
 	}
 	reserve_prepare(session->mount->reserve);
-	session->mount->asker = bounded_user_of(&session->buffer);
+	session->mount->current_uid = bounded_user_of(&session->buffer);
 	fuse_session_process_buf(session->fuse, &session->buffer);
-	session->mount->asker = BACKEND_NOBODY;
+	session->mount->current_uid = BACKEND_NOBODY;
 	pending_requests_end_due(session->mount->pending);
 	/* The first request is INIT. libfuse does not report a failure to answer it, but then our INIT handler has not run. */
-	if (fuse_session_exited(session->fuse) || !session->mount->answers) {
+	if (fuse_session_exited(session->fuse) || !session->mount->is_initialized) {
 		fuse_log_complain("serve", session->mount->options->mountpoint);
 		session->failed = true;
 		connection_lost(session);

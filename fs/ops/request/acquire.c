@@ -1,3 +1,7 @@
+/*
+ * Acquires a lock for a request. A holding without a given id gets a random one, by which its open file later proves
+ * to be the holder's. All limits are checked before the backend is asked.
+ */
 #include "fs/ops/request/acquire.h"
 
 #include <errno.h>
@@ -10,12 +14,14 @@
 #include "fs/mount.h"
 #include "fs/names/node.h"
 #include "fs/ops/request/claim.h"
+#include "fs/ops/request/request.h"
 #include "fs/options.h"
 #include "fs/util/reserve.h"
 #include "lockfs/backend.h"
 #include "lockfs/duration.h"
 #include "lockfs/lock.h"
 
+/* A random id. Returns 0, or -EIO before the kernel has randomness, as waiting for it would block the loop. */
 static int make_id(char id[LOCK_ID_MAX + 1])
 {
 	static const char digits[] = "0123456789abcdef";
@@ -43,19 +49,19 @@ int acquire_admits_bound(struct request *request)
 	int64_t ttl_ms = node_view(request->node)->ttl_ms;
 	int err = reserve_check(mount->reserve);
 
-	/* Where the lease is the directory's, it is known when the lock is had. */
+	/* The lease of a directory is known only from the answer, and is checked then. */
 	if (err < 0 || ttl_ms == LEASE_UNSET)
 		return err;
 	return renewals_admits(mount->renewals, fuse_req_ctx(request->fuse)->uid, ttl_ms);
 }
 
-void acquire_start(struct request *request, const struct acquire_options *wish, backend_lock_done *done)
+void acquire_start(struct request *request, const struct acquire_options *options, backend_lock_done *done)
 {
 	struct mount *mount = request->mount;
-	const struct fuse_ctx *asker = fuse_req_ctx(request->fuse);
+	const struct fuse_ctx *ctx = fuse_req_ctx(request->fuse);
 	struct waiter *waiter = &request->acquire.waiter;
 	const char *id = mount_given_id(mount, request->node);
-	int err = wish->bound ? acquire_admits_bound(request) : reserve_check(mount->reserve);
+	int err = options->bound ? acquire_admits_bound(request) : reserve_check(mount->reserve);
 
 	if (err == 0)
 		err = request_identify(request);
@@ -67,7 +73,7 @@ void acquire_start(struct request *request, const struct acquire_options *wish, 
 		done(request, err, NULL);
 		return;
 	}
-	caller_describe(mount->callers, &request->caller, asker->uid, &request->acquire.description);
+	caller_describe(mount->callers, &request->caller, ctx->uid, &request->acquire.description);
 	*waiter = (struct waiter){
 		.acquisition = {
 			.key = request->key,
@@ -78,15 +84,15 @@ void acquire_start(struct request *request, const struct acquire_options *wish, 
 				.mount_point_id = mount->callers->mount_point_id,
 				.command = request->acquire.description.command,
 				.pid = request->caller.process,
-				.uid = asker->uid,
-				.gid = asker->gid,
+				.uid = ctx->uid,
+				.gid = ctx->gid,
 			},
 			.ttl_ms = node_view(request->node)->ttl_ms,
 			.fallback_ttl_ms = mount->options->ttl_ms,
-			.bound = wish->bound,
-			.exclusive_even_for_me = wish->exclusive_even_for_me,
+			.bound = options->bound,
+			.exclusive_even_for_me = options->exclusive_even_for_me,
 		},
-		.patience = wish->patience,
+		.patience = options->patience,
 		.done = done,
 		.ctx = request,
 	};

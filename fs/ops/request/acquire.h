@@ -1,25 +1,32 @@
-/* Acquiring on behalf of a request, whether by creating a file or by flock(2). */
+/* Acquiring a lock for a request, by CREATE or FLOCK. */
 #ifndef FS_OPS_REQUEST_ACQUIRE_H
 #define FS_OPS_REQUEST_ACQUIRE_H
 
-#include "fs/ops/request/request.h"
+#include <stdbool.h>
 
-/* How an acquisition is meant. */
+#include "fs/names/patience.h"
+#include "lockfs/backend.h"
+
+struct request;
+
 struct acquire_options {
 	struct patience patience;
-	bool bound; /* to an open file */
+	bool bound; /* the holding is bound to an open file */
 	bool exclusive_even_for_me; /* a lock that the caller already holds is busy for it too */
 };
 
-/* Asks for the lock at request->key; sets request->acquire. `done` is told once, with the request. */
-void acquire_start(struct request *request, const struct acquire_options *wish, backend_lock_done *done);
+/* Acquires request->key. Sets request->acquire; calls `done` exactly once, with the request, possibly at once. */
+void acquire_start(struct request *request, const struct acquire_options *options, backend_lock_done *done);
 
-/* May the caller have another lock bound to an open file, as far as is known before it is asked for? Or a negative errno. */
+/*
+ * Checks the limits of a bound holding that are known before the backend is asked. Returns 0, or a negative errno:
+ * memory is short, or the user has too many renewals.
+ */
 int acquire_admits_bound(struct request *request);
 
 /*
- * Nobody took the answer: gives this holding back, unless somebody else of its id was
- * told that he holds it, and ends the request.
+ * Gives back the holding `token`, because the kernel did not take the reply, and ends the request. The holding stays
+ * if another caller with its id has been told meanwhile that it holds the lock.
  */
 void acquire_give_back(struct request *request, uint64_t token);
 

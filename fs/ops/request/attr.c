@@ -1,3 +1,7 @@
+/*
+ * Attributes of locks and directories. The inode number is a hash of the path, so that it is equal in all views and on
+ * all mounts; programs compare it to tell whether two descriptors are of one file.
+ */
 #include "fs/ops/request/attr.h"
 
 #include <string.h>
@@ -24,7 +28,7 @@ static struct stat attr_of_dir(const struct node *node, mode_t mode, uid_t uid, 
 	return (struct stat){
 		.st_ino = path_inode(node->name.path),
 		.st_mode = S_IFDIR | mode,
-		.st_nlink = 1, /* says that subdirectories are not counted */
+		.st_nlink = 1, /* by convention: subdirectories are not counted */
 		.st_uid = uid,
 		.st_gid = gid,
 		.st_blksize = BLOCK_SIZE,
@@ -35,11 +39,11 @@ static struct stat attr_of_dir(const struct node *node, mode_t mode, uid_t uid, 
 }
 
 static struct stat attr_of_lock(const struct mount *mount, const struct node *node, const struct lock *lock,
-                                const struct fuse_ctx *asker)
+                                const struct fuse_ctx *caller)
 {
 	const char *id = mount_given_id(mount, node);
-	bool is_asker = id && !lock->granted && strcmp(id, lock->holder.claim.id) == 0;
-	/* Whose a lock is that was taken past lockfs, nobody knows: the owner of the tree may act on it. */
+	bool is_holder = id && !lock->granted && strcmp(id, lock->holder.claim.id) == 0;
+	/* Another Redis client has no user here, so its lock belongs to the owner of the tree. */
 	uid_t uid = lock->foreign ? mount->options->uid : lock->holder.uid;
 	gid_t gid = lock->foreign ? mount->options->gid : lock->holder.gid;
 
@@ -47,8 +51,8 @@ static struct stat attr_of_lock(const struct mount *mount, const struct node *no
 		.st_ino = path_inode(node->name.path),
 		.st_mode = LOCK_MODE,
 		.st_nlink = 1,
-		.st_uid = is_asker ? asker->uid : uid,
-		.st_gid = is_asker ? asker->gid : gid,
+		.st_uid = is_holder ? caller->uid : uid,
+		.st_gid = is_holder ? caller->gid : gid,
 		.st_size = (off_t)lock->content_size,
 		.st_blksize = LOCK_CONTENT_MAX,
 		.st_blocks = (blkcnt_t)((lock->content_size + BLOCK_SIZE - 1) / BLOCK_SIZE),
@@ -59,10 +63,10 @@ static struct stat attr_of_lock(const struct mount *mount, const struct node *no
 }
 
 struct stat attr_of_entry(const struct mount *mount, const struct node *node, const struct entry *entry,
-                          const struct fuse_ctx *asker)
+                          const struct fuse_ctx *caller)
 {
 	if (entry->kind == ENTRY_LOCK)
-		return attr_of_lock(mount, node, &entry->lock, asker);
+		return attr_of_lock(mount, node, &entry->lock, caller);
 	return attr_of_dir(node, entry->dir.mode, entry->dir.uid, entry->dir.gid, entry->dir.changed_ms);
 }
 
@@ -93,9 +97,9 @@ struct stat attr_of_ended(const struct node *node)
 	};
 }
 
-double attr_keep(const struct node *node)
+double attr_timeout(const struct node *node)
 {
 	if (attr_is_fixed(node))
-		return ATTR_KEEP_FIXED;
-	return node_kind(node) == NODE_DIR ? ATTR_KEEP_DIR : 0;
+		return ATTR_TIMEOUT_FIXED;
+	return node_kind(node) == NODE_DIR ? ATTR_TIMEOUT_DIR : 0;
 }

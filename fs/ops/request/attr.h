@@ -1,35 +1,35 @@
-/* How what stands at a path looks to stat(2). */
+/* What stat(2) shows of locks and directories. */
 #ifndef FS_OPS_REQUEST_ATTR_H
 #define FS_OPS_REQUEST_ATTR_H
 
 #include <fuse_lowlevel.h>
 #include <stdbool.h>
 
-
 struct entry;
 struct mount;
 struct node;
 
 /*
- * How long the kernel may keep what it was told, in seconds. What other mounts
- * or a lease can change: not at all. A directory's permissions: long enough to
- * check them within the system call that looked it up. What only options decide:
- * longer, but not so long that a daemon that died seems alive.
+ * Attributes of directories: 10 ms, so that the kernel does not ask again within the system call that looked the
+ * directory up. Other mounts can change them.
  */
-#define ATTR_KEEP_DIR 0.01
-#define ATTR_KEEP_FIXED 1.0
+#define ATTR_TIMEOUT_DIR 0.01
 
-/* `asker`: whose request it is, as who presents a lock's id is shown as its owner. */
+/* Attributes that only mount options decide: 1 s, so that a daemon that died does not seem alive for longer. */
+#define ATTR_TIMEOUT_FIXED 1.0
+
+/* Attributes of a lock or directory. A `caller` that gives the lock's id is shown as its owner. */
 struct stat attr_of_entry(const struct mount *mount, const struct node *node, const struct entry *entry,
-                          const struct fuse_ctx *asker);
+                          const struct fuse_ctx *caller);
 
-/* The root, `.with` and the roots of views: they need no backend. */
+/* Is the node the root, `.with` or the root of a view? Their attributes need no backend. */
 bool attr_is_fixed(const struct node *node);
 struct stat attr_of_fixed(const struct mount *mount, const struct node *node);
 
-/* A lock that has ended, or a free one, seen through a descriptor. */
+/* Attributes of a free lock, or of a holding that has ended, seen through a descriptor. */
 struct stat attr_of_ended(const struct node *node);
 
-double attr_keep(const struct node *node);
+/* How many seconds the kernel may cache the attributes of this node: 0 for locks, which expire and other mounts change. */
+double attr_timeout(const struct node *node);
 
 #endif

@@ -1,4 +1,7 @@
-/* Identifies the caller of a request by its descriptor, a given id, or its session, process or user. */
+/*
+ * Identifies the caller of a request. An open file that acquired the lock proves more than a given id, and that more
+ * than the identity: the descriptor stays the holder's when its process changes session.
+ */
 #include "fs/ops/request/claim.h"
 
 #include <string.h>
@@ -12,12 +15,12 @@
 #include "fs/util/log.h"
 #include "lockfs/lock.h"
 
-/* Once for a mount, as it holds for many callers or none. */
+/* Logs once for each mount: if one caller is hidden, many are. */
 static void log_hidden(struct mount *mount)
 {
-	if (mount->told_hidden)
+	if (mount->logged_hidden)
 		return;
-	mount->told_hidden = true;
+	mount->logged_hidden = true;
 	log_line(LOG_WARNING, "the daemon of %s cannot see the processes or sessions of some callers: "
 		"all of them that are one user's count as one holder. "
 		"Run the daemon in their namespace of processes and with its /proc, or have them use .with/id=ID",
@@ -26,9 +29,9 @@ static void log_hidden(struct mount *mount)
 
 int request_identify(struct request *request)
 {
-	const struct fuse_ctx *asker = fuse_req_ctx(request->fuse);
+	const struct fuse_ctx *ctx = fuse_req_ctx(request->fuse);
 	const char *id = mount_given_id(request->mount, request->node);
-	int err = caller_identify(request->mount->callers, asker->pid, asker->uid, &request->caller);
+	int err = caller_identify(request->mount->callers, ctx->pid, ctx->uid, &request->caller);
 
 	if (id)
 		request->claim = (struct lock_claim){ .id = id };
@@ -39,7 +42,7 @@ int request_identify(struct request *request)
 	return id ? 0 : err;
 }
 
-void request_claim_id(struct request *request)
+void request_claim_given_id(struct request *request)
 {
 	request->claim = (struct lock_claim){ .id = mount_given_id(request->mount, request->node) };
 }
@@ -53,7 +56,10 @@ bool request_identify_or_reply(struct request *request)
 	return err == 0;
 }
 
-/* The id that proves that the descriptor through which a request comes is the holder's, or NULL. */
+/*
+ * The id of the holding, if the open file of the request is the holder's. Without a file handle, an open file of the
+ * same node counts, but not of NODE_LOCK, which all callers can find. NULL if nothing is proved.
+ */
 static const char *proof_of(const struct request *request)
 {
 	const struct node *node = request->node;
@@ -73,7 +79,7 @@ bool request_identify_holder_or_reply(struct request *request)
 	int err = request_identify(request);
 
 	if (id) {
-		/* The file may be unlocked or closed before the backend is asked. */
+		/* A copy, as the file may be unlocked or closed before the backend has answered. */
 		stpcpy(request->proof, id);
 		request->claim = (struct lock_claim){ .id = request->proof };
 		return true;

@@ -1,4 +1,4 @@
-/* Which caller a request comes from, and what proves that it is the holder of a lock. */
+/* Which caller a request comes from, and what proves that the caller is the holder of a lock. */
 #ifndef FS_OPS_REQUEST_CLAIM_H
 #define FS_OPS_REQUEST_CLAIM_H
 
@@ -6,19 +6,22 @@
 
 struct request;
 
-/* Finds out who asks: sets `caller` and `claim`. Returns 0, or a negative errno where that cannot be told. */
+/*
+ * Identifies the caller: sets request->caller and request->claim. Returns 0, or a negative errno if the
+ * caller cannot be identified.
+ */
 int request_identify(struct request *request);
 
-/* The same; false where it cannot be told, and then the request was replied to. */
+/* As request_identify(). Returns false after replying with the error. */
 bool request_identify_or_reply(struct request *request);
 
 /*
- * Likewise, for what changes or tells of a holding. Whoever asks through a descriptor that has
- * acquired it, or that it is bound to, is its holder, whatever session that is by now.
+ * As request_identify_or_reply(), for requests that change a holding or show its secrets. A caller whose open file
+ * acquired the holding, or has it bound, is its holder, even if it now runs in another session than it acquired in.
  */
 bool request_identify_holder_or_reply(struct request *request);
 
-/* Sets the claim, where an id is given; looks at nobody. */
-void request_claim_id(struct request *request);
+/* Claims with the id that the view or the mount gives, if any; does not identify the caller. */
+void request_claim_given_id(struct request *request);
 
 #endif

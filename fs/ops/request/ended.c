@@ -1,4 +1,7 @@
-/* Answers requests on holdings that have ended: ESTALE through a descriptor, ENOENT or one retry by the kernel for a path. */
+/*
+ * Answers requests on holdings that have ended. ESTALE to a request by path makes the kernel look the name up again
+ * and repeat the call, once; a request on a descriptor is never repeated, and the caller gets ESTALE.
+ */
 #include "fs/ops/request/ended.h"
 
 #include <errno.h>
@@ -14,19 +17,19 @@
 #include "lockfs/event.h"
 #include "lockfs/lock.h"
 
-/* So long after a name was found wrongly every name is asked for: longer than the kernel takes to look again. */
-#define ASK_NS (5 * NS_PER_S)
+/* 5 s without the cache: longer than the kernel takes to look the name up again. */
+#define NO_CACHE_NS (5 * NS_PER_S)
 
-/* Was the end of its holding told of to who asks so: through this descriptor, or else the node? */
-static bool was_told(const struct request *request)
+/* Do the open file of the request, or else its node, remember that its holding has ended? */
+static bool remembers_end(const struct request *request)
 {
 	return request->info.fh ? lock_file_has_ended(lock_file_of(&request->info)) : node_has_ended(request->node);
 }
 
 void request_end_holding(struct request *request)
 {
-	/* Another foreign lock may have the token by now, which goes on. */
-	if (!request->token || (token_is_foreign(request->token) && was_told(request)))
+	/* A foreign token can name a later holding too: only the end that is not remembered yet is recorded. */
+	if (!request->token || (token_is_foreign(request->token) && remembers_end(request)))
 		return;
 	node_end(request->mount->nodes, request->node, request->token);
 	holdings_end(request->mount->holdings, request->key, request->token, true);
@@ -44,10 +47,10 @@ bool request_finds_holding(struct request *request, int status, const struct ent
 bool request_has_ended(const struct request *request)
 {
 	return request->token &&
-		(was_told(request) || holdings_has_ended(request->mount->holdings, request->key, request->token));
+		(remembers_end(request) || holdings_has_ended(request->mount->holdings, request->key, request->token));
 }
 
-int ended_status(const struct request *request)
+int request_ended_status(const struct request *request)
 {
 	return request->node->files > 0 ? -ESTALE : -ENOENT;
 }
@@ -67,7 +70,7 @@ void request_reply_stale(struct request *request, int otherwise)
 void request_reply_ended(struct request *request)
 {
 	request_end_holding(request);
-	if (ended_status(request) == -ESTALE)
+	if (request_ended_status(request) == -ESTALE)
 		request_reply_stale(request, -ENOENT);
 	else
 		request_reply(request, -ENOENT);
@@ -79,11 +82,11 @@ void request_refuse_refresh(struct request *request)
 	request_reply_stale(request, -ENOENT);
 }
 
-bool request_recalled_wrongly(struct request *request)
+bool request_cache_was_wrong(struct request *request)
 {
 	if (!request->node->cached)
 		return false;
 	request->node->cached = false;
-	request->mount->recalls_ns = boot_ns() + ASK_NS;
+	request->mount->no_cache_until_ns = boot_ns() + NO_CACHE_NS;
 	return true;
 }

@@ -1,4 +1,7 @@
-/* Requests on a holding that has ended: a holding that one caller was told has ended stays ended for all. */
+/*
+ * Requests on a holding that has ended. A caller that was once told of the end never sees the holding again, although
+ * a server that lost writes may still show it: the daemon remembers the end and stops asking.
+ */
 #ifndef FS_OPS_REQUEST_ENDED_H
 #define FS_OPS_REQUEST_ENDED_H
 
@@ -7,46 +10,40 @@
 struct entry;
 struct request;
 
-/* Was the end of that holding told before? Then the backend is not asked any more. */
+/* Does this mount know that the holding of the request has ended? Then the backend must not be asked about it. */
 bool request_has_ended(const struct request *request);
 
 /*
- * Is this what the backend answered about the holding of the request: that it is there?
- * If the backend says that it is not, it is ended for good, as request_end_holding() does.
+ * Checks whether `status` and `entry`, as answered by the backend, show the holding of the request. If the backend
+ * answered that the holding is gone, this also calls request_end_holding().
  */
 bool request_finds_holding(struct request *request, int status, const struct entry *entry);
 
-/*
- * The caller is going to be told that the holding of the request has ended. A server may
- * show it once more, as after a return to older data; it stays ended here.
- */
+/* Records that the holding of the request has ended; called before the caller is told so. */
 void request_end_holding(struct request *request);
 
-/* Replies that the holding has ended, as the backend just said: ended_status(). */
+/* The status for a holding that has ended: -ESTALE if the node is open, -ENOENT if the request came by a path. */
+int request_ended_status(const struct request *request);
+
+/* Records that the holding has ended, and replies so: with request_ended_status(). */
 void request_reply_ended(struct request *request);
 
 /*
- * What is said of a holding that has ended: a descriptor of it is stale; without
- * one it was asked for by a path, where nothing is.
- */
-int ended_status(const struct request *request);
-
-/*
- * What is answered if what was asked for by a name has ended meanwhile: -ESTALE, upon which
- * the kernel repeats the call, or `otherwise` if it has done so already. See stale_retry.h.
+ * The status for a request by a name whose lock has ended since the LOOKUP: -ESTALE, upon which the kernel looks the
+ * name up again and repeats the call once; `otherwise` if this is the repetition. See stale_retry.h.
  */
 int request_stale_or(struct request *request, int otherwise);
 
-/* Replies that; on a file handle, for which no call is repeated, -ESTALE. */
+/* Replies with request_stale_or(), or with -ESTALE to a request on an open file, which the kernel never repeats. */
 void request_reply_stale(struct request *request, int otherwise);
 
-/* Refuses to refresh a holding whose end was told, as stale, and tells that event. */
+/* Refuses to refresh a holding that has ended: publishes FAILED_REFRESH and replies as request_reply_stale(). */
 void request_refuse_refresh(struct request *request);
 
 /*
- * Is what is not there something that was found so? Then -ESTALE has the kernel look
- * the name up again, but once only, so that names are asked for from now on.
+ * Was the node of this missing lock found in the backend's cache, which another Redis client can make wrong? If so,
+ * the cache is not used for a few seconds, as the kernel repeats the LOOKUP after -ESTALE only once.
  */
-bool request_recalled_wrongly(struct request *request);
+bool request_cache_was_wrong(struct request *request);
 
 #endif

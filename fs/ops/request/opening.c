@@ -1,4 +1,7 @@
-/* Makes the open file of a request. Limits are checked before the lock is acquired, so that a refusal changes nothing. */
+/*
+ * Makes the open file of a request. Limits are checked before a lock is acquired, because a refusal must not have
+ * acquired anything.
+ */
 #include "fs/ops/request/opening.h"
 
 #include <errno.h>
@@ -24,7 +27,7 @@ bool request_count_file_or_reply(struct request *request)
 		request_reply(request, err);
 		return false;
 	}
-	request->counts_file = true;
+	request->file_is_counted = true;
 	request->file_uid = uid;
 	return true;
 }
@@ -36,7 +39,7 @@ struct lock_file *request_open_file(struct request *request, uint64_t token, pid
 		lock_file_open_handle(files, request->file_uid);
 
 	if (file)
-		request->counts_file = false;
+		request->file_is_counted = false;
 	return file;
 }
 
@@ -57,7 +60,7 @@ int request_take_recipient(struct request *request, pid_t process)
 	request->acquire.recipient = NULL;
 	if (!node_view(request->node)->signal)
 		return 0;
-	/* It could never be told of a loss, which it counts on. */
+	/* The process relies on the signal, and the daemon could never send it. */
 	if (process == 0 && request->caller.process_hidden)
 		return -ESRCH;
 	return signal_recipient_get(request->mount->recipients, process, uid, &request->acquire.recipient);

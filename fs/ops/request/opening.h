@@ -1,4 +1,4 @@
-/* The open file that a request makes: it is counted first, made once the lock is had, and has a signal recipient. */
+/* The open file of a request: charging its user, making it, and choosing the process that is signalled on loss. */
 #ifndef FS_OPS_REQUEST_OPENING_H
 #define FS_OPS_REQUEST_OPENING_H
 
@@ -10,32 +10,31 @@ struct lock_file;
 struct request;
 
 /*
- * Counts the file that the request is going to open, before anything is acquired for it.
- * Whatever ends the request takes that back, unless request_open_file() made the file.
- * False: its user has too many, or there is no memory, and the request was replied to.
+ * Charges the caller's user for the file that the request is going to open, before a lock is acquired for it.
+ * request_end() takes the charge back, unless request_open_file() has made the file. Returns false after replying,
+ * if that user has too many open files or memory is short.
  */
 bool request_count_file_or_reply(struct request *request);
 
 /*
- * Opens the file that was counted: of the holding `token`, or a handle if that is 0.
- * NULL if there is no memory.
+ * Makes the open file that the user was charged for: a file of the holding `token`, or a handle if `token` is 0.
+ * `acquirer` is the process that acquired the holding with this file, or 0. Returns NULL without memory.
  */
 struct lock_file *request_open_file(struct request *request, uint64_t token, pid_t acquirer);
 
 /*
- * Takes down who opened `file`, if its view is to signal that process. Returns 0, or a
- * negative errno if that cannot be told; then the file must not be opened.
+ * Stores the calling process in file->opener, if the view has `signal`: a later flock(2) takes it as the recipient.
+ * Returns 0, or a negative errno if the process cannot be identified; then the file must not be opened.
  */
 int request_note_opener(struct request *request, struct lock_file *file);
 
 /*
- * Keeps `process` for acquire.recipient, if the view is to signal it. Returns 0, or
- * -EMFILE if there is no descriptor for it, or -ESRCH if it is the caller's, which lives and
- * cannot be seen; then nothing must be acquired.
+ * Sets acquire.recipient to `process`, if the view has `signal`. Returns 0, -EMFILE if no descriptor is left for it,
+ * or -ESRCH if the calling process is alive but not visible to the daemon. Nothing may be acquired after an error.
  */
 int request_take_recipient(struct request *request, pid_t process);
 
-/* Gives back what was not handed on to a keep. */
+/* Drops acquire.recipient, unless a renewal has taken it over. */
 void request_drop_recipient(struct request *request);
 
 #endif

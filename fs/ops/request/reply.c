@@ -1,4 +1,7 @@
-/* Replies with nodes, attributes, open files and data. A node that the kernel did not take is forgotten at once. */
+/*
+ * Replies with nodes, attributes, open files and data. The kernel does not take a reply whose caller was interrupted;
+ * then it counts no lookup and sends no RELEASE, so the node or file is taken back here.
+ */
 #include "fs/ops/request/reply.h"
 
 #include <errno.h>
@@ -16,8 +19,8 @@
 #include "lockfs/backend.h"
 #include "lockfs/lock.h"
 
-/* May who looks a lock up find the node of the descriptors that acquired it? */
-static bool is_acquirer(struct request *request, const struct node *acquired, const struct lock *lock)
+/* May the caller find the node `acquired`, which proves holding the lock? */
+static bool may_find_acquired(struct request *request, const struct node *acquired, const struct lock *lock)
 {
 	if (acquired->creators == 0)
 		return true;
@@ -34,7 +37,7 @@ struct node *request_look_up_lock(struct request *request, const struct lock *lo
 
 	if (acquired)
 		acquired->eclipsed = node_peek(nodes, NODE_LOCK, view, lock->token, request->key) ||
-			!is_acquirer(request, acquired, lock);
+			!may_find_acquired(request, acquired, lock);
 	return node_look_up(nodes, acquired && !acquired->eclipsed ? NODE_ACQUIRED : NODE_LOCK, view, lock->token,
 		request->key, uid);
 }
@@ -58,7 +61,7 @@ static struct node *look_up_dir(struct request *request)
 	return node_look_up(nodes, NODE_DIR, view, dir_token(nodes, view), request->key, fuse_req_ctx(request->fuse)->uid);
 }
 
-/* `node` NULL: there is no memory for it. */
+/* Replies with a node whose lookup was counted. `node` is NULL without memory. */
 static void reply_node(struct request *request, struct node *node, const struct entry *entry)
 {
 	struct mount *mount = request->mount;
@@ -71,12 +74,11 @@ static void reply_node(struct request *request, struct node *node, const struct 
 	struct fuse_entry_param reply = {
 		.ino = node->number,
 		.attr = attr_of_entry(mount, node, entry, fuse_req_ctx(request->fuse)),
-		.attr_timeout = attr_keep(node),
+		.attr_timeout = attr_timeout(node),
 	};
 	stale_retries_looked_up(mount->retries, fuse_req_ctx(request->fuse)->pid, request->key, node->number);
-	node->cached = request->recalled;
+	node->cached = request->from_cache;
 	node_belongs_to(node, reply.attr.st_uid, reply.attr.st_gid);
-	/* A reply that nobody took did not count as a lookup either. */
 	if (fuse_reply_entry(request->fuse, &reply) < 0)
 		node_forget(mount->nodes, node, 1);
 	else if (entry->kind == ENTRY_LOCK)
@@ -106,7 +108,7 @@ void request_reply_attr(struct request *request, const struct entry *entry)
 {
 	struct stat attr = attr_of_entry(request->mount, request->node, entry, fuse_req_ctx(request->fuse));
 
-	fuse_reply_attr(request->fuse, &attr, attr_keep(request->node));
+	fuse_reply_attr(request->fuse, &attr, attr_timeout(request->node));
 	request_end(request);
 }
 
@@ -114,7 +116,7 @@ void request_reply_open(struct request *request, struct lock_file *file)
 {
 	request->info.fh = (uintptr_t)file;
 	file->node = request->node->number;
-	request->info.direct_io = 1; /* every read sees the holder's content of now */
+	request->info.direct_io = 1; /* no page cache: every read(2) asks for the present content */
 	if (fuse_reply_open(request->fuse, &request->info) < 0)
 		lock_file_close(file);
 	else

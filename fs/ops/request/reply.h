@@ -1,4 +1,4 @@
-/* Replies of a request that carry a node, attributes, an open file or data. Each frees the request. */
+/* Replies that carry a node, attributes, an open file or data. Each request_reply_*() frees the request. */
 #ifndef FS_OPS_REQUEST_REPLY_H
 #define FS_OPS_REQUEST_REPLY_H
 
@@ -13,31 +13,35 @@ struct node;
 struct request;
 
 /*
- * The node of a lock that is found by name, with one more lookup counted; NULL without memory.
+ * The node that a LOOKUP of this lock answers, with one more lookup counted; NULL without memory.
  *
- * futimens(2), fsetxattr(2) and fgetxattr(2) carry no file handle, only the node. So that they
- * prove what the descriptor that acquired does, the node that its creation made is found by
- * nobody but the process that acquired, as long as that descriptor is open. All others find
- * another node of the holding; and once there is one everybody does, as the kernel drops a name
- * that changes its node, and an inotify(7) watch of it would not be told of the end.
+ * futimens(2), fsetxattr(2) and fgetxattr(2) carry no file handle, only the node, so the node has to prove that the
+ * caller's descriptor acquired the holding. Therefore the node that CREATE made (NODE_ACQUIRED) is found only by the
+ * process that acquired, while its descriptor is open; other callers get a second node of the holding (NODE_LOCK).
+ * Once the second node exists all callers get it: if the node of a name changed back and forth, the kernel would drop
+ * the name each time, and an inotify(7) watch on the file would miss its end.
  */
 struct node *request_look_up_lock(struct request *request, const struct lock *lock);
 
 /*
- * May the caller have the daemon remember this node, which was just looked up? One that was
- * known before costs nothing more. If not, the lookup was taken back; the answer is ENFILE.
+ * Checks whether the caller's user may have the daemon remember one more node. A node that was known before is always
+ * admitted. If this returns false, the lookup of `node` was taken back, and the reply must be ENFILE.
  */
 bool request_admits_node(fuse_req_t fuse, struct node *node);
 
+/* Replies to LOOKUP with what the backend found at request->key. */
 void request_reply_entry(struct request *request, const struct entry *entry);
 
-/* Replies with request->dir, which was just made. Its name is not refused, however many names the user has. */
+/* Replies to MKDIR with request->dir, which was just made. Does not check the user's limit of nodes: op_mkdir() did. */
 void request_reply_made_dir(struct request *request);
 
+/* Replies to GETATTR and SETATTR. */
 void request_reply_attr(struct request *request, const struct entry *entry);
 
+/* Replies to OPEN with `file`, which is closed if the kernel does not take the reply. */
 void request_reply_open(struct request *request, struct lock_file *file);
 
+/* Replies with data, as to READ. */
 void request_reply_buf(struct request *request, const void *data, size_t size);
 
 #endif

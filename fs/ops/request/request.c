@@ -1,4 +1,7 @@
-/* Makes a request from what the kernel sent, and frees it with its reply. */
+/*
+ * Makes a request from what the kernel sent, and frees it with its reply. A node number that is not known here any
+ * more is answered ESTALE, upon which the kernel looks the name up again.
+ */
 #include "fs/ops/request/request.h"
 
 #include <errno.h>
@@ -67,7 +70,7 @@ struct request *request_on_name(fuse_req_t fuse, fuse_ino_t parent, const char *
 
 void request_end(struct request *request)
 {
-	if (request->counts_file)
+	if (request->file_is_counted)
 		lock_file_uncount(request->mount->lock_files, request->file_uid);
 	free(request);
 }

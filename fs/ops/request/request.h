@@ -1,7 +1,7 @@
 /*
- * A request that the backend is asked about: what the kernel's request was, on
- * which key, and who asks. It lives until it is replied to; each reply function
- * below ends it.
+ * One request of the kernel while it is served: the node and key that it is about, its caller, and what the operation
+ * keeps until the backend answers. A request is freed by its reply, so every path through an operation ends in exactly
+ * one request_reply*() or request_end().
  */
 #ifndef FS_OPS_REQUEST_REQUEST_H
 #define FS_OPS_REQUEST_REQUEST_H
@@ -19,63 +19,65 @@
 struct request {
 	fuse_req_t fuse;
 	struct mount *mount;
-	struct node *node; /* what was asked about; for a name in a directory, the directory */
-	char key[LOCK_KEY_MAX + 1];
-	struct lock_claim claim; /* set by request_identify() or request_claim_id(); else empty */
-	char proof[LOCK_ID_MAX + 1]; /* the id in `claim`, if it is that of a descriptor */
-	struct caller caller;
-	struct fuse_file_info info; /* the kernel's, where it gave one */
-	uint64_t token; /* of the holding that it is about when it is made, see request_token(); 0: none */
-	bool recalled; /* what a name stands for was found without asking */
-	bool counts_file; /* the file that it opens is counted for `file_uid` and not made yet */
-	uid_t file_uid;   /* the user who opens that file */
+	struct node *node; /* the node that the kernel named; for a name in a directory, the node of the directory */
+	char key[LOCK_KEY_MAX + 1]; /* the path that the request is about */
+	struct lock_claim claim; /* set by the functions of claim.h; until then empty */
+	char proof[LOCK_ID_MAX + 1]; /* the id in `claim`, if an open file proves the claim */
+	struct caller caller; /* set by request_identify() */
+	struct fuse_file_info info; /* a copy, as the kernel's ends with the handler; zero if the request has none */
+	uint64_t token; /* request_token() when the request was made */
+	bool from_cache; /* the lock that a LOOKUP answers was read from the backend's cache */
+	bool file_is_counted; /* `file_uid` is charged for an open file that is not made yet */
+	uid_t file_uid; /* the user who is charged for the open file */
 
-	/* What the single operations keep until the backend has answered. */
+	/* Data of one operation, kept until the backend has answered. */
 	union {
-		struct {
+		struct { /* CREATE and FLOCK */
 			struct waiter waiter;
 			struct caller_description description;
-			char id[LOCK_ID_MAX + 1];
-			struct lock_file *file;  /* of flock; else NULL, */
-			struct signal_recipient *recipient; /* that a signal is to be sent to when the lock is lost; NULL: none */
-			bool non_blocking;
-			char *dir;          /* that it is in, while its permissions are asked for */
-			struct request *prev, *next; /* and those that wait to lock it */
+			char id[LOCK_ID_MAX + 1]; /* of the holding to be acquired */
+			struct signal_recipient *recipient; /* process that gets the view's signal if the lock is lost; NULL: none */
+
+			struct lock_file *file; /* FLOCK only: the open file to be locked */
+			bool non_blocking; /* FLOCK only: LOCK_NB was given */
+			char *dir; /* FLOCK only: path of the directory whose permissions are being read */
+			struct request *prev, *next; /* FLOCK only: in file->lockers */
 		} acquire;
-		struct {
+		struct { /* READ and READDIR */
 			size_t size;
 			off_t offset;
 		} read;
-		struct {
+		struct { /* WRITE */
 			size_t size;
 			char *data;
 		} write;
-		struct {
-			char name[64]; /* of an attribute; all of ours are shorter */
+		struct { /* GETXATTR and LISTXATTR */
+			char name[64]; /* of the attribute: longer than every name in attributes.c */
 			size_t size;
 		} xattr;
-		struct dir_info dir;
-		enum node_kind special; /* that is looked up */
+		struct dir_info dir; /* MKDIR, SETATTR and SETXATTR of directories: the settings to be stored */
+		enum node_kind control_kind; /* LOOKUP of a control file */
 	};
 };
 
 /*
- * Makes a request about a node, or about `name` in a directory. NULL: it was
- * replied to already, with what was wrong. `info` may be NULL.
+ * Makes a request about the node `number`, or about `name` in the directory `parent`. `info` may be NULL.
+ * Returns NULL if that failed, after replying with the error.
  */
 struct request *request_on_node(fuse_req_t fuse, fuse_ino_t number, const struct fuse_file_info *info);
 struct request *request_on_name(fuse_req_t fuse, fuse_ino_t parent, const char *name,
                                 const struct fuse_file_info *info);
 
-/* Reply and end. `status` is 0 or a negative errno. */
+/* Replies with a status (0 or a negative errno) and frees the request. */
 void request_reply(struct request *request, int status);
-/* Ends it without a reply, where one was given by hand. */
+
+/* Frees a request that the caller of this function has replied to. */
 void request_end(struct request *request);
 
-/* A done function for steps whose status is the whole answer; `ctx` is the request. */
+/* A backend_done callback that replies with the backend's status; `ctx` is the request. */
 void request_done(void *ctx, int status);
 
-/* The holding that a request is about now: its open file's, else its node's; 0: none. */
+/* The token of the holding of the request's open file or, without a file handle, of its node; 0: none. */
 uint64_t request_token(const struct request *request);
 
 #endif
