@@ -1,6 +1,7 @@
 /*
- * The extended attributes and how their values are printed. Every value is text, and an attribute that does not
- * apply answers ENODATA, never ENOSYS: after one ENOSYS the kernel asks a mount for no attribute any more.
+ * The extended attributes of lockfs(5), EXTENDED ATTRIBUTES, and how their values are printed. Every value is text.
+ * An attribute that does not apply answers ENODATA, never ENOSYS: after one ENOSYS the kernel sends no GETXATTR any
+ * more.
  */
 #include "fs/ops/attributes.h"
 

@@ -1,6 +1,7 @@
 /*
  * CREATE: acquires a lock by creating its file. The kernel holds the directory locked until the reply, so a creation
- * waits only in a view whose directory node is private to this caller (see dir_token() in node.h).
+ * waits only in a view whose directory node is private to this caller (see dir_token() in node.h). The meaning of each
+ * creation is in lockfs(5), PLAIN OPERATIONS.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 /*
  * FLOCK: acquires a lock for an open file and binds it to that file. flock(2) belongs to the open file description, so
- * each struct lock_file is a holder of its own, and all processes that share the description share its lock.
+ * each struct lock_file is a holder of its own, and all processes that share the description share its lock. See
+ * lockfs(5), LOCKING AN OPEN FILE.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -55,9 +56,8 @@ static struct renewal *unbind(struct request *request, struct lock_file *file)
  */
 static void reply_bound(struct request *request, struct lock_file *file)
 {
-	if (fuse_reply_err(request->fuse, 0) < 0) {
+	if (fuse_reply_err(request->fuse, 0) < 0)
 		renewal_release(unbind(request, file), NULL, NULL);
-	}
 	request_end(request);
 }
 

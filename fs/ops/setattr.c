@@ -1,6 +1,6 @@
 /*
  * SETATTR: setting the times of a lock refreshes it, setting its size truncates its content; a directory's mode and
- * owner are settings of the namespace.
+ * owner are settings of the namespace. See lockfs(5), PLAIN OPERATIONS and DIRECTORIES.
  */
 #include <errno.h>
 

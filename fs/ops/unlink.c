@@ -1,6 +1,6 @@
 /*
  * UNLINK: releases a lock by removing its file. The kernel sends only the name, so the caller's identity or
- * given id must prove that it is the holder, except in a view with `force`.
+ * given id must prove that it is the holder, except in a view with `force`. See lockfs(5), PLAIN OPERATIONS.
  */
 #include <stddef.h>
 
