@@ -82,7 +82,7 @@ static void on_interrupted(struct pending_request *pending)
 		end_early(read, -EINTR);
 }
 
-static void on_turn(uv_idle_t *turn);
+static void on_next_turn(uv_idle_t *turn);
 static void on_pause(uv_timer_t *pause);
 
 static bool is_scheduled(const struct dir_reads *reads)
@@ -102,7 +102,7 @@ static void schedule(struct dir_reads *reads)
 	if (!reads->waiting || reads->requesting || uv_is_closing((uv_handle_t *)&reads->turn))
 		return;
 	if (pause_ms == 0) {
-		uv_idle_start(&reads->turn, on_turn);
+		uv_idle_start(&reads->turn, on_next_turn);
 		return;
 	}
 	uv_update_time(reads->pause.loop);
@@ -141,7 +141,7 @@ static void request_page(struct dir_reads *reads)
 	backend_list(reads->backend, &read->listing);
 }
 
-static void on_turn(uv_idle_t *turn)
+static void on_next_turn(uv_idle_t *turn)
 {
 	uv_idle_stop(turn);
 	request_page(turn->data);

@@ -158,7 +158,7 @@ static int ensure_capacity(struct dir_stream *stream, size_t more)
 }
 
 /* Adds a name, unless the table has it. Returns 0, -ENOMEM, or the error of the quota. */
-static int add(struct dir_stream *stream, const struct list_item *item)
+static int add_name(struct dir_stream *stream, const struct list_item *item)
 {
 	size_t size = KIND_SIZE + strlen(item->name) + 1;
 	uint32_t *slot = NULL;
@@ -192,7 +192,7 @@ int dir_stream_add(struct dir_stream *stream, const struct list_item *items, siz
 	if (repeats && !stream->table)
 		err = ensure_table(stream, expected < EXPECTED_MAX ? expected : EXPECTED_MAX);
 	for (size_t i = 0; err == 0 && i < count; i++)
-		err = add(stream, &items[i]);
+		err = add_name(stream, &items[i]);
 	return err;
 }
 

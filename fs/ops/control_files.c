@@ -56,7 +56,7 @@ static const struct control_kind {
 
 #define KIND_COUNT (sizeof(control_kinds) / sizeof(control_kinds[0]))
 
-static const struct control_kind *find_by_name(const char *name)
+static const struct control_kind *kind_of_name(const char *name)
 {
 	for (size_t i = 0; i < KIND_COUNT; i++)
 		if (strcmp(control_kinds[i].name, name) == 0)
@@ -64,7 +64,7 @@ static const struct control_kind *find_by_name(const char *name)
 	return NULL;
 }
 
-static const struct control_kind *find_by_node(const struct node *node)
+static const struct control_kind *kind_of_node(const struct node *node)
 {
 	size_t i = 0;
 
@@ -75,7 +75,7 @@ static const struct control_kind *find_by_node(const struct node *node)
 
 static struct stat attr_of(const struct node *node)
 {
-	const struct control_kind *kind = find_by_node(node);
+	const struct control_kind *kind = kind_of_node(node);
 	const struct control_node *control = node->control;
 	char path[LOCK_KEY_MAX + 32];
 	struct timespec now;
@@ -139,7 +139,7 @@ static void reply_found(struct request *request, mode_t mode, uid_t uid, gid_t g
 	request_end(request);
 }
 
-static void on_dir_read(void *ctx, int status, const struct entry *entry)
+static void on_listed_dir_read(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
 
@@ -153,7 +153,7 @@ static void on_dir_read(void *ctx, int status, const struct entry *entry)
 
 void control_file_look_up(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	const struct control_kind *kind = find_by_name(name);
+	const struct control_kind *kind = kind_of_name(name);
 	struct request *request;
 
 	if (!kind) {
@@ -168,7 +168,7 @@ void control_file_look_up(fuse_req_t req, fuse_ino_t parent, const char *name)
 		reply_found(request, request->mount->options->mode, request->mount->options->uid,
 			request->mount->options->gid);
 	else
-		backend_read(request->mount->backend, request->key, on_dir_read, request);
+		backend_read(request->mount->backend, request->key, on_listed_dir_read, request);
 }
 
 void control_file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
@@ -188,6 +188,6 @@ void control_file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *in
 	request = request_on_node(req, ino, info);
 	if (!request)
 		return;
-	find_by_node(request->node)->open(request);
+	kind_of_node(request->node)->open(request);
 	request_end(request);
 }

@@ -213,7 +213,7 @@ static void open_existing(struct request *request, const struct lock *lock)
 		reply_existing(request, lock);
 }
 
-static void on_acquired(void *ctx, int status, const struct lock *lock)
+static void on_created(void *ctx, int status, const struct lock *lock)
 {
 	struct request *request = ctx;
 	int flags = request->info.flags;
@@ -237,7 +237,7 @@ static void on_acquired(void *ctx, int status, const struct lock *lock)
 	request_reply(request, status);
 }
 
-static void acquire(struct request *request)
+static void acquire_by_creating(struct request *request)
 {
 	const struct view_options *view = node_view(request->node);
 	struct acquire_options options = {
@@ -255,7 +255,7 @@ static void acquire(struct request *request)
 	if (err < 0)
 		request_reply(request, err);
 	else
-		acquire_start(request, &options, on_acquired);
+		acquire_start(request, &options, on_created);
 }
 
 static void on_read_for_handle(void *ctx, int status, const struct entry *entry)
@@ -287,5 +287,5 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	if ((info->flags & O_ACCMODE) == O_RDONLY && !(info->flags & O_EXCL))
 		backend_read(request->mount->backend, request->key, on_read_for_handle, request);
 	else
-		acquire(request);
+		acquire_by_creating(request);
 }

@@ -83,12 +83,12 @@ void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 /* Reading */
 
-static struct dir_stream *stream_of(const struct fuse_file_info *info)
+static struct dir_stream *dir_stream_of(const struct fuse_file_info *info)
 {
 	return (struct dir_stream *)(uintptr_t)info->fh;
 }
 
-static void close_stream(struct mount *mount, struct dir_stream *stream)
+static void close_dir_stream(struct mount *mount, struct dir_stream *stream)
 {
 	dir_reads_give_up(stream, -EINTR);
 	quota_give(mount->streams_quota, stream->uid, 1);
@@ -117,13 +117,13 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	}
 	info->fh = (uintptr_t)stream;
 	if (fuse_reply_open(req, info) < 0)
-		close_stream(mount, stream);
+		close_dir_stream(mount, stream);
 }
 
 void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	(void)ino;
-	close_stream(mount_of(req), stream_of(info));
+	close_dir_stream(mount_of(req), dir_stream_of(info));
 	fuse_reply_err(req, 0);
 }
 
@@ -153,7 +153,7 @@ static size_t add_dirent(const struct request *request, off_t *offset, char *buf
 	} else {
 		size_t next_position;
 
-		if (!dir_stream_at(stream_of(&request->info), (size_t)*offset - FIRST_ENTRY, &item, &next_position))
+		if (!dir_stream_at(dir_stream_of(&request->info), (size_t)*offset - FIRST_ENTRY, &item, &next_position))
 			return 0;
 		next = (off_t)next_position + FIRST_ENTRY;
 		attr.st_ino = child_inode(request, item.name);
@@ -208,7 +208,7 @@ void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struc
 	if (offset == 0 && reserve_check(request->mount->reserve) < 0)
 		request_reply(request, -ENOMEM);
 	else if (offset == 0 && node_kind(request->node) == NODE_DIR)
-		dir_reads_start(request->mount->dir_reads, stream_of(&request->info), request->key, req, on_listed, request);
+		dir_reads_start(request->mount->dir_reads, dir_stream_of(&request->info), request->key, req, on_listed, request);
 	else
 		reply_dirents(request);
 }

@@ -23,7 +23,7 @@
 #include "lockfs/lock.h"
 
 /* Checks that the holding of the request still exists. Returns 0, -ESTALE, or the backend's error. */
-static int check_holding(struct request *request, int status, const struct entry *entry)
+static int check_still_held(struct request *request, int status, const struct entry *entry)
 {
 	if (status < 0 && status != -ENOENT)
 		return status;
@@ -36,7 +36,7 @@ static void publish_attempt(const struct request *request, enum lock_event_kind 
 	backend_tell(request->mount->backend, kind, request->key, match_token(node_token(request->node)));
 }
 
-static void open_file(struct request *request, bool may_write, bool foreign)
+static void reply_opened(struct request *request, bool may_write, bool foreign)
 {
 	struct lock_file *file = request_open_file(request, node_token(request->node), 0);
 	int err;
@@ -70,7 +70,7 @@ static void reply_missed(struct request *request)
 	request_reply(request, status);
 }
 
-static void on_truncated(void *ctx, int status, const struct lock *lock)
+static void on_truncated_for_open(void *ctx, int status, const struct lock *lock)
 {
 	struct request *request = ctx;
 
@@ -84,7 +84,7 @@ static void on_truncated(void *ctx, int status, const struct lock *lock)
 		return;
 	}
 	publish_attempt(request, EVENT_ACQUIRED);
-	open_file(request, true, lock->foreign);
+	reply_opened(request, true, lock->foreign);
 }
 
 static bool opens_to_write(int flags)
@@ -98,13 +98,13 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 	int flags = request->info.flags;
 	bool is_holder = false;
 
-	status = check_holding(request, status, entry);
+	status = check_still_held(request, status, entry);
 	/*
 	 * ESTALE makes the kernel look the name up again only once. Among many callers that open in order to lock,
 	 * one may come too late each time, and a handle is all that it needs.
 	 */
 	if (status == -ESTALE && !(flags & O_TRUNC) && opens_handle(flags)) {
-		open_file(request, false, false);
+		reply_opened(request, false, false);
 		return;
 	}
 	if (status == -ESTALE) {
@@ -122,11 +122,11 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 		request_reply(request, -EBUSY);
 	} else if (flags & O_TRUNC) {
 		backend_truncate(request->mount->backend, request->key, &request->claim,
-			match_token(node_token(request->node)), 0, on_truncated, request);
+			match_token(node_token(request->node)), 0, on_truncated_for_open, request);
 	} else {
 		if (is_holder)
 			publish_attempt(request, EVENT_ACQUIRED);
-		open_file(request, is_holder, entry->lock.foreign);
+		reply_opened(request, is_holder, entry->lock.foreign);
 	}
 }
 
@@ -141,7 +141,7 @@ static void lock_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *inf
 		return;
 	/* Opens the node of a handle once more, as through /proc/self/fd. */
 	if (node_token(request->node) == 0 && opens_handle(info->flags))
-		open_file(request, false, false);
+		reply_opened(request, false, false);
 	else if (!opens_to_write(info->flags) || request_identify_or_reply(request))
 		backend_read_as(request->mount->backend, request->key, &request->claim, on_opening, request);
 }
@@ -188,13 +188,13 @@ static struct request *request_on_file(fuse_req_t req, fuse_ino_t ino, const str
 	return request_on_node(req, ino, info);
 }
 
-static void on_read(void *ctx, int status, const struct entry *entry)
+static void on_content_read(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
 	size_t offset = (size_t)request->read.offset;
 	size_t size = request->read.size;
 
-	status = check_holding(request, status, entry);
+	status = check_still_held(request, status, entry);
 	if (status < 0) {
 		request_reply(request, status);
 		return;
@@ -218,7 +218,7 @@ static void lock_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	}
 	request->read.size = size;
 	request->read.offset = offset;
-	backend_read(request->mount->backend, request->key, on_read, request);
+	backend_read(request->mount->backend, request->key, on_content_read, request);
 }
 
 static void on_written(void *ctx, int status)
@@ -248,7 +248,7 @@ static bool never_fits(size_t size, off_t offset, bool appends)
 static void on_read_for_too_large(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
-	int err = check_holding(request, status, entry);
+	int err = check_still_held(request, status, entry);
 
 	request_reply(request, err < 0 ? err : -EFBIG);
 }
@@ -287,7 +287,7 @@ static void on_fsync(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
 
-	request_reply(request, check_holding(request, status, entry));
+	request_reply(request, check_still_held(request, status, entry));
 }
 
 static void lock_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *info)

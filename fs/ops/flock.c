@@ -171,7 +171,7 @@ static void on_locked(void *ctx, int status, const struct lock *lock)
 }
 
 /* Acquires the lock for this open file. A holding of the caller's own session excludes it too. */
-static void acquire(struct request *request)
+static void acquire_for_file(struct request *request)
 {
 	struct lock_file *file = request->acquire.file;
 	struct acquire_options options = { .bound = true, .exclusive_even_for_me = true };
@@ -189,12 +189,12 @@ static void acquire_if_allowed(struct request *request, const struct dir_info *d
 
 	file->may_lock = may_create_in(request->fuse, dir);
 	if (file->may_lock)
-		acquire(request);
+		acquire_for_file(request);
 	else
 		reply_without_holding(request, -EACCES);
 }
 
-static void on_dir_read(void *ctx, int status, const struct entry *entry)
+static void on_parent_dir_read(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
 
@@ -218,7 +218,7 @@ static void acquire_by_name(struct request *request)
 	const char *slash = strrchr(request->key, '/');
 
 	if (request->acquire.file->may_lock) {
-		acquire(request);
+		acquire_for_file(request);
 		return;
 	}
 	if (!slash) {
@@ -227,7 +227,7 @@ static void acquire_by_name(struct request *request)
 	}
 	request->acquire.dir = strndup(request->key, (size_t)(slash - request->key));
 	if (request->acquire.dir)
-		backend_read(request->mount->backend, request->acquire.dir, on_dir_read, request);
+		backend_read(request->mount->backend, request->acquire.dir, on_parent_dir_read, request);
 	else
 		reply_without_holding(request, -ENOMEM);
 }

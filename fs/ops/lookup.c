@@ -66,7 +66,7 @@ static void look_up_view(fuse_req_t req, const char *text)
 }
 
 /* Is this a lock of another holder, in a view that hides those? */
-static bool is_hidden(struct request *request, const struct entry *entry)
+static bool is_hidden_by_view(struct request *request, const struct entry *entry)
 {
 	return entry->kind == ENTRY_LOCK && view_hides(request->node->name.view) &&
 		!lock_is_held_by(&entry->lock, &request->claim);
@@ -76,7 +76,7 @@ static void on_looked_up(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
 
-	if (status == 0 && is_hidden(request, entry))
+	if (status == 0 && is_hidden_by_view(request, entry))
 		status = -ENOENT;
 	if (status < 0)
 		request_reply(request, status);

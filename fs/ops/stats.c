@@ -54,7 +54,7 @@ static void print_head(FILE *out, const char *name, const char *type, const char
 	fprintf(out, "# HELP lockfs_%s %s\n# TYPE lockfs_%s %s\n", name, help, name, type);
 }
 
-static void print_number(FILE *out, const char *name, const char *type, const char *help, uint64_t value)
+static void print_metric(FILE *out, const char *name, const char *type, const char *help, uint64_t value)
 {
 	print_head(out, name, type, help);
 	fprintf(out, "lockfs_%s %" PRIu64 "\n", name, value);
@@ -66,7 +66,7 @@ static void print_seconds(FILE *out, int64_t ns)
 	fprintf(out, " %" PRId64 ".%09" PRId64 "\n", ns / NS_PER_S, ns % NS_PER_S);
 }
 
-static void print_identity(FILE *out, const struct mount *mount)
+static void print_build_and_mount(FILE *out, const struct mount *mount)
 {
 	const struct options *options = mount->options;
 	char scheme[16];
@@ -146,27 +146,27 @@ static uint64_t count_waiting(const struct mount *mount)
 static void print_locks(FILE *out, const struct mount *mount, const struct backend_stats *stats)
 {
 	if (stats->locks >= 0)
-		print_number(out, "locks", "gauge", "Locks that are held.", (uint64_t)stats->locks);
-	print_number(out, "kept_locks", "gauge", "Locks that are bound to an open file of this mount, which renews them.",
+		print_metric(out, "locks", "gauge", "Locks that are held.", (uint64_t)stats->locks);
+	print_metric(out, "kept_locks", "gauge", "Locks that are bound to an open file of this mount, which renews them.",
 		renewals_count(mount->renewals));
-	print_number(out, "open_locks", "gauge", "Locks that have an open file on this mount.",
+	print_metric(out, "open_locks", "gauge", "Locks that have an open file on this mount.",
 		holdings_count(mount->holdings));
-	print_number(out, "known_names", "gauge", "Names that the daemon remembers as long as the kernel does.",
+	print_metric(out, "known_names", "gauge", "Names that the daemon remembers as long as the kernel does.",
 		mount->nodes->known.count);
-	print_number(out, "waiting_requests", "gauge", "Requests on this mount that wait for a lock.",
+	print_metric(out, "waiting_requests", "gauge", "Requests on this mount that wait for a lock.",
 		count_waiting(mount));
-	print_number(out, "waited_for_locks", "gauge", "Locks that they wait for.", stats->waited_for);
-	print_number(out, "event_readers", "gauge", "Streams of events that are open.", mount->streams->log.reader_count);
-	print_number(out, "events_lost_total", "counter", "Events that readers were too slow for.",
+	print_metric(out, "waited_for_locks", "gauge", "Locks that they wait for.", stats->waited_for);
+	print_metric(out, "event_readers", "gauge", "Streams of events that are open.", mount->streams->log.reader_count);
+	print_metric(out, "events_lost_total", "counter", "Events that readers were too slow for.",
 		mount->streams->log.lost);
 }
 
 static void print_backend(FILE *out, const struct backend_stats *stats)
 {
-	print_number(out, "backend_up", "gauge", "Whether the backend can be asked.", stats->up);
-	print_number(out, "backend_reconnects_total", "counter", "Connections that were made after the first.",
+	print_metric(out, "backend_up", "gauge", "Whether the backend can be asked.", stats->up);
+	print_metric(out, "backend_reconnects_total", "counter", "Connections that were made after the first.",
 		stats->reconnects);
-	print_number(out, "backend_calls_under_way", "gauge", "Questions to the server that are not answered yet.",
+	print_metric(out, "backend_calls_under_way", "gauge", "Questions to the server that are not answered yet.",
 		stats->under_way);
 	print_head(out, "backend_round_trip_seconds", "summary", "How long answers of the server took.");
 	fputs("lockfs_backend_round_trip_seconds_sum", out);
@@ -182,7 +182,7 @@ static int print_all(const struct mount *mount, char **ret_text, size_t *ret_siz
 	if (!out)
 		return -ENOMEM;
 	backend_stats(mount->backend, &stats);
-	print_identity(out, mount);
+	print_build_and_mount(out, mount);
 	print_outcomes(out, mount);
 	print_histograms(out, mount);
 	print_locks(out, mount, &stats);
