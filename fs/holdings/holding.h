@@ -22,8 +22,8 @@ struct renewal;
 struct holding_member {
 	struct holding *holding; /* NULL: the open file is a handle */
 	struct renewal *renewal; /* renews the holding, which is bound to this open file; NULL: it is not bound */
-	void (*on_ended)(struct holding_member *member); /* the holding has ended; must not leave it. May be called more than once. */
-	struct holding_member *prev, *next; /* other open files of the holding */
+	void (*on_ended)(struct holding_member *member); /* called when the holding has ended, maybe more than once; must not leave it */
+	struct holding_member *prev, *next; /* in the list of the holding */
 };
 
 struct holdings {
@@ -67,7 +67,7 @@ bool holding_member_has_ended(const struct holding_member *member);
 /* The token of the holding of this open file; 0: it is a handle. */
 uint64_t holding_member_token(const struct holding_member *member);
 
-/* The first open file of the holding `token`, or NULL. If several foreign locks share the token, it is one of the oldest. */
+/* Returns the first open file of the holding `token`, or NULL. If several foreign holdings have the token, it is a file of the oldest. */
 struct holding_member *holdings_members(const struct holdings *holdings, uint64_t token);
 
 /* Ends the holding `token` of `key` and tells its open files. `taken`: against the holder's will, so its process is signalled. */

@@ -36,7 +36,7 @@ struct renewal {
 	bool released;          /* renewal_release() was called; the release begins when no call is under way */
 	int signal;
 	struct signal_recipient *recipient; /* of the signal; NULL: none */
-	uid_t uid;              /* the user who acquired: pays for the renewals, and has the right to send the signal or not */
+	uid_t uid;              /* the user who acquired: the renewals count for it, and the signal is sent with its rights */
 	size_t counted;         /* renewals a minute, counted for `uid`; too few if its quota was full when the lease was shortened */
 	int64_t pause_ms;       /* before the next attempt to release; 0: no attempt has failed */
 	backend_done *done;     /* called with the result of the first attempt to release; may be NULL */

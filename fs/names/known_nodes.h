@@ -32,7 +32,7 @@ struct known_nodes {
 	size_t most;      /* limit for all users together; 0: none */
 	uid_t self;       /* the user that the daemon runs as */
 	bool is_short;    /* memory is short, so any number of nodes is too many */
-	void (*on_full)(void *ctx, const char *line); /* called once for a user who is refused, until the user has half as many */
+	void (*on_full)(void *ctx, const char *line); /* called once for a user who is refused, until that user has at most half of the limit */
 	void *ctx;
 	struct known_user *users;
 	size_t count;

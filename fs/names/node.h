@@ -16,8 +16,8 @@
 
 enum node_kind {
 	NODE_DIR,      /* a directory, in the plain tree or in a view */
-	NODE_LOCK,     /* one holding of a lock, as everybody but its creator finds it */
-	NODE_ACQUIRED, /* one holding of a lock, as the process finds it that acquired by creating: see request_look_up_lock() */
+	NODE_LOCK,     /* one holding of a lock */
+	NODE_ACQUIRED, /* one holding of a lock: the node that its creation made, see request_look_up_lock() */
 	NODE_UNLOCKED, /* made by opening a free or held name for flock(2); stands for the holding that is bound through it */
 	NODE_WITH,     /* `.with` */
 	/* Control files (control_node.h). Their path is that of the directory that they are in. */
