@@ -20,7 +20,7 @@
 #define LEASE_UNSET INT64_C(0)
 
 #define LEASE_MIN_MS INT64_C(1)
-#define LEASE_MAX_MS (INT64_C(3650) * 24 * 60 * 60 * 1000) /* ten years */
+#define LEASE_MAX_MS (INT64_C(3650) * 24 * 60 * 60 * 1000) /* ten years, as LEASE_MAX of clock.lua */
 
 /* Bytes of the longest text that duration_print() makes, its NUL included. */
 #define DURATION_TEXT_MAX 32

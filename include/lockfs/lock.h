@@ -82,7 +82,7 @@ static inline bool holding_matches(struct holding_match match, uint64_t token)
 /*
  * Tokens from here on belong to locks of other Redis clients. They are made from the value of the key, so
  * the same value gives the same token each time, on every key. Counted tokens, which are microseconds since
- * the epoch, get here in the year 2112.
+ * the epoch, get here in the year 2112. LAST_TOKEN of clock.lua is the same number.
  */
 #define FOREIGN_TOKEN_MIN (UINT64_C(1) << 52)
 

@@ -8,7 +8,7 @@
 
 #define CALLS_A_MS 16 /* more calls that one user may have under way for each ms of the shortest round trip */
 
-#define GRACE_MIN_MS 500    /* 0.5 s, to which the round trips are added */
+#define GRACE_MIN_MS 500    /* 0.5 s, to which the round trips are added; GRACE of release.lua is the same */
 #define GRACE_ROUND_TRIPS 3
 
 int64_t script_calls_grace_ms(const struct script_calls *calls)

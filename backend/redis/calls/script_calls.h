@@ -35,7 +35,7 @@ void script_calls_close(struct script_calls *calls);
 /*
  * Undoes an acquisition, be it a lock or a ticket, now or as soon as the server can be called.
  * `about` is the nonce of the acquisition or the token of the lock. The lock stays if somebody was
- * told in the meantime that it holds it (prove() in holding.lua).
+ * told in the meantime that it holds it (make_permanent() in holding.lua).
  */
 void script_calls_undo(struct script_calls *calls, const char *key, const char *about);
 

@@ -1,4 +1,7 @@
--- ARGV: 4 id, 5 identity, 6 token, 7 grace in ms. From now on this mount keeps the holding for an open file.
+-- Binds a holding to an open file of the calling instance, which renews it from now on.
+--
+-- ARGV: 4 id, 5 identity, 6 token, 7 grace in ms
+-- Answers: 'OK' and the lock as describe() has it; 'ENOENT': no such holding; 'EPERM': another's
 
 --- @include "include/names.lua"
 --- @include "include/failure.lua"
@@ -13,14 +16,14 @@
 local held = holding(path)
 if not held or held.token ~= ARGV[6] or held.foreign or held.revoked then return { 'ENOENT' } end
 if not proves(ARGV[4], ARGV[5], held) then return { 'EPERM' } end
-call('PTTL', KEYS[1]) -- as the answer does: where that is refused, nothing has changed
-begin_freely()
-prove(path, held)
+call('PTTL', KEYS[1]) -- describe() needs it; if it is refused, nothing has changed yet
+allow_when_full()
+make_permanent(path, held)
 call('HSET', details_key(path), 'bound', '1', 'mount', mount, 'grace', ARGV[7])
 local ttl = lease(held.ttl)
 if ttl and ttl > 0 then
   follow_up(call, 'HSET', details_key(path), 'refreshed', integer(now_ms))
-  follow_up(set_end, path, now_ms + ttl)
+  follow_up(set_lease_end, path, now_ms + ttl)
   publish('REFRESHED', path, held)
 end
 return describe_again(path, held)

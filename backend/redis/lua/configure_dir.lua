@@ -1,4 +1,7 @@
--- ARGV: 4 mode, 5 uid, 6 gid, 7 ttl in ms; '' leaves a setting, ttl 0 removes it.
+-- Changes settings of a directory.
+--
+-- ARGV: 4 mode, 5 uid, 6 gid, 7 ttl in ms. '' leaves a setting as it is, ttl 0 removes it.
+-- Answers: 'OK'; 'ENOENT'; 'ENOTDIR': a lock
 
 --- @include "include/names.lua"
 --- @include "include/failure.lua"
@@ -17,7 +20,8 @@ for i, setting in ipairs({ 'mode', 'uid', 'gid', 'ttl' }) do
 end
 if path ~= '' then flat[#flat + 1], flat[#flat + 2] = 'changed', integer(now_ms) end
 
--- Removing needs no memory, and so a full server allows it. No call removes one setting and changes another.
+-- HDEL comes first because it needs no memory, so a full server allows it. No call removes one setting and
+-- changes another.
 if removes_ttl then
   call('HDEL', dir_key(path), 'ttl')
   if #flat > 0 then follow_up(call, 'HSET', dir_key(path), unpack(flat)) end

@@ -1,6 +1,8 @@
--- ARGV: 4 cursor. One page of the whole database, for locks in the directory `path` that the
--- index does not know: an answer as that of list.lua, whose pages come before these. The cursor
--- is that of SCAN, with a letter in front.
+-- Lists locks in the directory `path` that are not in its index, as other Redis clients take them: one page
+-- of a SCAN over the whole database.
+--
+-- ARGV: 4 cursor: 'a' and the cursor of SCAN
+-- Answers: as list.lua, whose pages come before these
 
 --- @include "include/names.lua"
 

@@ -1,10 +1,11 @@
--- ARGV: 4 keys that this mount waits for, each with the nonce of its first ticket there,
--- all with a NUL behind. Says that the mount lives, and passes on what nobody has
--- passed on: a key whose lease is over, or that was handed over and never confirmed.
--- Answers: 'OK', whether the mount was taken for alive, and for each key what is left
--- of its lease, where the ticket stands (-1: nowhere), and 1 where the lock was taken past lockfs.
--- A key at which something fails says nothing of the others: its ticket stands nowhere, so that
--- its mount asks for it, and is told why it cannot have it.
+-- Renews the sign of life of an instance that waits, and passes on what nobody else passes on: locks whose
+-- lease has ended, and grants that were never confirmed.
+--
+-- ARGV: 4 for each key to be checked: the key, NUL, the nonce of this instance's first ticket, NUL
+-- Answers: 'OK', 1 if the instance counted as alive (else 0), and a list with three numbers for each key:
+--   what is left of the lease in ms, as PTTL; the rank of the ticket, -1 if it is not in the queue;
+--   1 if another Redis client holds the lock, else 0
+--   A key that causes an error is answered as -2, -1, 0, so that its ticket asks again and gets the error.
 
 --- @include "include/names.lua"
 --- @include "include/failure.lua"
@@ -19,7 +20,7 @@
 --- @include "include/queue.lua"
 --- @include "include/pass.lua"
 
-local was_alive = say_alive()
+local was_alive = renew_alive()
 
 local function pass_on_unconfirmed(key)
   call('ZREM', ns .. '#g', key)
@@ -33,7 +34,7 @@ local function answer_about(key, nonce)
     held = holding(key)
   end
   local left = call('PTTL', lock_key(key))
-  -- Another client may have given its lock more time past lockfs.
+  -- Another Redis client may have extended its lock.
   keep_tickets(key, left >= 0 and now_ms + left or nil)
   return { left, call('ZRANK', tickets_key(key), nonce) or -1, held and held.foreign and 1 or 0 }
 end

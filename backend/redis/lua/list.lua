@@ -1,7 +1,9 @@
--- ARGV: 4 cursor. One page of the names in a directory: 'OK', the next cursor ('': there
--- is none), directories, locks, and how many there are about. A cursor is that of SSCAN
--- over the directories or of ZSCAN over the locks, with a letter in front. These miss nothing
--- that is there all the while, and may tell a name twice where others come and go.
+-- Lists a directory, one page at a time: subdirectories first, then locks. A name that exists from the first
+-- page to the last is never missed, and may be listed twice while others come and go, as SSCAN and ZSCAN do.
+--
+-- ARGV: 4 cursor: 'd' and the cursor of SSCAN over subdirectories, or 'l' and that of ZSCAN over locks
+-- Answers: 'OK', the next cursor ('' after the last page), subdirectories, locks, about how many names there
+--   are on all pages; 'ENOENT'; 'ENOTDIR': a lock
 
 --- @include "include/names.lua"
 --- @include "include/failure.lua"
@@ -12,13 +14,13 @@
 --- @include "include/forget.lua"
 
 local DIRS, LOCKS = 'd', 'l'
-local PAGE = 250 -- names, which take some 0.7 ms
+local PAGE = 250 -- names; a page takes about 0.7 ms
 local UNPACK_MAX = 1000
 
 if path ~= '' and call('EXISTS', KEYS[1]) == 1 then return { 'ENOTDIR' } end
 if not dir_exists(path) then return { 'ENOENT' } end
 
--- The names of a step of ZSCAN whose leases have not passed.
+-- The names of a step of ZSCAN whose leases have not ended.
 local function leased(step)
   local names = {}
   for i = 1, #step, 2 do
@@ -29,7 +31,7 @@ end
 
 local prefix = path == '' and '' or path .. '/'
 
--- Those of the names that are held: MGET takes no more keys than Lua can unpack.
+-- The names that are held. MGET gets at most as many keys as Lua can unpack.
 local function held_of(names)
   local locks = {}
   for first = 1, #names, UNPACK_MAX do

@@ -1,5 +1,8 @@
--- ARGV: 4 kind of event, 5 token ('': any). Tells what changed nothing. A refused refresh is
--- told also where nothing is held.
+-- Publishes an event of a call that changed nothing, if the holding is there. FAILED_REFRESH is also
+-- published if the lock is free.
+--
+-- ARGV: 4 kind of event, 5 token ('': any holding)
+-- Answers: 'OK'
 
 --- @include "include/names.lua"
 --- @include "include/failure.lua"

@@ -1,6 +1,8 @@
--- ARGV: 4 id, 5 identity of a caller that wants to know whether it holds the lock; both empty: no such caller.
--- What stands at a path: a lock as describe() has it, or a directory: 'OK', 'D',
--- mode, uid, gid, changed, and the lease of locks made in it (0: unset).
+-- Reads the lock or directory at a path.
+--
+-- ARGV: 4 id, 5 identity of a caller that wants to know whether it holds the lock; both '': no such caller
+-- Answers: 'OK' and a lock as describe() has it; 'DIR', mode, uid, gid, time of the last change in ms, and the
+--   lease of locks made in the directory (0: unset); 'ENOENT'
 
 --- @include "include/names.lua"
 
@@ -12,19 +14,19 @@ if path ~= '' and call('EXISTS', KEYS[1], dir_key(path)) == 0 then return { 'ENO
 --- @include "include/holding.lua"
 --- @include "include/message.lua"
 
--- A holder who is told by its own mount is not lied to: that mount knows whether it may still undo
--- the acquisition (on_read() in lock_reads.c). Another mount does not, so the acquisition is proved
--- first. Where the server refuses that, the lock is shown as one that is handed over: nobody's yet.
-local function may_tell(held)
+-- May the caller be told who holds the lock? The instance of the holder knows whether it may still undo the
+-- acquisition (may_be_undone() in lock_reads.c). For another instance the acquisition is made permanent first; if
+-- the server refuses that, the lock is shown as a grant, which is nobody's yet.
+local function may_name_holder(held)
   return not is_undoable(held) or held.mount == mount or (proves(ARGV[4], ARGV[5], held) and
     type(redis.pcall('HDEL', details_key(path), 'undoable')) == 'number')
 end
 
 local held = path ~= '' and holding(path) or nil
 if held then
-  -- Its mount did not hear it.
-  if held.revoked and held.mount == mount then tell(mount, 'REVOKE', held.token, path) end
-  if not may_tell(held) then
+  -- The instance of the holder has missed REVOKE.
+  if held.revoked and held.mount == mount then notify(mount, 'REVOKE', held.token, path) end
+  if not may_name_holder(held) then
     held.flat[#held.flat + 1] = 'granted'
     held.flat[#held.flat + 1] = '1'
   end

@@ -1,4 +1,8 @@
--- ARGV: 4 id, 5 identity, 6 token ('': any), 7 ttl in ms (0: its own).
+-- Starts the lease of a holding again.
+--
+-- ARGV: 4 id, 5 identity, 6 token ('': any holding), 7 ttl in ms (0: as long as before)
+-- Answers: 'OK' and the lock as describe() has it; 'ENOENT': no such holding; 'EPERM': another's; 'EISDIR';
+--   'ENOTSUP': the lease never ends; 'EINVAL': a ttl below 0
 
 --- @include "include/names.lua"
 --- @include "include/failure.lua"
@@ -21,22 +25,22 @@ local held = holding(path)
 if not held and dir_exists(path) then return { 'EISDIR' } end
 if not held or held.revoked or (token ~= '' and token ~= held.token) then return refuse('ENOENT', held) end
 if not proves(id, identity, held) then return refuse('EPERM', held) end
-prove(path, held)
+make_permanent(path, held)
 local left = call('PTTL', KEYS[1])
 if left < 0 then return refuse('ENOTSUP', held) end
 if ttl < 0 then return refuse('EINVAL', held) end
--- The lease of another client's lock is not known, or it is damaged; what is left of it is known.
+-- If the lease is not known, because it is damaged or another Redis client's, what is left of it counts.
 if ttl == 0 then ttl = lease(held.ttl) or left end
 if ttl < 0 then ttl = left end
 
--- The end is written first: it decides, and needs no memory.
+-- The expiry is written first: it decides, and needs no memory.
 if held.foreign then
   set_expiry(KEYS[1], now_ms + ttl)
 else
-  set_end(path, now_ms + ttl)
+  set_lease_end(path, now_ms + ttl)
   follow_up(call, 'HSET', details_key(path), 'ttl', integer(ttl), 'refreshed', integer(now_ms))
 end
-tell_holder('TOUCH', path, held)
-if ttl < left then tell_watchers('TOUCH', path, held) end
+notify_holder('TOUCH', path, held)
+if ttl < left then notify_watchers('TOUCH', path, held) end
 publish('REFRESHED', path, held, integer(ttl))
 return describe_again(path, held)

@@ -1,7 +1,12 @@
--- ARGV: 4 id, 5 identity, 6 token ('': any), 7 '': its holder asks; '1': forced; '2':
--- and its holder was given the time that it has; '3': the mount that keeps it for an open
--- file has told its holder. Answers with the token of what was released, or
--- 'EAGAIN', the token and the time in ms that its holder is given.
+-- Releases a lock, for its holder or by force (revocation), and passes it on.
+--
+-- ARGV: 4 id, 5 identity, 6 token ('': any holding), 7 how:
+--   ''   for the holder, who has to prove the claim
+--   '1'  by force: the holder of a bound holding is asked to stop first
+--   '2'  by force, after the grace that the answer EAGAIN gave
+--   '3'  by the instance of the bound holding, after it told its holder
+-- Answers: 'OK', token; 'EAGAIN', token, grace in ms: the holder was asked to stop; 'ENOENT': no such holding;
+--   'EPERM': another's; 'EISDIR'
 
 --- @include "include/names.lua"
 --- @include "include/failure.lua"
@@ -16,28 +21,27 @@
 
 local id, identity, token, force = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 
--- For a holder whose own grace is damaged, in ms: the shortest that a mount asks for.
+-- The grace if the stored one is damaged: 0.5 s in ms, as GRACE_MIN_MS of round_trip.c.
 local GRACE = 500
 
--- A lock that is bound to an open file is not free before its holder has been
--- stopped, or has not answered for a moment: also where nobody hears now, as its
--- mount may just be connecting anew, and asks then. Answers with that moment in ms,
--- or nil where it is bound to none.
+-- Asks the holder of a bound holding to stop. The lock becomes free when it has stopped, or when its grace is
+-- over: even if nobody receives the message, because its instance may be reconnecting, and finds `revoked`
+-- then. Returns the grace in ms, or nil if the holding is not bound.
 local function revoke(held)
   if held.bound ~= '1' then return nil end
   local grace, left = number(held.grace, 1, GRACE_MAX) or GRACE, call('PTTL', KEYS[1])
-  -- Writes before it tells, as free() does.
-  begin_freely()
+  -- The write comes before the message, as in free().
+  allow_when_full()
   call('HSET', details_key(path), 'revoked', mount)
-  tell(held.mount, 'REVOKE', held.token, path)
-  if left < 0 or left > grace then follow_up(set_end, path, now_ms + grace) end
+  notify(held.mount, 'REVOKE', held.token, path)
+  if left < 0 or left > grace then follow_up(set_lease_end, path, now_ms + grace) end
   return grace
 end
 
 local held = holding(path)
 if not held and dir_exists(path) then return { 'EISDIR' } end
 local meant = held and (token == '' or token == held.token)
--- A mount may have been told so by anybody who can publish, so nothing but its own ends by it.
+-- Anybody can publish REVOKE, so this ends only a bound holding of the calling instance.
 if force == '3' and not (meant and held.bound == '1' and held.mount == mount) then return { 'ENOENT' } end
 if force ~= '' then
   local asks = force == '1' or (force == '2' and not (meant and held.revoked))
@@ -57,6 +61,6 @@ if not before then return { 'OK', held.token, trouble } end
 --- @include "include/hold.lua"
 --- @include "include/pass.lua"
 
--- Others wait for it.
+-- Others wait for the lock.
 follow_up(pass_on, path, before)
 return { 'OK', held.token, trouble }

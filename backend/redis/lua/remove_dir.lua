@@ -1,6 +1,9 @@
--- 'EAGAIN': what stood in the index first was names without locks, which another client has
--- deleted by force. They are forgotten as in list.lua, so many at a time, and where there may be
--- more it is to be asked again, until a lock is found or the index is empty.
+-- Removes an empty directory. Index entries of locks that another Redis client deleted do not count; they are
+-- forgotten, a limited number at a time.
+--
+-- ARGV: nothing more
+-- Answers: 'OK'; 'EAGAIN': entries were forgotten and there may be more, so call again; 'ENOTEMPTY'; 'ENOENT';
+--   'ENOTDIR': a lock; 'EBUSY': the root
 
 --- @include "include/names.lua"
 --- @include "include/failure.lua"
@@ -24,11 +27,11 @@ for _, lock in ipairs(names) do
   local refused = forget(path .. '/' .. lock)
   if refused then return refused end
 end
--- A name that cannot be taken out of the index would be found again and again.
+-- If a name cannot be removed from the index, calling again would find it again for ever.
 if trouble then return trouble end
 if #names == DEAD_MAX then return { 'EAGAIN' } end
--- A name whose directory has gone could not be removed, so the directory goes last. Of an index of
--- many names whose leases have passed, the server frees the memory by the way.
+-- A name in the parent without a directory could not be removed, so the directory goes last. UNLINK frees the
+-- memory of a large index of expired names in the background.
 local named = call('SREM', subdirs_key(parent(path)), name(path))
 local removed = redis.pcall('UNLINK', dir_key(path), index_key(path))
 if type(removed) == 'number' then return { 'OK' } end

@@ -1,12 +1,15 @@
--- ARGV: 4 '1': this mount was there before. Tries whether the server takes all that lockfs does, so that a missing right or
--- a read-only server is told at the mount and not by a lock. `.stats` is the
--- name of no lock. A server whose memory is full refuses a new mount, and has one back that may hold locks.
+-- Runs every command that the scripts need, so that a missing right or a read-only server fails the mount and
+-- not a lock later. It writes a lock named `.stats`, which is the name of no lock, and NS#hello. A server whose memory
+-- is full refuses a new instance, but not one that was connected before, as that may hold locks.
+--
+-- ARGV: 4 '1': this instance was connected before; else ''
+-- Answers: 'OK'
 
 --- @include "include/names.lua"
 --- @include "include/failure.lua"
 --- @include "include/clock.lua"
 
-if ARGV[4] == '1' then begin_freely() end
+if ARGV[4] == '1' then allow_when_full() end
 
 for _, scratch in ipairs({ lock_key('.stats'), ns .. '#hello' }) do
   call('SET', scratch, '1', 'PXAT', integer(now_ms + 1000))

@@ -1,4 +1,7 @@
--- ARGV: 4 id, 5 identity, 6 token ('': any), 7 size, 8 the largest content.
+-- Sets the size of the content of a lock. The content of another Redis client's lock stays empty.
+--
+-- ARGV: 4 id, 5 identity, 6 token ('': any holding), 7 size, 8 largest size of a content
+-- Answers: 'OK' and the lock as describe() has it; 'ENOENT': no such holding; 'EBUSY': another's; 'EFBIG'; 'EISDIR'
 
 --- @include "include/names.lua"
 --- @include "include/failure.lua"
@@ -15,12 +18,12 @@ if not held or (token ~= '' and token ~= held.token) then return { 'ENOENT' } en
 if not proves(id, identity, held) then return { 'EBUSY' } end
 if size > tonumber(ARGV[8]) then return { 'EFBIG' } end
 if not held.foreign then
-  call('PTTL', KEYS[1]) -- as the answer does: where that is refused, nothing has changed
+  call('PTTL', KEYS[1]) -- describe() needs it; if it is refused, nothing has changed yet
   local content = held.content or ''
-  if size <= #content then begin_freely() end
+  if size <= #content then allow_when_full() end
   if size > #content then content = content .. string.rep('\0', size - #content) end
-  -- As prove() does, in the same step: both are done, or neither is.
+  -- Clearing `undoable` in the same command does what make_permanent() does: both happen or neither.
   call('HSET', details_key(path), 'content', string.sub(content, 1, size), 'undoable', '')
-  tell_holder('TOUCH', path, held)
+  notify_holder('TOUCH', path, held)
 end
 return describe_again(path, held)

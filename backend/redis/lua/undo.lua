@@ -1,6 +1,9 @@
--- ARGV: 4 nonce, or token. Takes back an acquisition whose caller was not told of it: one that
--- waits, one whose answer was lost, or one that nobody took the answer of. A holder who was told
--- elsewhere that it has the lock keeps it.
+-- Undoes an acquisition whose caller was not told of it: it waits, its answer was lost, or its caller was gone.
+-- A holder that was told by another call that it has the lock keeps it.
+--
+-- ARGV: 4 nonce of the acquisition, or token of the holding
+-- Answers: 'OK' and the token, if a lock was released; 'ENOENT': neither ticket nor holding; 'EEXIST': the
+--   holder was told
 
 --- @include "include/names.lua"
 --- @include "include/failure.lua"
@@ -25,6 +28,6 @@ if not before then return { 'OK', held.token, trouble } end
 --- @include "include/hold.lua"
 --- @include "include/pass.lua"
 
--- Others wait for it.
+-- Others wait for the lock.
 follow_up(pass_on, path, before)
 return { 'OK', held.token, trouble }

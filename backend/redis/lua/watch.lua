@@ -1,5 +1,7 @@
--- ARGV: 4 token. Has the end of this holding of another mount told to the mount that
--- asks, where that may write; answers as read.lua.
+-- Has the end of a holding of another instance sent to the calling instance, if the server lets it write.
+--
+-- ARGV: 4 token
+-- Answers: 'OK' and the lock as describe() has it; 'ENOENT'
 
 --- @include "include/names.lua"
 --- @include "include/failure.lua"
@@ -10,7 +12,7 @@ local held = path ~= '' and holding(path) or nil
 if not held then return { 'ENOENT' } end
 local watchers = held.watchers or ''
 if held.token == ARGV[4] and not held.foreign and held.mount ~= mount and not string.find(watchers, mount, 1, true) then
-  pcall(begin_freely)
+  pcall(allow_when_full)
   redis.pcall('HSET', details_key(path), 'watchers', watchers .. mount .. ' ')
 end
 return describe('OK', path, held)

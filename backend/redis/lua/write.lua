@@ -1,4 +1,7 @@
--- ARGV: 4 token, 5 offset (-1: at the end), 6 data, 7 the largest content.
+-- Writes to the content of a lock.
+--
+-- ARGV: 4 token, 5 offset (-1: at the end), 6 data, 7 largest size of a content
+-- Answers: 'OK'; 'ESTALE': the holding has ended; 'EFBIG'
 
 --- @include "include/names.lua"
 --- @include "include/failure.lua"
@@ -16,7 +19,7 @@ if offset < 0 then offset = #content end
 if offset + #data > largest then return { 'EFBIG' } end
 if offset > #content then content = content .. string.rep('\0', offset - #content) end
 content = string.sub(content, 1, offset) .. data .. string.sub(content, offset + #data + 1)
--- As prove() does, in the same step: both are done, or neither is.
+-- Clearing `undoable` in the same command does what make_permanent() does: both happen or neither.
 call('HSET', details_key(path), 'content', content, 'undoable', '')
-tell_holder('TOUCH', path, held)
+notify_holder('TOUCH', path, held)
 return { 'OK', trouble }

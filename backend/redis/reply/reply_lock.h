@@ -12,7 +12,7 @@
 
 /*
  * The longest grace (5 s): the time that a mount has to stop a holder, or to confirm a lock that it
- * was granted. A longer one in the server is taken as damage.
+ * was granted. A longer one in the server is taken as damage (GRACE_MAX of lease.lua is the same).
  */
 #define GRACE_MAX_MS 5000
 

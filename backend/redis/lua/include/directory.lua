@@ -1,4 +1,5 @@
--- Directories, and what a path is made of.
+-- Directories, and the parts of a path.
+
 local function subdirs_key(dir) return ns .. '#s:' .. dir end
 
 local function parent(of)
@@ -13,7 +14,7 @@ local function dir_exists(dir)
   return dir == '' or call('EXISTS', dir_key(dir)) == 1
 end
 
--- 'OK', or why nothing can be made at `of`.
+-- 'OK', or the reason why nothing can be made at `of`.
 local function check_parent(of)
   local dir = parent(of)
   if dir_exists(dir) then return 'OK' end
@@ -21,8 +22,8 @@ local function check_parent(of)
   return 'ENOENT'
 end
 
--- The lease of locks made in `dir`: its own setting, else the nearest above, or nil. A damaged
--- setting counts as none.
+-- The lease of locks made in `dir`: its own setting, else that of the nearest directory above, or nil.
+-- A damaged setting counts as none.
 local function default_ttl(dir)
   while true do
     local ttl = lease(call('HGET', dir_key(dir), 'ttl'))

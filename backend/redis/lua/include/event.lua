@@ -1,6 +1,7 @@
--- What is told to all who listen. Where it cannot be told, the change that it is about stands.
+-- Events, which go to every instance that listens. If publishing fails, the change stands.
 
--- Who that is, for people: as lock_owner_print(). A value of another client may be anything.
+-- The holder as text for people, as lock_owner_print() of backend/util/owner.c prints it. The value that
+-- another Redis client gave its lock may be anything.
 local function owner_of(held)
   if held.identity and held.identity ~= '' then
     return (held.user or '') .. '@' .. (held.host or '') .. ':' .. (held.pid or '') .. ' ' .. (held.command or '')
@@ -8,7 +9,7 @@ local function owner_of(held)
   return (string.gsub(string.sub(held.id, 1, 511), '%z', '?'))
 end
 
--- What is told of a holding (nil: of none); `ttl` where it is another than before.
+-- The text of an event. `held` is nil if there is no holding; `ttl` is given if it differs from held.ttl.
 local function event_text(kind, key, held, ttl)
   local about = held and held.token .. ' ' .. (ttl or held.ttl or 0) .. ' ' .. owner_of(held) or '0 0 '
   return kind .. ' ' .. integer(now_us) .. ' ' .. about .. '\0' .. key

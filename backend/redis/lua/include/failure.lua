@@ -1,22 +1,23 @@
--- What becomes of a script where one of its steps fails: a right was taken away, something else
--- stands under a key, or what stands there is damaged. What was written before that stays. So a
--- script reads and checks first; then it writes what means nothing by itself; then comes the
--- write that decides what the answer is; and what follows from that is done as far as it goes.
+-- Failures in the middle of a script: a right is missing, a key has another type, or its value is damaged.
+-- The server does not undo what was written before. So a script has four parts in this order: it reads
+-- and checks; it writes what means nothing alone; one write decides the answer; follow_up() does the rest,
+-- and its failure does not change the answer.
 
--- A server whose memory is full judges the first write of a script alone, and allows DEL (Redis
--- 6.2 to 8, Valkey 8.1). This is the first write of what needs no memory. The name never exists.
-local function begin_freely()
+-- Lets a script write although the server's memory is full. The server refuses only the first write of a
+-- script, and DEL is allowed (Redis 6.2 to 8, Valkey 8.1). So scripts that need no memory begin with a DEL
+-- of a key that never exists.
+local function allow_when_full()
   call('DEL', ns .. '#none')
 end
 
--- The first step that failed behind the write that decided: the last element of an answer.
+-- The first error after the write that decided; it is the last element of an answer.
 local trouble
 
--- Does what follows from a change that stands. Returns the result, or nil where it fails.
+-- Does something that follows from a change that stands. Returns the result, or nil if it fails.
 local function follow_up(act, ...)
   local done, result = pcall(act, ...)
   if done then return result end
-  -- Redis 6.2 says first where: `@user_script: 12: -`.
+  -- Redis 6.2 puts the position first: `@user_script: 12: -`.
   local text = string.gsub(tostring(result), '^[@=]%S+ %-?%d+: %-?', '')
   trouble = trouble or { err = (string.gsub(text, '[\r\n]', ' ')) }
 end

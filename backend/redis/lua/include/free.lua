@@ -1,16 +1,17 @@
--- Ends a holding, and tells so as an event of this kind. A server that takes no writes, as
--- its disk is full for instance, refuses the first of them, and must not have told anybody
--- then. That write decides. Answers where others wait, so that it is to be passed on: when the
--- lease would have ended.
+-- The end of a holding.
+
+-- Ends a holding and publishes an event of this kind. The DEL decides: a server that takes no writes
+-- refuses it, so nobody may be notified earlier. If others wait, returns when the lease would have ended
+-- (ms), and the caller must pass the lock on; else returns nil.
 local function free(key, held, kind)
   local before = call('EXISTS', tickets_key(key)) == 1 and end_of(key) or nil
 
   call('DEL', lock_key(key), details_key(key))
   publish(kind, key, held)
-  tell_holder('ENDED', key, held)
-  tell_watchers('ENDED', key, held)
+  notify_holder('ENDED', key, held)
+  notify_watchers('ENDED', key, held)
   follow_up(index_remove, key)
   if held.granted then follow_up(call, 'ZREM', ns .. '#g', key) end
-  if held.revoked then tell(held.revoked, 'FREED', held.token, key) end
+  if held.revoked then notify(held.revoked, 'FREED', held.token, key) end
   return before
 end

@@ -1,11 +1,11 @@
--- Taking a lock that is free.
+-- Acquiring a lock that is free.
 
--- The lease that an acquisition wants (the fields that acquire.lua makes), in ms; -1: never.
+-- The lease of an acquisition in ms; -1: never ends. `wants` has the fields of acquire.lua.
 local function wanted_ttl(key, wants)
   return lease(wants.ttl) or default_ttl(parent(key)) or lease(wants.fallback) or -1
 end
 
--- Larger than all before, also where the server lost them or it is damaged.
+-- A fencing token larger than all before it. The clock keeps it so even if NS#token was lost or damaged.
 local function next_token()
   local token = integer(now_us)
   local last = number(call('SET', ns .. '#token', token, 'GET'), 0, LAST_TOKEN)
@@ -20,8 +20,8 @@ local function problem_of(answer)
   return type(answer) == 'table' and answer.err and answer or nil
 end
 
--- The lock is the last that is written, and decides: a lock without the rest would be nobody's.
--- Returns what failed, or nil.
+-- Writes the details, then the lock. The lock decides, because a lock without details would belong to
+-- nobody. Returns the error, or nil.
 local function write_holding(key, id, flat, expires)
   local problem = problem_of(redis.pcall('HSET', details_key(key), unpack(flat)))
   if not problem and expires then
@@ -32,18 +32,18 @@ local function write_holding(key, id, flat, expires)
   return problem_of(redis.pcall('SET', lock_key(key), id))
 end
 
--- Another Redis client that deletes a lock tells nobody, and leaves its details: the holder is told now.
-local function tell_deleted(key, flat)
+-- Sends GONE to the holder of a lock that another Redis client deleted: its details are still there.
+local function notify_deleted(key, flat)
   local held = {}
   for i = 1, #flat, 2 do held[flat[i]] = flat[i + 1] end
-  if number(held.token, 1, LAST_TOKEN) then tell(held.mount, 'GONE', held.token, key) end
+  if number(held.token, 1, LAST_TOKEN) then notify(held.mount, 'GONE', held.token, key) end
 end
 
--- Makes a holding of a key that is free. One that is only `granted` lasts for the grace,
--- until it is confirmed. The first write needs memory, so that a full server refuses it before
--- anything has changed; where another fails, what was written means nothing: an index entry is
--- forgotten by list.lua, and the details are deleted, as another client may take the lock with
--- an id that was given. Returns the holding, or nil and what failed, if that is not raised.
+-- Makes a holding of a key that is free. A `granted` one lasts for the grace, until it is confirmed. The
+-- first write needs memory, so a full server refuses it before anything has changed. If a later write
+-- fails, what was written means nothing: list.lua forgets the index entry, and the details are deleted,
+-- because another Redis client may take the lock with the same id. Returns the holding, or nil and the
+-- error, or raises the error.
 local function hold(key, wants, granted)
   local ttl = wanted_ttl(key, wants)
   local left = granted and tonumber(wants.grace) or ttl
@@ -66,12 +66,12 @@ local function hold(key, wants, granted)
   if #before > 0 then call('DEL', details_key(key)) end
   local problem = write_holding(key, wants.id, flat, expires)
   if problem then
-    -- The right to do this was there a moment ago; that to delete may not be.
+    -- The right to HSET was there before; the right to DEL may be missing.
     redis.pcall('HSET', details_key(key), 'id', '')
     redis.pcall('DEL', details_key(key))
     return nil, problem
   end
-  if #before > 0 then tell_deleted(key, before) end
+  if #before > 0 then notify_deleted(key, before) end
   wants.token = token
   if not granted then publish('ACQUIRED', key, wants, ttl_text) end
   return { id = wants.id, token = token, ttl = ttl_text, acquired = now, refreshed = now, left = left, expires = expires }

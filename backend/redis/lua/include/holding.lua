@@ -1,13 +1,13 @@
--- Who holds a lock, and what is told of it.
+-- The holding of a lock, and how answers describe it.
 
--- A lock that another client took by plain SET has no details of its own: its
--- token is made from its id, above all that are counted.
+-- A lock of another Redis client, taken by plain SET, has no details: its token is made from its id, and
+-- is larger than all counted tokens.
 local function foreign_token(id)
   return integer(LAST_TOKEN + tonumber(string.sub(redis.sha1hex(id), 1, 12), 16))
 end
 
--- Who holds `key`: a table with `id` and the details, or nil where it is free. Details that are
--- damaged say as little as those of another holding.
+-- Reads the holding of `key`: a table with `id` and the details, or nil if the lock is free. Details that
+-- are damaged, or belong to another id, are ignored, and the lock counts as that of another Redis client.
 local function holding(key)
   local id = call('GET', lock_key(key))
   if not id then return nil end
@@ -22,33 +22,34 @@ local function holding(key)
   return held
 end
 
--- What was handed over and not confirmed is the ticket's alone: it may never be.
+-- Does the claim prove that it has this holding? Nobody can prove an unconfirmed grant, as it may never be
+-- confirmed.
 local function proves(id, identity, held)
   if held.granted then return false end
   if identity ~= '' then return held.identity == identity end
   return held.id == id
 end
 
--- Whoever is told that it holds a lock relies on that. An acquisition can be undone, as its answer
--- may be lost (undo.lua), so this ends before anybody but the acquirer is told. The nonce stays: a
--- ticket whose confirmation was not answered finds its lock by it, and shares the holding with
--- those of its id who were told.
+-- Can the acquisition still be undone, because its answer may have been lost (undo.lua)? A holder that was
+-- told that it holds the lock relies on that, so this ends before anybody but the acquirer is told. The
+-- nonce stays: a ticket whose confirmation was not answered finds its lock by the nonce, and shares the
+-- holding with callers of the same id.
 local function is_undoable(held) return held.undoable == '1' end
 
--- Needs no memory.
-local function prove(key, held)
+-- Makes the acquisition permanent. This needs no memory.
+local function make_permanent(key, held)
   if is_undoable(held) then call('HDEL', details_key(key), 'undoable') end
 end
 
--- An answer with a lock: word, id, what is left of the lease (-1: never, -2: it is over
--- by now), now, token, the details as fields and values, and how many wait.
+-- An answer that describes a lock: the word, id, what is left of the lease in ms (-1: never ends, -2: it
+-- has ended), the time, token, details as fields and values, number of waiters. reply_lock.c reads it.
 local function describe(word, key, held)
   return { word, held.id, call('PTTL', lock_key(key)), now_ms, held.token, held.flat,
     follow_up(call, 'ZCARD', tickets_key(key)) or 0, trouble }
 end
 
--- The same of a lock that was changed. A short lease may be over by then: a server may
--- take a while from step to step, as where it was stopped.
+-- An answer that describes a lock after a change. A short lease may have ended since, for instance if the
+-- server was stopped within the script; then the holding before the change is described.
 local function describe_again(key, held)
   return describe('OK', key, holding(key) or held)
 end

@@ -1,4 +1,4 @@
--- The index of a directory: it goes with the last lock in it.
+-- The index of a directory: the names of its locks by expiry. It expires with its last lock.
 
 local function keep_index(dir)
   local last = call('ZREVRANGE', index_key(dir), 0, 0, 'WITHSCORES')
@@ -10,7 +10,7 @@ local function keep_index(dir)
   end
 end
 
--- Many leases may have passed since anybody looked: so many names of them go at a time.
+-- Index entries of expired leases that one script removes at most: there may be many of them.
 local EXPIRED_MAX = 100
 
 local function index_add(key, expires_ms)

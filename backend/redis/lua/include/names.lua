@@ -1,31 +1,33 @@
--- The names of the server's keys. Every script includes this first.
+-- The names of the server's keys and channels, and the arguments that every script has. Every script
+-- includes this first.
 --
--- ARGV[1] is the namespace, ARGV[2] the path of a lock or directory, ARGV[3] the instance that
--- asks; KEYS[1] is the lock at that path. The server may run a script twice with the same arguments.
+-- ARGV[1] is the namespace, ARGV[2] the path of a lock or directory, ARGV[3] the instance of the calling
+-- daemon; KEYS[1] is the lock at that path. The server may run a script twice with the same arguments.
 --
---   NS:KEY      STRING  the id of the holder, with the lease as its expiry
---   NS#d:KEY    HASH    details of the holding, with the same expiry
---   NS#i:DIR    ZSET    names of the locks in a directory, by expiry (ms)
---   NS#s:DIR    SET     names of the directories in a directory
---   NS#D:DIR    HASH    settings of a directory; the root has them only when set
---   NS#w:KEY    ZSET    tickets (nonces) of those who wait for a lock, by order of arrival (us)
---   NS#t:KEY    HASH    what each of them wants, packed; both go when nobody waits
---   NS#m:MOUNT  STRING  the daemon of this mount lives, and has tickets; with a short expiry
---   NS#g        ZSET    keys that were handed over and not confirmed yet, by the end of that (ms),
---                       and those with too many tickets of dead mounts for one script
---   NS#token    STRING  the last fencing token
---   NS#none             is never there (failure.lua)
---   NS#ev       channel events: `KIND TIME TOKEN LEASE OWNER`, NUL, key; the time in us since the epoch
---   NS#m:MOUNT  channel for the daemon of one mount: `WORD TOKEN KEY`, and `GRANT NONCE KEY`. Anybody can
---               publish there: a word about a holding that is not that mount's changes nothing
---                 GRANT   this ticket is to ask again: it has the lock, if it confirms that in
---                         time; or the lease that it waits for ends earlier than it knows
---                 TOUCH   another changed something about this holding, of yours or that you watch
---                 ENDED   another released it
---                 GONE    it was deleted past lockfs, and another has it
---                 REVOKE  another releases it by force: stop, then release it
---                 FREED   what you released by force is free
---                 HELD LEFT EVENT   has been so for a while; so much of its lease is left (lease_scan.lua)
+--   NS:KEY         STRING  the id of the holder; its expiry is the lease
+--   NS#d:KEY       HASH    details of the holding, with the same expiry
+--   NS#i:DIR       ZSET    index: names of the locks in a directory, by expiry (ms)
+--   NS#s:DIR       SET     names of the directories in a directory
+--   NS#D:DIR       HASH    settings of a directory; the root has this key only if a setting was made
+--   NS#w:KEY       ZSET    queue of a lock: tickets (nonces) by order of arrival (us)
+--   NS#t:KEY       HASH    what each ticket wants, packed; exists as long as NS#w:KEY
+--   NS#m:INSTANCE  STRING  the instance lives and has tickets; expires soon unless it is renewed
+--   NS#g           ZSET    keys to be passed on if they are free, by the time of that (ms): grants that may
+--                          stay unconfirmed, and queues with too many tickets of dead instances for one script
+--   NS#token       STRING  the last fencing token
+--   NS#none                never exists (failure.lua)
+--
+--   NS#ev          channel of events: `KIND TIME TOKEN LEASE OWNER`, NUL, key; TIME in us since the epoch
+--   NS#m:INSTANCE  channel of messages to one daemon: `WORD TOKEN KEY`, or `GRANT NONCE KEY`. Anybody can
+--                  publish there, so a message about a holding of another instance changes nothing.
+--                    GRANT   the ticket must ask again: the lock was granted to it and must be confirmed,
+--                            or the lease that it waits for ends earlier than it was told
+--                    TOUCH   another instance changed a holding that this one has or watches
+--                    ENDED   another instance released the holding
+--                    GONE    another Redis client deleted the lock
+--                    REVOKE  another instance releases the holding by force: stop the holder, then release
+--                    FREED   the lock that this instance released by force is free
+--                    HELD LEFT EVENT   a lease began earlier, and LEFT ms of it are left (lease_scan.lua)
 local ns, path, mount = ARGV[1], ARGV[2], ARGV[3]
 local call = redis.call
 

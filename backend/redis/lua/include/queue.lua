@@ -1,19 +1,18 @@
--- Who waits for a lock.
+-- The queue of a lock: tickets join and leave.
 
--- So long a mount that waits is taken for alive after its last word, in ms. How long a lock
--- that is handed over waits for its mount, and one that is taken by force for its holder to
--- stop, is that mount's `grace`, as far away as it is.
+-- An instance that waits counts as alive for 3 s after its last heartbeat or join. (A grant waits for its
+-- confirmation for the `grace` of the instance, which depends on its distance.)
 local ALIVE = 3000
 
--- Answers 1 where the mount was taken for alive before, else 0: then it lost tickets.
-local function say_alive()
-  -- A server whose memory is full allows this, and what is written after it.
+-- Renews the sign of life of this instance. Returns 1 if it counted as alive, else 0: then it lost tickets.
+local function renew_alive()
+  -- PEXPIRE is allowed if the memory is full, and so are the writes after it.
   local was_alive = call('PEXPIRE', mount_key(mount), ALIVE)
   if was_alive == 0 then call('SET', mount_key(mount), '1', 'PX', ALIVE) end
   return was_alive
 end
 
--- Puts a ticket where its order says (0: behind all others). Returns its order.
+-- Puts a ticket into the queue by its order (0: behind all others). Returns its order.
 local function join(key, wants, order)
   local known = call('ZSCORE', tickets_key(key), wants.nonce)
   if known then
@@ -31,14 +30,15 @@ local function join(key, wants, order)
   return integer(order)
 end
 
--- The ticket decides; without it, what it wants means nothing.
+-- Takes a ticket out of the queue, which decides: what it wants means nothing without it. Returns whether it
+-- was there.
 local function leave(key, nonce)
   local was_there = call('ZREM', tickets_key(key), nonce) == 1
   follow_up(call, 'HDEL', wants_key(key), nonce)
   return was_there
 end
 
--- Does nobody wait in front of this place in the queue? 0 is behind all.
+-- Does nobody wait in front of this order? 0 is behind all.
 local function is_first(key, order)
   local first = call('ZRANGEBYSCORE', tickets_key(key), '-inf', 'inf', 'WITHSCORES', 'LIMIT', 0, 1)
   return #first == 0 or (order > 0 and order <= tonumber(first[2]))
