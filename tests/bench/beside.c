@@ -1,14 +1,15 @@
 /*
- * Times what taking and giving back a lock costs while something else runs:
+ * Times acquire and release of a lock while a command runs:
  *
  *   beside FILE COMMAND...
  *
  * runs the command, and until it ends creates FILE by open(O_CREAT | O_EXCL), closes and
- * unlinks it, again and again. Prints
+ * unlinks it, in a loop. Prints
  *
  *   ROUNDS MEDIAN P99 MAX COMMAND
  *
- * the times of a round in us, and that of the command in ms. Its output is thrown away.
+ * where the times are those of a round in µs, and COMMAND is that of the command in ms. The
+ * command's output is discarded.
  */
 #include <errno.h>
 #include <fcntl.h>

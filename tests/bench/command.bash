@@ -1,4 +1,4 @@
-# A whole command under a lock. Loaded by run.
+# The part `command`: a whole command under a lock. Loaded by run.
 # shellcheck shell=bash disable=SC2154
 
 : "${COMMAND_ROUNDS:=60}"

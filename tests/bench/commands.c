@@ -1,9 +1,9 @@
 /*
- * Times whole commands beside each other, from fork(2) to their end:
+ * Times whole commands, which take turns, from fork(2) to their end:
  *
  *   commands ROUNDS + COMMAND [ARGUMENT...] [+ COMMAND [ARGUMENT...]]...
  *
- * They take turns. Prints a line for each, in microseconds: MEDIAN MIN P99.
+ * Prints a line for each command, in µs: MEDIAN MIN P99.
  */
 #include <fcntl.h>
 #include <spawn.h>

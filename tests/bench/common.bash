@@ -1,4 +1,4 @@
-# What the parts of the benchmark share: mounts, a server, figures and tables. Loaded by run.
+# Functions that the parts of the benchmark share: mounts, a server, figures, tables. Loaded by run.
 # shellcheck shell=bash disable=SC2034,SC2154  # what run has, and what the parts use
 
 work=
@@ -46,7 +46,7 @@ mount_lockfs() {
   is_mounted "$dir" || die "lockfs did not mount: $(cat "$dir.log")"
 }
 
-# unmount_lockfs NAME: ends the daemon, kindly, then not. Says so where it had to, or where it failed.
+# unmount_lockfs NAME: unmounts; kills the daemon if it does not end in 60 s, and prints what it wrote
 unmount_lockfs() {
   local dir=$work/$1 status=0 pid
   pid=${daemon_of[$dir]-}
@@ -67,7 +67,7 @@ start_redis() {
   local server
   server=$(command -v redis-server || command -v valkey-server) || die "there is no redis-server"
   redis_cli=${server/%-server/-cli}
-  # A free port may be taken by somebody else in between: then the next is tried.
+  # Another process may have the random port; then the next one is tried.
   for _ in 1 2 3 4 5 6 7 8 9; do
     redis_port=$((20000 + RANDOM % 12000))
     "$server" --port "$redis_port" --bind 127.0.0.1 --unixsocket "$work/redis.sock" --dir "$work" --save '' \
@@ -90,14 +90,14 @@ redis_answers_or_ended() {
   [ "$(redis PING 2>/dev/null)" = PONG ] || ended "$redis_pid"
 }
 
-# What clients have sent, and not what scripts did for them.
+# Prints the number of commands that clients sent, without those that scripts called.
 redis_commands() {
   redis INFO commandstats |
     sed -nE 's/^cmdstat_(evalsha|eval|script\|load|ping|subscribe|unsubscribe|psubscribe|client\|kill):calls=([0-9]+).*/\2/p' |
     awk '{ sum += $1 } END { print sum + 0 }'
 }
 
-# redis_memory: in bytes, without what it keeps for clients
+# redis_memory: prints the bytes of the data, without those for clients
 redis_memory() {
   redis INFO memory | sed -n 's/^used_memory_dataset:\([0-9]*\).*/\1/p'
 }
@@ -121,11 +121,11 @@ clean_up() {
   exit "$status"
 }
 
-# Nothing here can wait for a daemon that is gone, so killing them ends everything. It has no
-# way to know those that are mounted later, so it looks for them when it is time.
+# Ends a run that exceeds LIMIT. Killing the daemons frees every process that waits for a mount. This
+# runs in the background and does not see later mounts in $daemon_of, so it looks for daemons itself.
 watch_over() {
   local second
-  trap '' INT # the one who is watched decides what it means
+  trap '' INT # the main process handles it
   for ((second = 0; second < LIMIT; second++)); do
     sleep 1 >/dev/null 2>&1
     ! ended $$ || exit 0
@@ -139,12 +139,12 @@ watch_over() {
 
 # Figures
 
-# rss NAME: of a mount's daemon, in KiB
+# rss NAME: prints the memory of a mount's daemon in KiB
 rss() {
   sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/${daemon_of[$work/$1]}/status"
 }
 
-# wakeups NAME: of all its threads, since they began
+# wakeups NAME: prints the number of wake-ups of all threads of a mount's daemon
 wakeups() {
   sed -n 's/^voluntary_ctxt_switches:[^0-9]*//p' "/proc/${daemon_of[$work/$1]}/task/"*/status |
     awk '{ sum += $1 } END { print sum }'
@@ -159,7 +159,7 @@ median() {
   printf '%s\n' "$@" | sort -n | sed -n "$((($# + 1) / 2))p"
 }
 
-# remember NAME FIGURE, figure NAME: between parts, for the targets and the picture
+# remember NAME FIGURE, figure NAME: keep a figure, and print it, for the targets and the picture
 remember() {
   echo "$2" >"$work/figures/$1"
 }
@@ -168,7 +168,7 @@ figure() {
   cat "$work/figures/$1" 2>/dev/null
 }
 
-# ratio NAME NAME [FORMAT]: of two remembered figures; nothing where one is not there
+# ratio NAME NAME [FORMAT]: prints the ratio of two remembered figures, or nothing if one is missing
 ratio() {
   local over under
   over=$(figure "$1") && under=$(figure "$2") && calc "$over / $under" "${3-%.2f}"

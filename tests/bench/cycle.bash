@@ -1,4 +1,4 @@
-# Taking and giving back a lock, beside what else one would use. Loaded by run.
+# The part `cycle`: acquire and release, beside other ways to lock. Loaded by run.
 # shellcheck shell=bash disable=SC2153,SC2154
 
 : "${TURN_MS:=60}" "${TURNS:=15}"

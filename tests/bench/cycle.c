@@ -1,16 +1,16 @@
 /*
- * Times what taking and giving back a lock costs, in several ways beside each other:
+ * Times acquire and release of a lock, in several ways that take turns:
  *
  *   cycle MS TURNS PROCESSES WAY...
  *
  * WAY is one of
  *
  *   file:DIR        open(O_CREAT | O_EXCL), close, unlink; each process has its own name in DIR
- *   dirs:DIR        likewise, and its own directory in DIR
+ *   dirs:DIR        as file:DIR, and each process has its own directory in DIR
  *   tcp:HOST:PORT   SET NX PX and a script that deletes the key of this holder, by hiredis
- *   unix:SOCKET     likewise
- *   pipe:COMMAND    a program that for each line with a time in ms goes on for so long, and answers
- *                   with a line of how long each round took, in us
+ *   unix:SOCKET     as tcp:HOST:PORT, over a unix socket
+ *   pipe:COMMAND    a program that reads lines with a time in ms, runs rounds for that time, and
+ *                   prints a line with the time of each round, in µs
  *
  * The ways take turns of MS milliseconds each, all processes of one at a time, so
  * that what else the machine does meets them all alike. Prints a line for each:

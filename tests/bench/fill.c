@@ -1,10 +1,10 @@
 /*
- * Takes many locks, and leaves them held:
+ * Acquires many locks and leaves them held:
  *
  *   fill DIRECTORY COUNT
  *
  * creates COUNT files in the directory, each with open(O_CREAT | O_EXCL) and
- * close, and prints how long that took, in seconds.
+ * close, and prints the time it took in seconds.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-# What a cycle and a lock cost beside many others. Loaded by run.
+# The part `growth`: the cost of a cycle and of a lock while many locks are held. Loaded by run.
 # shellcheck shell=bash disable=SC2154
 
 : "${COUNTED_CYCLES:=1000}"

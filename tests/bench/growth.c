@@ -1,9 +1,9 @@
 /*
- * Does what a cycle asks of the backend of `memory:`, beside so many other locks:
+ * Runs the calls of acquire and release in the memory backend, with LOCKS other locks held:
  *
  *   growth LOCKS CYCLES
  *
- * For callgrind, which is to count in measured_cycles() only:
+ * callgrind must count in measured_cycles() only:
  *
  *   valgrind --tool=callgrind --toggle-collect=measured_cycles growth LOCKS CYCLES
  */

@@ -1,4 +1,4 @@
-# From one who has a lock to those who wait for it. Loaded by run.
+# The part `handover`: from the release of a lock to its acquisition by waiters. Loaded by run.
 # shellcheck shell=bash disable=SC2154
 
 : "${HANDOVER_ROUNDS:=300}"

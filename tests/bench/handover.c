@@ -1,11 +1,11 @@
 /*
- * Times how long a lock takes from who releases it to who waits for it:
+ * Times the hand-over of a lock from the process that releases it to the one that waits:
  *
  *   handover ROUNDS FILE FILE
  *
- * Two processes have the lock by turns, by flock(2), each through its own name of
- * it. Prints in microseconds MEDIAN MIN P99 of the time from the call that unlocks
- * to the return of the one that locks.
+ * Two processes take turns holding the lock by flock(2), each through its own path to
+ * it. Prints MEDIAN MIN P99 in µs, from the call that unlocks to the return of the call
+ * that locks.
  */
 #include <errno.h>
 #include <fcntl.h>

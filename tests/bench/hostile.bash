@@ -1,5 +1,5 @@
-# What a cycle and a bound lock of one user cost while another user does all that could slow or
-# fill the daemon. Needs root, as these are two users and neither is the daemon's. Loaded by run.
+# The part `hostile`: the cost of a cycle and of a bound lock of one user while another user does
+# everything that could slow down or fill the daemon. Needs root, to run as two users. Loaded by run.
 # shellcheck shell=bash disable=SC2154
 
 : "${HOSTILE_SECONDS:=60}" "${HOSTILE_LISTED:=100000}" "${HOSTILE_WAYS:=}"

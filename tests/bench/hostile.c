@@ -1,14 +1,15 @@
 /*
- * Does all at once what one user can do to slow a lock directory, or to fill its daemon:
+ * Does everything at once by which one user could slow down a lock directory or fill its daemon:
  *
  *   hostile DIRECTORY LISTED SECONDS [WAY...]
  *
- * DIRECTORY is the root of a mount, LISTED a large directory in it. Each WAY, or each that there
- * is, is a process of its own that repeats it until the time is over. Prints a line for each:
+ * DIRECTORY is the root of a mount, LISTED a large directory in it. Each
+ * WAY (default: all of them) runs in a process of its own until the time is over. Prints a
+ * line for each:
  *
  *   NAME DONE REFUSED
  *
- * calls that succeeded, and calls that did not.
+ * which are the numbers of calls that succeeded and that failed.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-# What mounts cost on which nothing happens. Loaded by run.
+# The part `idle`: the cost of mounts on which nothing happens. Loaded by run.
 # shellcheck shell=bash disable=SC2154
 
 : "${IDLE_SECONDS:=60}" "${IDLE_LOCKS:=10000}"

@@ -3,9 +3,9 @@
  *
  *   listen LISTENERS MS DIR
  *
- * Opens DIR/.events so often, takes and releases a lock for MS milliseconds, and reads all
- * streams meanwhile. Prints EVENTS_A_SECOND ARRIVED_A_SECOND, the latter of all
- * listeners together, until the last of them has read all.
+ * Opens DIR/.events LISTENERS times, acquires and releases a lock for MS milliseconds, and
+ * reads all streams meanwhile. Prints EVENTS_A_SECOND ARRIVED_A_SECOND; the latter is the
+ * sum of all listeners, up to the moment when the last one has read everything.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-# What a cycle costs while somebody lists a large directory, and whether a bound lock with a short
-# lease outlives that. Loaded by run.
+# The part `listing`: the cost of a cycle while another process lists a large directory, and whether a
+# bound lock with a short lease survives that. Loaded by run.
 # shellcheck shell=bash disable=SC2154
 
 : "${LISTED:=100000}"

@@ -1,4 +1,4 @@
-# Looking, listing and listening. Loaded by run.
+# The part `look`: reading attributes, listing directories and reading events. Loaded by run.
 # shellcheck shell=bash disable=SC2154
 
 : "${LS_TIMES:=5}"

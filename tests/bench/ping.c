@@ -1,9 +1,9 @@
 /*
- * Times round trips to a Redis server, for a client that does nothing in between:
+ * Times round trips to a Redis server, with a pause between them:
  *
  *   ping HOST PORT ROUNDS PAUSE_MS
  *
- * Prints in microseconds MEDIAN MIN P99.
+ * Prints MEDIAN MIN P99 in µs.
  */
 #include <hiredis.h>
 

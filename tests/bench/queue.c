@@ -1,12 +1,12 @@
 /*
- * Lets many wait for one lock, and pass:
+ * Lets many threads wait for one lock, and times how long all of them take to have had it:
  *
  *   queue COUNT KEY DIR...
  *
- * takes the lock KEY by flock(2) and starts COUNT threads, which wait for it by flock,
- * through the directories by turns. Says `waiting` when all do, and goes on with a line of its
- * input; then each has the lock and gives it on. Prints how long it took until all
- * had passed, in milliseconds.
+ * takes the lock KEY by flock(2) and starts COUNT threads that wait for it by flock(2),
+ * each through the next of the directories. Prints `waiting` when all wait, and reads a
+ * line; then releases the lock, which each thread acquires and releases. Prints the time
+ * until all have had it, in ms.
  */
 #include <errno.h>
 #include <fcntl.h>

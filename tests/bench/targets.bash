@@ -1,4 +1,4 @@
-# The figures that are aimed at, beside those that were measured; and the picture. Loaded by run.
+# The targets beside the measured figures, and the picture. Loaded by run.
 # shellcheck shell=bash disable=SC2153,SC2154
 
 # target WORDS FIGURE TARGET least|most: nothing where the figure was not measured

@@ -1,16 +1,15 @@
 /*
- * A cable between two network namespaces, that can be cut, slow and lossy, each
- * way for itself. It is a program and not sch_netem, so that it works on every
- * kernel that has /dev/net/tun.
+ * A cable between two network namespaces. Each direction can be cut, slow or lossy. A
+ * program and not sch_netem, so that it works on every kernel with /dev/net/tun.
  *
  *   cable NETNS DEVICE NETNS DEVICE SEED
  *
- * Makes a device in each namespace, which lives as long as the program, and says
- * `ready`. Orders come on stdin, one a line, and each is answered with `ok`:
+ * Creates a device in each namespace, which exists as long as the program runs, and prints
+ * `ready`. Reads orders from stdin, one a line, and answers each with `ok`:
  *
  *   there|back DELAY_MS JITTER_MS LOSS_PERCENT
  *
- * `there` is from the first namespace to the second. Packets keep their order.
+ * `there` is the direction from the first namespace to the second. Packets keep their order.
  */
 #include <err.h>
 #include <fcntl.h>

@@ -1,11 +1,11 @@
-"""Judges histories (history.py): what the contract promises whatever fails, and nothing that it does not.
+"""Checks histories (history.py) for what lockfs promises under any fault, and for nothing else.
 
-checker.py DIR...    prints violations; returns 1 where there are any
+checker.py DIR...    prints violations; returns 1 if there are any
 
-A holding is known by its token. What is certain of it: it was held from when its
-acquisition returned until its last successful write was asked for; an operation
-took its effect at some time between its invocation and its return. So whatever a
-check says is wrong, is wrong in every order that the history allows.
+A token identifies a holding. It was certainly held from the return of its acquisition to
+the invocation of its last successful write. An operation took effect at some time between
+its invocation and its return. So a violation that a check reports is one in every order
+that the history allows.
 
   exclusion   the certain times of two holdings of a key do not overlap
   tokens      who acquires after another's acquisition returned, has a larger one

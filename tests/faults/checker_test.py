@@ -1,9 +1,9 @@
-"""The checker has to accept good histories, and to reject each kind of bad one for what it is.
+"""Tests of the checker: it accepts good histories, and rejects each kind of bad one for the right reason.
 
     checker_test.py    prints TAP
 
-A history is told in milliseconds: Told(mount=…) is a process, whose methods are
-operations as (begin, end, …).
+A history is written in milliseconds: Told(mount=…) is a process, and its methods are
+operations with the arguments (begin, end, …).
 """
 
 import sys

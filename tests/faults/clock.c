@@ -1,8 +1,7 @@
 /*
- * A wall clock that can be set for one program: preloaded (LD_PRELOAD), it adds to
- * the time of day the microseconds that stand in the file LOCKFS_CLOCK, as an
- * int64_t, at that moment. Other clocks stay. (libfaketime does not come along
- * with the jemalloc of redis-server.)
+ * A library to preload (LD_PRELOAD) that sets the wall clock of one program: it adds the
+ * microseconds in the file LOCKFS_CLOCK, an int64_t, to the time of day. Other clocks are
+ * unchanged. (libfaketime does not work with the jemalloc of redis-server.)
  */
 #include <fcntl.h>
 #include <stdint.h>

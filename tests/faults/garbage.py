@@ -2,9 +2,9 @@
 
 garbage.py SOCKET NAMESPACE SEED
 
-A forged message names keys and tickets that exist, but never the token of a holding
-that may be there: such a message cannot be told from a true one, and is obeyed. What
-the messages mean is in backend/redis/lua/include/names.lua.
+A forged message names keys and tickets that exist, but never the token of a holding that
+may exist: lockfs cannot distinguish such a message from a true one, and obeys it. See
+backend/redis/lua/include/names.lua for the messages.
 """
 
 import random

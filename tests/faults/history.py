@@ -1,7 +1,7 @@
-"""Histories: what was done and what was injected, one JSON object a line.
+"""Histories: operations with their results, and injected faults, one JSON object a line.
 
-Each process writes a file of its own, with write(2) before and after each
-operation, so that what a killed process had begun is there.
+Each process writes a file of its own, with write(2) before and after each operation, so
+that the file of a killed process has the operation that it had begun.
 
   {"e": "begin", "p": PROCESS, "pid": N, "m": MOUNT}     a worker; PROCESS is one of its lives
   {"e": "inv", "p": PROCESS, "n": N, "t": NS, "op": OP, …}

@@ -1,4 +1,4 @@
-"""Notes when the machine stood still, or had no time for processes of our priority.
+"""Records when the machine stood still, or did not run processes of our priority.
 
 metronome.py FILE    appends {"e": "stalled", "t": NS, "until": NS} to it (history.py), until it is killed
 """

@@ -1,8 +1,8 @@
-"""What goes wrong, and is mended again.
+"""The faults that are injected and healed.
 
-A fault is a class: `inject` does it, `heal` mends it, and it lasts for a while in
-between (`lasts`, in s). Which ones, on what and for how long is drawn from a seed.
-Two faults may be there at the same time, but not two with the same `concerns`.
+A fault is a class: `inject` causes it, `heal` removes it, and `lasts` says how long it
+lasts, in s. The seed decides which faults are injected, on what and for how long. Two
+faults may last at the same time, but not two with the same `concerns`.
 """
 
 import os

@@ -1,8 +1,8 @@
-"""Runs the workload under faults, in rounds: faults; all is mended; what is left is looked at; the round is checked.
+"""Runs the workload in rounds: inject faults, heal all, look at the locks that are left, check the round.
 
 run.py WORK BUILD LOCKFS SERVER SECONDS SEED MOUNTS WORKERS [FAULT...]
 
-Prints the table, and returns 1 where something was violated.
+Prints the table, and returns 1 if a promise was violated.
 """
 
 import os

@@ -1,11 +1,11 @@
-"""What a run happens on: a Redis and some mounts, each in a network namespace of its own.
+"""The stage of a run: a Redis server and some mounts, each in a network namespace of its own.
 
     mount I   10.77.I.1 ──── cable ──── 10.77.I.2   Redis
 
-Cables are programs (cable.c), which can be cut, slow and lossy each way. Redis
-has a wall clock that can be set (clock.c), and its data on a small tmpfs that
-can be filled. Every process started here dies with the runner; what else there
-is to be taken away is told by the names, to `run`.
+Cables are programs (cable.c); each direction can be cut, slow or lossy. Redis has a wall
+clock that can be set (clock.c), and its data on a small tmpfs that can be filled. Every
+process started here dies with the runner; `run` recognizes namespaces and mounts that
+are left by their names.
 """
 
 import contextlib

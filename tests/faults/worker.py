@@ -1,10 +1,10 @@
-"""A process that takes and gives back locks, and writes down what it was told.
+"""A process that acquires, uses and releases locks, and writes its history.
 
 worker.py NAME MOUNT_NAME MOUNT KEYS SEED DIR CONTROL
 
-Takes turns for as long as CONTROL has a number in it, which is the round; its
-history goes to DIR/ROUND/NAME.jsonl. It rests while CONTROL says `pause ROUND`,
-and ends with `end`. What it does is decided by SEED alone; when, by the machine.
+It works while the file CONTROL contains a number, which is the round, and writes its
+history to DIR/ROUND/NAME.jsonl. It rests while CONTROL contains `pause ROUND`, and ends
+with `end`. SEED alone decides what it does; the machine decides when.
 
 For a while CONTROL.MOUNT_NAME may name a mode, that is a kind of turns:
 

@@ -1,7 +1,7 @@
 /*
- * What a server answers, as a person can write it: bytes as they come over the
- * connection; or, behind a `[`, lines that stand for an array: `[` and `]` around one,
- * `:NUMBER`, `"TEXT`, `-ERROR`, `_` for nothing.
+ * A text form of Redis replies, for cases that people write. A text that begins with `[`
+ * stands for an array, one element a line: `[` and `]` around a nested array, `:NUMBER`,
+ * `"TEXT`, `-ERROR`, `_` for nil. Any other text is the bytes of the reply themselves.
  */
 #ifndef TESTS_FUZZ_ANSWER_H
 #define TESTS_FUZZ_ANSWER_H
@@ -27,14 +27,14 @@ static inline void write_element(FILE *out, const char *line, size_t length)
 	}
 }
 
-/* Moves behind a line. */
+/* Returns the start of the next line. */
 static inline const char *next_line(const char *at)
 {
 	at += strcspn(at, "\n");
 	return *at ? at + 1 : at;
 }
 
-/* Moves behind the line that ends the array that `at` is in. */
+/* Returns the start of the line after the end of the array that `at` is in. */
 static inline const char *skip_array(const char *at)
 {
 	for (int depth = 1; *at && depth > 0; at = next_line(at))
@@ -51,7 +51,7 @@ static inline size_t count_elements(const char *at)
 	return count;
 }
 
-/* Writes the array whose elements begin at `at`. */
+/* Writes the array whose elements begin at `at`, in the protocol of Redis. */
 static inline void write_array(FILE *out, const char *at, int depth)
 {
 	fprintf(out, "*%zu\r\n", depth < ANSWER_DEPTH_MAX ? count_elements(at) : 0);
@@ -66,7 +66,7 @@ static inline void write_array(FILE *out, const char *at, int depth)
 	}
 }
 
-/* The bytes that a text of *size bytes stands for; *size becomes their number. The caller frees them. */
+/* Returns the bytes of the reply that a text of *size bytes stands for, and sets *size to their number. The caller frees them. */
 static inline char *answer_of(const char *text, size_t *size)
 {
 	char *bytes = NULL;

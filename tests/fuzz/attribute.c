@@ -1,4 +1,4 @@
-/* What setfattr gives as the value of a lease: any bytes, with no NUL behind them. */
+/* Fuzz target: the value of a lease as setfattr(1) gives it, which is any bytes without a NUL behind them. */
 #include <errno.h>
 
 #include "lockfs/duration.h"
@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int64_t lease = UNTOUCHED;
 	int64_t same = UNTOUCHED;
 
-	/* A byte that is read behind these is found out. */
+	/* Memory of exactly the size, so that AddressSanitizer sees a read behind it. */
 	require(bytes || !size, "there is memory");
 	if (bytes)
 		memcpy(bytes, data, size);

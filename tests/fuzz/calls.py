@@ -1,8 +1,8 @@
-"""Random system calls, valid and not, on the mount that is the current directory.
+"""Random system calls, valid and invalid, on the mount that is the current directory.
 
-Every path here is relative to it and climbs nowhere, so nothing outside is touched,
-also not where the mount is gone. A caller has one random number generator; what it
-does, in which order, comes from that alone and from what it was answered.
+Every path is relative and without `..`, so nothing outside is touched even if the mount is
+gone. A caller has one random number generator; its calls and their order depend only on that
+and on the results.
 """
 
 import ctypes

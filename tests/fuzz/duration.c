@@ -1,4 +1,4 @@
-/* Durations and leases as people write them: what is read is what was meant, and can be printed and read again. */
+/* Fuzz target: durations and leases. What is parsed has the value of the text, and can be printed and parsed again. */
 #include <errno.h>
 #include <math.h>
 
@@ -7,7 +7,7 @@
 
 #define UNTOUCHED INT64_C(-4711)
 
-/* A plain number of seconds means what it means everywhere, cut off to milliseconds. */
+/* A plain number of seconds has the value that strtold() gives, truncated to milliseconds. */
 static void check_seconds(const char *text, int64_t ms)
 {
 	long double exact;

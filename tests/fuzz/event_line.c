@@ -1,6 +1,6 @@
 /*
- * Events as lines: whatever an event has, its line is one, and its fields can be read
- * back. The input is the numbers of an event, then its key, a NUL and its owner.
+ * Fuzz target: events as lines. The line of any event is one line, and its fields can be
+ * read back. The input is the numbers of an event, then its key, a NUL and its owner.
  */
 #include <locale.h>
 #include <wchar.h>

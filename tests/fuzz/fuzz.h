@@ -1,7 +1,7 @@
 /*
- * What the fuzz targets share. Each is one file beside this one: it takes any bytes
- * as what somebody else wrote, and requires what must hold of the answer. Its cases
- * are kept in corpus/TARGET/.
+ * Functions that the fuzz targets share. A target is one C file beside this one: it gives
+ * any bytes to a parser, and states with require() what must hold of the result. Its
+ * cases are in corpus/TARGET/.
  */
 #ifndef TESTS_FUZZ_H
 #define TESTS_FUZZ_H
@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What libFuzzer, or replay/main.c, calls with one input. */
+/* The target. libFuzzer, or replay/main.c, calls it with one input. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Ends the run with a finding where it does not hold. */
+/* Aborts, which is a finding, unless the property `what` holds. */
 static inline void require(bool holds, const char *what)
 {
 	if (holds)
@@ -30,7 +30,7 @@ static inline bool same_text(const char *one, const char *other)
 	return one && other ? strcmp(one, other) == 0 : one == other;
 }
 
-/* The input as a text of its own, so that a byte read behind it is found out. The caller frees it. */
+/* Copies the input to a text of exactly its size, so that AddressSanitizer sees a read behind it. The caller frees it. */
 static inline char *text_of(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1);
@@ -42,7 +42,7 @@ static inline char *text_of(const uint8_t *data, size_t size)
 	return text;
 }
 
-/* Takes `count` bytes off the front of the input; what is missing is 0. */
+/* Takes `count` bytes off the front of the input. Missing bytes are 0. */
 static inline void take_bytes(const uint8_t **data, size_t *size, void *to, size_t count)
 {
 	size_t have = *size < count ? *size : count;

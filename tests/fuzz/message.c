@@ -1,6 +1,6 @@
 /*
- * What a server publishes, to all mounts or to one: what is understood is within its
- * bounds, and the same when it is published again.
+ * Fuzz target: messages that a server publishes, to all mounts or to one. What is parsed
+ * is within its bounds, and an event that is published again is parsed as the same event.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -9,10 +9,10 @@
 #include "lockfs/lock.h"
 #include "tests/fuzz/fuzz.h"
 
-/* The latest time that a server is believed, in us: the year 5138. */
+/* The latest time that is accepted from a server, in µs: the year 5138. */
 #define TIME_MAX_US INT64_C(100000000000000000)
 
-/* The event as event.lua makes it, with a NUL behind it. The caller frees it. */
+/* Returns the text that event.lua would publish for the event, with a NUL behind it. The caller frees it. */
 static char *publish(const struct lock_event *event, size_t *ret_size)
 {
 	char *text = NULL;

@@ -1,12 +1,12 @@
-"""Fuzzes a mount: sessions that make random system calls, get signals and are killed.
+"""Fuzzes a mount: sessions make random system calls, get signals and are killed.
 
 mount.py LOCKFS SOURCE SECONDS SEED DIR     SOURCE: memory:, or redis: for a server of its own
 
-Afterwards, with all of them gone, the mount must be exact: empty, each lock free, taken,
-released and waited for as ever, nothing open or waiting in .stats, nothing left in
-the server; the daemon ends with 0 and has said nothing. A call that does not return is a
-finding, too: the mount is then aborted. Prints `calls N`, and findings, one a paragraph.
-Everything is kept below DIR, which is there and empty.
+When all sessions have ended, the mount must be empty; each lock can be taken, waited for and
+released; .stats counts nothing open or waiting; the server has no key left; and the daemon
+ends with 0 and has written nothing. A call that does not return is a finding too, and the
+mount is aborted. Prints `calls N`, then the findings, one a paragraph. All files are below
+DIR, which must exist and be empty.
 """
 
 import ctypes

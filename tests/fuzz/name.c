@@ -1,4 +1,4 @@
-/* A directory and a name in it, with a slash between: a key, or the reason why there is none. */
+/* Fuzz target: joining a directory and a name to a key, or the errno if they make no key. */
 #include <errno.h>
 
 #include "fs/names/reserved_name.h"
@@ -7,7 +7,7 @@
 static void check_join(const char *dir, const char *name)
 {
 	size_t whole = strlen(dir) + (*dir ? 1 : 0) + strlen(name);
-	/* A byte that is written behind it is found out. */
+	/* Memory of exactly the size of a key, so that AddressSanitizer sees a write behind it. */
 	char *key = malloc(LOCK_KEY_MAX + 1);
 	int status;
 

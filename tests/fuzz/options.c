@@ -1,6 +1,6 @@
 /*
- * The command line, one argument a line: what is accepted is within its bounds, what is
- * not is refused with one line, and nothing that ps(1) or /proc/mounts show is secret.
+ * Fuzz target: the command line, one argument a line. Accepted values are within their
+ * bounds, a refusal prints one line, and ps(1) and /proc/mounts show no secret.
  */
 #include <errno.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /*
- * What a server answers, were it hostile: nothing but a clear refusal, or values within
- * their bounds. The input is as in answer.h.
+ * Fuzz target: replies of a hostile server. Each is refused, or its values are within their
+ * bounds. The input has the format of answer.h.
  */
 #include <errno.h>
 

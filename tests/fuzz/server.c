@@ -1,10 +1,10 @@
 /*
- * A server that answers what it likes, and all that a mount asks it: whatever comes,
- * each call is answered once, and nothing is left when the backend is closed. The first
- * line of the input has a letter for each call; then come the server's answers, as in
- * answer.h, with an empty line between. Behind a `>` stands a message that it publishes
- * after the answer before it, behind a `<` one that is heard before the answer after it;
- * the channel `fuzz#m:x` stands for that of the mount.
+ * Fuzz target: the Redis backend at a hostile server. Each call of the backend completes
+ * once, and nothing is left when the backend is closed. The first line of the input has a
+ * letter for each call. Then come the server's replies in the format of answer.h, with an
+ * empty line between them. A message that begins with `>` is published after the reply
+ * before it; one that begins with `<` arrives before the reply after it. The channel
+ * `fuzz#m:x` stands for the channel of the mount.
  */
 #include <hiredis/hiredis.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-/* SOURCE of the Redis backend: what is understood can be written down and is understood as the same. */
+/* Fuzz target: the SOURCE of the Redis backend. What is parsed can be printed, and is then parsed as the same. */
 #include <errno.h>
 
 #include "backend/redis/net/url.h"

@@ -1,4 +1,4 @@
-/* The name of a view's directory: what is understood can be written down and is understood as the same. */
+/* Fuzz target: the name of a view's directory. What is parsed can be printed, and is then parsed as the same. */
 #include <errno.h>
 #include <signal.h>
 

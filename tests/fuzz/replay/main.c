@@ -1,6 +1,7 @@
 /*
- * Runs a fuzz target once with each of the named files, with any compiler: a test,
- * whose result is TAP. A case that fails ends it, with its name as the last word.
+ * The main() of fuzz targets without libFuzzer: runs the target once with each file of
+ * the command line, and prints TAP. A case that fails aborts the program; its name is the
+ * last line of the output.
  */
 #include <stdio.h>
 #include <stdlib.h>
