@@ -1,4 +1,4 @@
-"""System calls for the tests, answered with the exact errno.
+"""System calls for the tests, with their exact errno.
 
 From a shell:   calls.py CALL ARGUMENT...     prints the result, `OK`, or the name of the errno
 From Python:    from calls import *           in a script given to `py` (helper.bash)
@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-# ENOTSUP and EOPNOTSUPP are one number, and Python's table has either.
+# ENOTSUP and EOPNOTSUPP are one number, for which Python's table may have either name.
 ERRNO_NAMES = {**errno.errorcode, errno.ENOTSUP: "ENOTSUP"}
 
 KINDS = {"fifo": stat.S_IFIFO, "char": stat.S_IFCHR, "block": stat.S_IFBLK, "socket": stat.S_IFSOCK}
@@ -29,7 +29,7 @@ def flags_of(text):
 
 
 def outcome(function, *arguments, **named):
-    """What the call returned, OK where that is nothing, or the name of its errno."""
+    """The result of the call, OK if it returned None, or the name of its errno."""
     try:
         result = function(*arguments, **named)
     except OSError as error:
@@ -38,7 +38,7 @@ def outcome(function, *arguments, **named):
 
 
 def with_file(path, flags, function):
-    """The result of function(descriptor), which is closed again."""
+    """The result of function(descriptor) on the opened path, which is closed afterwards."""
     descriptor = os.open(path, flags)
     try:
         return function(descriptor)
@@ -100,7 +100,7 @@ def do_lockf(path):
 
 
 def snapshot(path):
-    """All that tells of a lock but what passes by itself, as one line."""
+    """All attributes and the content of a lock, except the remaining lease, as one line."""
     status = os.lstat(path)
     parts = [oct(status.st_mode), status.st_size, status.st_ino, status.st_uid, status.st_gid,
              status.st_mtime_ns, status.st_ctime_ns]
@@ -118,12 +118,12 @@ def attribute(path, name):
 
 
 def is_late(answer, error):
-    """Is this a server's answer, with that errno, which came when the short lease it is about was over?"""
+    """Is this the errno of a call whose short lease was over when the server's reply arrived? Never with the memory backend."""
     return answer == error and os.environ["LOCKFS_TEST_SOURCE"] != "memory:"
 
 
 def take_brief(path):
-    """Takes a lock for a short lease. False where that was over when the answer came, which is no acquisition."""
+    """Takes a lock with a short lease. False if the lease was over when the reply arrived, as that is no acquisition."""
     answer = outcome(do_open, path, "CREAT,EXCL,WRONLY")
     if is_late(answer, "ETIMEDOUT"):
         return False
@@ -132,23 +132,23 @@ def take_brief(path):
 
 
 def boottime():
-    """Seconds by the clock that leases count with."""
+    """Seconds of CLOCK_BOOTTIME, which leases are measured with."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def waits_in_read(pid, name):
-    """Does this process wait in read(2) of a file of this name?"""
+    """Does this process wait in read(2) on a file of this name?"""
     try:
         number, descriptor = open("/proc/%d/syscall" % pid).read().split()[:2]
         link = os.readlink("/proc/%d/fd/%d" % (pid, int(descriptor, 16)))
     except (OSError, ValueError):
         return False
-    # Whoever looked the name up since has made the kernel forget its path.
+    # A later lookup of the name may have made the kernel drop the path of the open file.
     return number == "0" and os.path.basename(link).removesuffix(" (deleted)") == name
 
 
 def in_child(function, session=False):
-    """Runs function() in a child, and gives what it returns, as text."""
+    """Runs function() in a child, and returns its result as text."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -173,7 +173,7 @@ def check(what, got, want):
 
 
 def as_nobody(function):
-    """Calls it in a child that is nobody; what fails there fails here."""
+    """Calls function() in a child as the user nobody; fails if the child fails."""
     child = os.fork()
     if child == 0:
         os.setgid(65534)
@@ -184,7 +184,7 @@ def as_nobody(function):
 
 
 def look_up_together(name, dirs):
-    """Looks for a name in all these open directories at the same time: what each answered, and how many seconds that took."""
+    """Looks up a name in all these open directories at the same time; returns the results, and how many seconds they took."""
     answers = []
     threads = [threading.Thread(target=lambda fd: answers.append(outcome(os.stat, name, dir_fd=fd)), args=(fd,)) for fd in dirs]
     began = time.monotonic()
@@ -196,7 +196,7 @@ def look_up_together(name, dirs):
 
 
 class Inotify:
-    """inotify(7), of which Python's library knows nothing."""
+    """inotify(7), which Python's library does not have."""
 
     WORDS = {0x4: "ATTRIB", 0x20: "OPEN", 0x200: "DELETE", 0x400: "DELETE_SELF", 0x8000: "IGNORED"}
 
@@ -211,7 +211,7 @@ class Inotify:
             raise OSError(ctypes.get_errno(), path)
 
     def wait(self, ms):
-        """What is told, until nothing is for so many ms, or for few once a watch has ended; as words."""
+        """The names of events until none arrives for `ms`, or for 20 ms once a watch has ended."""
         poll = select.poll()
         poll.register(self.fd, select.POLLIN)
         words = []
@@ -230,7 +230,7 @@ class Inotify:
 
 
 def do_timed(name, *arguments):
-    """The outcome of a call, and how many ms it took."""
+    """The result of a call, and how many ms it took."""
     began = time.monotonic()
     answer = outcome(CALLS[name], *arguments)
     return "%s %d" % (answer, (time.monotonic() - began) * 1000)

@@ -1,10 +1,10 @@
 /*
- * Preloaded into lockfs: lets one call fail, so that a test can see how that ends.
+ * A library that is preloaded into lockfs and lets one call fail, for failing.bats.
  *
- *   FAIL=memory|calls  which: allocations, or calls of the system that start-up needs
- *   FAIL_AT=N          the Nth of them, counted in each process, from 1
- *   FAIL_TOLD=FILE     gets the name of the one that failed; there were fewer where it is empty,
- *                      and, when the program ends, how many allocations were not freed
+ *   FAIL=memory|calls  the kind of calls: allocations, or system calls that start-up needs
+ *   FAIL_AT=N          the Nth call of this kind fails, counted from 1 in each process
+ *   FAIL_TOLD=FILE     file to which the name of the failed call is written, or nothing if there were
+ *                      fewer calls; and at the end of the program the number of unfreed allocations
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -49,7 +49,7 @@ __attribute__((constructor)) static void begin(void)
 	wanted = getenv("FAIL");
 }
 
-/* Not open all the time: the program closes what it was started with. The call itself never fails. */
+/* Opens the file each time, because the program closes all inherited descriptors. Uses the system call, which never fails here. */
 static void tell(const char *text)
 {
 	int fd = (int)syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_APPEND | O_CLOEXEC);
@@ -69,7 +69,7 @@ __attribute__((destructor)) static void tell_living(void)
 	tell(text);
 }
 
-/* Whose call it is, such as `libuv.so.1`. */
+/* The name of the library that calls, such as `libuv.so.1`. */
 static const char *caller(void *address)
 {
 	Dl_info info;
@@ -142,7 +142,7 @@ static void *real(const char *name)
 	return function;
 }
 
-/* A function of the C library that fails with `error` and `failed`, else does as it does. */
+/* Defines a function of the C library that fails with `error` and returns `failed` if its turn has come, else calls the real one. */
 #define FAILING(type, name, failed, error, parameters, arguments) \
 	type name parameters; \
 	type name parameters \
@@ -193,7 +193,7 @@ FAILING(int, umount2, -1, EBUSY, (const char *path, int flags), (path, flags))
 FAILING(int, stat64, -1, EIO, (const char *path, struct stat64 *attributes), (path, attributes))
 FAILING(int, gethostname, -1, EFAULT, (char *name, size_t size), (name, size))
 
-/* Those that take what they take only sometimes. */
+/* Functions with an optional argument. */
 
 static long optional(va_list arguments)
 {

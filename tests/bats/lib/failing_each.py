@@ -1,11 +1,11 @@
-"""Lets each call fail once, one after another, and tells how lockfs ends.
+"""Lets each call of lockfs fail once, one after another, and checks how lockfs ends.
 
-    each.py LOCKFS SHIM SOURCE KIND DIR [STRIDE [FIRST]]
+    failing_each.py LOCKFS SHIM SOURCE KIND DIR [STRIDE [FIRST]]
 
-KIND is `memory` or `calls`, with `-background` behind it where the command is to go
-there. For each N from FIRST in steps of STRIDE, until there are fewer calls: starts
-lockfs with the Nth call failing, works a little where it has mounted, and ends it.
-Prints a line for each that ended badly and one that counts; ends with 1 if there was one.
+KIND is `memory` or `calls`, followed by `-background` if lockfs shall go to the background.
+For each N from FIRST in steps of STRIDE, until there are fewer calls: starts lockfs with the
+Nth call failing, works on the mount if there is one, and ends it. Prints a line for each bad
+end, and a line with their number; ends with 1 if there was one.
 """
 import errno
 import fcntl
@@ -23,17 +23,17 @@ BACKGROUND = KIND.endswith('-background')
 DEADLINE_S = 20
 MOUNT, TOLD, SAID = DIR + '/mnt', DIR + '/told', DIR + '/said'
 
-# Defects of others: what fails there ends the daemon, or is told to nobody.
+# Known defects of libraries: a failing call there aborts the daemon, or its error is ignored.
 KNOWN = {
     'pipe2@libuv': 'aborts where it has no pipe for signals',
     'epoll_ctl@libuv': 'aborts where a descriptor cannot be watched',
     'sigaction@libuv': 'aborts where a signal cannot be given back when the loop ends',
     'realloc@libuv': 'aborts where there is no memory to watch one more descriptor',
     'malloc@libhiredis': 'before 1.0 uses what it could not allocate',
-    'calloc@libhiredis': 'likewise',
+    'calloc@libhiredis': 'before 1.0 uses what it could not allocate',
 }
 
-# What the one failed call may make of one operation.
+# Errors that the failed call may cause in one operation.
 ALLOWED = {errno.ENOMEM, errno.EIO, errno.EMFILE, errno.EHOSTDOWN, errno.ETIMEDOUT, errno.EAGAIN}
 
 

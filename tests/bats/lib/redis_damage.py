@@ -6,10 +6,10 @@ redis_damage.py settings SOCKET USER M N OPERATION...    puts damaged text in th
 redis_damage.py details SOCKET USER M N OPERATION...     puts damaged text in the place of each detail of a holding, in turn
 redis_damage.py tickets SOCKET USER M N OPERATION...     puts damaged text in the place of what a ticket wants
 
-USER is who the mount M is of; N is a mount with all rights. What holds whatever is wrong:
-an operation that succeeds has done what it is for, one that fails has changed nothing
-(within a moment, as a daemon may have to undo it), and none hangs. Prints each case where
-that is not so and fails, or else how many cases there were, and how many succeeded.
+M is a mount with the rights of USER; N is a mount with all rights. Whatever is damaged: an
+operation that succeeds has its effect, one that fails has changed nothing (after a moment,
+as a daemon may have to undo it), and none hangs. Prints each case in which that is not so
+and fails, else the number of cases and of those that succeeded.
 """
 
 import errno
@@ -26,15 +26,15 @@ from calls import outcome
 from redis_client import Redis
 
 NAMESPACE = "lockfs"
-MOMENT = 3  # seconds
-HANG = 8
+MOMENT = 3  # seconds until an undo has its effect
+HANG = 8  # seconds after which a call hangs
 COMMANDS = """evalsha time get set del exists mget pttl persist pexpire pexpireat hset hget hmget hgetall hdel
     zadd zrem zpopmin zcard zscore zrank zrevrange zscan zrangebyscore zremrangebyscore sadd srem
     scard sscan unlink publish""".split()
 EXCLUSIVE = os.O_CREAT | os.O_EXCL | os.O_RDWR
 
 
-# What callers do. They are in sessions of their own, and keep what they open in `files`.
+# Operations of callers. A caller is a session of its own, and keeps its open files in `files`.
 
 files = {}
 
@@ -156,7 +156,7 @@ class Case:
         self.before = self("GET", self.name(":")), self.detail("token"), self.left(), time.monotonic()
 
     def as_before(self):
-        """The same holding, whose end was not moved to the front."""
+        """It is the same holding, and does not end earlier."""
         id, token, left, at = self.before
         if not id:
             return not self.exists()
@@ -175,7 +175,7 @@ class Case:
 
 
 class Operation:
-    """What is there before it; itself; whether it did what it is for; whether nothing has changed."""
+    """How to prepare it, to do it, to see whether it had its effect, and whether nothing has changed."""
 
     needs_lock = False
 
@@ -245,7 +245,7 @@ class Release(Operation):
 
 
 class PassOn(Release):
-    """Whoever waits has it in a moment, or is told why not."""
+    """A waiter has the lock in a moment, or gets an error."""
 
     def prepare(self, case):
         case.must("prepare", case.me(create, case.mine))
@@ -268,7 +268,7 @@ class PassOn(Release):
 
 
 class Receive(Operation):
-    """Waits for what another releases."""
+    """Waits for a lock that another caller releases."""
 
     def prepare(self, case):
         case.must("prepare", case.other(create, case.theirs))
@@ -290,7 +290,7 @@ class Receive(Operation):
 
 
 class Cancel(Operation):
-    """Gives up waiting. Nobody is told that it failed; the ticket goes once it can."""
+    """Is interrupted while it waits. A failure is not reported; the ticket is removed as soon as possible."""
 
     def prepare(self, case):
         case.must("prepare", case.other(create, case.theirs))
@@ -441,7 +441,7 @@ OPERATIONS = {
 }
 
 
-# What is wrong. Each makes it so, and gives what mends it.
+# Kinds of damage. Each function causes one, and returns a function that repairs it.
 
 def without_right(command):
     def damage(case):

@@ -1,4 +1,4 @@
-"""A server on 127.0.0.1 that is not what a client of Redis hopes for.
+"""A server on 127.0.0.1 that is no Redis server, or one that refuses everything.
 
 redis_fake.py silent          takes connections, reads, never answers
 redis_fake.py closing         takes connections and closes them

@@ -1,7 +1,7 @@
-// A client of a lock library from npm, for redis_share.bats.
+// A client of a lock library from npm, for redis_clients.bats.
 //
 //   redis_library.cjs SOCKET try KEY     `acquired released`, or `refused`
-//   redis_library.cjs SOCKET hold KEY    says `held ID`, holds until its input ends; says `lost` when it is lost
+//   redis_library.cjs SOCKET hold KEY    prints `held ID`, holds until its input ends; prints `lost` when the lock is lost
 'use strict'
 
 const Redis = require('ioredis')

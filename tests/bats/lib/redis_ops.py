@@ -1,12 +1,12 @@
-"""Every kind of operation on a mount, timed, while its server fails.
+"""Does every kind of operation on a mount whose server fails, and times them.
 
-redis_ops.py prepare M                    makes what the operations are done to
-redis_ops.py measure M LIMIT ERRNO...     all at the same time, then one after another
-redis_ops.py local M                      what is answered without the server is answered soon
+redis_ops.py prepare M                    makes the directories and locks that the operations need
+redis_ops.py measure M LIMIT ERRNO...     does all operations at the same time, then one after another
+redis_ops.py local M                      operations that need no server end soon
 redis_ops.py heals M LIMIT                prints after how many ms the mount works again
-redis_ops.py churn M SECONDS ERRNO...     acquires and releases all the time; only these errors may occur
+redis_ops.py churn M SECONDS ERRNO...     acquires and releases in a loop; only these errors may occur
 
-LIMIT is in ms. `OK` is an ERRNO, too. Prints what went wrong and fails, or the longest time.
+LIMIT is in ms; `OK` may be among the ERRNOs. Prints problems and fails, or prints the longest time.
 """
 
 import errno
@@ -15,7 +15,7 @@ import select
 import sys
 import time
 
-LOCAL_LIMIT_MS = 900  # whoever asks the server has to wait for at least a second
+LOCAL_LIMIT_MS = 900  # an operation that asks the server waits for a second at least
 CREATE = os.O_CREAT | os.O_EXCL | os.O_WRONLY
 
 
@@ -27,7 +27,7 @@ def create(path, flags=CREATE):
     os.close(os.open(path, flags))
 
 
-# Each in a directory of its own, so that none waits in the kernel for another.
+# Each operation has a directory of its own, because the kernel serializes some in one directory.
 OPERATIONS = {
     "stat": lambda m: os.stat(place(m, "stat", "absent")),
     "stat held": lambda m: os.stat(place(m, "stat held", "held")),

@@ -1,24 +1,23 @@
-"""A bad way to a server: slow, or failing at a chosen moment.
+"""A proxy to a Redis server that is slow, or fails at a chosen moment.
 
 redis_proxy.py SOCKET ORDERS    to the unix socket of a server
 
-Prints `ready PORT`. ORDERS is a JSON file that is read anew for each piece of
-data and for each connection:
+Prints `ready PORT`. ORDERS is a JSON file that is read again for each piece of data and
+each connection:
 
-  there, back   delays in ms, of what goes to the server and what comes from it
-  at            a text: the first request with it in it springs the trap, once
-  trap          what happens then, to this connection alone:
-                  hold     the request arrives only after `ms`, with all behind it
-                  mute     it arrives, and no answer comes back any more
-                  late     it arrives, and answers come only after `ms`, with all behind
-                  cut      it arrives, and the connection is closed at once, before an answer
-                  stop     the server (process `pid`) is stopped before it arrives
-                  add      the next piece that comes back has `text` behind it
-  away          true: who connects is turned away at once; connections that are there last
+  there, back   delays in ms of data to the server and from it
+  at            a text: the first request that contains it springs the trap, once
+  trap          what then happens to this connection:
+                  hold     the request, and later ones, arrive only after `ms`
+                  mute     the request arrives, and no more replies come back
+                  late     the request arrives, and its reply and later ones come only after `ms`
+                  cut      the request arrives, and the connection is closed before the reply
+                  stop     the server (process `pid`) is stopped before the request arrives
+                  add      `text` is added to the next data from the server
+  away          true: new connections are closed at once; existing ones last
 
-`sprung` is printed when the trap was sprung, `delivered` when a held request
-has been. What was taken is passed on in the end, also where its sender has gone
-meanwhile, as a network does.
+Prints `sprung` when the trap is sprung, and `delivered` when a held request has arrived.
+Data that was received is passed on even if its sender has gone meanwhile, as in a network.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Many processes on several mounts of one server.
+"""Processes that race for locks on several mounts of one server.
 
 redis_racers.py race ROUNDS RACERS MOUNT...    RACERS processes on each mount, in
     sessions of their own, create one file; prints the rounds and how often each mount won

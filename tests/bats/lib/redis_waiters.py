@@ -1,10 +1,10 @@
-"""Many who wait for locks on several mounts of one server.
+"""Processes that wait for locks on several mounts of one server.
 
 redis_waiters.py COMMAND SOCKET ARGUMENT...    SOCKET is the server's; the commands are those listed at the end
 
-Who waits is a process in a session of its own, or a thread where there are
-many; each says in one line of a pipe what happened to it and when. Times are
-CLOCK_MONOTONIC, which all processes share.
+A waiter is a process in a session of its own, or a thread if there are many. It writes a
+line to a pipe for each thing that happens to it, with the time. Times are CLOCK_MONOTONIC,
+which all processes share.
 """
 
 import errno
@@ -30,7 +30,7 @@ now = time.monotonic
 # The server
 
 class Server(Redis):
-    """The server, asked what was asked of it."""
+    """The Redis server, with the numbers of commands that it executed."""
 
     def commands(self):
         """How often each command was called since CONFIG RESETSTAT, by clients or scripts."""
@@ -42,7 +42,7 @@ class Server(Redis):
         return counts
 
     def asked(self):
-        """Round trips since CONFIG RESETSTAT: what only clients send."""
+        """Round trips since CONFIG RESETSTAT: commands that only clients send."""
         return sum(count for name, count in self.commands().items() if name in ("eval", "evalsha", "script|load"))
 
     def waiting(self, key="job"):
@@ -50,7 +50,7 @@ class Server(Redis):
 
 
 def do(redis, command):
-    """A shell command, behind `redis:` one of the server, behind `STOP:` or `CONT:` a process."""
+    """Runs a shell command; `redis:COMMAND` is one of the server, `STOP:PID` and `CONT:PID` signal a process."""
     kind, _, rest = command.partition(":")
     if kind == "redis":
         redis(*rest.split())
@@ -68,7 +68,7 @@ def until(what, function, seconds=20):
         time.sleep(0.002)
 
 
-# Who waits
+# Waiters
 
 def lock_by_flock(mount, key):
     fd = os.open(mount + "/" + key, HANDLE)
@@ -82,7 +82,7 @@ def lock_by_view(mount, key, view="wait=forever"):
 
 
 def unlink_surely(path):
-    """What was asked and not answered may have been done, and can be asked for again."""
+    """Repeats an unlink that was not answered: it may have had its effect, or not."""
     answer = outcome(os.unlink, path)
     while answer in ("ETIMEDOUT", "EHOSTDOWN"):
         time.sleep(0.005)
@@ -101,7 +101,7 @@ def lock_by_hold(mount, key, view="hold,wait=forever"):
 KINDS = {"flock": lock_by_flock, "view": lock_by_view, "hold": lock_by_hold}
 
 
-children = []  # process ids, of which none shall outlive this program
+children = []  # process ids; end_children() kills them
 
 
 def end_child(pid):
@@ -118,7 +118,7 @@ def end_children():
 
 
 class Crowd:
-    """Processes that tell of themselves in one pipe."""
+    """Processes that report into one pipe."""
 
     def __init__(self):
         self.reader, self.writer = os.pipe()
@@ -132,7 +132,7 @@ class Crowd:
         if pid == 0:
             try:
                 os.setsid()
-                # What is held by an open file is the parent's alone.
+                # Closes inherited files, because the last close of one releases its lock.
                 os.closerange(3, self.writer)
                 os.closerange(self.writer + 1, 1024)
                 function(*arguments)
@@ -146,7 +146,7 @@ class Crowd:
         return pid
 
     def wait_for(self, name, mount, key="job", kind="flock", hold_s=0.003, **more):
-        """Starts one that waits, has the lock for a moment, and releases it."""
+        """Starts a process that waits for the lock, holds it for `hold_s`, and releases it."""
         def run():
             release = KINDS[kind](mount, key, **more)
             self.tell(name, "has")
@@ -157,7 +157,7 @@ class Crowd:
         return self.start(name, run)
 
     def hear(self, seconds=20):
-        """The next line; None where none comes."""
+        """The next line, or None if none comes in time."""
         if not select.select([self.reader], [], [], seconds)[0]:
             return None
         text = b""
@@ -184,7 +184,7 @@ class Crowd:
 
 
 def queue_up(redis, crowd, count, mounts, key="job", kinds=("flock", "view"), **more):
-    """So many wait, in this order, and each for sure after the one before."""
+    """Starts `count` waiters in this order; each begins to wait after the one before is in the queue."""
     before = redis.waiting(key)
     for number in range(count):
         crowd.wait_for(number, mounts[number % len(mounts)], key, kinds[number % len(kinds)], **more)
@@ -192,7 +192,7 @@ def queue_up(redis, crowd, count, mounts, key="job", kinds=("flock", "view"), **
 
 
 def served(crowd, count, seconds=20):
-    """The names of those who had the lock, in that order, and when each got it and gave it."""
+    """The names of the waiters in the order in which they had the lock, and the time of each hand-over in ms."""
     order, gaps, gave = [], [], None
     while len(order) < count or gave is None:
         heard = crowd.hear(seconds)
@@ -237,10 +237,10 @@ def order(redis, count, *mounts):
     crowd.end()
 
 
-# How a lock ends, and how long it then takes until the next has it
+# Ways in which a holding ends, and the time until the next waiter has the lock
 
 def hold_by_session(mounts):
-    """Who had it last may have given it back by close(2), which the daemon is told of later."""
+    """Acquires the lock as this session, once the last holder's close(2) has reached the daemon."""
     def take():
         os.close(os.open(mounts[0] + "/job", EXCLUSIVE))
 
@@ -248,7 +248,7 @@ def hold_by_session(mounts):
 
 
 def hold_by_child(crowd, mounts, view="hold"):
-    """The lock of an open file of a process, which keeps it until it is told to end."""
+    """Starts a process that holds the lock by an open file until it is killed."""
     def run():
         os.open("%s/.with/%s/job" % (mounts[0], view), EXCLUSIVE)
         crowd.tell("holder", "holds")
@@ -336,7 +336,7 @@ def end_of_foreign_lease(redis, crowd, mounts, wait):
 
 
 def end_by_shortening(redis, crowd, mounts, wait):
-    """What is waited for ends long before those who wait were told it would."""
+    """The lease is shortened: the holding ends long before the waiters were told it would."""
     hold_by_session(mounts)
     wait()
     began = now()
@@ -345,7 +345,7 @@ def end_by_shortening(redis, crowd, mounts, wait):
 
 
 def end_after_short(redis, crowd, mounts, wait):
-    """Handed to one with a short lease, who never releases it."""
+    """The lock is handed to a waiter with a short lease, which never releases it."""
     hold_by_session(mounts)
     crowd.start("short", lambda: (lock_by_view(mounts[-1], "job", "wait=forever,ttl=600ms"), crowd.tell("short", "took")))
     until("the first waits", lambda: redis.waiting() == 1)
@@ -364,7 +364,7 @@ def ends(redis, how, kind, rounds, *mounts, view=None):
     took = []
     for _ in range(int(rounds)):
         crowd = Crowd()
-        # What came before may have ended by close(2), which the daemon is told of later.
+        # The last holder's close(2) may not have reached the daemon yet.
         until("it is free", lambda: redis("EXISTS", "lockfs:job") == 0)
 
         def wait():
@@ -376,14 +376,14 @@ def ends(redis, how, kind, rounds, *mounts, view=None):
         took.append(ms(crowd.hear_that("has")["at"] - ended))
         crowd.hear_that("gave")
         crowd.end()
-    # Nobody may have it before its end, but for what two clocks differ by.
+    # Nobody has the lock before the end of the holding; 2 ms for the difference of two clocks.
     if min(took) < -2:
         sys.exit("too early: %s" % took)
     print("%.1f %.1f" % (median(took), max(took)))
 
 
 def slow(redis, *mounts):
-    """One waits on each mount but the first, which releases: prints after how many ms each had it."""
+    """A waiter on each mount but the first, which releases: prints after how many ms each had the lock."""
     crowd = Crowd()
     hold_by_session(mounts)
     queue_up(redis, crowd, len(mounts) - 1, mounts[1:], kinds=("flock",))
@@ -401,11 +401,11 @@ def slow(redis, *mounts):
 
 
 def intervals(redis, view, *mounts):
-    """One who looks by itself, behind one who does not: prints after how many ms it has a key that was deleted."""
+    """A waiter that polls, behind one that does not: prints after how many ms it has a key that was deleted."""
     redis("SET", "lockfs:job", "theirs", "NX", "PX", 60000)
     crowd = Crowd()
     queue_up(redis, crowd, 1, mounts)
-    crowd.wait_for("looker", mounts[0], kind="view", view=view)
+    crowd.wait_for("poller", mounts[0], kind="view", view=view)
     until("it queues", lambda: redis.waiting() == 2)
     time.sleep(0.05)
     redis("DEL", "lockfs:job")
@@ -453,7 +453,7 @@ def waiter_killed(redis, rounds, *mounts):
         if heard["name"] != 1:
             sys.exit("the next was %s" % heard)
         took.append(ms(heard["at"] - began))
-        # It gives it to the next, who gives it back.
+        # It hands the lock to the last waiter, which releases it.
         if not all([crowd.hear(10) for _ in range(3)]):
             sys.exit("the last did not have it")
         crowd.end()
@@ -502,10 +502,10 @@ def holders_daemon_gone(redis, pid, dying, *mounts):
     crowd.end()
 
 
-# A daemon that stands still for longer than the lease
+# Daemons that are stopped for longer than the lease
 
 def write_on(fd, seconds):
-    """Writes all the time: the first and the last that succeeded, each as (begun, done), and how it ended."""
+    """Writes in a loop; returns the first and the last successful write as (begin, end), and how the loop ended."""
     first = last = None
     end = now() + seconds
     while now() < end:
@@ -565,8 +565,8 @@ def stops(redis, rounds, pid, stopped, other):
 # Losses
 
 def watch_loss(fd, is_free, pause=0):
-    """Waits until the key is free, and then looks what its holder had been told: problems, how much earlier it was told,
-    and the longest time between two looks, both in ms."""
+    """Waits until the key is free, then checks what its holder has been notified of. Returns problems, how much earlier the
+    holder was notified, and the longest time between two polls, both in ms."""
     told = None
     longest, at = 0, now()
     while True:
@@ -591,7 +591,7 @@ def watch_loss(fd, is_free, pause=0):
 
 
 def kept_waiting(pid):
-    """For how many ms a process was ready to run, and other programs ran."""
+    """For how many ms a process was ready to run while other programs ran."""
     with open("/proc/%s/schedstat" % pid) as stream:
         return int(stream.read().split()[1]) / 1e6
 
