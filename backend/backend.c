@@ -1,3 +1,4 @@
+/* Finds the backend that serves a SOURCE, and opens it. */
 #include "lockfs/backend.h"
 
 #include <errno.h>
@@ -21,6 +22,7 @@ static bool has_scheme(const char *source, const char *scheme)
 	return strncmp(source, scheme, length) == 0 && source[length] == ':';
 }
 
+/* Returns NULL if no backend serves the SOURCE. */
 static const struct backend_ops *find_by_scheme(const char *source)
 {
 	for (size_t i = 0; i < BACKEND_COUNT; i++)
@@ -30,7 +32,7 @@ static const struct backend_ops *find_by_scheme(const char *source)
 	return NULL;
 }
 
-static void say_what_there_is(const char *source, char problem[BACKEND_PROBLEM_MAX])
+static void list_schemes(const char *source, char problem[BACKEND_PROBLEM_MAX])
 {
 	int length = snprintf(problem, BACKEND_PROBLEM_MAX,
 		"no backend serves the SOURCE '%.*s'; it starts with one of:", (int)strcspn(source, ":"), source);
@@ -62,7 +64,7 @@ int backend_open(const struct backend_config *config, struct backend **ret, char
 	int err;
 
 	if (!ops) {
-		say_what_there_is(config->source, problem);
+		list_schemes(config->source, problem);
 		return -EPROTONOSUPPORT;
 	}
 	err = ops->open(config, ret, problem);

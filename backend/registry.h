@@ -1,4 +1,4 @@
-/* Every backend there is; backend.c lists them. */
+/* The tables of all backends. backend.c has a list of them. */
 #ifndef BACKEND_REGISTRY_H
 #define BACKEND_REGISTRY_H
 

@@ -1,6 +1,6 @@
 /*
- * The two clocks that locks need: one that only counts, also while the machine
- * is suspended, for leases; and the wall's, for people and tokens.
+ * The two clocks that locks need. CLOCK_BOOTTIME is for leases: it never jumps, and goes on while the
+ * machine is suspended. CLOCK_REALTIME is for tokens, and for times that people read.
  */
 #ifndef BACKEND_UTIL_CLOCK_H
 #define BACKEND_UTIL_CLOCK_H
@@ -15,7 +15,7 @@ static inline int64_t clock_ns(clockid_t clock)
 {
 	struct timespec now;
 
-	/* Fails for clocks that do not exist only; both are older than FUSE's protocol of today. */
+	/* Fails only for a clock that the kernel does not have; every kernel that runs lockfs has both. */
 	clock_gettime(clock, &now);
 	return now.tv_sec * NS_PER_S + now.tv_nsec;
 }

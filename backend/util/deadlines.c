@@ -1,3 +1,4 @@
+/* Many deadlines with one timer on CLOCK_BOOTTIME: a heap, and a timerfd that the loop polls. */
 #include "backend/util/deadlines.h"
 
 #include <errno.h>
@@ -13,7 +14,7 @@ static void on_timer(uv_poll_t *poll, int status, int events)
 
 	(void)status;
 	(void)events;
-	/* EAGAIN says that it was set anew since: then it is not due, and nothing is taken out. */
+	/* EAGAIN: the timer was set again since, so nothing is due yet, and on_due takes nothing out. */
 	if (read(deadlines->timer_fd, &expirations, sizeof(expirations)) == sizeof(expirations))
 		deadlines->armed_ns = 0;
 	deadlines->on_due(deadlines);
@@ -33,7 +34,7 @@ int deadlines_init(struct deadlines *deadlines, uv_loop_t *loop, void (*on_due)(
 		return err;
 	}
 	deadlines->poll.data = deadlines;
-	/* It fails only for a handle that is being closed. */
+	/* Fails only for a handle that is being closed. */
 	return uv_poll_start(&deadlines->poll, UV_READABLE, on_timer);
 }
 
@@ -42,8 +43,8 @@ void deadlines_arm(struct deadlines *deadlines)
 	const struct heap_item *first = heap_first(&deadlines->heap);
 
 	/*
-	 * A timer that is early costs one look; so a deadline that is added
-	 * and taken out again, the common case of a lease, costs no system call each time.
+	 * The timer may fire too early: then on_due finds nothing. That is cheaper than a system call for each
+	 * deadline that is added and removed again, as most leases are.
 	 */
 	if (!first || (deadlines->armed_ns && deadlines->armed_ns <= first->due))
 		return;

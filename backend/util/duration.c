@@ -1,3 +1,4 @@
+/* Durations and leases as people write them, and as lockfs prints them. */
 #include "lockfs/duration.h"
 
 #include <errno.h>
@@ -31,7 +32,7 @@ static const struct unit *unit_find(const char *suffix)
 	return NULL;
 }
 
-/* Reads `.250` after whole seconds; NULL where that is not what stands there. */
+/* Reads the fraction `.250` after whole seconds. Returns the end of it, or NULL if `text` is no fraction. */
 static const char *parse_fraction(const char *text, int64_t *ret_ms)
 {
 	int64_t ms = 0;

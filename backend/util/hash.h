@@ -1,4 +1,4 @@
-/* uthash as it is used here: no memory is an answer (hh.tbl stays NULL), not an exit. */
+/* uthash, set to report a lack of memory (hh.tbl of the new item stays NULL) and not to exit. */
 #ifndef BACKEND_UTIL_HASH_H
 #define BACKEND_UTIL_HASH_H
 

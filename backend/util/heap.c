@@ -1,9 +1,10 @@
+/* A binary heap of items that know their place in it, so that they move without a search. */
 #include "backend/util/heap.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#define FIRST_CAPACITY 64
+#define FIRST_CAPACITY 64 /* items */
 
 static void place(struct heap *heap, struct heap_item *item, size_t index)
 {
@@ -89,7 +90,7 @@ void heap_move(struct heap *heap, struct heap_item *item, int64_t due)
 	sift_down(heap, item);
 }
 
-/* Who is due before `due` stands below somebody who is. */
+/* An item that is due before `due` stands below items that are, so the search goes down from those found. */
 size_t heap_due_before(const struct heap *heap, int64_t due, struct heap_item **items, size_t max)
 {
 	size_t count = 0;

@@ -1,8 +1,9 @@
+/* The holder of a lock as a text for people. */
 #include <stdio.h>
 
 #include "lockfs/lock.h"
 
-/* The scripts of Redis make the same text (owner_of() in event.lua). */
+/* owner_of() in event.lua makes the same text in the server. */
 int lock_owner_print(const struct lock_holder *holder, char *text, size_t size)
 {
 	if (!holder->claim.identity)

@@ -1,3 +1,4 @@
+/* How much each user has of something that all users share, and the limit for each of them. */
 #include "backend/util/quota.h"
 
 #include <errno.h>
@@ -11,17 +12,17 @@
 
 struct quota_user {
 	uid_t uid;
-	size_t has;
-	bool told;
+	size_t amount; /* what the user has */
+	bool is_noticed; /* people know that the user is at the limit */
 	UT_hash_handle hh;
 };
 
-static bool is_free(const struct quota *quota, uid_t uid)
+static bool is_unlimited(const struct quota *quota, uid_t uid)
 {
 	return quota->most == 0 || uid == 0 || uid == quota->self;
 }
 
-static struct quota_user *find(const struct quota *quota, uid_t uid)
+static struct quota_user *find_user(const struct quota *quota, uid_t uid)
 {
 	struct quota_user *user;
 
@@ -29,7 +30,7 @@ static struct quota_user *find(const struct quota *quota, uid_t uid)
 	return user;
 }
 
-static struct quota_user *add(struct quota *quota, uid_t uid)
+static struct quota_user *add_user(struct quota *quota, uid_t uid)
 {
 	struct quota_user *user = calloc(1, sizeof(*user));
 
@@ -43,19 +44,19 @@ static struct quota_user *add(struct quota *quota, uid_t uid)
 	return NULL;
 }
 
-static void tell(struct quota *quota, struct quota_user *user)
+static void notice(struct quota *quota, struct quota_user *user)
 {
 	int64_t now_ns = boot_ns();
 	char allows_more[64];
 	char line[384];
 
-	if (user->told)
+	if (user->is_noticed)
 		return;
-	user->told = true;
-	if (quota->told_ns && quota->told_uid == user->uid && now_ns - quota->told_ns < quota->pause_ns)
+	user->is_noticed = true;
+	if (quota->noticed_ns && quota->noticed_uid == user->uid && now_ns - quota->noticed_ns < quota->pause_ns)
 		return;
-	quota->told_uid = user->uid;
-	quota->told_ns = now_ns;
+	quota->noticed_uid = user->uid;
+	quota->noticed_ns = now_ns;
 	snprintf(allows_more, sizeof(allows_more), "-o %s= allows more", quota->option);
 	snprintf(line, sizeof(line), "user %u has as much as one user may, %zu %s, and is refused more: %s. %s",
 		(unsigned int)user->uid, quota->most, quota->what, strerror(-quota->error),
@@ -67,18 +68,18 @@ int quota_take(struct quota *quota, uid_t uid, size_t amount)
 {
 	struct quota_user *user;
 
-	if (is_free(quota, uid))
+	if (is_unlimited(quota, uid))
 		return 0;
-	user = find(quota, uid);
+	user = find_user(quota, uid);
 	if (!user)
-		user = add(quota, uid);
+		user = add_user(quota, uid);
 	if (!user)
 		return -ENOMEM;
-	if (amount > quota->most - user->has) {
-		tell(quota, user);
+	if (amount > quota->most - user->amount) {
+		notice(quota, user);
 		return quota->error;
 	}
-	user->has += amount;
+	user->amount += amount;
 	return 0;
 }
 
@@ -86,15 +87,15 @@ void quota_give(struct quota *quota, uid_t uid, size_t amount)
 {
 	struct quota_user *user;
 
-	if (is_free(quota, uid))
+	if (is_unlimited(quota, uid))
 		return;
-	user = find(quota, uid);
+	user = find_user(quota, uid);
 	if (!user)
 		return;
-	user->has -= amount;
-	if (user->has <= quota->most / 2)
-		user->told = false;
-	if (user->has > 0)
+	user->amount -= amount;
+	if (user->amount <= quota->most / 2)
+		user->is_noticed = false;
+	if (user->amount > 0)
 		return;
 	HASH_DELETE(hh, quota->users, user);
 	free(user);
@@ -102,7 +103,7 @@ void quota_give(struct quota *quota, uid_t uid, size_t amount)
 
 size_t quota_bytes(size_t size)
 {
-	/* glibc: a word before each piece, in steps of two words, of which there are at least two. */
+	/* glibc puts a word before each allocation, rounds up to steps of two words, and uses at least two steps. */
 	enum { STEP = 2 * sizeof(size_t) };
 	size_t bytes = (size + sizeof(size_t) + STEP - 1) / STEP * STEP;
 

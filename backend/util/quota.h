@@ -1,6 +1,6 @@
 /*
- * How much each user has of what a daemon has for all of them, so that no user takes
- * all of it. Root, and whoever the daemon runs as, may have any amount.
+ * How much each user has of something that the daemon has for all of them, so that no user takes all of
+ * it. Root and the user that the daemon runs as have no limit.
  */
 #ifndef BACKEND_UTIL_QUOTA_H
 #define BACKEND_UTIL_QUOTA_H
@@ -11,32 +11,32 @@
 
 struct quota_user;
 
-/* All but the last three are set by its owner; all zero allows any amount. */
+/* The owner sets all members but the last three. A quota that is all zero has no limit. */
 struct quota {
-	size_t most;        /* for each user; 0: any amount */
-	uid_t self;         /* whom the daemon runs as */
-	int error;          /* what is answered beyond it, negative */
-	const char *what;   /* in the line that people are told: "waiting calls", */
-	const char *option; /* and the option that allows more */
-	const char *advice; /* what allows more, as a sentence, if no option does; else NULL */
-	int64_t pause_ns;   /* so long a user is not told of again, who may come back to it each moment */
-	void (*on_full)(void *ctx, const char *line); /* told once, until the user has half of it or less */
-	void *ctx;
-	struct quota_user *users; /* who has something */
-	uid_t told_uid;           /* of whom people were told last, */
-	int64_t told_ns;          /* and when, on CLOCK_BOOTTIME; 0: of nobody */
+	size_t most;        /* limit for each user; 0: no limit */
+	uid_t self;         /* the user that the daemon runs as */
+	int error;          /* negative errno for a request beyond the limit */
+	const char *what;   /* what is counted, in the line for people: "waiting calls" */
+	const char *option; /* option that sets the limit, in the line for people */
+	const char *advice; /* sentence that says how to raise the limit if no option does; else NULL */
+	int64_t pause_ns;   /* least time between two lines about the same user */
+	void (*on_full)(void *ctx, const char *line); /* called once, until the user has half of the limit or less */
+	void *ctx;          /* first argument of on_full */
+	struct quota_user *users; /* users that have something */
+	uid_t noticed_uid;        /* user of the last line */
+	int64_t noticed_ns;       /* time of the last line, on CLOCK_BOOTTIME; 0: there was none */
 };
 
-/* Takes some for a user. Returns 0, `error`, or -ENOMEM; then nothing was taken. */
+/* Takes an amount for a user. Returns 0, or `error` or -ENOMEM with nothing taken. */
 int quota_take(struct quota *quota, uid_t uid, size_t amount);
 
-/* Gives back what was taken. */
+/* Gives back an amount that quota_take() took for a user. */
 void quota_give(struct quota *quota, uid_t uid, size_t amount);
 
-/* What memory of this size takes of the machine's, with what the allocator adds. */
+/* Returns the bytes of an allocation of `size` bytes, with what the allocator adds. */
 size_t quota_bytes(size_t size);
 
-/* Forgets what is taken still. */
+/* Frees the memory of the quota, whatever users still have. */
 void quota_free(struct quota *quota);
 
 #endif

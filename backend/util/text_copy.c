@@ -1,3 +1,4 @@
+/* Copies of texts behind the struct that owns them. */
 #include "backend/util/text_copy.h"
 
 #include <string.h>
