@@ -1,13 +1,18 @@
+/*
+ * A backend around another that counts its calls and takes their time.
+ *
+ * Each call is passed on with a callback of this file and a struct measure as its context; the callback
+ * counts the answer, and passes it to the caller.
+ */
 #include "backend/metrics.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <utlist.h>
 
 #include "backend/util/clock.h"
 
-/* A call under way. What its caller is answered with stands here meanwhile. */
+/* A call that is not answered yet. */
 struct measure {
 	struct metrics *metrics;
 	enum call_kind kind;
@@ -18,18 +23,18 @@ struct measure {
 		backend_lock_done *lock;
 		backend_entry_done *entry;
 		backend_list_done *list;
-	} done;
-	void *ctx;
-	struct acquisition *acquisition;
-	struct measure *next; /* that are free */
+	} done;    /* the caller's callback */
+	void *ctx; /* the caller's */
+	struct acquisition *acquisition; /* NULL for other calls */
+	struct measure *next; /* in the list of spare structs */
 };
 
 struct metrics {
 	struct backend base;
-	struct backend_ops ops; /* with what the inner one has */
+	struct backend_ops ops; /* without those that `inner` does not have */
 	struct backend *inner;
-	struct metrics_handlers owner;
-	struct measure *spare;
+	struct metrics_handlers handlers;
+	struct measure *spare; /* structs to be used again */
 	struct metrics_counts counts[CALL_KIND_COUNT];
 };
 
@@ -38,70 +43,12 @@ static struct metrics *metrics_of(struct backend *backend)
 	return (struct metrics *)backend;
 }
 
-const char *call_kind_name(enum call_kind kind)
-{
-	static const char *const names[CALL_KIND_COUNT] = {
-		[CALL_ACQUIRE] = "acquire",
-		[CALL_WAIT] = "wait",
-		[CALL_RELEASE] = "release",
-		[CALL_FORCE_RELEASE] = "force_release",
-		[CALL_REFRESH] = "refresh",
-		[CALL_BIND] = "bind",
-		[CALL_READ] = "read",
-		[CALL_WATCH] = "watch",
-		[CALL_WRITE] = "write",
-		[CALL_TRUNCATE] = "truncate",
-		[CALL_LIST] = "list",
-		[CALL_MAKE_DIR] = "make_dir",
-		[CALL_REMOVE_DIR] = "remove_dir",
-		[CALL_CONFIGURE_DIR] = "configure_dir",
-	};
-
-	return names[kind];
-}
-
-/* The commonest first, as they are searched. */
-static const int outcomes[METRICS_OUTCOMES] = {
-	0, -ENOENT, -EEXIST, -EBUSY, -EPERM, -ENOTSUP, -EINVAL, -EISDIR, -ENOTDIR, -ENOTEMPTY, -ESTALE, -EFBIG,
-	-ECANCELED, -EHOSTDOWN, -ETIMEDOUT, -EACCES, -EROFS, -ENOSPC, -ENOMEM, -ESHUTDOWN, -EIO, 1,
-};
-
-static const uint64_t bucket_us[METRICS_BUCKETS] = {
-	10, 25, 50, 100, 250, 500, 1000, 2500, 10000, 50000, 250000, 1000000, 10000000, 0,
-};
-
-const char *metrics_outcome_name(size_t outcome)
-{
-	if (outcome == 0)
-		return "OK";
-	return outcome == METRICS_OUTCOMES - 1 ? "OTHER" : strerrorname_np(-outcomes[outcome]);
-}
-
-uint64_t metrics_bucket_us(size_t bucket)
-{
-	return bucket_us[bucket];
-}
-
 const struct metrics_counts *metrics_counts(const struct backend *backend, enum call_kind kind)
 {
 	return &((const struct metrics *)backend)->counts[kind];
 }
 
-static void count(struct metrics_counts *counts, int status, int64_t took_ns)
-{
-	size_t outcome = 0;
-	size_t bucket = 0;
-
-	while (outcome < METRICS_OUTCOMES - 1 && outcomes[outcome] != status)
-		outcome++;
-	while (bucket < METRICS_BUCKETS - 1 && (uint64_t)took_ns > bucket_us[bucket] * 1000)
-		bucket++;
-	counts->outcomes[outcome]++;
-	counts->buckets[bucket]++;
-	counts->sum_ns += took_ns;
-}
-
-/* Did the backend not do its work? Other outcomes are answers. */
+/* Did the backend fail? Other errnos are answers, such as -EBUSY. */
 static bool is_failure(int status)
 {
 	static const int failures[] = { -EHOSTDOWN, -ETIMEDOUT, -ENOMEM, -EACCES, -EROFS, -ENOSPC, -EIO };
@@ -112,7 +59,7 @@ static bool is_failure(int status)
 	return false;
 }
 
-/* NULL where there is no memory. */
+/* Returns NULL if there is no memory. */
 static struct measure *begin(struct backend *backend, enum call_kind kind, const char *key, void *ctx)
 {
 	struct metrics *metrics = metrics_of(backend);
@@ -128,17 +75,17 @@ static struct measure *begin(struct backend *backend, enum call_kind kind, const
 	return measure;
 }
 
-/* Takes down how it ended; returns the measure as it was, which is another call's from now on. */
+/* Counts the answer, and puts the struct on the list of spare ones. Returns it as it was. */
 static struct measure end(struct measure *measure, int status)
 {
 	struct metrics *metrics = measure->metrics;
 	struct measure ended = *measure;
 
 	LL_PREPEND(metrics->spare, measure);
-	count(&metrics->counts[ended.kind], status, boot_ns() - ended.begin_ns);
-	metrics->owner.answered(metrics->owner.ctx);
+	metrics_count(&metrics->counts[ended.kind], status, boot_ns() - ended.begin_ns);
+	metrics->handlers.answered(metrics->handlers.ctx);
 	if (is_failure(status))
-		metrics->owner.failed(metrics->owner.ctx, ended.kind, ended.key, status);
+		metrics->handlers.failed(metrics->handlers.ctx, ended.kind, ended.key, status);
 	return ended;
 }
 
@@ -182,7 +129,7 @@ static void on_acquired(void *ctx, int status, const struct lock *lock)
 	acquisition->done(acquisition->ctx, status, lock);
 }
 
-/* Calls that are answered */
+/* Calls that are answered later */
 
 static void metrics_acquire(struct backend *backend, struct acquisition *acquisition)
 {
@@ -193,7 +140,7 @@ static void metrics_acquire(struct backend *backend, struct acquisition *acquisi
 		acquisition->done(acquisition->ctx, -ENOMEM, NULL);
 		return;
 	}
-	/* Its caller has lent it until the answer, and cancel() names it. */
+	/* The caller lends its struct until the answer, and cancel() names it. */
 	measure->acquisition = acquisition;
 	measure->done.lock = acquisition->done;
 	acquisition->done = on_acquired;
@@ -253,7 +200,7 @@ static void metrics_read(struct backend *backend, const char *key, const struct 
 	backend_read_as(metrics_of(backend)->inner, key, claim, on_entry, measure);
 }
 
-/* Nobody is asked, so there is nothing to measure. */
+/* The server is not asked, so there is nothing to measure. */
 static bool metrics_read_cached(struct backend *backend, const char *key, struct lock *ret)
 {
 	return backend_read_cached(metrics_of(backend)->inner, key, ret);
@@ -308,7 +255,7 @@ static void metrics_list(struct backend *backend, struct listing *listing)
 		listing->done(listing, -ENOMEM, NULL, 0);
 		return;
 	}
-	/* Its caller has lent it until the answer. */
+	/* The caller lends its struct until the answer. */
 	measure->done.list = listing->done;
 	listing->done = on_list;
 	listing->ctx = measure;
@@ -353,7 +300,7 @@ static void metrics_configure_dir(struct backend *backend, const char *path, uns
 	backend_configure_dir(metrics_of(backend)->inner, path, which, info, on_plain, measure);
 }
 
-/* Those that are only passed on */
+/* Calls that are only passed on */
 
 static void metrics_start(struct backend *backend, backend_started *started, void *ctx)
 {
@@ -365,7 +312,7 @@ static void metrics_close(struct backend *backend)
 	struct metrics *metrics = metrics_of(backend);
 	struct measure *measure, *next;
 
-	/* Answers all that is under way. */
+	/* Answers all calls that are under way. */
 	backend_close(metrics->inner);
 	LL_FOREACH_SAFE(metrics->spare, measure, next)
 		free(measure);
@@ -427,7 +374,7 @@ static const struct backend_ops metrics_ops = {
 	.configure_dir = metrics_configure_dir,
 };
 
-struct backend *metrics_wrap(struct backend *inner, const struct metrics_handlers *owner)
+struct backend *metrics_wrap(struct backend *inner, const struct metrics_handlers *handlers)
 {
 	struct metrics *metrics = calloc(1, sizeof(*metrics));
 
@@ -438,6 +385,6 @@ struct backend *metrics_wrap(struct backend *inner, const struct metrics_handler
 		metrics->ops.watch = NULL;
 	metrics->base.ops = &metrics->ops;
 	metrics->inner = inner;
-	metrics->owner = *owner;
+	metrics->handlers = *handlers;
 	return &metrics->base;
 }

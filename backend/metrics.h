@@ -1,6 +1,6 @@
 /*
- * A backend around another that counts its calls: by kind and outcome, and how long
- * they took. It also tells of those that the other failed.
+ * A backend around another that counts its calls, by kind, outcome and time, and reports those at which the
+ * other backend failed.
  */
 #ifndef BACKEND_METRICS_H
 #define BACKEND_METRICS_H
@@ -25,39 +25,39 @@ enum call_kind {
 	CALL_KIND_COUNT,
 };
 
-/* Whoever is told how calls end, before their callers are. */
+/* Callbacks that are called before a caller gets its answer. */
 struct metrics_handlers {
-	void (*answered)(void *ctx); /* one, in whatever way */
-	void (*failed)(void *ctx, enum call_kind kind, const char *key, int status); /* and the backend could not do it */
+	void (*answered)(void *ctx); /* a call was answered, with any status */
+	void (*failed)(void *ctx, enum call_kind kind, const char *key, int status); /* the backend failed at a call */
 	void *ctx;
 };
 
-/*
- * Wraps a backend, which is closed with it. NULL where there is no memory: then it
- * stays the caller's.
- */
-struct backend *metrics_wrap(struct backend *inner, const struct metrics_handlers *owner);
+/* Wraps `inner`, which is closed with it. Returns NULL if there is no memory; then `inner` is still the caller's. */
+struct backend *metrics_wrap(struct backend *inner, const struct metrics_handlers *handlers);
 
-/* A word for people and programs: `acquire`. */
+/* Returns the name of a kind, such as `acquire`, for people and programs. */
 const char *call_kind_name(enum call_kind kind);
 
 #define METRICS_OUTCOMES 22
 #define METRICS_BUCKETS 14
 
-/* Calls of one kind that were answered. */
+/* The answered calls of one kind. */
 struct metrics_counts {
-	uint64_t outcomes[METRICS_OUTCOMES]; /* by metrics_outcome_name() */
-	uint64_t buckets[METRICS_BUCKETS];   /* by how long they took: up to metrics_bucket_us(), more than the one before */
-	int64_t sum_ns;
+	uint64_t outcomes[METRICS_OUTCOMES]; /* number of calls by outcome; see metrics_outcome_name() */
+	uint64_t buckets[METRICS_BUCKETS];   /* number of calls by time: up to metrics_bucket_us(), above that of the bucket before */
+	int64_t sum_ns;                      /* time of all calls */
 };
 
-/* Of the backend that metrics_wrap() made. */
+/* Returns the counts of a backend that metrics_wrap() made. */
 const struct metrics_counts *metrics_counts(const struct backend *backend, enum call_kind kind);
 
-/* `OK`, or the name of an errno; the last one is that of all others. */
+/* Adds an answer to the counts. */
+void metrics_count(struct metrics_counts *counts, int status, int64_t took_ns);
+
+/* Returns `OK` or the name of an errno; `OTHER` for the last outcome, which stands for all others. */
 const char *metrics_outcome_name(size_t outcome);
 
-/* Microseconds; 0: without bound, the last. */
+/* Returns the longest time of a bucket in microseconds; 0 for the last bucket, which has no limit. */
 uint64_t metrics_bucket_us(size_t bucket);
 
 #endif
