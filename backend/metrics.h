@@ -44,7 +44,7 @@ const char *call_kind_name(enum call_kind kind);
 /* The answered calls of one kind. */
 struct metrics_counts {
 	uint64_t outcomes[METRICS_OUTCOMES]; /* number of calls by outcome; see metrics_outcome_name() */
-	uint64_t buckets[METRICS_BUCKETS];   /* number of calls by time: up to metrics_bucket_us(), above that of the bucket before */
+	uint64_t buckets[METRICS_BUCKETS];   /* number of calls by time; see metrics_bucket_us() */
 	int64_t sum_ns;                      /* time of all calls */
 };
 
@@ -57,7 +57,7 @@ void metrics_count(struct metrics_counts *counts, int status, int64_t took_ns);
 /* Returns `OK` or the name of an errno; `OTHER` for the last outcome, which stands for all others. */
 const char *metrics_outcome_name(size_t outcome);
 
-/* Returns the longest time of a bucket in microseconds; 0 for the last bucket, which has no limit. */
+/* Returns the longest time of a bucket in us, which begins where the one before ends; 0: the last has no limit. */
 uint64_t metrics_bucket_us(size_t bucket);
 
 #endif

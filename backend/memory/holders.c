@@ -1,3 +1,4 @@
+/* Holders of locks without their ids, each kept once however many locks it has. */
 #include "backend/memory/holders.h"
 
 #include <errno.h>
@@ -29,7 +30,7 @@ static struct mem_holder *copy_common(const struct lock_holder *common)
 	return copy;
 }
 
-/* Keeps a copy. Returns 0, -ENOMEM, or what the quota says. */
+/* Adds `copy`, whose name has `size` bytes. Returns 0, -ENOMEM, or the error of the quota. */
 static int add(struct mem_holder **all, struct quota *quota, struct mem_holder *copy, size_t size)
 {
 	int err = quota_take(quota, copy->holder.uid, copy->bytes);

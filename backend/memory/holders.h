@@ -1,6 +1,6 @@
 /*
- * Who holds locks, but for the id of each: one process or user often has many locks,
- * and what they have in common is kept once.
+ * Holders of locks without their ids. One process or user often has many locks, so what these have in common
+ * is kept once; each lock has its own id.
  */
 #ifndef BACKEND_MEMORY_HOLDERS_H
 #define BACKEND_MEMORY_HOLDERS_H
@@ -9,7 +9,7 @@
 #include "backend/util/quota.h"
 #include "lockfs/lock.h"
 
-/* What a holder is found by: all of it, byte by byte, so it is without padding. */
+/* The key of a holder in the hash table. It is compared byte by byte, so it has no padding. */
 struct mem_holder_name {
 	uint32_t pid, uid, gid;
 	uint32_t has_identity;
@@ -17,20 +17,20 @@ struct mem_holder_name {
 };
 
 struct mem_holder {
-	struct lock_holder holder; /* its texts are those of the name; the id is NULL */
-	size_t locks;              /* that it has */
-	size_t bytes;              /* that it takes */
+	struct lock_holder holder; /* its texts are in `name`; its id is NULL */
+	size_t locks;              /* number of locks that it holds */
+	size_t bytes;              /* bytes that count in the quota of its user */
 	UT_hash_handle hh;
-	struct mem_holder_name name; /* last: it ends in texts */
+	struct mem_holder_name name; /* last, as its texts follow the struct */
 };
 
 /*
- * The one that is like this, with one more lock counted. A new one counts in the quota of
- * its user. Returns 0, -ENOMEM, or what the quota says.
+ * Finds the holder, or adds it and counts it in the quota of its user, and counts one lock more. Returns 0,
+ * -ENOMEM, or the error of the quota.
  */
 int holder_get(struct mem_holder **all, struct quota *quota, const struct lock_holder *holder, struct mem_holder **ret);
 
-/* Takes back a lock; one without any is freed. */
+/* Counts one lock less, and frees a holder without locks. */
 void holder_put(struct mem_holder **all, struct quota *quota, struct mem_holder *holder);
 
 #endif

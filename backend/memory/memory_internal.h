@@ -44,7 +44,7 @@ static inline struct memory_backend *memory_of_leases(struct deadlines *leases)
 void memory_publish_event(struct memory_backend *memory, enum lock_event_kind kind, const char *key,
                           const struct mem_lock *lock);
 
-/* Makes the lock of an acquisition, whose key is free, in `parent`. Returns 0 and the lock, -ENOMEM, or the error of the quota. */
+/* Makes the lock of an acquisition whose key is free. Returns 0 and the lock, -ENOMEM, or the error of the quota. */
 int memory_grant(struct memory_backend *memory, struct mem_dir *parent, const struct acquisition *acquisition,
                  int64_t now_ns, struct mem_lock **ret);
 

@@ -1,3 +1,4 @@
+/* Queues of waiters, one for each key that is waited for. */
 #include "backend/memory/queue.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@ static struct mem_queue *queue_of(struct mem_queue **all, struct mem_lock *lock)
 	return queue;
 }
 
-static void free_unless_wanted(struct mem_queue **all, struct mem_queue *queue)
+static void free_if_empty(struct mem_queue **all, struct mem_queue *queue)
 {
 	if (queue->waiters)
 		return;
@@ -36,7 +37,7 @@ int queue_join(struct mem_queue **all, struct mem_lock *lock, struct acquisition
 		return -ENOMEM;
 	waiter = calloc(1, sizeof(*waiter));
 	if (!waiter) {
-		free_unless_wanted(all, queue);
+		free_if_empty(all, queue);
 		return -ENOMEM;
 	}
 	waiter->acquisition = acquisition;
@@ -55,7 +56,7 @@ void queue_leave(struct mem_queue **all, struct mem_waiter *waiter)
 	queue->count--;
 	waiter->acquisition->pending = NULL;
 	free(waiter);
-	free_unless_wanted(all, queue);
+	free_if_empty(all, queue);
 }
 
 void queue_attach(struct mem_queue *queue, struct mem_lock *lock)

@@ -1,7 +1,6 @@
 /*
- * Who waits for the locks of the memory backend: one queue for each key that is
- * waited for, in the order of arrival. It lives from the first waiter to the
- * last, over all holdings in between.
+ * Queues of waiters, one for each key that is waited for, in the order of arrival. A queue lives from its
+ * first waiter to its last; the lock of its key changes meanwhile.
  */
 #ifndef BACKEND_MEMORY_QUEUE_H
 #define BACKEND_MEMORY_QUEUE_H
@@ -15,19 +14,19 @@ struct mem_waiter {
 };
 
 struct mem_queue {
-	struct mem_lock *lock; /* that is waited for */
+	struct mem_lock *lock; /* the lock that is waited for; NULL while the key passes to the next holder */
 	struct mem_waiter *waiters;
 	uint64_t count;
-	struct mem_queue *prev, *next; /* all that there are */
+	struct mem_queue *prev, *next; /* in the list of all queues */
 };
 
 /* Adds a waiter at the end, and sets acquisition->pending to it. Returns 0 or -ENOMEM. */
 int queue_join(struct mem_queue **all, struct mem_lock *lock, struct acquisition *acquisition);
 
-/* Takes a waiter out and frees it; a queue without any goes with it. */
+/* Removes and frees a waiter, and the queue if it is empty then. */
 void queue_leave(struct mem_queue **all, struct mem_waiter *waiter);
 
-/* From now on the queue waits for this lock; NULL: for none, until the next call. */
+/* Sets the lock that the queue waits for; NULL: none. */
 void queue_attach(struct mem_queue *queue, struct mem_lock *lock);
 
 #endif

@@ -1,3 +1,4 @@
+/* The tree of locks and directories, and the memory that it takes from the quota of each user. */
 #include "backend/memory/tree.h"
 
 #include <errno.h>
@@ -7,7 +8,7 @@
 
 #include "backend/util/text_copy.h"
 
-/* Links a new entry; false where the table had no memory for it. */
+/* Adds a new entry to the hash table and its directory. Returns false if there is no memory. */
 static bool link_entry(struct mem_tree *tree, struct mem_dir *parent, struct mem_entry *entry)
 {
 	HASH_ADD_KEYPTR(hh, tree->by_path, entry->path, strlen(entry->path), entry);
@@ -29,10 +30,10 @@ int tree_init(struct mem_tree *tree)
 	return 0;
 }
 
-/* What an entry takes of tables and heaps beside its own memory. */
+/* Bytes that one entry takes in hash tables and heaps. */
 #define INDEX_BYTES 24
 
-/* What an entry takes of the quota of whom it counts for, of which it was allocated `size`. */
+/* Bytes that an entry of `size` bytes takes of a quota. */
 static size_t entry_bytes(size_t size)
 {
 	return quota_bytes(size) + INDEX_BYTES;
@@ -58,7 +59,7 @@ static uid_t holder_uid(const struct mem_lock *lock)
 	return lock->holder->holder.uid;
 }
 
-/* Memory for an entry, in the quota of whom it counts for. Returns 0, -ENOMEM, or what the quota says. */
+/* Allocates an entry that counts in the quota of `uid`. Returns 0, -ENOMEM, or the error of the quota. */
 static int allocate(struct mem_tree *tree, uid_t uid, size_t size, void **ret)
 {
 	int err = quota_take(&tree->quota, uid, entry_bytes(size));
@@ -88,7 +89,7 @@ static void free_lock(struct mem_tree *tree, struct mem_lock *lock)
 	discard(tree, uid, lock_size(lock->entry.path, lock->text), lock);
 }
 
-/* The directory that the passes go through is removed. */
+/* Ends all passes over a directory that is being removed. */
 static void end_passes(struct mem_dir *dir)
 {
 	while (dir->cursors) {
@@ -246,9 +247,7 @@ int tree_resize_content(struct mem_tree *tree, struct mem_lock *lock, size_t siz
 	return err;
 }
 
-/* Passes */
-
-/* An entry that is made later is behind all that a pass is to take, so a number of them is enough to end it. */
+/* New entries go to the end, behind all that the pass takes, so the pass ends after the present number of entries. */
 struct mem_cursor *tree_cursor_new(struct mem_dir *dir)
 {
 	struct mem_cursor *cursor = calloc(1, sizeof(*cursor));
@@ -280,7 +279,7 @@ struct mem_entry *tree_cursor_next(struct mem_cursor *cursor)
 	return entry;
 }
 
-/* Moves the passes on that would take this entry next. */
+/* Moves on the passes whose next entry is this one, which is being removed. */
 static void pass_over(struct mem_dir *dir, const struct mem_entry *entry)
 {
 	struct mem_cursor *cursor;

@@ -1,6 +1,6 @@
 /*
- * The tree of the memory backend: every lock and directory by its path, and
- * for each directory what is in it. It knows no clock and no claim.
+ * The tree of the memory backend: every lock and directory by its path, and the entries of each directory.
+ * It knows no clock and no claim: lifecycle.c ends leases, and lock_state.c compares claims.
  */
 #ifndef BACKEND_MEMORY_TREE_H
 #define BACKEND_MEMORY_TREE_H
@@ -11,31 +11,31 @@
 #include "backend/util/quota.h"
 #include "lockfs/backend.h"
 
-/* What locks and directories have in common; both embed it first. */
+/* What locks and directories have in common. Both have it as their first member. */
 struct mem_entry {
 	enum entry_kind kind;
-	const char *path; /* within the same allocation */
+	const char *path; /* at the end of the same allocation */
 	struct mem_dir *parent;
-	struct mem_entry *prev, *next; /* its siblings */
+	struct mem_entry *prev, *next; /* in the list of its directory */
 	UT_hash_handle hh;
 };
 
-/* A place in a pass over the entries of a directory, which lasts while entries come and go. */
+/* The position of a pass over the entries of a directory. Entries may come and go during the pass. */
 struct mem_cursor {
-	struct mem_dir *dir;   /* NULL: it was removed */
+	struct mem_dir *dir;   /* NULL: the directory was removed */
 	struct mem_entry *at;  /* the next entry of the pass; NULL: none is left */
-	size_t left;           /* entries that the pass takes still, at the most */
-	struct mem_cursor *prev, *next; /* others in this directory */
+	size_t left;           /* most entries that the pass still takes */
+	struct mem_cursor *prev, *next; /* in the list of its directory */
 };
 
 struct mem_dir {
 	struct mem_entry entry;
-	struct mem_entry *children; /* in the order in which they were made */
+	struct mem_entry *children; /* locks and directories, in the order in which they were made */
 	size_t child_count;
-	struct mem_cursor *cursors; /* of the passes over them */
-	struct dir_info info; /* default_ttl_ms: its own */
-	uid_t maker;          /* in whose quota it counts */
-	char text[];
+	struct mem_cursor *cursors; /* passes over the children */
+	struct dir_info info; /* default_ttl_ms is that of this directory, never of one above */
+	uid_t maker;          /* user in whose quota the directory counts */
+	char text[];          /* the path */
 };
 
 struct mem_queue;
@@ -43,53 +43,57 @@ struct mem_queue;
 struct mem_lock {
 	struct mem_entry entry;
 	struct heap_item lease; /* in the heap unless ttl_ms is LEASE_NEVER */
-	struct mem_holder *holder; /* all of the holder but the id */
-	int64_t ttl_ms;
-	int64_t acquired_ms;
-	int64_t refreshed_ms;
-	uint64_t token;
-	bool proven; /* somebody but who acquired it was told that he holds it */
-	struct mem_queue *queue; /* who waits for it; NULL: nobody */
-	char *content; /* NULL where there is none */
+	struct mem_holder *holder; /* the holder without its id */
+	int64_t ttl_ms;            /* the lease, or LEASE_NEVER */
+	int64_t acquired_ms;       /* time of the acquisition since the epoch */
+	int64_t refreshed_ms;      /* time of the last refresh since the epoch; at first acquired_ms */
+	uint64_t token;            /* the fencing token */
+	bool proven;               /* an answer other than that of acquire() told the holder so: give_back() keeps the lock */
+	struct mem_queue *queue;   /* its waiters; NULL: none */
+	char *content;             /* NULL: no content */
 	size_t content_size;
-	char text[]; /* the id, and the path */
+	char text[];               /* the id, and the path */
 };
 
 struct mem_tree {
-	struct mem_entry *by_path; /* all but the root */
-	struct mem_holder *holders; /* of all locks */
+	struct mem_entry *by_path;  /* hash table of all entries except the root */
+	struct mem_holder *holders; /* hash table of the holders of all locks */
 	struct mem_dir *root;
-	struct quota quota; /* of each user: bytes of what is in it */
+	struct quota quota;         /* bytes of locks and directories of each user */
 };
 
-/* The quota is set by the caller afterwards. Returns 0 or -ENOMEM. */
+/* Returns 0 or -ENOMEM. The caller sets the quota afterwards. */
 int tree_init(struct mem_tree *tree);
 
-/* Frees everything in it. */
+/* Frees all entries. */
 void tree_free(struct mem_tree *tree);
 
-/* The root for "". NULL where nothing stands at this path. */
+/* Returns the entry at a path, the root for "", or NULL. */
 struct mem_entry *tree_find(const struct mem_tree *tree, const char *path);
 
-/* The directory that `path` is in: 0, -ENOENT, or -ENOTDIR where it is a lock. */
+/* Finds the directory that `path` is in. Returns 0; -ENOENT; or -ENOTDIR if it is a lock. */
 int tree_find_parent(const struct mem_tree *tree, const char *path, struct mem_dir **ret);
 
-/* Both copy what they are given. They return 0, -ENOMEM, or what the quota of its holder or owner says. */
+/* Adds a lock, with copies of the path and the holder. Returns 0, -ENOMEM, or the error of the holder's quota. */
 int tree_add_lock(struct mem_tree *tree, struct mem_dir *parent, const char *path, const struct lock_holder *holder,
                   struct mem_lock **ret);
+
+/* Adds a directory, with copies of the path and `info`. Returns 0, -ENOMEM, or the error of its owner's quota. */
 int tree_add_dir(struct mem_tree *tree, struct mem_dir *parent, const char *path, const struct dir_info *info);
 
-/* Gives the content another size; what is new is zero. Returns as above. */
+/* Changes the size of the content; new bytes are zero. Returns 0, -ENOMEM, or the error of the holder's quota. */
 int tree_resize_content(struct mem_tree *tree, struct mem_lock *lock, size_t size);
 
-/* A pass over what is in a directory now begins, or ends. NULL where there is no memory. */
+/* Begins a pass over the present entries of a directory. Returns NULL if there is no memory. */
 struct mem_cursor *tree_cursor_new(struct mem_dir *dir);
+
+/* Ends a pass. */
 void tree_cursor_free(struct mem_cursor *cursor);
 
-/* The next entry of a pass; NULL: there is no more. */
+/* Returns the next entry of a pass, or NULL after the last one. */
 struct mem_entry *tree_cursor_next(struct mem_cursor *cursor);
 
-/* Takes out and frees an entry: a lock, or an empty directory other than the root. */
+/* Removes and frees an entry: a lock, or an empty directory other than the root. */
 void tree_remove(struct mem_tree *tree, struct mem_entry *entry);
 
 static inline struct lock_holder lock_holder_of(const struct mem_lock *lock)
