@@ -149,7 +149,7 @@ static void metrics_acquire(struct backend *backend, struct acquisition *acquisi
 }
 
 static void metrics_release(struct backend *backend, const char *key, const struct lock_claim *claim,
-                          struct holding_match match, backend_done *done, void *ctx)
+                            struct holding_match match, backend_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, claim ? CALL_RELEASE : CALL_FORCE_RELEASE, key, ctx);
 
@@ -162,7 +162,7 @@ static void metrics_release(struct backend *backend, const char *key, const stru
 }
 
 static void metrics_refresh(struct backend *backend, const char *key, const struct lock_claim *claim,
-                          struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx)
+                            struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, CALL_REFRESH, key, ctx);
 
@@ -175,7 +175,7 @@ static void metrics_refresh(struct backend *backend, const char *key, const stru
 }
 
 static void metrics_bind(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
-                       backend_lock_done *done, void *ctx)
+                         backend_lock_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, CALL_BIND, key, ctx);
 
@@ -188,7 +188,7 @@ static void metrics_bind(struct backend *backend, const char *key, const struct 
 }
 
 static void metrics_read(struct backend *backend, const char *key, const struct lock_claim *claim,
-                       backend_entry_done *done, void *ctx)
+                         backend_entry_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, CALL_READ, key, ctx);
 
@@ -219,7 +219,7 @@ static void metrics_watch(struct backend *backend, const char *key, uint64_t tok
 }
 
 static void metrics_write(struct backend *backend, const char *key, uint64_t token, off_t offset, const void *data,
-                        size_t size, backend_done *done, void *ctx)
+                          size_t size, backend_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, CALL_WRITE, key, ctx);
 
@@ -232,7 +232,7 @@ static void metrics_write(struct backend *backend, const char *key, uint64_t tok
 }
 
 static void metrics_truncate(struct backend *backend, const char *key, const struct lock_claim *claim,
-                           struct holding_match match, off_t size, backend_lock_done *done, void *ctx)
+                             struct holding_match match, off_t size, backend_lock_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, CALL_TRUNCATE, key, ctx);
 
@@ -263,7 +263,7 @@ static void metrics_list(struct backend *backend, struct listing *listing)
 }
 
 static void metrics_make_dir(struct backend *backend, const char *path, const struct dir_info *info,
-                           backend_done *done, void *ctx)
+                             backend_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, CALL_MAKE_DIR, path, ctx);
 
@@ -288,7 +288,7 @@ static void metrics_remove_dir(struct backend *backend, const char *path, backen
 }
 
 static void metrics_configure_dir(struct backend *backend, const char *path, unsigned int which,
-                                const struct dir_info *info, backend_done *done, void *ctx)
+                                  const struct dir_info *info, backend_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, CALL_CONFIGURE_DIR, path, ctx);
 
@@ -334,10 +334,10 @@ static bool metrics_listen(struct backend *backend, enum listen_extent extent)
 	return backend_listen(metrics_of(backend)->inner, extent);
 }
 
-static void metrics_tell(struct backend *backend, enum lock_event_kind kind, const char *key,
-                       struct holding_match match)
+static void metrics_publish(struct backend *backend, enum lock_event_kind kind, const char *key,
+                            struct holding_match match)
 {
-	backend_tell(metrics_of(backend)->inner, kind, key, match);
+	backend_publish(metrics_of(backend)->inner, kind, key, match);
 }
 
 static void metrics_give_back(struct backend *backend, const char *key, uint64_t token)
@@ -360,7 +360,7 @@ static const struct backend_ops metrics_ops = {
 	.refresh = metrics_refresh,
 	.bind = metrics_bind,
 	.listen = metrics_listen,
-	.tell = metrics_tell,
+	.publish = metrics_publish,
 	.stats = metrics_stats,
 	.read_cached = metrics_read_cached,
 	.read = metrics_read,

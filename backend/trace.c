@@ -255,15 +255,15 @@ static bool trace_listen(struct backend *backend, enum listen_extent extent)
 	return is_listening;
 }
 
-static void trace_tell(struct backend *backend, enum lock_event_kind kind, const char *key, struct holding_match match)
+static void trace_publish(struct backend *backend, enum lock_event_kind kind, const char *key, struct holding_match match)
 {
-	struct trace_line line = trace_line_begin("tell", key);
+	struct trace_line line = trace_line_begin("publish", key);
 
 	trace_add(&line, " %s", kind == EVENT_ACQUIRED ? "ACQUIRED" : kind == EVENT_UNAVAILABLE ? "UNAVAILABLE" :
 		"FAILED_REFRESH");
 	trace_add_match(&line, match);
 	trace_put(output_of(backend), &line);
-	backend_tell(inner_of(backend), kind, key, match);
+	backend_publish(inner_of(backend), kind, key, match);
 }
 
 static bool trace_read_cached(struct backend *backend, const char *key, struct lock *ret)
@@ -300,7 +300,7 @@ static const struct backend_ops trace_ops = {
 	.refresh = trace_refresh,
 	.bind = trace_bind,
 	.listen = trace_listen,
-	.tell = trace_tell,
+	.publish = trace_publish,
 	.watch = trace_watch,
 	.stats = trace_stats,
 	.read_cached = trace_read_cached,

@@ -324,7 +324,7 @@ void mount_on_event(void *ctx, const struct lock_event *event)
 	struct mount *mount = ctx;
 
 	if (event_ends_holding(event)) {
-		if (backend_tells_all_ends(mount->backend))
+		if (backend_notifies_all_ends(mount->backend))
 			holdings_end(mount->holdings, event->key, event->token, event->kind != EVENT_RELEASED);
 		else
 			holdings_doubt(mount->holdings, event->key, event->token);

@@ -20,8 +20,8 @@ static bool memory_listen(struct backend *backend, enum listen_extent extent)
 	return true;
 }
 
-static void memory_tell(struct backend *backend, enum lock_event_kind kind, const char *key,
-                        struct holding_match match)
+static void memory_publish(struct backend *backend, enum lock_event_kind kind, const char *key,
+                           struct holding_match match)
 {
 	struct memory_backend *memory = memory_of(backend);
 	struct mem_lock *lock = NULL;
@@ -41,7 +41,7 @@ static void memory_stats(struct backend *backend, struct backend_stats *ret)
 	memory_expire_due(memory);
 	*ret = (struct backend_stats){ .up = true, .locks = memory->lock_count };
 	DL_FOREACH(memory->queues, queue)
-		ret->waited_for++;
+		ret->waiting_keys++;
 }
 
 /* Opening and closing */
@@ -130,7 +130,7 @@ const struct backend_ops memory_backend_ops = {
 	.refresh = memory_refresh,
 	.bind = memory_bind,
 	.listen = memory_listen,
-	.tell = memory_tell,
+	.publish = memory_publish,
 	.stats = memory_stats,
 	.read = memory_read,
 	.write = memory_write,

@@ -155,8 +155,8 @@ static void on_published(struct script_call *call, int status, const redisReply 
 	free(call->ctx);
 }
 
-void redis_tell(struct backend *backend, enum lock_event_kind kind, const char *key,
-                       struct holding_match match)
+void redis_publish(struct backend *backend, enum lock_event_kind kind, const char *key,
+                   struct holding_match match)
 {
 	char *copy = strdup(key);
 	struct script_call *call = copy ? script_call_new(redis_of(backend)->calls, SCRIPT_PUBLISH, copy) : NULL;

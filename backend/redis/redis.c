@@ -35,7 +35,7 @@ static void redis_stats(struct backend *backend, struct backend_stats *ret)
 {
 	const struct redis_backend *redis = redis_of(backend);
 
-	*ret = (struct backend_stats){ .waited_for = wait_queue_key_count(redis->wait_queue), .locks = -1 };
+	*ret = (struct backend_stats){ .waiting_keys = wait_queue_key_count(redis->wait_queue), .locks = -1 };
 	script_calls_stats(redis->calls, ret);
 }
 
@@ -183,7 +183,7 @@ const struct backend_ops redis_backend_ops = {
 	.refresh = redis_refresh,
 	.bind = redis_bind,
 	.listen = redis_listen,
-	.tell = redis_tell,
+	.publish = redis_publish,
 	.watch = redis_watch,
 	.stats = redis_stats,
 	.read_cached = redis_read_cached,

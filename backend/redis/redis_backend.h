@@ -71,7 +71,7 @@ void redis_release(struct backend *backend, const char *key, const struct lock_c
 void redis_give_back(struct backend *backend, const char *key, uint64_t token);
 void redis_refresh(struct backend *backend, const char *key, const struct lock_claim *claim, struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx);
 void redis_bind(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token, backend_lock_done *done, void *ctx);
-void redis_tell(struct backend *backend, enum lock_event_kind kind, const char *key, struct holding_match match);
+void redis_publish(struct backend *backend, enum lock_event_kind kind, const char *key, struct holding_match match);
 void redis_write(struct backend *backend, const char *key, uint64_t token, off_t offset, const void *data, size_t size, backend_done *done, void *ctx);
 void redis_truncate(struct backend *backend, const char *key, const struct lock_claim *claim, struct holding_match match, off_t size, backend_lock_done *done, void *ctx);
 

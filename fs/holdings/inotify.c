@@ -135,7 +135,7 @@ static void on_due(struct deadlines *due)
 /* Need the backend not be asked? True if it reports every end by itself, and after it was closed. */
 static bool reports_all_ends(const struct inotify_watches *watches)
 {
-	return !watches->backend || backend_tells_all_ends(watches->backend);
+	return !watches->backend || backend_notifies_all_ends(watches->backend);
 }
 
 /* One holding has a watch for each node: in the plain tree and in views. */

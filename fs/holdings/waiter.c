@@ -168,7 +168,7 @@ static void on_acquired(void *ctx, int status, const struct lock *lock)
 		return;
 	/* A timeout counts as a failed attempt (UNAVAILABLE event); an interrupt does not. */
 	if (status == -ECANCELED && is_timeout(waiter->end_status))
-		backend_tell(waiter->waiters->backend, EVENT_UNAVAILABLE, waiter->acquisition.key, match_any());
+		backend_publish(waiter->waiters->backend, EVENT_UNAVAILABLE, waiter->acquisition.key, match_any());
 	if (final_status(waiter, status) != status)
 		lock = NULL; /* the final status is not about this lock */
 	finish(waiter, final_status(waiter, status), lock);

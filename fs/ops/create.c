@@ -187,7 +187,7 @@ static void reply_existing(struct request *request, const struct lock *lock)
 		node_belongs_to(node, attr.st_uid, attr.st_gid);
 	if (end_created(request, file, node, &attr)) {
 		inotify_watches_add(mount->inotify, node, lock, false);
-		backend_tell(mount->backend, EVENT_ACQUIRED, node->name.path, match_token(lock->token));
+		backend_publish(mount->backend, EVENT_ACQUIRED, node->name.path, match_token(lock->token));
 	}
 }
 

@@ -33,7 +33,7 @@ static int check_still_held(struct request *request, int status, const struct en
 /* Publishes an attempt to acquire by open(2) with O_CREAT: if the lock exists, the kernel sends OPEN and not CREATE. */
 static void publish_attempt(const struct request *request, enum lock_event_kind kind)
 {
-	backend_tell(request->mount->backend, kind, request->key, match_token(node_token(request->node)));
+	backend_publish(request->mount->backend, kind, request->key, match_token(node_token(request->node)));
 }
 
 static void reply_opened(struct request *request, bool may_write, bool foreign)
@@ -66,7 +66,7 @@ static void reply_missed(struct request *request)
 	int status = request_stale_or(request, -EBUSY);
 
 	if (status == -EBUSY)
-		backend_tell(request->mount->backend, EVENT_UNAVAILABLE, request->key, match_any());
+		backend_publish(request->mount->backend, EVENT_UNAVAILABLE, request->key, match_any());
 	request_reply(request, status);
 }
 

@@ -155,7 +155,7 @@ static void print_locks(FILE *out, const struct mount *mount, const struct backe
 		mount->nodes->known.count);
 	print_metric(out, "waiting_requests", "gauge", "Requests on this mount that wait for a lock.",
 		count_waiting(mount));
-	print_metric(out, "waited_for_locks", "gauge", "Locks that they wait for.", stats->waited_for);
+	print_metric(out, "waited_for_locks", "gauge", "Locks that they wait for.", stats->waiting_keys);
 	print_metric(out, "event_readers", "gauge", "Streams of events that are open.", mount->streams->log.reader_count);
 	print_metric(out, "events_lost_total", "counter", "Events that readers were too slow for.",
 		mount->streams->log.lost);

@@ -61,7 +61,7 @@ static int reach_backend(uv_loop_t *loop, struct mount *mount)
 		.on_ended = mount_on_ended,
 		.on_touched = mount_on_touched,
 		.on_touched_all = mount_on_touched_all,
-		.asks = mount_current_uid,
+		.current_uid = mount_current_uid,
 		.on_notice = mount_on_notice,
 		.on_trace = options->trace ? mount_on_trace : NULL,
 		.ctx = mount,

@@ -83,7 +83,7 @@ struct backend_config {
 	void (*on_touched_all)(void *ctx);
 
 	/* Returns the user whose request makes the call that begins, or BACKEND_NOBODY. NULL: `user_calls` limits nobody. */
-	uid_t (*asks)(void *ctx);
+	uid_t (*current_uid)(void *ctx);
 
 	/* One line that people should know, such as that the server is lost or back. */
 	void (*on_notice)(void *ctx, const char *line);
@@ -121,7 +121,7 @@ struct backend_stats {
 	uint64_t under_way;    /* calls to the server that are not answered yet */
 	uint64_t round_trips;  /* replies of the server since the backend was opened */
 	int64_t round_trip_ns; /* sum of their latencies, in ns */
-	uint64_t waited_for;   /* keys with at least one waiter on this mount */
+	uint64_t waiting_keys; /* keys with at least one waiter on this mount */
 	int64_t locks;         /* locks held on all mounts; -1: only the server knows */
 };
 
@@ -295,7 +295,7 @@ struct backend_ops {
 	 *                         names the holding that has the key now, if there is one.
 	 * It has no answer; `key` is the caller's again when this returns.
 	 */
-	void (*tell)(struct backend *backend, enum lock_event_kind kind, const char *key,
+	void (*publish)(struct backend *backend, enum lock_event_kind kind, const char *key,
 	             struct holding_match match);
 
 	/*
@@ -435,10 +435,10 @@ static inline bool backend_listen(struct backend *b, enum listen_extent extent)
 	return b->ops->listen(b, extent);
 }
 
-static inline void backend_tell(struct backend *b, enum lock_event_kind kind, const char *key,
-                                struct holding_match match)
+static inline void backend_publish(struct backend *b, enum lock_event_kind kind, const char *key,
+                                   struct holding_match match)
 {
-	b->ops->tell(b, kind, key, match);
+	b->ops->publish(b, kind, key, match);
 }
 
 static inline void backend_watch(struct backend *b, const char *key, uint64_t token, backend_entry_done *done,
@@ -458,7 +458,7 @@ static inline bool backend_read_cached(struct backend *b, const char *key, struc
 }
 
 /* Does on_event get every end of a holding, even while nobody listens? See watch() of the table. */
-static inline bool backend_tells_all_ends(const struct backend *b)
+static inline bool backend_notifies_all_ends(const struct backend *b)
 {
 	return !b->ops->watch;
 }

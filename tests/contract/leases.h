@@ -116,12 +116,12 @@ static void test_events_of_told_refusals(void **state)
 	struct mount *mount = *state;
 	const struct lock *held = expect(0, acquire(mount, KEY, &me, LONG_MS))->lock;
 
-	backend_tell(mount->backend, EVENT_FAILED_REFRESH, KEY, match_any());
+	backend_publish(mount->backend, EVENT_FAILED_REFRESH, KEY, match_any());
 	expect_event_of(mount, EVENT_ACQUIRED, held);
 	expect_event_of(mount, EVENT_FAILED_REFRESH, held);
 	expect(0, release(mount, KEY, &me, 0));
-	backend_tell(mount->backend, EVENT_UNAVAILABLE, KEY, match_any());
-	backend_tell(mount->backend, EVENT_FAILED_REFRESH, KEY, match_any());
+	backend_publish(mount->backend, EVENT_UNAVAILABLE, KEY, match_any());
+	backend_publish(mount->backend, EVENT_FAILED_REFRESH, KEY, match_any());
 	expect_event_of(mount, EVENT_RELEASED, held);
 	expect_event(mount, EVENT_FAILED_REFRESH, KEY, 0, LEASE_UNSET);
 }

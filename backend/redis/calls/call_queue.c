@@ -117,7 +117,7 @@ static uid_t user_of(const struct script_call *call)
 		return BACKEND_NOBODY;
 	if (call->holder)
 		return call->holder->uid == 0 || call->holder->uid == geteuid() ? BACKEND_NOBODY : call->holder->uid;
-	uid = calls->config.asks ? calls->config.asks(calls->config.ctx) : BACKEND_NOBODY;
+	uid = calls->config.current_uid ? calls->config.current_uid(calls->config.ctx) : BACKEND_NOBODY;
 	return uid == BACKEND_NOBODY ? calls->user_in_reply : uid;
 }
 

@@ -78,7 +78,7 @@ void request_reply_ended(struct request *request)
 
 void request_refuse_refresh(struct request *request)
 {
-	backend_tell(request->mount->backend, EVENT_FAILED_REFRESH, request->key, match_any());
+	backend_publish(request->mount->backend, EVENT_FAILED_REFRESH, request->key, match_any());
 	request_reply_stale(request, -ENOENT);
 }
 
