@@ -255,7 +255,8 @@ static bool trace_listen(struct backend *backend, enum listen_extent extent)
 	return is_listening;
 }
 
-static void trace_publish(struct backend *backend, enum lock_event_kind kind, const char *key, struct holding_match match)
+static void trace_publish(struct backend *backend, enum lock_event_kind kind, const char *key,
+                          struct holding_match match)
 {
 	struct trace_line line = trace_line_begin("publish", key);
 

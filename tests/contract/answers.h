@@ -24,7 +24,7 @@ static const char *put_text(char **cursor, const char *text)
 	return start;
 }
 
-/* One block of memory, so that free() is all it needs. */
+/* The copy and its texts are one allocation, for free(). */
 static struct lock *lock_copy(const struct lock *lock)
 {
 	const struct lock_holder *holder = &lock->holder;
@@ -52,7 +52,7 @@ static int compare_items(const void *a, const void *b)
 	return strcmp(((const struct list_item *)a)->name, ((const struct list_item *)b)->name);
 }
 
-/* Prints a list by order of names: `/lock`, `//directory`. No name has a slash, so no two look alike. */
+/* Prints a list in the order of its names: `/lock`, `//directory`. No name has a slash, so no two lists print alike. */
 static char *names_print(const struct list_item *items, size_t count)
 {
 	struct list_item *sorted = need(calloc(count + 1, sizeof(*sorted)));
@@ -101,7 +101,7 @@ static void on_entry_done(void *ctx, int status, const struct entry *entry)
 	on_lock_done(ctx, status, is_lock ? &entry->lock : NULL);
 }
 
-/* Takes a page, without the names that were told before. */
+/* Keeps the names of a page, without those that came before. */
 static void on_list_done(struct listing *listing, int status, const struct list_item *items, size_t count)
 {
 	struct answer *answer = listing->ctx;
@@ -146,7 +146,7 @@ static const char *status_name(int status)
 	return status == 0 ? "0" : name ? name : "nonsense";
 }
 
-/* Checks the status of an answer, and passes it on. */
+/* Checks the status of an answer, and returns the answer. */
 #define expect(wanted, answer) expect_at(wanted, answer, #answer, __FILE__, __LINE__)
 
 static struct answer *expect_at(int wanted, struct answer *answer, const char *call, const char *file,

@@ -1,4 +1,4 @@
-/* Binding to an open file, and what its mount is told. */
+/* Binding to an open file, and the callbacks that its mount gets. */
 #ifndef TESTS_CONTRACT_BINDING_H
 #define TESTS_CONTRACT_BINDING_H
 
@@ -74,7 +74,7 @@ static void test_bound_passes_on_too(void **state)
 	expect_handed_on(mount, waiters + 2, 1);
 }
 
-/* Its mount hears of the end of a holding before the next one has the key. */
+/* on_ended comes before the next holder has the key. */
 static void test_ends_are_told(void **state)
 {
 	struct mount *mount = *state;

@@ -18,10 +18,10 @@ static struct answer *answer_new(struct mount *mount, const char *key)
 	return answer;
 }
 
-/* How an acquisition is meant: bits of the fields of this name. */
+/* Flags of an acquisition: bits for the fields of these names. */
 enum { PLAIN = 0, WAITS = 1 << 0, ANEW = 1 << 1, BOUND = 1 << 2 };
 
-/* An acquisition that is not asked for yet. */
+/* Prepares an acquisition without calling the backend. */
 static struct answer *plan_acquire(struct mount *mount, const char *key, const struct lock_holder *holder,
                                    int64_t ttl_ms, unsigned int how)
 {
@@ -50,7 +50,7 @@ static struct answer *start_acquire_as(struct mount *mount, const char *key, con
 	return answer;
 }
 
-/* Whoever has this claim. */
+/* A holder with this claim. */
 static struct lock_holder holder_of(const struct lock_claim *claim)
 {
 	return (struct lock_holder){
@@ -79,7 +79,7 @@ static struct answer *acquire(struct mount *mount, const char *key, const struct
 	return wait_for(mount, start_acquire(mount, key, claim, ttl_ms));
 }
 
-/* In these tests 0 stands for any holding, as most of them are about the only one. */
+/* Token 0 means any holding in these tests, most of which are about the only one. */
 static struct holding_match match_of(uint64_t token)
 {
 	return token ? match_token(token) : match_any();
@@ -157,7 +157,7 @@ static struct answer *cut(struct mount *mount, const char *key, const struct loc
 	return cut_match(mount, key, claim, match_of(token), size);
 }
 
-/* Asks for the next page of a listing. */
+/* Reads the next page of a listing. */
 static struct answer *list_more(struct mount *mount, struct answer *answer)
 {
 	answer->calls = 0;
@@ -178,7 +178,7 @@ static struct answer *list(struct mount *mount, const char *path)
 	return answer;
 }
 
-/* What directories are made with here, and what else they can be. */
+/* The settings that directories are made with, and others to change them to. */
 static const struct dir_info plain_dir = { .mode = 0755, .uid = 1000, .gid = 100 };
 static const struct dir_info other_dir = { .mode = 0700, .uid = 77, .gid = 88, .default_ttl_ms = LONG_MS };
 
@@ -212,14 +212,16 @@ static struct answer *configure(struct mount *mount, const char *path, unsigned 
 	return wait_for(mount, answer);
 }
 
-/* Lets a lease pass without a turn of the loop: nobody has seen it end. */
-/* By what remains, a holder counts from before it asked; the backend counts from when it answered at the latest. */
+/*
+ * Waits until a lease is over, without running the loop, so that the backend has not seen the end. It counts
+ * from the answer, which is when the lease began at the latest.
+ */
 static void let_pass(const struct answer *held)
 {
 	sleep_until(held->at_ns + (held->lock->ttl_ms + 2) * NS_PER_MS);
 }
 
-/* A lock that was mine, or whoever's, and whose lease has passed unseen. */
+/* Acquires a lock and waits until its lease is over, without the backend seeing the end. */
 static const struct lock *acquire_expired(struct mount *mount, const char *key,
                                           const struct lock_claim *claim)
 {

@@ -40,13 +40,13 @@ static void test_cancel_of_waiters(void **state)
 	}
 	expect_waiters(mount, KEY, left_count);
 	assert_string_equal(see(mount, KEY)->holder.claim.id, me.id);
-	/* Who comes afterwards is behind those that stayed. */
+	/* A new waiter is behind those that stayed. */
 	left[left_count++] = start_wait(mount, KEY, COUNT(waiters));
 	expect(0, release(mount, KEY, &me, 0));
 	expect_handed_on(mount, left, left_count);
 }
 
-/* Cancelled before the backend can have said anything. */
+/* cancel() comes before the backend can have answered. */
 static void test_cancel_at_once(void **state)
 {
 	struct mount *mount = *state;
@@ -70,7 +70,7 @@ static void test_cancel_at_once(void **state)
 	expect(0, acquire_how(mount, KEY, &they, LONG_MS, WAITS));
 }
 
-/* Whichever comes first counts, and the lock is not lost in between. */
+/* The first of the two decides, and the lock is not lost. */
 static void test_cancel_meets_hand_over(void **state)
 {
 	struct mount *mount = *state;
@@ -140,8 +140,8 @@ struct chain {
 	struct mount *mount;
 	struct acquisition links[CHAIN];
 	char ids[CHAIN][16];
-	size_t handed;   /* how many were given the lock */
-	size_t in_order; /* of these, how many came in their turn */
+	size_t handed;   /* waiters that were granted the lock */
+	size_t in_order; /* those of them that had their turn */
 	size_t cancelled;
 	size_t ended;    /* releases that were answered with 0 */
 	bool again;      /* each acquires once more */
@@ -214,7 +214,7 @@ static void run_chain(struct mount *mount, struct chain *chain)
 	expect(-ENOENT, look(mount, KEY));
 }
 
-/* Static, so that what is answered late, after a failed assertion, finds it. */
+/* Static, so that it still exists for answers that come after a failed assertion. */
 static struct chain chain;
 
 static void test_each_releases_at_once(void **state)

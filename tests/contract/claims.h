@@ -1,4 +1,4 @@
-/* The third table: which claim proves which holding; and what the token of a holding is for. */
+/* The third table: which claim proves which holding. Also: what a token protects. */
 #ifndef TESTS_CONTRACT_CLAIMS_H
 #define TESTS_CONTRACT_CLAIMS_H
 

@@ -23,7 +23,7 @@ static struct backend_config mount_config(struct mount *mount)
 	};
 }
 
-/* A mount with a loop and a namespace, but no backend yet. */
+/* Makes a mount with a loop and a namespace, but without a backend. */
 static struct mount *mount_new(void)
 {
 	struct mount *mount = need(calloc(1, sizeof(*mount)));
@@ -56,7 +56,7 @@ static void mount_open(struct mount *mount)
 	}
 }
 
-/* Leaves nothing behind in a server that others use too. */
+/* Removes everything below a path, as others use the server too. */
 static void sweep(struct mount *mount, const char *path)
 {
 	const struct answer *found = list(mount, path);
@@ -89,7 +89,7 @@ static void count_handle(uv_handle_t *handle, void *ctx)
 	++*count;
 }
 
-/* Has the backend taken everything of its own from the loop, so that only the alarm is left? */
+/* Has the backend closed all its handles, so that the loop has only the alarm? */
 static bool is_alone(const void *ctx)
 {
 	size_t count = 0;
@@ -107,7 +107,7 @@ static bool each_answered_once(const struct mount *mount)
 	return !answer;
 }
 
-/* Every call is answered when close returns, none once more later, and the loop gets back what was lent. */
+/* Checks that every call is answered when close() returns, that none is answered again, and that the loop is empty. */
 static void mount_close(struct mount *mount)
 {
 	backend_close(mount->backend);
@@ -122,9 +122,9 @@ static void mount_close(struct mount *mount)
 
 static void forget_events(struct mount *mount)
 {
-	for (size_t i = 0; i < mount->told_count; i++)
-		free(mount->told[i].key);
-	mount->told_count = mount->told_seen = 0;
+	for (size_t i = 0; i < mount->event_count; i++)
+		free(mount->events[i].key);
+	mount->event_count = mount->events_read = 0;
 }
 
 static void mount_free(struct mount *mount)
@@ -142,7 +142,7 @@ static void mount_free(struct mount *mount)
 		free(answer);
 	}
 	forget_events(mount);
-	free(mount->told);
+	free(mount->events);
 	free(mount);
 }
 
@@ -150,7 +150,7 @@ static bool is_listening(const void *ctx)
 {
 	const struct mount *mount = ctx;
 
-	return mount->gaps || mount->told_count;
+	return mount->gaps || mount->event_count;
 }
 
 /*
@@ -197,7 +197,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* The list of tests, filled in at run time so that each cell of a table has a name of its own */
+/* The list of tests. It is filled in at run time, so that each cell of a table has a name of its own. */
 
 #define TEST(name) { #name, test_##name, set_up, tear_down, NULL }
 #define TEST_UNSTARTED(name) { #name, test_##name, NULL, tear_down, NULL }

@@ -1,4 +1,4 @@
-/* Directories: their settings, the default lease, and what is listed in them. */
+/* Directories: their settings, their default lease, and listings. */
 #ifndef TESTS_CONTRACT_DIRECTORIES_H
 #define TESTS_CONTRACT_DIRECTORIES_H
 
@@ -19,7 +19,7 @@ static void test_make_dir_takes_settings(void **state)
 	assert_true(made->changed_ms > 0);
 }
 
-/* Each setting by itself, and no other with it. */
+/* Each setting changes alone. */
 static void test_configure_changes_what_is_named(void **state)
 {
 	struct mount *mount = *state;
@@ -94,7 +94,7 @@ static void set_default(struct mount *mount, const char *path, int64_t ttl_ms)
 	expect(0, configure(mount, path, DIR_DEFAULT_TTL, &info));
 }
 
-/* The default of a directory is told, and is the lease of what is acquired in it with none named. */
+/* The default lease of a directory is in its settings, and is that of acquisitions with LEASE_UNSET. */
 static void expect_default(struct mount *mount, const char *path, int64_t told_ms, int64_t lease_ms)
 {
 	char key[64];
@@ -147,7 +147,7 @@ static void test_default_ttl_of_the_root(void **state)
 	expect_default(mount, "a", LEASE_UNSET, FALLBACK_TTL_MS);
 }
 
-/* A default that comes later does not touch what is held. */
+/* A default that is set later does not change holdings. */
 static void test_default_ttl_is_for_new_locks(void **state)
 {
 	struct mount *mount = *state;
@@ -187,10 +187,10 @@ static void test_list_shows_what_is_there(void **state)
 	expect_list(mount, "", "//d//de/dx");
 }
 
-/* More than a page of any backend has. */
+/* More names than a page of any backend has. */
 #define LISTED 3000
 
-/* No page has more names: also not one of a server that looks at whole buckets of a table. */
+/* Most names on a page, also of a server that reads whole buckets of a table. */
 #define PAGE_NAMES_MAX 1500
 
 static const char *listed_key(int number)
@@ -216,7 +216,7 @@ static struct answer *first_page(struct mount *mount, const char *path)
 	return list_more(mount, answer);
 }
 
-/* How often a list has this name. */
+/* Returns how often a list has this name. */
 static int times_told(const struct answer *answer, const char *name)
 {
 	int times = 0;
@@ -245,7 +245,7 @@ static void test_large_directory_is_listed_in_pages(void **state)
 	assert_int_equal(times_told(listed, "job-2999"), 1);
 }
 
-/* Between two pages locks go and come: what stays is told, once. */
+/* Locks come and go between two pages: a name that stays is listed, once. */
 static void test_listing_misses_nothing_that_stays(void **state)
 {
 	struct mount *mount = *state;
@@ -295,7 +295,7 @@ static void test_listing_can_be_given_up(void **state)
 	expect_list(mount, "d", "");
 }
 
-/* However many leases pass together: what has expired is not there, and each end is told. */
+/* However many leases end at once: an expired lock does not exist, and each end is reported. */
 static void test_many_leases_pass_together(void **state)
 {
 	const struct lock_holder holder = holder_of(&me);
@@ -314,8 +314,8 @@ static void test_many_leases_pass_together(void **state)
 	expect(0, acquire(mount, listed_key(LISTED - 2), &they, LONG_MS));
 	expect(0, release(mount, listed_key(LISTED - 2), &they, 0));
 	expect(0, remove_dir(mount, "d"));
-	for (size_t i = 0; i < mount->told_count; i++)
-		told += mount->told[i].kind == EVENT_EXPIRED;
+	for (size_t i = 0; i < mount->event_count; i++)
+		told += mount->events[i].kind == EVENT_EXPIRED;
 	if (strcmp(contract_source, "memory:") == 0)
 		assert_int_equal(told, LISTED);
 }
@@ -333,9 +333,9 @@ static void test_call_ends_few_leases(void **state)
 	for (int i = 0; i < LISTED; i++)
 		expect(0, refresh(mount, listed_key(i), &me, 0, SHORT_MS));
 	sleep_until(boot_ns() + (SHORT_MS + ROUNDING_MS) * NS_PER_MS);
-	told_before = mount->told_count;
+	told_before = mount->event_count;
 	backend_read(mount->backend, listed_key(LISTED - 1), on_entry_done, answer_new(mount, "d"));
-	assert_in_range(mount->told_count - told_before, 1, 100);
+	assert_in_range(mount->event_count - told_before, 1, 100);
 }
 
 static const struct CMUnitTest directory_tests[] = {

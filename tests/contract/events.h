@@ -11,11 +11,11 @@ static void on_event(void *ctx, const struct lock_event *event)
 {
 	struct mount *mount = ctx;
 
-	if (mount->told_count == mount->told_capacity) {
-		mount->told_capacity = mount->told_capacity ? 2 * mount->told_capacity : 16;
-		mount->told = need(reallocarray(mount->told, mount->told_capacity, sizeof(*mount->told)));
+	if (mount->event_count == mount->event_capacity) {
+		mount->event_capacity = mount->event_capacity ? 2 * mount->event_capacity : 16;
+		mount->events = need(reallocarray(mount->events, mount->event_capacity, sizeof(*mount->events)));
 	}
-	mount->told[mount->told_count++] = (struct told){
+	mount->events[mount->event_count++] = (struct heard_event){
 		.kind = event->kind,
 		.key = need(strdup(event->key)),
 		.token = event->token,
@@ -52,14 +52,14 @@ static bool has_news(const void *ctx)
 {
 	const struct mount *mount = ctx;
 
-	return mount->told_seen < mount->told_count;
+	return mount->events_read < mount->event_count;
 }
 
-/* The next event that the test has not looked at. It lives until another is told. */
-static const struct told *next_event(struct mount *mount)
+/* Returns the next event that the test has not taken, which lives until another one comes. */
+static const struct heard_event *next_event(struct mount *mount)
 {
 	await(mount, has_news, mount, "an event");
-	return &mount->told[mount->told_seen++];
+	return &mount->events[mount->events_read++];
 }
 
 static const char *const event_names[] = {
@@ -73,11 +73,11 @@ static const char *const event_names[] = {
 	[EVENT_EXPIRED] = "EXPIRED",
 };
 
-/* The next event is this one, about this holding. */
-static const struct told *expect_event(struct mount *mount, enum lock_event_kind kind, const char *key,
+/* Checks that the next event is this one, about this holding. */
+static const struct heard_event *expect_event(struct mount *mount, enum lock_event_kind kind, const char *key,
                                        uint64_t token, int64_t ttl_ms)
 {
-	const struct told *told = next_event(mount);
+	const struct heard_event *told = next_event(mount);
 
 	assert_string_equal(event_names[told->kind], event_names[kind]);
 	assert_string_equal(told->key, key);

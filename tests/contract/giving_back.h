@@ -1,4 +1,4 @@
-/* Giving back what was acquired, and who keeps it: whoever was told that he holds it. */
+/* Giving back an acquisition. A holder that an answer has told of it keeps the lock. */
 #ifndef TESTS_CONTRACT_GIVING_BACK_H
 #define TESTS_CONTRACT_GIVING_BACK_H
 
@@ -45,7 +45,7 @@ static void test_what_is_given_back_is_passed_on(void **state)
 	give_on(mount, waiters[1]);
 }
 
-/* Ways of telling a holder, who did not acquire it himself, that he holds the lock. */
+/* Answers that tell a holder, other than the caller that acquired, that it holds the lock. */
 
 static void tell_by_acquiring(struct mount *mount, uint64_t token)
 {
@@ -100,7 +100,7 @@ static void on_acquired_give_back(void *ctx, int status, const struct lock *lock
 	backend_give_back(mount->backend, KEY, lock->token);
 }
 
-/* Who looked before it was given back is answered after that. */
+/* A read() that was made before the lock is given back is answered after that. */
 static void test_what_is_given_back_is_told_to_nobody(void **state)
 {
 	struct mount *mount = *state;

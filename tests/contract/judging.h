@@ -1,4 +1,4 @@
-/* Judging what was answered. */
+/* Assertions about the locks in answers. */
 #ifndef TESTS_CONTRACT_JUDGING_H
 #define TESTS_CONTRACT_JUDGING_H
 
@@ -44,7 +44,7 @@ static void assert_same_lease(const struct lock *before, const struct lock *afte
 	assert_int_equal(before->ttl_ms, after->ttl_ms);
 	assert_int_equal(before->refreshed_ms, after->refreshed_ms);
 	assert_near(before->expires_ms, after->expires_ms);
-	/* What is left for sure: an answer that took longer promises less than the next one. */
+	/* remaining_ms is less by the time that an answer took, so a slow answer may have less than the next one. */
 	assert_true(after->remaining_ms <= before->remaining_ms + ANSWER_MS);
 }
 
@@ -62,7 +62,7 @@ static void assert_same_lock(const struct lock *before, const struct lock *after
 	assert_content(after, before->content, before->content_size);
 }
 
-/* What one lock says of its own lease fits together. */
+/* Checks that the times of one lock fit together. */
 static void assert_sound(const struct lock *lock)
 {
 	assert_true(lock->token > 0);

@@ -1,10 +1,10 @@
-/* Leases: how they are counted, refreshed, and end. */
+/* Leases: how they count, are refreshed, and end. */
 #ifndef TESTS_CONTRACT_LEASES_H
 #define TESTS_CONTRACT_LEASES_H
 
 #include "tests/contract/judging.h"
 
-#define EARLY_MS 1    /* how early a lease may end, and how late it may be seen and told */
+#define EARLY_MS 1    /* how early a lease may end, and how late its end may be seen and reported */
 #define LATE_MS 25
 #define TOLD_LATE_MS 300
 
@@ -27,7 +27,7 @@ static void test_refresh_to_shorter(void **state)
 	expect(-ENOENT, look(mount, KEY));
 }
 
-/* Waits until a lease that began now has ended. Nothing else may be told meanwhile. */
+/* Waits until a lease that began now is over. No other event may come meanwhile. */
 static void watch_lease(struct mount *mount, int64_t ttl_ms)
 {
 	const struct lock *witness = expect(0, acquire(mount, "witness", &they, ttl_ms))->lock;
@@ -70,7 +70,7 @@ static void test_refresh_counts_anew(void **state)
 	assert_true(seen->refreshed_ms >= seen->acquired_ms + SHORT_MS - ROUNDING_MS);
 }
 
-/* With no lease named, a refresh takes the one it had last, not the one it began with. */
+/* A refresh with LEASE_UNSET takes the lease of the last refresh, not that of the acquisition. */
 static void test_refresh_keeps_its_own_ttl(void **state)
 {
 	struct mount *mount = *state;
@@ -110,7 +110,7 @@ static void test_refused_calls_extend_nothing(void **state)
 	expect(-ENOENT, look(mount, KEY));
 }
 
-/* A mount that refuses a refresh by itself has that told, whoever holds the lock then. */
+/* A mount that refuses a refresh by itself publishes that, whoever holds the lock then. */
 static void test_events_of_told_refusals(void **state)
 {
 	struct mount *mount = *state;
@@ -137,7 +137,7 @@ static void test_longest_lease(void **state)
 	expect(0, release(mount, KEY, &me, 0));
 }
 
-/* Where the answer takes longer than the lease, the backend may say what it likes, but nothing stays. */
+/* If the answer takes longer than the lease, any answer is right, but no lock may stay. */
 static void test_shortest_lease(void **state)
 {
 	struct mount *mount = *state;
@@ -146,7 +146,7 @@ static void test_shortest_lease(void **state)
 	expect(-ENOENT, look(mount, KEY));
 }
 
-/* Also one that is over before the backend has ended its answer is that short. */
+/* A lease that is over before the answer is complete is that short, too. */
 static void test_shortest_lease_again_and_again(void **state)
 {
 	struct mount *mount = *state;
@@ -199,13 +199,13 @@ static void test_expiry_is_told_in_time(void **state)
 	struct mount *mount = *state;
 	int64_t sent_ns = boot_ns();
 	const struct answer *held = expect(0, acquire(mount, KEY, &me, ttl_ms));
-	const struct told *told;
+	const struct heard_event *told;
 
 	expect_event_of(mount, EVENT_ACQUIRED, held->lock);
 	told = expect_event(mount, EVENT_EXPIRED, KEY, held->lock->token, ttl_ms);
 	assert_true(told->at_ns >= sent_ns + (ttl_ms - EARLY_MS) * NS_PER_MS);
 	assert_true(told->at_ns <= held->at_ns + (ttl_ms + TOLD_LATE_MS) * NS_PER_MS);
-	/* And once: the next thing that is told of the key is what happens to it next. */
+	/* The end is reported once: the next event of the key is about what happens next. */
 	expect(-ENOENT, force(mount, KEY));
 	expect_event(mount, EVENT_FORCE_RELEASED, KEY, 0, LEASE_UNSET);
 }
@@ -220,7 +220,7 @@ static void test_expiry_is_told_in_time(void **state)
 struct many {
 	struct answer *held[MANY];
 	int64_t sent_ns[MANY];
-	int64_t heard_ns[MANY]; /* when the event of its acquisition was told */
+	int64_t heard_ns[MANY]; /* time of the event of each acquisition */
 	bool ended[MANY];
 };
 
@@ -262,8 +262,8 @@ static void acquire_many(struct mount *mount, struct many *many)
 		expect(0, wait_for(mount, many->held[i]));
 }
 
-/* Which of the locks an event is about. */
-static size_t find_told(const struct many *many, const struct told *told)
+/* Returns the index of the lock that an event is about. */
+static size_t find_told(const struct many *many, const struct heard_event *told)
 {
 	size_t which = strtoul(told->key + strlen("lock-"), NULL, 10);
 
@@ -272,10 +272,10 @@ static size_t find_told(const struct many *many, const struct told *told)
 	return which;
 }
 
-/* The next lock that ended. What is told before is acquisitions, each once. */
+/* Returns the index of the next lock that ended. Events before that are acquisitions, each once. */
 static size_t next_end(struct mount *mount, struct many *many)
 {
-	const struct told *told;
+	const struct heard_event *told;
 	size_t which;
 
 	while ((told = next_event(mount))->kind == EVENT_ACQUIRED) {
@@ -321,10 +321,10 @@ static void test_many_locks(void **state)
 	check_tokens_differ(&many);
 	expect_many_expired(mount, &many);
 	assert_string_equal(expect(0, list(mount, ""))->names, "");
-	assert_int_equal(mount->told_count, 2 * MANY);
+	assert_int_equal(mount->event_count, 2 * MANY);
 }
 
-/* A caller without a token, as through a handle, must not mean whatever is there. */
+/* Token 0, as of a handle that holds nothing, must not mean the lock that happens to be there. */
 static void test_no_token_is_no_holding(void **state)
 {
 	struct mount *mount = *state;

@@ -18,13 +18,13 @@ static void test_namespaces_are_apart(void **state)
 	expect(-ENOENT, force(other, KEY));
 	expect(0, acquire(other, KEY, &they, LONG_MS));
 	assert_string_equal(see(mount, KEY)->holder.claim.id, me.id);
-	/* Each is told of its own only. */
+	/* Each mount gets the events of its own namespace only. */
 	expect(0, force(mount, KEY));
 	assert_int_equal(next_event(mount)->kind, EVENT_ACQUIRED);
 	assert_int_equal(next_event(mount)->kind, EVENT_FORCE_RELEASED);
 	expect_event(other, EVENT_FORCE_RELEASED, KEY, 0, LEASE_UNSET);
 	assert_int_equal(next_event(other)->kind, EVENT_ACQUIRED);
-	assert_int_equal(mount->told_count, 2);
+	assert_int_equal(mount->event_count, 2);
 	tear_down((void **)&other);
 }
 
@@ -130,7 +130,7 @@ static void on_nested_released(void *ctx, int status)
 	nested->released = status;
 }
 
-/* What an answer is given is gone with the first call within it. */
+/* The arguments of `done` are gone with the first call within it. */
 static void on_acquired_release(void *ctx, int status, const struct lock *lock)
 {
 	struct nested *nested = ctx;
@@ -145,7 +145,7 @@ static bool is_nested_done(const void *ctx)
 	return ((const struct nested *)ctx)->calls > 0;
 }
 
-/* As when the one who asked is gone by the time of the answer. */
+/* As if the caller has exited by the time of the answer. */
 static void test_release_from_within_the_answer(void **state)
 {
 	struct mount *mount = *state;

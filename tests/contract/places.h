@@ -1,4 +1,4 @@
-/* The second table: what stands at a path, and what is asked of it. Each cell is a test. */
+/* The second table: entries at a path, and calls on that path. Each cell is a test. */
 #ifndef TESTS_CONTRACT_PLACES_H
 #define TESTS_CONTRACT_PLACES_H
 
@@ -34,7 +34,7 @@ enum standing { NOTHING, LOCK, DIRECTORY, UNCHANGED };
 static const struct place_call {
 	const char *name;
 	struct answer *(*ask)(struct mount *mount, const char *path);
-	enum standing leaves; /* what stands there after an answer of 0 */
+	enum standing leaves; /* the entry after an answer of 0 */
 } place_calls[] = {
 	{ "acquire", ask_acquire_at, LOCK },
 	{ "release", ask_release_at, NOTHING },
@@ -50,7 +50,7 @@ static const struct place_call {
 static const struct place {
 	const char *name;
 	const char *path;
-	const char *made[2]; /* before: `a/` is a directory, `a!` an expired lock, `a` a lock */
+	const char *made[2]; /* entries before the call: `a/` is a directory, `a!` an expired lock, `a` a lock */
 	enum standing stands;
 	int statuses[COUNT(place_calls)]; /* in the order of place_calls */
 } places[] = {
@@ -87,7 +87,7 @@ struct place_cell {
 	size_t call;
 };
 
-/* Makes what a row of `places` names. */
+/* Makes the entries of a row of `places`. */
 static void make_standing(struct mount *mount, const char *what)
 {
 	char path[LOCK_NAME_MAX + 1];

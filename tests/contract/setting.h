@@ -25,76 +25,76 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-#define DEADLINE_NS (10 * NS_PER_S) /* what did not happen by then does not happen, */
-#define LATER_DEADLINE_NS NS_PER_S  /* and who has waited in vain once waits less from then on */
-#define TIMEOUT_MS 5000
-#define FALLBACK_TTL_MS 45000
-#define LONG_MS 60000 /* a lease that no test outlives */
-#define SHORT_MS 50   /* one that a test waits for */
-#define WORK_MS 250   /* one that a test waits for after some calls within it */
+#define DEADLINE_NS (10 * NS_PER_S) /* longest wait for something that has to happen */
+#define LATER_DEADLINE_NS NS_PER_S  /* longest wait after one wait was in vain */
+#define TIMEOUT_MS 5000       /* timeout_ms of the backends */
+#define FALLBACK_TTL_MS 45000 /* fallback_ttl_ms of acquisitions */
+#define LONG_MS 60000         /* lease that outlives every test */
+#define SHORT_MS 50           /* lease whose end a test waits for */
+#define WORK_MS 250           /* lease whose end a test waits for, after some calls before that end */
 
 #define KEY "job"
 
-#define ROUNDING_MS 2 /* two clocks, each cut to milliseconds */
+#define ROUNDING_MS 2 /* difference of two clocks, each cut to milliseconds */
 
-/* So long may the answer of a backend on this machine take while it is busy. */
+/* Longest time of an answer on this machine while the machine is busy. */
 #define ANSWER_MS 60
 
 #define NOT_ANSWERED INT_MIN
 
-/* One call and its answer. All live as long as their mount, so that a second answer is seen. */
+/* One call and its answer. All answers live as long as their mount, so that a second call of `done` is seen. */
 struct answer {
 	struct answer *next;
-	int calls;      /* of `done`; one is right */
+	int calls;      /* number of calls of `done`; must become 1 */
 	int status;
-	int64_t at_ns;  /* when it came, CLOCK_BOOTTIME */
-	bool is_dir;    /* read: which of the two it was */
-	struct lock *lock; /* a copy; NULL: none was given */
+	int64_t at_ns;  /* time of the answer, CLOCK_BOOTTIME */
+	bool is_dir;    /* read(): the entry is a directory */
+	struct lock *lock; /* copy of the lock in the answer; NULL: there was none */
 	struct dir_info dir;
-	char *names;    /* list: see names_print() */
+	char *names;    /* list(): the names as names_print() prints them */
 	struct listing listing;
-	struct list_item *items; /* of all its pages, */
+	struct list_item *items; /* names of all pages */
 	size_t item_count;
-	int pages;
+	int pages;               /* number of pages */
 	char *key;
 	struct acquisition acquisition;
 };
 
-/* One event that was told. */
-struct told {
+/* One event that on_event got. */
+struct heard_event {
 	enum lock_event_kind kind;
 	char *key;
 	uint64_t token;
 	int64_t ttl_ms;
-	int64_t at_ns; /* CLOCK_BOOTTIME */
+	int64_t at_ns; /* time at which it came, CLOCK_BOOTTIME */
 };
 
-/* What on_ended told. */
+/* The arguments of on_ended. */
 struct ended {
 	uint64_t token;
 	bool taken;
 };
 
-/* A backend, opened in a namespace that nobody else has, and all that it said. */
+/* A backend, opened in a namespace of its own, and all that it called back with. */
 struct mount {
 	uv_loop_t loop;
 	uv_timer_t alarm;
 	struct backend *backend;
 	char namespace_[32];
 	struct answer *answers;
-	struct told *told;
-	size_t told_count;
-	size_t told_capacity;
-	size_t told_seen; /* how many of them the test has looked at */
-	size_t gaps;      /* in them, as on_gap told */
-	struct ended ended; /* the last holding that on_ended told of */
-	const void *row;  /* the row of its table that a test is about */
+	struct heard_event *events;
+	size_t event_count;
+	size_t event_capacity;
+	size_t events_read; /* number of events that the test has taken */
+	size_t gaps;        /* calls of on_gap */
+	struct ended ended; /* the last call of on_ended */
+	const void *row;    /* the row of a table that the test is about; NULL: none */
 };
 
 static const char *contract_source = "memory:";
 static bool contract_traces; /* the backends are traced, as by `lockfs -d` */
 
-/* Whoever asks in these tests. */
+/* The two claims of these tests. */
 static const struct lock_claim me = { .id = "id-of-mine", .identity = "session-mine" };
 static const struct lock_claim they = { .id = "id-of-theirs", .identity = "session-theirs" };
 
@@ -109,12 +109,12 @@ static void *need(void *memory)
 
 static void on_alarm(uv_timer_t *alarm)
 {
-	(void)alarm; /* It has woken the loop, and that is all. */
+	(void)alarm; /* has woken the loop, which is all that it is for */
 }
 
 typedef bool condition(const void *ctx);
 
-/* Runs the loop until `holds`; false where `until_ns` on CLOCK_BOOTTIME came first. */
+/* Runs the loop until `holds` returns true. Returns false if `until_ns`, on CLOCK_BOOTTIME, comes first. */
 static bool run_until(struct mount *mount, condition *holds, const void *ctx, int64_t until_ns)
 {
 	while (!holds(ctx)) {
@@ -130,7 +130,7 @@ static bool run_until(struct mount *mount, condition *holds, const void *ctx, in
 	return true;
 }
 
-/* Waits for what has to happen. */
+/* Runs the loop until `holds` returns true, which has to happen. */
 static void await(struct mount *mount, condition *holds, const void *ctx, const char *what)
 {
 	static int64_t deadline_ns = DEADLINE_NS;
@@ -142,7 +142,7 @@ static void await(struct mount *mount, condition *holds, const void *ctx, const 
 	fail();
 }
 
-/* Waits for an instant without running the loop. */
+/* Waits without running the loop. */
 static void sleep_until(int64_t until_ns)
 {
 	struct timespec until = { .tv_sec = until_ns / NS_PER_S, .tv_nsec = until_ns % NS_PER_S };

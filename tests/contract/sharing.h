@@ -1,4 +1,4 @@
-/* Two mounts of one namespace, where the backend has that. */
+/* Two mounts of one namespace, if the backend can share one. */
 #ifndef TESTS_CONTRACT_SHARING_H
 #define TESTS_CONTRACT_SHARING_H
 
@@ -22,7 +22,7 @@ static void mount_leave(struct mount *mount)
 	mount_free(mount);
 }
 
-/* Runs both loops until it holds. */
+/* Runs both loops until the condition holds. */
 static void await_both(struct mount *mount, struct mount *other, condition *holds, const void *ctx, const char *what)
 {
 	int64_t until_ns = boot_ns() + DEADLINE_NS;
@@ -83,7 +83,7 @@ static void test_shorter_lease_at_another_mount(void **state)
 	mount_leave(other);
 }
 
-/* Who waited there is skipped, and what was held there stays. */
+/* Waiters of a mount that is gone are skipped, and its holdings stay. */
 static void test_mount_leaves_its_place(void **state)
 {
 	struct mount *mount = *state;
@@ -106,7 +106,7 @@ static void test_mount_leaves_its_place(void **state)
 	expect(-ENOENT, look(mount, KEY));
 }
 
-/* A mount that stands still after it was handed the lock does not keep it from the others. */
+/* A mount that stands still after a grant does not keep the lock from the others. */
 static void test_mount_that_stands_still(void **state)
 {
 	struct mount *mount = *state;
@@ -133,7 +133,7 @@ static void test_mount_that_stands_still(void **state)
 	mount_leave(other);
 }
 
-/* The holder's mount is told before the lock is free for anybody else. */
+/* The holder's mount gets on_ended before the lock is free for anybody else. */
 static void test_bound_holder_is_told_first(void **state)
 {
 	struct mount *mount = *state;

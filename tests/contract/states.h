@@ -1,15 +1,15 @@
-/* The first table: who holds a lock, and what is asked of it. Each cell is a test. */
+/* The first table: holders of a lock, and calls on that lock. Each cell is a test. */
 #ifndef TESTS_CONTRACT_STATES_H
 #define TESTS_CONTRACT_STATES_H
 
 #include "tests/contract/judging.h"
 
-/* By what the one who asks is told apart. */
+/* What tells the caller apart: its identity or its id. */
 static const struct kind {
 	const char *name;
-	struct lock_claim mine;   /* under which I hold */
-	struct lock_claim asking; /* with which I ask */
-	struct lock_claim theirs; /* under which another holds */
+	struct lock_claim mine;   /* claim of my holdings */
+	struct lock_claim asking; /* claim of my calls */
+	struct lock_claim theirs; /* claim of the other holder */
 } kinds[] = {
 	{ "identity", { "id-1", "session-mine" }, { "id-2", "session-mine" }, { "id-3", "session-theirs" } },
 	{ "given id", { "me", NULL }, { "me", NULL }, { "them", NULL } },
@@ -90,7 +90,7 @@ static struct answer *ask_truncate(struct mount *mount, const struct lock_claim 
 	return cut(mount, KEY, claim, token, 2);
 }
 
-/* What an answer of 0 has done to the lock that was there before (NULL: none) and is there after. */
+/* Checks what an answer of 0 has done: the lock before it (NULL: none) and the lock after it. */
 typedef void check_effect(const struct kind *kind, const struct lock *before, const struct lock *after);
 
 static void check_acquired(const struct kind *kind, const struct lock *before, const struct lock *after)
@@ -236,7 +236,7 @@ struct cell {
 	const struct call *call;
 };
 
-/* Brings the lock into a state. Returns who had or has it, or NULL. */
+/* Brings the lock into a state. Returns the lock of its present or last holding, or NULL. */
 static const struct lock *bring_about(struct mount *mount, const struct kind *kind, const struct state *state)
 {
 	const struct lock_claim *holder = state->holder == ME ? &kind->mine : &kind->theirs;
@@ -255,7 +255,7 @@ static const struct lock *bring_about(struct mount *mount, const struct kind *ki
 	return held->lock;
 }
 
-/* The lock that an answer gives is the one that stands there then. */
+/* Checks that the lock in an answer is the lock that read() finds. */
 static void check_answer(const struct call *call, const struct answer *answer, const struct lock *after)
 {
 	bool gives = call->gives == GIVES_LOCK || (call->gives == GIVES_LOCK_ON_0 && answer->status == 0);

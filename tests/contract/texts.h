@@ -12,7 +12,7 @@ static const char *const odd_names[] = {
 	"\xff\xfe",
 };
 
-/* All at the same time, in a directory with such a name, so that each would meet the others. */
+/* All names exist at the same time, in a directory with such a name, so that a mix-up shows. */
 static void test_odd_names(void **state)
 {
 	struct mount *mount = *state;
@@ -78,7 +78,7 @@ static void test_longest_name(void **state)
 	expect(0, release(mount, name, &me, 0));
 }
 
-/* A claim of the longest texts, in which only the last byte tells. */
+/* Claims of the longest texts, which differ in the last byte only. */
 static void test_longest_claim(void **state)
 {
 	struct mount *mount = *state;
@@ -121,7 +121,7 @@ static void test_holder_is_told_in_full(void **state)
 	}
 }
 
-/* What was passed in is the caller's again once the call is answered. */
+/* The arguments of a call are the caller's again once it is answered. */
 static void test_nothing_of_the_callers_is_kept(void **state)
 {
 	struct mount *mount = *state;

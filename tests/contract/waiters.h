@@ -26,7 +26,7 @@ static struct answer *acquire_how(struct mount *mount, const char *key, const st
 	return wait_for(mount, start_acquire_how(mount, key, claim, ttl_ms, how));
 }
 
-/* Somebody of their own for each number. The id lives until the next eight were made. */
+/* A claim of its own for each number. Its id lives until eight more are made. */
 static struct lock_claim nth(size_t number)
 {
 	static char ids[8][24];
@@ -55,7 +55,7 @@ static void start_waits(struct mount *mount, const char *key, struct answer **wa
 		waiters[i] = start_wait(mount, key, i);
 }
 
-/* So many wait for a held key; it may take a moment until that is seen. */
+/* Waits until a held key has this many waiters. */
 static void expect_waiters(struct mount *mount, const char *key, uint64_t count)
 {
 	int64_t until_ns = boot_ns() + DEADLINE_NS;
@@ -65,14 +65,14 @@ static void expect_waiters(struct mount *mount, const char *key, uint64_t count)
 	assert_int_equal(see(mount, key)->waiters, count);
 }
 
-/* None of these was answered. */
+/* Checks that none of these is answered. */
 static void expect_waiting(struct answer *const *waiters, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		assert_int_equal(waiters[i]->calls, 0);
 }
 
-/* This waiter has the lock now, and nobody else. */
+/* Checks that this waiter has the lock now. */
 static const struct lock *expect_handed(struct mount *mount, struct answer *waiter)
 {
 	const struct lock *lock = expect(0, wait_for(mount, waiter))->lock;
@@ -93,13 +93,13 @@ static struct answer *start_release(struct mount *mount, const char *key, const 
 	return answer;
 }
 
-/* Releases what a waiter was handed. */
+/* Releases the lock that a waiter was granted. */
 static void give_on(struct mount *mount, const struct answer *waiter)
 {
 	expect(0, release(mount, waiter->key, &waiter->acquisition.holder.claim, waiter->lock->token));
 }
 
-/* Each of these is handed the key in this order, and the last one leaves it free. */
+/* Checks that these are granted the key in this order, and that the last one leaves it free. */
 static void expect_handed_on(struct mount *mount, struct answer *const *waiters, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
