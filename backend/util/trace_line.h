@@ -3,7 +3,7 @@
  *
  * No secret may get into a line: an id proves holding, so trace_add_secret() shows its beginning
  * only, and nothing here prints an id or an identity in any other way. Keys and names may have any
- * bytes; whoever prints the line escapes them, as in every line for people.
+ * bytes; on_trace escapes them, as in every line for people.
  */
 #ifndef BACKEND_UTIL_TRACE_LINE_H
 #define BACKEND_UTIL_TRACE_LINE_H

@@ -110,7 +110,7 @@ static void test_refused_calls_extend_nothing(void **state)
 	expect(-ENOENT, look(mount, KEY));
 }
 
-/* A mount that refuses a refresh by itself publishes that, whoever holds the lock then. */
+/* A mount that refuses a refresh by itself publishes that, also if another holds the lock then. */
 static void test_events_of_told_refusals(void **state)
 {
 	struct mount *mount = *state;

@@ -46,7 +46,7 @@ static void test_queue_outlives_holders(void **state)
 	expect(-ENOENT, look(mount, KEY));
 }
 
-/* What is handed on is never free in between, so nobody who does not wait can have it. */
+/* A key that passes to a waiter is never free in between, so an acquisition that does not wait cannot get it. */
 static void test_nobody_slips_in(void **state)
 {
 	struct mount *mount = *state;
@@ -190,7 +190,7 @@ static void test_expiry_after_expiry(void **state)
 	}
 }
 
-/* Who waits may have learnt of a lease that is far longer than the next holder's. */
+/* A waiter may know a lease that is far longer than the next holder's. */
 static void test_expiry_of_a_shorter_lease_after_a_long_one(void **state)
 {
 	static const struct lock_claim brief = { "brief", NULL };
