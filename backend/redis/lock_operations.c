@@ -10,6 +10,7 @@
 #include "backend/redis/reply/reply_lock.h"
 #include "backend/redis/revocation.h"
 #include "backend/redis/waiting/wait_queue.h"
+#include "backend/util/random_id.h"
 
 void redis_report_ended(const struct redis_backend *redis, const char *key, uint64_t token, bool taken)
 {
@@ -55,7 +56,7 @@ static void on_acquire(struct script_call *call, int status, const redisReply *r
 static void acquire_without_waiting(struct redis_backend *redis, struct acquisition *acquisition)
 {
 	char nonce[NONCE_SIZE];
-	struct script_call *call = make_nonce(nonce) < 0 ? NULL : acquire_call(redis->calls, acquisition, nonce, "0");
+	struct script_call *call = random_id(nonce) < 0 ? NULL : acquire_call(redis->calls, acquisition, nonce, "0");
 
 	if (!call) {
 		acquisition->done(acquisition->ctx, -ENOMEM, NULL);

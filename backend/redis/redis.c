@@ -16,6 +16,7 @@
 #include "backend/redis/revocation.h"
 #include "backend/redis/waiting/wait_queue.h"
 #include "backend/registry.h"
+#include "backend/util/random_id.h"
 
 static void drop_reference(void *ctx)
 {
@@ -60,7 +61,7 @@ static int make_parts(struct redis_backend *redis, const struct backend_config *
 	};
 
 	own.namespace_ = redis->namespace_;
-	if (make_nonce(redis->instance) < 0)
+	if (random_id(redis->instance) < 0)
 		return -EIO;
 	redis->calls = script_calls_new(&own, &redis->url, redis->tls, redis->instance, &calls_handlers);
 	if (!redis->calls)

@@ -7,10 +7,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <utlist.h>
 
 #include "backend/util/clock.h"
+#include "backend/util/random_id.h"
 
 #define FIRST_CAPACITY 4096 /* bytes */
 
@@ -53,7 +53,7 @@ struct dir_stream *dir_stream_open(struct dir_stream **streams, struct quota *qu
 	stream->quota = quota;
 	stream->uid = uid;
 	/* A machine that is starting may have no randomness yet. */
-	if (getrandom(&stream->seed, sizeof(stream->seed), GRND_NONBLOCK) != sizeof(stream->seed))
+	if (random_bytes(&stream->seed, sizeof(stream->seed)) < 0)
 		stream->seed = (uint64_t)boot_ns();
 	DL_APPEND(*streams, stream);
 	return stream;

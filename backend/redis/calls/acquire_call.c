@@ -4,21 +4,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "backend/redis/calls/packed_table.h"
 #include "backend/redis/calls/script_calls.h"
 #include "backend/redis/reply/reply_lock.h"
-
-int make_nonce(char nonce[NONCE_SIZE])
-{
-	uint64_t bits[2];
-
-	if (getrandom(bits, sizeof(bits), GRND_NONBLOCK) != sizeof(bits))
-		return -EIO;
-	snprintf(nonce, NONCE_SIZE, "%016jx%016jx", (uintmax_t)bits[0], (uintmax_t)bits[1]);
-	return 0;
-}
 
 /* Adds the fields of acquire.lua, by the names that the script uses. */
 static void add_fields(struct packed_table *table, const struct acquisition *acquisition, const char *nonce,

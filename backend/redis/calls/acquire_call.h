@@ -7,12 +7,6 @@
 #include "backend/redis/calls/script_call.h"
 
 /*
- * Makes a nonce: a random name of one acquisition, by which it is repeated, confirmed and undone. An id
- * cannot be used for that, as a caller may give it. Returns 0 or -EIO.
- */
-int make_nonce(char nonce[NONCE_SIZE]);
-
-/*
  * Makes the call. The caller sets `done` and starts it. `order` is that of the ticket, "0" for a new one.
  * Returns NULL if there is no memory.
  */

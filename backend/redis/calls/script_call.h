@@ -14,11 +14,16 @@
 #include "backend/redis/calls/user_turns.h"
 #include "backend/redis/lua/scripts.h"
 #include "backend/redis/lua/scripts.h"
+#include "backend/util/random_id.h"
 #include "lockfs/backend.h"
 
 #define CALL_COMMON_ARGUMENTS 3 /* of every script: namespace, path, mount (include/names.lua) */
 #define CALL_ARGUMENTS_MAX 8    /* a script that needs more takes one packed table */
-#define NONCE_SIZE 33      /* bytes of the nonce of an acquisition, its NUL included */
+/*
+ * A nonce: a random name of one acquisition, by which it is repeated, confirmed and undone. An id cannot be used for that, as a
+ * caller may give it.
+ */
+#define NONCE_SIZE RANDOM_ID_SIZE
 #define CALL_NUMBER_MAX 24 /* bytes of an int64_t in digits, its sign and NUL included */
 
 struct script_calls;

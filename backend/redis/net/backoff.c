@@ -1,7 +1,7 @@
 /* Pauses between attempts at connecting: a server that is back is found within a second. */
 #include "backend/redis/net/backoff.h"
 
-#include <sys/random.h>
+#include "backend/util/random_id.h"
 
 #define FIRST_PAUSE_MS 20
 #define LAST_PAUSE_MS 500
@@ -10,7 +10,7 @@ static uint64_t with_jitter(int64_t ms)
 {
 	unsigned char byte = 0;
 
-	if (getrandom(&byte, sizeof(byte), GRND_NONBLOCK) < 0)
+	if (random_bytes(&byte, sizeof(byte)) < 0)
 		byte = 128;
 	return (uint64_t)(ms * 3 / 4 + ms * byte / 512);
 }

@@ -10,6 +10,7 @@
 #include "backend/redis/calls/acquire_call.h"
 #include "backend/redis/waiting/wait_queue_internal.h"
 #include "backend/util/clock.h"
+#include "backend/util/random_id.h"
 #include "backend/util/text_copy.h"
 
 struct ticket *ticket_new(struct wait_queue *queue, struct acquisition *acquisition)
@@ -18,7 +19,7 @@ struct ticket *ticket_new(struct wait_queue *queue, struct acquisition *acquisit
 		holder_text_size(&acquisition->holder));
 	char *cursor;
 
-	if (!ticket || make_nonce(ticket->nonce) < 0)
+	if (!ticket || random_id(ticket->nonce) < 0)
 		goto fail;
 	ticket->wait_queue = queue;
 	ticket->acquisition = acquisition;

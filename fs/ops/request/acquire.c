@@ -6,8 +6,8 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "backend/util/random_id.h"
 #include "fs/caller/caller.h"
 #include "fs/holdings/renewal.h"
 #include "fs/holdings/waiter.h"
@@ -20,22 +20,6 @@
 #include "lockfs/backend.h"
 #include "lockfs/duration.h"
 #include "lockfs/lock.h"
-
-/* A random id. Returns 0, or -EIO before the kernel has randomness, as waiting for it would block the loop. */
-static int make_id(char id[LOCK_ID_MAX + 1])
-{
-	static const char digits[] = "0123456789abcdef";
-	unsigned char bits[16];
-
-	if (getrandom(bits, sizeof(bits), GRND_NONBLOCK) != sizeof(bits))
-		return -EIO;
-	for (size_t i = 0; i < sizeof(bits); i++) {
-		*id++ = digits[bits[i] >> 4];
-		*id++ = digits[bits[i] & 0xf];
-	}
-	*id = '\0';
-	return 0;
-}
 
 void acquire_give_back(struct request *request, uint64_t token)
 {
@@ -68,7 +52,7 @@ void acquire_start(struct request *request, const struct acquire_options *option
 	if (err == 0 && id)
 		stpcpy(request->acquire.id, id);
 	else if (err == 0)
-		err = make_id(request->acquire.id);
+		err = random_id(request->acquire.id);
 	if (err < 0) {
 		done(request, err, NULL);
 		return;
