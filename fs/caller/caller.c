@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backend/util/text/number.h"
 #include "fs/caller/process.h"
 
 /* The login name of a user, read once. */
@@ -104,13 +106,14 @@ static void read_boot_id(char *text, size_t size)
 /* False if /proc belongs to another pid namespace: process ids mean other processes there. */
 static bool sees_processes(void)
 {
+	uint64_t pid;
 	char own[16];
 	ssize_t length = readlink("/proc/self", own, sizeof(own) - 1);
 
 	if (length <= 0)
 		return false;
 	own[length] = '\0';
-	return strtol(own, NULL, 10) == getpid();
+	return number_parse(own, 10, INT_MAX, &pid) == 0 && (pid_t)pid == getpid();
 }
 
 int callers_init(struct callers *callers, uv_loop_t *loop, enum owner_kind owner, const char *mountpoint)

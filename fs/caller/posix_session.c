@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "backend/util/clock.h"
+#include "backend/util/text/number.h"
 #include "fs/caller/process.h"
 
 /* The number of sessions that are remembered; beyond it the least recently seen ones are forgotten. */
@@ -53,10 +55,11 @@ static struct process find_member_since(pid_t number, int64_t when_ns)
 	if (!proc)
 		return member;
 	while (member.pid == 0 && (entry = readdir(proc))) {
-		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+		uint64_t pid;
 
-		if (pid > 0 && getsid(pid) == number && started_before(pid, when_ns))
-			(void)process_identify(pid, &member); /* stays empty if the process cannot be read */
+		if (number_parse(entry->d_name, 10, INT_MAX, &pid) == 0 && getsid((pid_t)pid) == number &&
+			started_before((pid_t)pid, when_ns))
+			(void)process_identify((pid_t)pid, &member); /* stays empty if the process cannot be read */
 	}
 	closedir(proc);
 	return member;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -17,6 +18,8 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+#include "backend/util/text/number.h"
 
 /* The filesystem of pidfds (PID_FS_MAGIC of linux/magic.h), since Linux 6.9. */
 #define PIDFS_MAGIC 0x50494446
@@ -49,12 +52,18 @@ static int read_proc(pid_t pid, const char *file, char *text, size_t size)
 	return 0;
 }
 
+/* Reads a number behind tabs in /proc/PID/status. Returns the position behind it, or NULL. */
+static const char *read_field(const char *at, uint64_t max, uint64_t *ret)
+{
+	return number_read(at + strspn(at, "\t"), 10, max, ret);
+}
+
 /* Reads the state (a letter) and the start time in clock ticks from /proc/PID/stat (proc(5)). */
 static int read_stat(pid_t pid, char *ret_state, uint64_t *ret_ticks)
 {
 	enum { START_FIELD = 22, FIELD_AFTER_COMMAND = 3 };
 	char text[1024];
-	char *at, *end;
+	char *at;
 	int err = read_proc(pid, "stat", text, sizeof(text));
 
 	if (err < 0)
@@ -68,8 +77,7 @@ static int read_stat(pid_t pid, char *ret_state, uint64_t *ret_ticks)
 		at = strchr(at + 1, ' ');
 	if (!at)
 		return -ENOENT;
-	*ret_ticks = strtoull(at, &end, 10);
-	return end > at ? 0 : -ENOENT;
+	return number_read(at + 1, 10, UINT64_MAX, ret_ticks) ? 0 : -ENOENT;
 }
 
 int process_start_ticks(pid_t pid, uint64_t *ret_ticks)
@@ -169,9 +177,9 @@ bool process_lives(const struct process *process)
 int process_check_signal(pid_t pid, uid_t uid)
 {
 	enum { REAL, EFFECTIVE, SAVED, UID_COUNT };
-	unsigned long uids[UID_COUNT] = { 0 };
+	uint64_t uids[UID_COUNT] = { 0 };
 	char text[1024];
-	char *at;
+	const char *at;
 	int err;
 
 	if (uid == 0)
@@ -185,7 +193,8 @@ int process_check_signal(pid_t pid, uid_t uid)
 		return -ENOENT;
 	at += strlen("\nUid:");
 	for (int i = 0; i < UID_COUNT; i++)
-		uids[i] = strtoul(at, &at, 10);
+		if (!(at = read_field(at, UINT32_MAX, &uids[i])))
+			return -ENOENT;
 	return uid == uids[REAL] || uid == uids[SAVED] ? 0 : -EPERM;
 }
 
@@ -193,6 +202,7 @@ int process_of_thread(pid_t thread, pid_t *ret)
 {
 	char text[1024];
 	const char *at;
+	uint64_t pid;
 	int err;
 
 	/* Most threads are the first of their process and have its id. Signal 0 checks that without sending anything. */
@@ -205,9 +215,9 @@ int process_of_thread(pid_t thread, pid_t *ret)
 		return err;
 	/* The only text before this line is the command, whose newlines the kernel escapes. */
 	at = strstr(text, "\nTgid:");
-	if (!at)
+	if (!at || !read_field(at + strlen("\nTgid:"), INT_MAX, &pid))
 		return -ENOENT;
-	*ret = (pid_t)strtol(at + strlen("\nTgid:"), NULL, 10);
+	*ret = (pid_t)pid;
 	return 0;
 }
 

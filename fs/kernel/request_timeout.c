@@ -1,8 +1,10 @@
 /* Reads the kernel's limit from /proc/sys/fs/fuse, and subtracts a margin for the reply. */
 #include "fs/kernel/request_timeout.h"
 
+#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
+
+#include "backend/util/text/number.h"
 
 #define MARGIN_MS 1000 /* before the kernel's limit; of a limit that is not longer than this, half is used */
 
@@ -11,14 +13,14 @@ static int64_t read_limit(const char *path)
 {
 	FILE *file = fopen(path, "re");
 	char text[32];
-	int64_t seconds = 0;
+	uint64_t seconds = 0;
 
 	if (!file)
 		return 0;
 	if (fgets(text, sizeof(text), file))
-		seconds = strtol(text, NULL, 10);
+		(void)number_read(text, 10, INT_MAX, &seconds); /* stays 0 if it is no number */
 	fclose(file);
-	return seconds;
+	return (int64_t)seconds;
 }
 
 int64_t request_timeout_ms(void)

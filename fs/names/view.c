@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/util/text/number.h"
 #include "fs/options.h"
 #include "lockfs/duration.h"
 
@@ -63,12 +64,9 @@ static int read_interval(struct view_options *options, const char *value)
 
 static int read_attempts(struct view_options *options, const char *value)
 {
-	char *end;
-	unsigned long attempts;
+	uint64_t attempts;
 
-	errno = 0;
-	attempts = strtoul(value, &end, 10);
-	if (*value < '0' || *value > '9' || *end || errno || attempts < 1 || attempts > ATTEMPTS_MAX)
+	if (number_parse(value, 10, ATTEMPTS_MAX, &attempts) < 0 || attempts < 1)
 		return -EINVAL;
 	options->patience.attempts = (unsigned int)attempts;
 	return 0;

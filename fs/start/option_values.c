@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/util/text/number.h"
 #include "fs/options.h"
 #include "fs/util/log.h"
 #include "lockfs/duration.h"
@@ -151,21 +152,14 @@ static void check_password(struct raw_options *raw)
 		raw_options_refuse(raw, "%s", strerror(ENOMEM));
 }
 
-/* Reads a whole number in `base` up to `most`; `fallback` where there is none. */
-static unsigned long check_number(struct raw_options *raw, const char *text, int base, unsigned long most,
-                                  unsigned long fallback, const char *complaint)
+/* Reads a number in `base` up to `max`; `fallback` if the option was not given. Refuses it with `complaint`. */
+static uint64_t check_number(struct raw_options *raw, const char *text, unsigned int base, uint64_t max, uint64_t fallback,
+                             const char *complaint)
 {
-	char *end;
-	unsigned long number;
+	uint64_t number = fallback;
 
-	if (!text)
-		return fallback;
-	errno = 0;
-	number = strtoul(text, &end, base);
-	if (text[0] < '0' || text[0] > '9' || *end || errno || number > most) {
+	if (text && number_parse(text, base, max, &number) < 0)
 		raw_options_refuse(raw, complaint, text);
-		return fallback;
-	}
 	return number;
 }
 

@@ -5,12 +5,14 @@
 #include "backend/redis/net/handshake.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/redis/net/server_error.h"
+#include "backend/util/text/number.h"
 
 #define CLIENT_ID_MAX 24       /* bytes of the server's number of a client, its NUL included */
 #define CLIENT_ADDRESS_MAX 160 /* bytes of an address and port, their NUL included */
@@ -159,8 +161,8 @@ static int check_server(const struct handshake *handshake, const char *info, cha
 {
 	const char *server = handshake->url->name;
 	char mode[16], version[32];
-	long number[2] = { 0, 0 }; /* the first two numbers of the version */
-	char *end;
+	uint64_t number[2] = { 0, 0 }; /* the first two numbers of the version */
+	const char *end;
 
 	read_info_field(info, "\nredis_mode:", mode, sizeof(mode));
 	if (!*mode)
@@ -177,10 +179,10 @@ static int check_server(const struct handshake *handshake, const char *info, cha
 			server);
 		return -EINVAL;
 	}
-	number[0] = strtol(version, &end, 10);
-	if (*end == '.')
-		number[1] = strtol(end + 1, NULL, 10);
-	if (end > version && (number[0] < 6 || (number[0] == 6 && number[1] < 2))) {
+	end = number_read(version, 10, INT_MAX, &number[0]);
+	if (end && *end == '.')
+		(void)number_read(end + 1, 10, INT_MAX, &number[1]);
+	if (end && (number[0] < 6 || (number[0] == 6 && number[1] < 2))) {
 		snprintf(problem, BACKEND_PROBLEM_MAX, "%s is Redis %s, and lockfs needs 6.2 or newer, or Valkey",
 			server, version);
 		return -EPROTONOSUPPORT;

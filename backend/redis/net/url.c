@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/util/text/number.h"
+
 #define DEFAULT_PORT 6379
 #define MAX_PORT 65535
 #define MAX_DB 1000000
@@ -52,21 +54,12 @@ static bool decode_percent(char *text)
 	return true;
 }
 
-/* Reads a number from 0 to `most`; -1 if the text is anything else. */
-static int read_number(const char *text, int most)
+/* Reads a number of 0 to `max`. Returns -1 if the text is none. */
+static int read_number(const char *text, int max)
 {
-	long number = 0;
+	uint64_t number;
 
-	if (!*text)
-		return -1;
-	for (; *text; text++) {
-		if (*text < '0' || *text > '9')
-			return -1;
-		number = number * 10 + (*text - '0');
-		if (number > most)
-			return -1;
-	}
-	return (int)number;
+	return number_parse(text, 10, (uint64_t)max, &number) == 0 ? (int)number : -1;
 }
 
 /* Takes `user:password@`, which ends with the `@` at `end` (NULL: there is none), and moves *at past it. */

@@ -2,13 +2,11 @@
 #include "backend/redis/reply/message.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "backend/redis/reply/reply_fields.h"
+#include "backend/util/text/number.h"
 #include "lockfs/lock.h"
-
-#define TOKEN_DIGITS_MAX 19 /* digits of INT64_MAX */
 
 #define HELD_WORD "HELD"
 
@@ -46,20 +44,10 @@ const char *message_event_word(enum lock_event_kind kind)
 	return event_words[i].word;
 }
 
-/* Reads a token as scripts print it: up to 19 digits, no leading 0, at most INT64_MAX. */
+/* Reads a token as scripts print it: no leading 0, at most INT64_MAX. */
 static bool read_token(const char *text, size_t length, uint64_t *ret)
 {
-	uint64_t token = 0;
-
-	if (length == 0 || length > TOKEN_DIGITS_MAX || text[0] == '0')
-		return false;
-	for (size_t i = 0; i < length; i++) {
-		if (text[i] < '0' || text[i] > '9')
-			return false;
-		token = token * 10 + (uint64_t)(text[i] - '0');
-	}
-	*ret = token;
-	return token <= INT64_MAX;
+	return text[0] != '0' && number_read(text, 10, INT64_MAX, ret) == text + length;
 }
 
 /* Returns true if a lock can have this path. */
@@ -109,18 +97,11 @@ int message_parse(const char *text, size_t size, struct message *ret)
 /* Reads a space and a number, and moves `at` behind them. Returns false if `at` points to anything else. */
 static bool read_number(const char **at, int64_t *ret)
 {
-	char *end;
-	long long number;
+	const char *end = **at == ' ' ? number_read_signed(*at + 1, ret) : NULL;
 
-	if (**at != ' ' || ((*at)[1] != '-' && ((*at)[1] < '0' || (*at)[1] > '9')))
-		return false;
-	errno = 0;
-	number = strtoll(*at + 1, &end, 10);
-	if (errno)
-		return false;
-	*at = end;
-	*ret = number;
-	return true;
+	if (end)
+		*at = end;
+	return end;
 }
 
 int message_parse_event(const char *text, size_t size, struct lock_event *ret)

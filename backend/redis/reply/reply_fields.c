@@ -1,10 +1,9 @@
 /* Reads single elements of a reply. */
 #include "backend/redis/reply/reply_fields.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "backend/util/text/number.h"
 #include "lockfs/duration.h"
 #include "lockfs/lock.h"
 
@@ -24,14 +23,9 @@ const char *reply_text(const redisReply *reply, size_t index)
 
 int64_t reply_number(const char *text, int64_t fallback)
 {
-	char *end;
-	long long number;
+	int64_t number;
 
-	if (!text || !*text)
-		return fallback;
-	errno = 0;
-	number = strtoll(text, &end, 10);
-	return *end || errno ? fallback : (int64_t)number;
+	return text && number_parse_signed(text, &number) == 0 ? number : fallback;
 }
 
 int64_t reply_lease(const char *text)

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/util/text/number.h"
+
 static const struct unit {
 	const char *suffix;
 	int64_t ms;
@@ -48,17 +50,13 @@ static const char *parse_fraction(const char *text, int64_t *ret_ms)
 
 int duration_parse(const char *text, int64_t *ret_ms)
 {
-	const char *at = text;
-	int64_t count = 0;
-	int64_t fraction_ms = 0;
+	uint64_t number;
+	const char *at = number_read(text, 10, LEASE_MAX_MS, &number);
+	int64_t count, fraction_ms = 0;
 
-	for (; is_digit(*at); at++) {
-		count = count * 10 + (*at - '0');
-		if (count > LEASE_MAX_MS)
-			return -EINVAL;
-	}
-	if (at == text)
+	if (!at)
 		return -EINVAL;
+	count = (int64_t)number;
 	if (*at == '.') {
 		at = parse_fraction(at, &fraction_ms);
 		if (!at || *at)

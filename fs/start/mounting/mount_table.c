@@ -2,11 +2,14 @@
 #include "fs/start/mounting/mount_table.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
+
+#include "backend/util/text/number.h"
 
 #define OUR_TYPE "fuse.lockfs"
 
@@ -18,8 +21,10 @@ static void decode(char *text)
 	while (*text) {
 		if (text[0] == '\\' && text[1] && text[2] && text[3]) {
 			char digits[] = { text[1], text[2], text[3], '\0' };
+			uint64_t byte = 0;
 
-			*to++ = (char)strtoul(digits, NULL, 8);
+			(void)number_parse(digits, 8, UCHAR_MAX, &byte); /* the kernel writes nothing else behind a backslash */
+			*to++ = (char)byte;
 			text += 4;
 		} else {
 			*to++ = *text++;
@@ -29,14 +34,13 @@ static void decode(char *text)
 }
 
 /* Reads a number followed by the character `after`, and moves `at` behind both. */
-static bool take_number(char **at, char after, unsigned long *ret)
+static bool take_number(char **at, char after, uint64_t *ret)
 {
-	char *end;
+	const char *end = number_read(*at, 10, INT_MAX, ret);
 
-	*ret = strtoul(*at, &end, 10);
-	if (end == *at || *end != after)
+	if (!end || *end != after)
 		return false;
-	*at = end + 1;
+	*at += end - *at + 1;
 	return true;
 }
 
@@ -59,7 +63,7 @@ static char *take_word(char **at)
  */
 static bool parse(char *line, const char *path, struct mount_entry *ret)
 {
-	unsigned long id, parent, major_number, minor_number;
+	uint64_t id, parent, major_number, minor_number;
 	char *mountpoint, *type;
 
 	if (!take_number(&line, ' ', &id) || !take_number(&line, ' ', &parent) ||
@@ -129,21 +133,22 @@ const struct mount_entry *mount_table_above(const struct mount_table *table, con
 
 long mount_fdinfo(int fd, const char *name)
 {
+	const uint64_t none = UINT64_MAX;
 	size_t length = strlen(name);
 	char path[64];
 	char line[128];
-	long number = -ENOENT;
+	uint64_t number = none;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	file = fopen(path, "re");
 	if (!file)
 		return -errno;
-	while (number < 0 && fgets(line, sizeof(line), file))
+	while (number == none && fgets(line, sizeof(line), file))
 		if (strncmp(line, name, length) == 0 && line[length] == ':')
-			number = strtol(line + length + 1, NULL, 10);
+			(void)number_read(line + length + strspn(line + length, ":\t"), 10, LONG_MAX, &number);
 	fclose(file);
-	return number;
+	return number == none ? -ENOENT : (long)number;
 }
 
 /* statx(2) has mount ids only since Linux 5.8, and may send a request to the daemon. */

@@ -5,9 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "backend/util/text/number.h"
 
 int descriptors_open_standard(void)
 {
@@ -29,13 +30,11 @@ static int descriptor_in(const char *name)
 
 	for (size_t i = 0; name && i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
 		size_t length = strlen(prefixes[i]);
-		char *end;
-		unsigned long number;
+		uint64_t number;
 
 		if (strncmp(name, prefixes[i], length) != 0)
 			continue;
-		number = strtoul(name + length, &end, 10);
-		return end > name + length && !*end && number < INT_MAX ? (int)number : -1;
+		return number_parse(name + length, 10, INT_MAX - 1, &number) == 0 ? (int)number : -1;
 	}
 	return -1;
 }
@@ -63,10 +62,10 @@ static void close_one_by_one(int from, int to)
 	if (!dir)
 		return;
 	while ((entry = readdir(dir))) {
-		int fd = (int)strtol(entry->d_name, NULL, 10); /* 0 for `.` */
+		uint64_t fd;
 
-		if (fd >= from && fd <= to && fd != dirfd(dir))
-			close(fd);
+		if (number_parse(entry->d_name, 10, (uint64_t)to, &fd) == 0 && (int)fd >= from && (int)fd != dirfd(dir))
+			close((int)fd);
 	}
 	closedir(dir);
 }
