@@ -11,6 +11,7 @@
 #include "backend/redis/revocation.h"
 #include "backend/redis/waiting/wait_queue.h"
 #include "backend/util/random_id.h"
+#include "lockfs/event.h"
 
 void redis_report_ended(const struct redis_backend *redis, const char *key, uint64_t token, bool taken)
 {
@@ -166,7 +167,7 @@ void redis_publish(struct backend *backend, enum lock_event_kind kind, const cha
 		free(copy);
 		return;
 	}
-	script_call_add_text(call, message_event_word(kind));
+	script_call_add_text(call, event_word(kind));
 	script_call_add_match(call, match);
 	call->done = on_published;
 	call->ctx = copy;

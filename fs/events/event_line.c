@@ -23,20 +23,6 @@
 _Static_assert((LOCK_KEY_MAX + EVENT_OWNER_MAX) * GROWTH_MAX + OTHER_FIELDS_MAX <= EVENT_LINE_MAX,
 	"the longest line has room");
 
-static const char *const words[] = {
-	[EVENT_ACQUIRED] = "ACQUIRED",
-	[EVENT_UNAVAILABLE] = "UNAVAILABLE",
-	[EVENT_RELEASED] = "RELEASED",
-	[EVENT_FAILED_RELEASE] = "FAILED_RELEASE",
-	[EVENT_FORCE_RELEASED] = "FORCE_RELEASED",
-	[EVENT_REFRESHED] = "REFRESHED",
-	[EVENT_FAILED_REFRESH] = "FAILED_REFRESH",
-	[EVENT_EXPIRED] = "EXPIRED",
-	[EVENT_UNEXPECTED_ERROR] = "UNEXPECTED_ERROR",
-	[EVENT_GAP] = "GAP",
-	[EVENT_LOST] = "LOST",
-};
-
 static char *print_number(char *at, uint64_t number)
 {
 	return at + snprintf(at, 24, "%" PRIu64, number);
@@ -115,7 +101,7 @@ static char *print_text(char *at, const struct lock_event *event)
 {
 	at = print_time(at, event->time_us);
 	*at++ = '\t';
-	at = stpcpy(at, words[event->kind]);
+	at = stpcpy(at, event_word(event->kind));
 	at = print_field(at, shown_key(event), LOCK_KEY_MAX);
 	at = print_field(at, event->owner, EVENT_OWNER_MAX);
 	*at++ = '\t';
@@ -181,7 +167,7 @@ static char *print_json_ttl(char *at, int64_t ttl_ms)
 static char *print_json(char *at, const struct lock_event *event)
 {
 	at = print_time(stpcpy(at, "{\"time\":\""), event->time_us);
-	at = stpcpy(stpcpy(at, "\",\"event\":\""), words[event->kind]);
+	at = stpcpy(stpcpy(at, "\",\"event\":\""), event_word(event->kind));
 	at = print_string(stpcpy(at, "\",\"key\":"), shown_key(event), LOCK_KEY_MAX);
 	at = print_string(stpcpy(at, ",\"owner\":"), event->owner, EVENT_OWNER_MAX);
 	at = stpcpy(at, ",\"token\":");

@@ -6,6 +6,7 @@
 #define LOCKFS_EVENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum lock_event_kind {
@@ -47,5 +48,11 @@ static inline int event_ends_holding(const struct lock_event *event)
 	return event->token != 0 && (event->kind == EVENT_RELEASED || event->kind == EVENT_FORCE_RELEASED ||
 	                             event->kind == EVENT_EXPIRED);
 }
+
+/* The word of a kind of event, such as "ACQUIRED": in event streams and in what backends send each other. */
+const char *event_word(enum lock_event_kind kind);
+
+/* Finds the kind that the first `length` bytes of `word` name. Returns false if there is none. */
+bool event_kind_of(const char *word, size_t length, enum lock_event_kind *ret);
 
 #endif

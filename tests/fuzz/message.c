@@ -19,7 +19,7 @@ static char *publish(const struct lock_event *event, size_t *ret_size)
 	FILE *out = open_memstream(&text, ret_size);
 
 	require(out != NULL, "there is memory");
-	fprintf(out, "%s %" PRId64 " %" PRIu64 " %" PRId64 " %s%c%s", message_event_word(event->kind), event->time_us,
+	fprintf(out, "%s %" PRId64 " %" PRIu64 " %" PRId64 " %s%c%s", event_word(event->kind), event->time_us,
 		event->token, event->ttl_ms, event->owner ? event->owner : "", '\0', event->key);
 	fclose(out);
 	return text;

@@ -12,19 +12,6 @@
 
 static const struct {
 	const char *word;
-	enum lock_event_kind kind;
-} event_words[] = {
-	{ "ACQUIRED", EVENT_ACQUIRED },
-	{ "UNAVAILABLE", EVENT_UNAVAILABLE },
-	{ "RELEASED", EVENT_RELEASED },
-	{ "FAILED_RELEASE", EVENT_FAILED_RELEASE },
-	{ "FORCE_RELEASED", EVENT_FORCE_RELEASED },
-	{ "REFRESHED", EVENT_REFRESHED },
-	{ "FAILED_REFRESH", EVENT_FAILED_REFRESH },
-};
-
-static const struct {
-	const char *word;
 	enum message_kind kind;
 } message_words[] = {
 	{ "GRANT", MESSAGE_GRANT },
@@ -34,15 +21,6 @@ static const struct {
 	{ "REVOKE", MESSAGE_REVOKE },
 	{ "FREED", MESSAGE_FREED },
 };
-
-const char *message_event_word(enum lock_event_kind kind)
-{
-	size_t i = 0;
-
-	while (event_words[i].kind != kind)
-		i++;
-	return event_words[i].word;
-}
 
 /* Reads a token as scripts print it: no leading 0, at most INT64_MAX. */
 static bool read_token(const char *text, size_t length, uint64_t *ret)
@@ -108,29 +86,28 @@ int message_parse_event(const char *text, size_t size, struct lock_event *ret)
 {
 	size_t length = strcspn(text, " ");
 	const char *at = text + length;
+	enum lock_event_kind kind;
 	int64_t token, ttl_ms;
 
-	for (size_t i = 0; i < sizeof(event_words) / sizeof(event_words[0]); i++) {
-		if (strlen(event_words[i].word) != length || strncmp(text, event_words[i].word, length) != 0)
-			continue;
-		*ret = (struct lock_event){ .kind = event_words[i].kind };
-		if (!read_number(&at, &ret->time_us) || ret->time_us < 0 || ret->time_us > NOW_MAX_MS * 1000 ||
-			!read_number(&at, &token) || token < 0 || !read_number(&at, &ttl_ms) ||
-			ttl_ms < LEASE_NEVER || *at++ != ' ')
-			return -EPROTO;
-		ret->ttl_ms = reply_at_most(ttl_ms, LEASE_MAX_MS);
-		ret->token = (uint64_t)token;
-		ret->foreign = token_is_foreign(ret->token);
-		if (ret->token)
-			ret->owner = at;
-		/* The owner ends with a NUL; the key follows it. */
-		at += strlen(at) + 1;
-		if (at >= text + size || at + strlen(at) != text + size || !is_key(at))
-			return -EPROTO;
-		ret->key = at;
-		return 0;
-	}
-	return -EPROTO;
+	/* Later kinds are found out by each mount itself, and published by nobody. */
+	if (!event_kind_of(text, length, &kind) || kind > EVENT_FAILED_REFRESH)
+		return -EPROTO;
+	*ret = (struct lock_event){ .kind = kind };
+	if (!read_number(&at, &ret->time_us) || ret->time_us < 0 || ret->time_us > NOW_MAX_MS * 1000 ||
+		!read_number(&at, &token) || token < 0 || !read_number(&at, &ttl_ms) ||
+		ttl_ms < LEASE_NEVER || *at++ != ' ')
+		return -EPROTO;
+	ret->ttl_ms = reply_at_most(ttl_ms, LEASE_MAX_MS);
+	ret->token = (uint64_t)token;
+	ret->foreign = token_is_foreign(ret->token);
+	if (ret->token)
+		ret->owner = at;
+	/* The owner ends with a NUL; the key follows it. */
+	at += strlen(at) + 1;
+	if (at >= text + size || at + strlen(at) != text + size || !is_key(at))
+		return -EPROTO;
+	ret->key = at;
+	return 0;
 }
 
 int message_parse_held_lease(const char *text, size_t size, int64_t *ret_left_ms, struct lock_event *ret)

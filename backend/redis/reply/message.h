@@ -31,9 +31,6 @@ struct message {
 /* Reads a message to this mount. `text` has `size` bytes and then a NUL. Returns 0 or -EPROTO. */
 int message_parse(const char *text, size_t size, struct message *ret);
 
-/* Returns the published word for an event that a backend reports: any kind up to FAILED_REFRESH. */
-const char *message_event_word(enum lock_event_kind kind);
-
 /*
  * Reads an event as event.lua prints it. `text` has `size` bytes and then a NUL; the texts of the
  * event are within it. Returns 0 or -EPROTO.
