@@ -9,10 +9,11 @@
 
 #include "backend/memory/memory_internal.h"
 #include "backend/util/clock.h"
+#include "backend/util/container_of.h"
 
 static struct mem_lock *lock_of_lease(struct heap_item *item)
 {
-	return (struct mem_lock *)((char *)item - offsetof(struct mem_lock, lease));
+	return container_of(item, struct mem_lock, lease);
 }
 
 /* While nobody listens, an event has neither owner nor time, which take long to find out. fs/ needs the rest anyway. */

@@ -12,6 +12,7 @@
 
 #include "backend/memory/queue.h"
 #include "backend/memory/tree.h"
+#include "backend/util/container_of.h"
 #include "backend/util/deadlines.h"
 #include "lockfs/backend.h"
 
@@ -35,7 +36,7 @@ static inline struct memory_backend *memory_of(struct backend *backend)
 
 static inline struct memory_backend *memory_of_leases(struct deadlines *leases)
 {
-	return (struct memory_backend *)((char *)leases - offsetof(struct memory_backend, leases));
+	return container_of(leases, struct memory_backend, leases);
 }
 
 /* The life of holdings */

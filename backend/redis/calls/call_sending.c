@@ -11,6 +11,7 @@
 #include "backend/redis/calls/script_calls_internal.h"
 #include "backend/redis/reply/reply.h"
 #include "backend/util/clock.h"
+#include "backend/util/container_of.h"
 
 #define COMMAND_WORDS 4 /* in front of the arguments: EVALSHA, the script, the number of keys, the key */
 
@@ -66,7 +67,7 @@ void call_send_in_turn(struct script_call *call)
 
 static struct script_call *call_of_turn(struct turn *turn)
 {
-	return (struct script_call *)((char *)turn - offsetof(struct script_call, turn));
+	return container_of(turn, struct script_call, turn);
 }
 
 /* Sends the calls that waited for other calls of their user. */

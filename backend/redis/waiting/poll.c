@@ -8,6 +8,7 @@
 
 #include "backend/redis/waiting/wait_queue_internal.h"
 #include "backend/util/clock.h"
+#include "backend/util/container_of.h"
 
 #define RETRY_MS 400 /* pause after a poll that failed */
 
@@ -112,7 +113,7 @@ struct poll *poll_new(struct wait_queue *queue)
 
 struct key_waiters *poll_key_waiters(struct heap_item *item)
 {
-	return (struct key_waiters *)((char *)item - offsetof(struct key_waiters, poll));
+	return container_of(item, struct key_waiters, poll);
 }
 
 /* Polls the keys that are due, POLL_KEYS_MAX at most. Returns false if no key was due or there is no memory. */
@@ -142,7 +143,7 @@ static bool poll_due(struct wait_queue *queue, int64_t now_ns)
 
 void polls_on_due(struct deadlines *deadlines)
 {
-	struct wait_queue *queue = (struct wait_queue *)((char *)deadlines - offsetof(struct wait_queue, poll_deadlines));
+	struct wait_queue *queue = container_of(deadlines, struct wait_queue, poll_deadlines);
 	int64_t now_ns = boot_ns();
 
 	while (poll_due(queue, now_ns))
