@@ -6,6 +6,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "backend/util/text/key.h"
 #include "backend/util/text_copy.h"
 
 /* Adds a new entry to the hash table and its directory. Returns false if there is no memory. */
@@ -147,8 +148,7 @@ struct mem_entry *tree_find(const struct mem_tree *tree, const char *path)
 
 int tree_find_parent(const struct mem_tree *tree, const char *path, struct mem_dir **ret)
 {
-	const char *slash = strrchr(path, '/');
-	struct mem_entry *parent = find_bytes(tree, path, slash ? (size_t)(slash - path) : 0);
+	struct mem_entry *parent = find_bytes(tree, path, key_parent_length(path));
 
 	if (!parent)
 		return -ENOENT;

@@ -9,6 +9,7 @@
 #include "backend/util/hash.h"
 #include "backend/util/heap.h"
 #include "backend/util/quota.h"
+#include "backend/util/text/key.h"
 #include "lockfs/backend.h"
 
 /* What locks and directories have in common. Both have it as their first member. */
@@ -106,9 +107,7 @@ static inline struct lock_holder lock_holder_of(const struct mem_lock *lock)
 
 static inline const char *entry_name(const struct mem_entry *entry)
 {
-	const char *slash = strrchr(entry->path, '/');
-
-	return slash ? slash + 1 : entry->path;
+	return key_name(entry->path);
 }
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/util/text/key.h"
 #include "fs/names/control_node.h"
 #include "lockfs/lock.h"
 
@@ -174,24 +175,20 @@ static bool is_view_root(const struct node *node)
 const struct node *node_parent(const struct node_table *table, const struct node *node)
 {
 	char path[LOCK_KEY_MAX + 1];
-	char *slash;
+	size_t length = key_parent_length(node->name.path);
 
 	if (is_view_root(node))
 		return node_peek(table, NODE_WITH, NULL, 0, "");
-	stpcpy(path, node->name.path);
-	slash = strrchr(path, '/');
-	if (slash)
-		*slash = '\0';
-	return node_peek(table, NODE_DIR, node->name.view, 0, slash ? path : "");
+	memcpy(path, node->name.path, length);
+	path[length] = '\0';
+	return node_peek(table, NODE_DIR, node->name.view, 0, path);
 }
 
 const char *node_base_name(const struct node *node)
 {
-	const char *slash = strrchr(node->name.path, '/');
-
 	if (is_view_root(node))
 		return view_text(node->name.view);
-	return slash ? slash + 1 : node->name.path;
+	return key_name(node->name.path);
 }
 
 ino_t path_inode(const char *path)

@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <utlist.h>
 
+#include "backend/util/text/key.h"
 #include "fs/caller/permission.h"
 #include "fs/caller/process.h"
 #include "fs/caller/signal_recipient.h"
@@ -215,17 +216,17 @@ static void acquire_by_name(struct request *request)
 {
 	const struct options *options = request->mount->options;
 	struct dir_info root = { .mode = options->mode, .uid = options->uid, .gid = options->gid };
-	const char *slash = strrchr(request->key, '/');
+	size_t dir_length = key_parent_length(request->key);
 
 	if (request->acquire.file->may_lock) {
 		acquire_for_file(request);
 		return;
 	}
-	if (!slash) {
+	if (dir_length == 0) {
 		acquire_if_allowed(request, &root);
 		return;
 	}
-	request->acquire.dir = strndup(request->key, (size_t)(slash - request->key));
+	request->acquire.dir = strndup(request->key, dir_length);
 	if (request->acquire.dir)
 		backend_read(request->mount->backend, request->acquire.dir, on_parent_dir_read, request);
 	else

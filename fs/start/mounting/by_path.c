@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/sysmacros.h>
@@ -33,16 +32,9 @@
 static int wait_for_turn(const char *path)
 {
 	const struct timespec pause = { .tv_nsec = TURN_POLL_MS * 1000000L };
-	char *parent = strdup(path);
-	char *slash = parent ? strrchr(parent, '/') : NULL;
-	int fd = -1;
+	int fd = mount_open_parent(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
 	bool has_turn = false;
 
-	if (slash) {
-		slash[slash == parent] = '\0';
-		fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
-	}
-	free(parent);
 	for (int waited = 0; fd >= 0 && !has_turn && waited < TURN_WAIT_MS; waited += TURN_POLL_MS) {
 		has_turn = flock(fd, LOCK_EX | LOCK_NB) == 0;
 		if (!has_turn)

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/types.h>
@@ -20,21 +19,6 @@
 /* Attempts to unmount a mount that other processes use: 20, with pauses of 5 ms. */
 #define UNUSED_ATTEMPTS 20
 #define UNUSED_PAUSE_MS 5
-
-/* Opens the parent directory of an absolute path. Returns a descriptor or -1. */
-static int open_parent(const char *path)
-{
-	char *parent = strdup(path);
-	char *slash = parent ? strrchr(parent, '/') : NULL;
-	int fd = -1;
-
-	if (slash) {
-		slash[slash == parent] = '\0';
-		fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	}
-	free(parent);
-	return fd;
-}
 
 bool dead_mount_error(int error)
 {
@@ -129,7 +113,7 @@ void dead_mount_remove_unused(const char *path, int fd)
 	int id = mount_id(fd);
 	char name[64 + NAME_MAX];
 	/* By this descriptor the parent directory cannot be exchanged; a name in it cannot be renamed while it is a mount point. */
-	int parent = open_parent(path);
+	int parent = mount_open_parent(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	bool done = parent < 0;
 
 	if (!done)

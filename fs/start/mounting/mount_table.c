@@ -2,6 +2,7 @@
 #include "fs/start/mounting/mount_table.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,4 +165,14 @@ int mount_detach(int fd)
 	/* The link resolves to the descriptor's mount, and the kernel then follows the mounts that stand on it. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	return umount2(path, MNT_DETACH) < 0 ? -errno : 0;
+}
+
+int mount_open_parent(const char *path, int flags)
+{
+	const char *slash = strrchr(path, '/');
+	char *parent = slash && slash > path ? strndup(path, (size_t)(slash - path)) : strdup("/");
+	int fd = parent ? open(parent, flags) : -1;
+
+	free(parent);
+	return fd;
 }

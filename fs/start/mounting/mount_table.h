@@ -47,4 +47,7 @@ const struct mount_entry *mount_table_above(const struct mount_table *table, con
  */
 int mount_detach(int fd);
 
+/* Opens the parent directory of an absolute path, with flags of open(2). Returns a descriptor or -1. */
+int mount_open_parent(const char *path, int flags);
+
 #endif
