@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backend/util/siphash.h"
 #include "backend/util/text/number.h"
 #include "fs/caller/process.h"
 
@@ -78,18 +79,15 @@ static const char *user_name(struct callers *callers, uid_t uid)
 	return user ? user->name : "?";
 }
 
-/* Two hashes of different starts make an accidental meeting of two places as good as impossible. */
-static void print_hash(const char *text, char mount_point_id[MOUNT_POINT_ID_SIZE])
+/*
+ * Prints 96 bits of the text's hash. The key is constant, because an id must be equal after a restart of the daemon.
+ */
+static void print_hash(const char *text, char id[MOUNT_POINT_ID_SIZE])
 {
-	uint64_t low = UINT64_C(14695981039346656037); /* FNV-1a */
-	uint64_t high = UINT64_C(0x9ae16a3b2f90404f);
+	static const struct siphash_key key = { .low = UINT64_C(0x746e756f6d206b6c), .high = UINT64_C(0x6469746e696f7020) };
+	struct siphash_128 hash = siphash_128(key, text, strlen(text));
 
-	for (; *text; text++) {
-		low = (low ^ (unsigned char)*text) * UINT64_C(1099511628211);
-		high = (high ^ (unsigned char)*text) * UINT64_C(0x9fb21c651e98df25);
-		high ^= high >> 29;
-	}
-	snprintf(mount_point_id, MOUNT_POINT_ID_SIZE, "%08" PRIx32 "%016" PRIx64, (uint32_t)(high >> 32), low);
+	snprintf(id, MOUNT_POINT_ID_SIZE, "%08" PRIx32 "%016" PRIx64, (uint32_t)hash.high, hash.low);
 }
 
 static void read_boot_id(char *text, size_t size)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/util/siphash.h"
 #include "backend/util/text/key.h"
 #include "fs/names/control_node.h"
 #include "lockfs/lock.h"
@@ -193,11 +194,12 @@ const char *node_base_name(const struct node *node)
 
 ino_t path_inode(const char *path)
 {
-	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+	/* Constant, because a path has one inode number on all mounts and hosts. The bytes are arbitrary. */
+	static const struct siphash_key key = { .low = UINT64_C(0x7366206b636f6c20), .high = UINT64_C(0x65646f6e6920) };
+	uint64_t hash;
 
 	if (!*path)
 		return ROOT_INODE;
-	for (; *path; path++)
-		hash = (hash ^ (unsigned char)*path) * UINT64_C(1099511628211);
+	hash = siphash_64(key, path, strlen(path));
 	return hash > ROOT_INODE ? (ino_t)hash : (ino_t)(hash + 2);
 }
