@@ -4,44 +4,20 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "backend/util/clock.h"
-#include "backend/util/hash.h"
+#include "backend/util/user_table.h"
 
 struct quota_user {
-	uid_t uid;
+	struct user_entry entry;
 	size_t amount; /* what the user has */
 	bool is_noticed; /* people know that the user is at the limit */
-	UT_hash_handle hh;
 };
 
 static bool is_unlimited(const struct quota *quota, uid_t uid)
 {
 	return quota->most == 0 || uid == 0 || uid == quota->self;
-}
-
-static struct quota_user *find_user(const struct quota *quota, uid_t uid)
-{
-	struct quota_user *user;
-
-	HASH_FIND(hh, quota->users, &uid, sizeof(uid), user);
-	return user;
-}
-
-static struct quota_user *add_user(struct quota *quota, uid_t uid)
-{
-	struct quota_user *user = calloc(1, sizeof(*user));
-
-	if (!user)
-		return NULL;
-	user->uid = uid;
-	HASH_ADD(hh, quota->users, uid, sizeof(user->uid), user);
-	if (user->hh.tbl)
-		return user;
-	free(user);
-	return NULL;
 }
 
 static void notice(struct quota *quota, struct quota_user *user)
@@ -53,13 +29,13 @@ static void notice(struct quota *quota, struct quota_user *user)
 	if (user->is_noticed)
 		return;
 	user->is_noticed = true;
-	if (quota->noticed_ns && quota->noticed_uid == user->uid && now_ns - quota->noticed_ns < quota->pause_ns)
+	if (quota->noticed_ns && quota->noticed_uid == user->entry.uid && now_ns - quota->noticed_ns < quota->pause_ns)
 		return;
-	quota->noticed_uid = user->uid;
+	quota->noticed_uid = user->entry.uid;
 	quota->noticed_ns = now_ns;
 	snprintf(allows_more, sizeof(allows_more), "-o %s= allows more", quota->option);
 	snprintf(line, sizeof(line), "user %u has as much as one user may, %zu %s, and is refused more: %s. %s",
-		(unsigned int)user->uid, quota->most, quota->what, strerror(-quota->error),
+		(unsigned int)user->entry.uid, quota->most, quota->what, strerror(-quota->error),
 		quota->advice ? quota->advice : allows_more);
 	quota->on_full(quota->ctx, line);
 }
@@ -70,9 +46,7 @@ int quota_take(struct quota *quota, uid_t uid, size_t amount)
 
 	if (is_unlimited(quota, uid))
 		return 0;
-	user = find_user(quota, uid);
-	if (!user)
-		user = add_user(quota, uid);
+	user = (struct quota_user *)user_table_find_or_add(&quota->users, uid, sizeof(*user));
 	if (!user)
 		return -ENOMEM;
 	if (amount > quota->most - user->amount) {
@@ -89,7 +63,7 @@ void quota_give(struct quota *quota, uid_t uid, size_t amount)
 
 	if (is_unlimited(quota, uid))
 		return;
-	user = find_user(quota, uid);
+	user = (struct quota_user *)user_table_find(&quota->users, uid);
 	if (!user)
 		return;
 	user->amount -= amount;
@@ -97,8 +71,7 @@ void quota_give(struct quota *quota, uid_t uid, size_t amount)
 		user->is_noticed = false;
 	if (user->amount > 0)
 		return;
-	HASH_DELETE(hh, quota->users, user);
-	free(user);
+	user_table_remove(&quota->users, &user->entry);
 }
 
 size_t quota_bytes(size_t size)
@@ -112,10 +85,5 @@ size_t quota_bytes(size_t size)
 
 void quota_free(struct quota *quota)
 {
-	struct quota_user *user, *next;
-
-	HASH_ITER(hh, quota->users, user, next) {
-		HASH_DELETE(hh, quota->users, user);
-		free(user);
-	}
+	user_table_clear(&quota->users);
 }

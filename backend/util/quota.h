@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct quota_user;
+struct user_entry;
 
 /* The owner sets all members but the last three. A quota that is all zero has no limit. */
 struct quota {
@@ -22,7 +22,7 @@ struct quota {
 	int64_t pause_ns;   /* least time between two lines about the same user */
 	void (*on_full)(void *ctx, const char *line); /* called once, until the user has half of the limit or less */
 	void *ctx;          /* first argument of on_full */
-	struct quota_user *users; /* users that have something */
+	struct user_entry *users; /* users that have something */
 	uid_t noticed_uid;        /* user of the last line */
 	int64_t noticed_ns;       /* time of the last line, on CLOCK_BOOTTIME; 0: there was none */
 };

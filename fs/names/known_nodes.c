@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
@@ -11,42 +10,15 @@
 #define EXAMINED_NODES 4
 
 struct known_user {
-	uid_t uid;
+	struct user_entry entry;
 	size_t count;
 	bool is_reported; /* on_full was called for this user */
 	struct known_node *oldest; /* list in the order of the last lookup */
-	UT_hash_handle hh;
 };
 
 static struct known_user *find(const struct known_nodes *known, uid_t uid)
 {
-	struct known_user *user;
-
-	HASH_FIND(hh, known->users, &uid, sizeof(uid), user);
-	return user;
-}
-
-static struct known_user *find_or_add(struct known_nodes *known, uid_t uid)
-{
-	struct known_user *user = find(known, uid);
-
-	if (user)
-		return user;
-	user = calloc(1, sizeof(*user));
-	if (!user)
-		return NULL;
-	user->uid = uid;
-	HASH_ADD(hh, known->users, uid, sizeof(user->uid), user);
-	if (user->hh.tbl)
-		return user;
-	free(user);
-	return NULL;
-}
-
-static void drop(struct known_nodes *known, struct known_user *user)
-{
-	HASH_DELETE(hh, known->users, user);
-	free(user);
+	return (struct known_user *)user_table_find(&known->users, uid);
 }
 
 static bool is_exempt(const struct known_nodes *known, uid_t uid)
@@ -62,7 +34,7 @@ static void report(const struct known_nodes *known, struct known_user *user, siz
 		return;
 	user->is_reported = true;
 	snprintf(line, sizeof(line), "user %u uses %zu names, of %zu that all users use, and is refused more: %s. -o user_names= allows more",
-		(unsigned int)user->uid, user->count - added, known->count - added, strerror(ENFILE));
+		(unsigned int)user->entry.uid, user->count - added, known->count - added, strerror(ENFILE));
 	known->on_full(known->ctx, line);
 }
 
@@ -109,7 +81,7 @@ int known_nodes_admit_next(struct known_nodes *known, uid_t uid, size_t leaving)
 
 void known_nodes_add(struct known_nodes *known, struct known_node *node, uid_t uid)
 {
-	struct known_user *user = find_or_add(known, uid);
+	struct known_user *user = (struct known_user *)user_table_find_or_add(&known->users, uid, sizeof(*user));
 
 	node->user = user;
 	if (!user)
@@ -141,16 +113,19 @@ void known_nodes_remove(struct known_nodes *known, struct known_node *node)
 	if (--user->count <= known->user_most / 2)
 		user->is_reported = false;
 	if (user->count == 0)
-		drop(known, user);
+		user_table_remove(&known->users, &user->entry);
 }
 
 static struct known_user *find_largest(const struct known_nodes *known)
 {
-	struct known_user *user, *largest = known->users;
+	struct known_user *largest = (struct known_user *)known->users;
 
-	for (user = known->users; user; user = user->hh.next)
+	for (struct user_entry *entry = known->users; entry; entry = entry->hh.next) {
+		struct known_user *user = (struct known_user *)entry;
+
 		if (user->count > largest->count)
 			largest = user;
+	}
 	return largest;
 }
 
@@ -182,8 +157,5 @@ struct known_node *known_nodes_excess(struct known_nodes *known, uid_t uid,
 
 void known_nodes_free(struct known_nodes *known)
 {
-	struct known_user *user, *next;
-
-	HASH_ITER(hh, known->users, user, next)
-		drop(known, user);
+	user_table_clear(&known->users);
 }

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "backend/util/hash.h"
+#include "backend/util/user_table.h"
 
 struct known_user;
 
@@ -34,7 +34,7 @@ struct known_nodes {
 	bool is_short;    /* memory is short, so any number of nodes is too many */
 	void (*on_full)(void *ctx, const char *line); /* called once for a user who is refused, until that user has at most half of the limit */
 	void *ctx;
-	struct known_user *users;
+	struct user_entry *users;
 	size_t count;
 };
 

@@ -1,43 +1,20 @@
 /* A table of users by uid, and a list of those users whose queues are not empty, in the order of their turns. */
 #include "backend/redis/calls/user_turns.h"
 
-#include <stdlib.h>
 #include <utlist.h>
 
 struct turn_user {
-	uid_t uid;
+	struct user_entry entry;
 	size_t count; /* calls that are sent */
 	struct turn *waits; /* the queue */
 	struct turn_user *prev, *next; /* users with a queue that is not empty */
-	UT_hash_handle hh;
 };
-
-/* NULL where there is no memory. */
-static struct turn_user *find_or_add(struct user_turns *turns, uid_t uid)
-{
-	struct turn_user *user;
-
-	HASH_FIND(hh, turns->users, &uid, sizeof(uid), user);
-	if (user)
-		return user;
-	user = calloc(1, sizeof(*user));
-	if (!user)
-		return NULL;
-	user->uid = uid;
-	HASH_ADD(hh, turns->users, uid, sizeof(user->uid), user);
-	if (!user->hh.tbl) {
-		free(user);
-		return NULL;
-	}
-	return user;
-}
 
 static void drop_unused(struct user_turns *turns, struct turn_user *user)
 {
 	if (user->count > 0 || user->waits)
 		return;
-	HASH_DELETE(hh, turns->users, user);
-	free(user);
+	user_table_remove(&turns->users, &user->entry);
 }
 
 static void stop_waiting(struct user_turns *turns, struct turn *turn)
@@ -52,7 +29,8 @@ static void stop_waiting(struct user_turns *turns, struct turn *turn)
 
 bool user_turns_begin(struct user_turns *turns, struct turn *turn, uid_t uid)
 {
-	struct turn_user *user = turns->most > 0 ? find_or_add(turns, uid) : NULL;
+	struct turn_user *user = turns->most == 0 ? NULL :
+		(struct turn_user *)user_table_find_or_add(&turns->users, uid, sizeof(*user));
 
 	if (!user)
 		return true;

@@ -11,14 +11,14 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "backend/util/hash.h"
+#include "backend/util/user_table.h"
 
 struct turn_user;
 
 /* All zero but what the owner sets. */
 struct user_turns {
 	size_t most; /* calls of one user that are sent at a time; 0: any number */
-	struct turn_user *users;   /* all users with calls */
+	struct user_entry *users;  /* all users with calls */
 	struct turn_user *waiting; /* users with calls in their queue, the next user first */
 };
 
