@@ -248,10 +248,11 @@ static void acquire_by_creating(struct request *request)
 	};
 	int err = 0;
 
-	if (view->signal)
+	if (view->signal) {
 		err = request_identify(request);
-	if (err == 0)
-		err = request_take_recipient(request, request->caller.process);
+		if (err == 0)
+			err = request_take_recipient(request, request->caller.process);
+	}
 	if (err < 0)
 		request_reply(request, err);
 	else

@@ -44,13 +44,12 @@ void acquire_start(struct request *request, const struct acquire_options *option
 	struct mount *mount = request->mount;
 	const struct fuse_ctx *ctx = fuse_req_ctx(request->fuse);
 	struct waiter *waiter = &request->acquire.waiter;
-	const char *id = mount_given_id(mount, request->node);
 	int err = options->bound ? acquire_admits_bound(request) : reserve_check(mount->reserve);
 
 	if (err == 0)
 		err = request_identify(request);
-	if (err == 0 && id)
-		stpcpy(request->acquire.id, id);
+	if (err == 0 && request->claim.id)
+		stpcpy(request->acquire.id, request->claim.id);
 	else if (err == 0)
 		err = random_id(request->acquire.id);
 	if (err < 0) {
