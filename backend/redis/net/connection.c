@@ -140,7 +140,7 @@ static void on_greeting(redisAsyncContext *context, void *data, void *ctx)
 	const redisReply *reply = data;
 
 	if (!reply || connection->context != context)
-		return; /* whoever lost the connection calls lose() */
+		return; /* lose() reports the loss */
 	if (reply->type == REDIS_REPLY_ERROR) {
 		lose_by_refusal(connection, reply->str);
 		return;

@@ -24,7 +24,7 @@ struct connection_handlers {
 	 */
 	void (*on_lost)(void *ctx, int status, const char *problem);
 
-	/* The memory is free: the last call after connection_close(). */
+	/* The last call, after connection_close(): the connection is freed when this returns. */
 	void (*on_freed)(void *ctx);
 
 	void *ctx;

@@ -24,7 +24,7 @@ struct subscription_handlers {
 	/* Events are received to the extent LISTEN_ALL; leases that began earlier must be scanned for. */
 	void (*on_all_events)(void *ctx);
 
-	/* The memory is free: the last call after subscription_close(). */
+	/* The last call, after subscription_close(): the subscription is freed when this returns. */
 	void (*on_freed)(void *ctx);
 
 	void *ctx;
