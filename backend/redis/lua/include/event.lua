@@ -1,6 +1,6 @@
 -- Events, which go to every instance that listens. If publishing fails, the change stands.
 
--- The holder as text for people, as lock_owner_print() of backend/util/owner.c prints it. The value that
+-- The holder as text for people, as lock_owner_print() of backend/util/text/owner.c prints it. The value that
 -- another Redis client gave its lock may be anything.
 local function owner_of(held)
   if held.identity and held.identity ~= '' then
