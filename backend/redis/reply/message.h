@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/util/random_id.h"
 #include "lockfs/event.h"
 
 /* Kinds of messages to one mount, except HELD (message_parse_held_lease). names.lua says what each means. */
@@ -23,7 +24,7 @@ enum message_kind {
 
 struct message {
 	enum message_kind kind;
-	char nonce[40];  /* of the ticket, in a GRANT; else empty */
+	char nonce[RANDOM_ID_SIZE]; /* of the ticket, in a GRANT; else empty */
 	uint64_t token;  /* of the holding, above 0; 0 in a GRANT */
 	const char *key; /* within the text; a valid path of a lock */
 };

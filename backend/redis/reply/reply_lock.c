@@ -115,6 +115,8 @@ const char *reply_undoable(const redisReply *reply)
 	enum { DETAILS = 5 }; /* index in the layout that reply_lock() reads */
 	const redisReply *details = reply_element(reply, DETAILS, REDIS_REPLY_ARRAY);
 
+	if (!details)
+		return NULL;
 	return strcmp(detail_text(details, "undoable", ""), "1") == 0 ? detail_text(details, "nonce", NULL) : NULL;
 }
 
