@@ -43,6 +43,7 @@ void call_finish(struct script_call *call, int status, const redisReply *reply, 
 {
 	struct script_calls *calls = call->calls;
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a call in the list is the last or has a next one */
 	DL_DELETE(calls->pending, call);
 	user_turns_end(&calls->turns, &call->turn);
 	if (!reply && call->sent && call->undo_if_unanswered)
