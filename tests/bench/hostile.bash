@@ -19,7 +19,11 @@ works() {
     before=$(token "$1") || exit 1
     read -r _ median p99 most _ < <("$3" "$1/cycle" sleep "$2") || exit 1
     lost=0
-    [ "$(token "$1" 2>/dev/null)" = "$before" ] || lost=1
+    after=$(token "$1" 2>&1) || true
+    if [ "$after" != "$before" ]; then
+      lost=1
+      echo "the bound lock had the token $before, and at the end: $after" >&2
+    fi
     echo "$median $p99 $most $lost"' works "$1" "$2" "$work/programs/beside" |
     awk '{ printf "%.2f %.2f %.2f %d\n", $1 / 1000, $2 / 1000, $3 / 1000, $4 }'
 }
