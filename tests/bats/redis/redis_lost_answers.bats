@@ -11,11 +11,13 @@ identity() {
   getfattr --absolute-names --only-values -n user.lock.identity "$M"
 }
 
-# What a request has in it that acquires or releases by a given id: a nonce or a token behind the claim.
+# What a request contains that acquires by a given id: in the packed table, behind the id, the name of the next
+# field with its length, a byte 0xa8 (in JSON a lone surrogate, which the proxy turns back into that byte).
 acquires_as() {
-  printf '%s%s\n' "$1" '\r\n$0\r\n\r\n$32\r\n'
+  printf '%s%s\n' "$1" '\udca8identity'
 }
 
+# What a request contains that releases by a given id: no identity, and no token.
 releases_as() {
   printf '%s%s\n' "$1" '\r\n$0\r\n\r\n$0\r\n\r\n'
 }
