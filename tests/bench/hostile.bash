@@ -2,7 +2,7 @@
 # everything that could slow down or fill the daemon. Needs root, to run as two users. Loaded by run.
 # shellcheck shell=bash disable=SC2154
 
-: "${HOSTILE_SECONDS:=60}" "${HOSTILE_LISTED:=100000}" "${HOSTILE_WAYS:=}"
+: "${HOSTILE_SECONDS:=60}" "${HOSTILE_LISTED:=100000}" "${HOSTILE_WAYS:=}" "${HOSTILE_CPUS:=}"
 
 # run_as USER COMMAND...
 run_as() {
@@ -56,7 +56,7 @@ hostile_rows() {
   row "$2, alone" "${fields[@]}" "$(mib "$before")"
   before=$(rss "$1")
   # shellcheck disable=SC2086  # ways, one a word
-  run_as nobody "$work/programs/hostile" "$dir" many "$((HOSTILE_SECONDS + 4))" $HOSTILE_WAYS >"$work/hostile.$1" &
+  run_as nobody ${HOSTILE_CPUS:+taskset -c "$HOSTILE_CPUS"} "$work/programs/hostile" "$dir" many "$((HOSTILE_SECONDS + 4))" $HOSTILE_WAYS >"$work/hostile.$1" &
   hostile=$!
   # It has begun with everything.
   sleep 2
