@@ -221,6 +221,7 @@ set_mount_points() {
 teardown() {
   local problems=0
   end_redis_mounts || problems=1
+  end_background
   end_helpers
   redis_end_all || problems=1
   network_end
