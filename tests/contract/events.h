@@ -62,24 +62,13 @@ static const struct heard_event *next_event(struct mount *mount)
 	return &mount->events[mount->events_read++];
 }
 
-static const char *const event_names[] = {
-	[EVENT_ACQUIRED] = "ACQUIRED",
-	[EVENT_UNAVAILABLE] = "UNAVAILABLE",
-	[EVENT_RELEASED] = "RELEASED",
-	[EVENT_FAILED_RELEASE] = "FAILED_RELEASE",
-	[EVENT_FORCE_RELEASED] = "FORCE_RELEASED",
-	[EVENT_REFRESHED] = "REFRESHED",
-	[EVENT_FAILED_REFRESH] = "FAILED_REFRESH",
-	[EVENT_EXPIRED] = "EXPIRED",
-};
-
 /* Checks that the next event is this one, about this holding. */
 static const struct heard_event *expect_event(struct mount *mount, enum lock_event_kind kind, const char *key,
                                        uint64_t token, int64_t ttl_ms)
 {
 	const struct heard_event *told = next_event(mount);
 
-	assert_string_equal(event_names[told->kind], event_names[kind]);
+	assert_string_equal(event_word(told->kind), event_word(kind));
 	assert_string_equal(told->key, key);
 	assert_int_equal(told->token, token);
 	assert_int_equal(told->ttl_ms, ttl_ms);

@@ -279,7 +279,7 @@ static void check_events(struct mount *mount, const struct cell *cell, const str
 		expect_event(mount, event, KEY, about ? about->token : 0,
 			about ? about->ttl_ms : LEASE_UNSET);
 	force(mount, KEY);
-	assert_string_equal(event_names[next_event(mount)->kind], "FORCE_RELEASED");
+	assert_string_equal(event_word(next_event(mount)->kind), "FORCE_RELEASED");
 }
 
 static void test_cell(void **state)
