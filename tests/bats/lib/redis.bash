@@ -220,6 +220,7 @@ set_mount_points() {
 
 teardown() {
   local problems=0
+  end_hearers
   end_redis_mounts || problems=1
   end_background
   end_helpers

@@ -3,14 +3,6 @@
 load ../lib/helper
 load ../lib/redis
 
-teardown() {
-  local problems=0
-  end_hearers
-  end_redis_mounts || problems=1
-  redis_end_all || problems=1
-  return "$problems"
-}
-
 # subscribers COUNT: so many listen to events of the namespace `lockfs`
 subscribers() {
   [ "$(redis_cli PUBSUB NUMSUB lockfs#ev | tail -n 1)" = "$1" ]
