@@ -182,27 +182,33 @@ static void check_root(struct raw_options *raw)
 		"gid=%s: it is the number of a group");
 }
 
+/* Reads a limit on what one user may have; 0: no limit. */
+static size_t check_limit(struct raw_options *raw, const char *text, size_t fallback, const char *complaint)
+{
+	return check_number(raw, text, 10, SIZE_MAX, fallback, complaint);
+}
+
 static void check_user(struct raw_options *raw)
 {
 	struct options *options = raw->options;
 
-	options->user_memory = check_number(raw, raw->user_memory, 10, SIZE_MAX, DEFAULT_USER_MEMORY,
+	options->user_memory = check_limit(raw, raw->user_memory, DEFAULT_USER_MEMORY,
 		"user_memory=%s: it is a number of bytes, or 0 for any");
-	options->user_waiters = check_number(raw, raw->user_waiters, 10, SIZE_MAX, DEFAULT_USER_WAITERS,
+	options->user_waiters = check_limit(raw, raw->user_waiters, DEFAULT_USER_WAITERS,
 		"user_waiters=%s: it is a number of calls, or 0 for any");
-	options->user_streams = check_number(raw, raw->user_streams, 10, SIZE_MAX, DEFAULT_USER_STREAMS,
+	options->user_streams = check_limit(raw, raw->user_streams, DEFAULT_USER_STREAMS,
 		"user_streams=%s: it is a number of open streams, or 0 for any");
-	options->user_names = check_number(raw, raw->user_names, 10, SIZE_MAX, DEFAULT_USER_NAMES,
+	options->user_names = check_limit(raw, raw->user_names, DEFAULT_USER_NAMES,
 		"user_names=%s: it is a number of names in use, or 0 for any");
-	options->user_files = check_number(raw, raw->user_files, 10, SIZE_MAX, DEFAULT_USER_FILES,
+	options->user_files = check_limit(raw, raw->user_files, DEFAULT_USER_FILES,
 		"user_files=%s: it is a number of open lock files, or 0 for any");
-	options->user_listings = check_number(raw, raw->user_listings, 10, SIZE_MAX, DEFAULT_USER_LISTINGS,
+	options->user_listings = check_limit(raw, raw->user_listings, DEFAULT_USER_LISTINGS,
 		"user_listings=%s: it is a number of bytes, or 0 for any");
-	options->user_signals = check_number(raw, raw->user_signals, 10, SIZE_MAX, DEFAULT_USER_SIGNALS,
+	options->user_signals = check_limit(raw, raw->user_signals, DEFAULT_USER_SIGNALS,
 		"user_signals=%s: it is a number of processes, or 0 for any");
-	options->user_renewals = check_number(raw, raw->user_renewals, 10, SIZE_MAX, DEFAULT_USER_RENEWALS,
+	options->user_renewals = check_limit(raw, raw->user_renewals, DEFAULT_USER_RENEWALS,
 		"user_renewals=%s: it is a number of renewals a minute, or 0 for any");
-	options->user_calls = check_number(raw, raw->user_calls, 10, SIZE_MAX, DEFAULT_USER_CALLS,
+	options->user_calls = check_limit(raw, raw->user_calls, DEFAULT_USER_CALLS,
 		"user_calls=%s: it is a number of calls, or 0 for any");
 }
 
