@@ -18,8 +18,8 @@
 
 struct cached_lock {
 	struct lock lock; /* its texts are in `text` */
-	int64_t cached_ns; /* CLOCK_BOOTTIME, */
-	int64_t fresh_until_ns; /* and likewise */
+	int64_t cached_ns; /* CLOCK_BOOTTIME when the lock was cached */
+	int64_t fresh_until_ns; /* CLOCK_BOOTTIME; until then the lock is used without a check; 0: never */
 	UT_hash_handle hh; /* in the order in which they were cached */
 	char text[];
 };

@@ -90,7 +90,8 @@ void trace_add_lease(struct trace_line *line, const char *name, int64_t ms)
 	trace_add(line, " %s=%s", name, ms == LEASE_UNSET ? "default" : text);
 }
 
-void trace_add_holder(struct trace_line *line, const struct lock_holder *holder)
+/* ` (user@host:pid)`, or ` (3f9a…)` for a holder with a given id. */
+static void add_holder(struct trace_line *line, const struct lock_holder *holder)
 {
 	if (holder->claim.identity) {
 		trace_add(line, " (%.*s@%.*s:%d)", (int)beginning(holder->user, NAME_SHOWN_MAX), holder->user,
@@ -126,7 +127,7 @@ void trace_add_status(struct trace_line *line, int status)
 
 void trace_add_lock(struct trace_line *line, const struct lock *lock)
 {
-	trace_add_holder(line, &lock->holder);
+	add_holder(line, &lock->holder);
 	trace_add(line, " token=%" PRIu64, lock->token);
 	trace_add_lease(line, "remaining", lock->remaining_ms);
 	if (lock->granted)

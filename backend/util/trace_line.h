@@ -42,9 +42,6 @@ void trace_add_match(struct trace_line *line, struct holding_match match);
 /* ` NAME=300.000`, ` NAME=never`, or ` NAME=default` for LEASE_UNSET. */
 void trace_add_lease(struct trace_line *line, const char *name, int64_t ms);
 
-/* ` (user@host:pid)`, or ` (3f9a…)` for a holder with a given id. */
-void trace_add_holder(struct trace_line *line, const struct lock_holder *holder);
-
 /* ` (user@host:pid) token=7 remaining=12.345`. */
 void trace_add_lock(struct trace_line *line, const struct lock *lock);
 

@@ -39,6 +39,8 @@ static void answer(struct script_call *call, int status, const redisReply *reply
 	calls->user_in_reply = before;
 }
 
+static void arm_deadline(struct script_calls *calls);
+
 void call_finish(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct script_calls *calls = call->calls;
@@ -53,7 +55,7 @@ void call_finish(struct script_call *call, int status, const redisReply *reply, 
 		calls->handlers.on_acquire_answered(calls->handlers.ctx, call_key(call));
 	packed_table_free(&call->table);
 	free(call);
-	calls_arm_deadline(calls);
+	arm_deadline(calls);
 	calls_take_turns(calls);
 }
 
@@ -88,10 +90,10 @@ static void on_deadline(uv_timer_t *timer)
 		/* Replies come in order, so all calls behind this one are late, too. */
 		calls_drop_silent(calls);
 	}
-	calls_arm_deadline(calls);
+	arm_deadline(calls);
 }
 
-void calls_arm_deadline(struct script_calls *calls)
+static void arm_deadline(struct script_calls *calls)
 {
 	int64_t left_ms;
 
@@ -134,7 +136,7 @@ void script_call_start(struct script_call *call)
 	call->uid = user_of(call);
 	call->deadline_ns = boot_ns() + calls->config.timeout_ms * NS_PER_MS;
 	DL_APPEND(calls->pending, call);
-	calls_arm_deadline(calls);
+	arm_deadline(calls);
 	if (call->unsendable)
 		call_finish(call, call->unsendable, NULL, 0);
 	else if (connection_is_up(calls->connection))

@@ -51,7 +51,6 @@ const char *call_key(const struct script_call *call);
 void call_finish(struct script_call *call, int status, const redisReply *reply, int64_t age_ms);
 void calls_finish_waiting(struct script_calls *calls, int status);
 void calls_drop_silent(struct script_calls *calls);
-void calls_arm_deadline(struct script_calls *calls);
 
 /* call_sending.c */
 void calls_take_turns(struct script_calls *calls);

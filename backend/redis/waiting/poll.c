@@ -12,7 +12,8 @@
 
 #define RETRY_MS 400 /* pause after a poll that failed */
 
-void poll_free(struct poll *poll)
+/* Accepts NULL. */
+static void free_poll(struct poll *poll)
 {
 	if (poll && !poll->wait_queue->spare_poll)
 		poll->wait_queue->spare_poll = poll;
@@ -74,7 +75,7 @@ static void on_polled(struct script_call *call, int status, const redisReply *re
 	/* The server had taken this mount for dead and dropped tickets of it. */
 	if (!was_alive && !queue->closing)
 		wait_queue_resend(queue);
-	poll_free(poll);
+	free_poll(poll);
 	wait_queue_drop_reference(queue);
 }
 
@@ -85,7 +86,7 @@ void poll_start(struct poll *poll)
 
 	queue->references++;
 	if (!call) {
-		poll_free(poll);
+		free_poll(poll);
 		wait_queue_drop_reference(queue);
 		return;
 	}
@@ -137,7 +138,7 @@ static bool poll_due(struct wait_queue *queue, int64_t now_ns)
 		poll_start(poll);
 		return true;
 	}
-	poll_free(poll);
+	free_poll(poll);
 	return false;
 }
 

@@ -106,10 +106,9 @@ void tickets_resend_but(struct wait_queue *queue, const struct ticket *but);
 
 /*
  * poll.c
- * poll_new() returns NULL if there is no memory and the spare poll is in use; poll_free() accepts NULL.
+ * poll_new() returns NULL if there is no memory and the spare poll is in use.
  * poll_add() adds nothing to a full poll.
  */
-void poll_free(struct poll *poll);
 void poll_add(struct poll *poll, const struct key_waiters *waiters);
 void poll_start(struct poll *poll);
 struct poll *poll_new(struct wait_queue *queue);

@@ -28,6 +28,14 @@ static struct request *request_make(fuse_req_t fuse, struct node *node, const st
 	return request;
 }
 
+/* The token of the holding of the request's open file or, without a file handle, of its node; 0: none. */
+static uint64_t token_of(const struct request *request)
+{
+	if (!node_is_lock(request->node))
+		return 0;
+	return request->info.fh ? lock_file_token(lock_file_of(&request->info)) : node_token(request->node);
+}
+
 struct request *request_on_node(fuse_req_t fuse, fuse_ino_t number, const struct fuse_file_info *info)
 {
 	struct node *node = node_find(mount_of(fuse)->nodes, number);
@@ -41,7 +49,7 @@ struct request *request_on_node(fuse_req_t fuse, fuse_ino_t number, const struct
 	if (!request)
 		return NULL;
 	stpcpy(request->key, node->name.path);
-	request->token = request_token(request);
+	request->token = token_of(request);
 	return request;
 }
 
@@ -84,11 +92,4 @@ void request_reply(struct request *request, int status)
 void request_done(void *ctx, int status)
 {
 	request_reply(ctx, status);
-}
-
-uint64_t request_token(const struct request *request)
-{
-	if (!node_is_lock(request->node))
-		return 0;
-	return request->info.fh ? lock_file_token(lock_file_of(&request->info)) : node_token(request->node);
 }

@@ -25,7 +25,7 @@ struct request {
 	char proof[LOCK_ID_MAX + 1]; /* the id in `claim`, if an open file proves the claim */
 	struct caller caller; /* set by request_identify() */
 	struct fuse_file_info info; /* a copy, as the kernel's ends with the handler; zero if the request has none */
-	uint64_t token; /* request_token() when the request was made */
+	uint64_t token; /* when the request was made: of the holding of its open file or, without one, of its node; 0: none */
 	bool from_cache; /* the lock that a LOOKUP answers was read from the backend's cache */
 	bool file_is_counted; /* `file_uid` is charged for an open file that is not made yet */
 	uid_t file_uid; /* the user who is charged for the open file */
@@ -76,8 +76,5 @@ void request_end(struct request *request);
 
 /* A backend_done callback that replies with the backend's status; `ctx` is the request. */
 void request_done(void *ctx, int status);
-
-/* The token of the holding of the request's open file or, without a file handle, of its node; 0: none. */
-uint64_t request_token(const struct request *request);
 
 #endif
