@@ -605,7 +605,8 @@ nothing" "$output"
   run installed '
     chown nobody "$M"
     as_nobody lockfs memory: "$M"
-    first=$(pgrep -x lockfs)
+    # For a moment the watchdog has the name of the daemon, too.
+    until first=$(pgrep -x lockfs) && [ "$first" -eq "$first" ]; do sleep 0.01; done 2>/dev/null
     as_nobody sh -c "exec 9>$M/mine; exec sleep 1000" &
     until as_nobody test -e "$M/mine"; do sleep 0.01; done
     as_nobody fusermount3 -uz "$M"
