@@ -105,9 +105,9 @@ const char *lock_files_proof(const struct lock_files *files, uint64_t token, fus
 bool lock_files_acquired_by(const struct lock_files *files, uint64_t token, pid_t process);
 
 /*
- * May a lock that another holds be opened with these flags? Yes for a handle, which is
- * read or waits by flock(2): flock(1) and `exec 9<>…` open so, and setlock(8) and
- * chpst(8), which append without blocking.
+ * Do these flags open a lock that another holds as a handle, in a view in which creating for
+ * writing acquires? Yes for flags by which programs open in order to lock: reading, O_RDWR,
+ * and appending without blocking, as by setlock(8) and chpst(8).
  */
 static inline bool opens_handle(int flags)
 {

@@ -27,6 +27,9 @@ struct stale_retry {
 	int64_t answered_ns; /* CLOCK_BOOTTIME */
 	fuse_ino_t found;    /* node that the LOOKUP after it returned; 0: no LOOKUP yet, or the name was free */
 	bool repeated;       /* the repetition was answered, so the next LOOKUP belongs to another call */
+	enum handle_wanted handle; /* what the LOOKUPs of the repetition must find */
+	fuse_ino_t opened;   /* with `handle`: the node of the OPEN that was answered */
+	bool looked_up;      /* with `handle`: a LOOKUP came since */
 	UT_hash_handle hh;
 };
 
@@ -55,20 +58,20 @@ static void drop_old(struct stale_retries *retries, int64_t now_ns)
 		drop(retries, first);
 }
 
-/* Returns 0 or -ENOMEM. */
-static int add(struct stale_retries *retries, pid_t thread, const char *key, int64_t now_ns)
+/* Returns NULL if there is no memory. */
+static struct stale_retry *add(struct stale_retries *retries, pid_t thread, const char *key, int64_t now_ns)
 {
 	struct stale_retry *retry = calloc(1, sizeof(*retry));
 
 	if (!retry)
-		return -ENOMEM;
+		return NULL;
 	retry->call = (struct call_name){ .thread = (uint64_t)thread, .key = path_inode(key) };
 	retry->answered_ns = now_ns;
 	HASH_ADD(hh, retries->by_call, call, sizeof(retry->call), retry);
 	if (retry->hh.tbl)
-		return 0;
+		return retry;
 	free(retry);
-	return -ENOMEM;
+	return NULL;
 }
 
 int stale_retry_or(struct stale_retries *retries, pid_t thread, const char *key, fuse_ino_t number, int otherwise)
@@ -76,14 +79,14 @@ int stale_retry_or(struct stale_retries *retries, pid_t thread, const char *key,
 	struct stale_retry *retry = find(retries, thread, key);
 	int64_t now_ns = boot_ns();
 
-	if (retry && retry->found == number && now_ns - retry->answered_ns <= REPETITION_NS) {
+	if (retry && !retry->handle && retry->found == number && now_ns - retry->answered_ns <= REPETITION_NS) {
 		retry->repeated = true;
 		return otherwise;
 	}
 	if (retry)
 		drop(retries, retry);
 	drop_old(retries, now_ns);
-	return add(retries, thread, key, now_ns) < 0 ? otherwise : -ESTALE;
+	return add(retries, thread, key, now_ns) ? -ESTALE : otherwise;
 }
 
 void stale_retries_looked_up(struct stale_retries *retries, pid_t thread, const char *key, fuse_ino_t number)
@@ -94,6 +97,51 @@ void stale_retries_looked_up(struct stale_retries *retries, pid_t thread, const 
 		drop(retries, retry);
 	else if (retry)
 		retry->found = number;
+}
+
+/* Is the OPEN of this node the repetition of the call? */
+static bool is_repetition_of(const struct stale_retry *retry, fuse_ino_t number)
+{
+	if (retry->handle)
+		return retry->opened == number && !retry->looked_up;
+	return retry->found == number && !retry->repeated;
+}
+
+int stale_retry_for_handle(struct stale_retries *retries, pid_t thread, const char *key, fuse_ino_t number, bool exists)
+{
+	struct stale_retry *retry = retries->by_call ? find(retries, thread, key) : NULL;
+	bool is_repetition = retry && is_repetition_of(retry, number);
+	int64_t now_ns = boot_ns();
+
+	if (retry)
+		drop(retries, retry);
+	if (is_repetition)
+		return 0;
+	drop_old(retries, now_ns);
+	retry = add(retries, thread, key, now_ns);
+	if (!retry)
+		return -ENOMEM;
+	retry->handle = exists ? HANDLE_WANTED : HANDLE_IF_EXISTS;
+	retry->opened = number;
+	return -ESTALE;
+}
+
+enum handle_wanted stale_retries_handle(struct stale_retries *retries, pid_t thread, const char *key)
+{
+	struct stale_retry *retry = retries->by_call ? find(retries, thread, key) : NULL;
+
+	if (!retry || !retry->handle || boot_ns() - retry->answered_ns > REPETITION_NS)
+		return HANDLE_NOT_WANTED;
+	retry->looked_up = true;
+	return retry->handle;
+}
+
+void stale_retries_got_handle(struct stale_retries *retries, pid_t thread, const char *key)
+{
+	struct stale_retry *retry = retries->by_call ? find(retries, thread, key) : NULL;
+
+	if (retry && retry->handle)
+		drop(retries, retry);
 }
 
 void stale_retries_free(struct stale_retries *retries)

@@ -7,11 +7,15 @@
  * is about the node that this LOOKUP returned (fs/namei.c, do_filp_open() and
  * retry_estale(); observed on Linux 6.18). A request on a descriptor is not repeated, and
  * no LOOKUP precedes it.
+ *
+ * The same repetition gives a handle a node of its own: OPEN cannot change the node that the
+ * kernel opens, but the LOOKUP between the two OPENs can find another one.
  */
 #ifndef FS_NAMES_STALE_RETRY_H
 #define FS_NAMES_STALE_RETRY_H
 
 #include <fuse_lowlevel.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct stale_retry;
@@ -30,6 +34,31 @@ int stale_retry_or(struct stale_retries *retries, pid_t thread, const char *key,
 
 /* A LOOKUP of `key` by `thread` is answered with the node `number`. */
 void stale_retries_looked_up(struct stale_retries *retries, pid_t thread, const char *key, fuse_ino_t number);
+
+/*
+ * The caller of this open(2) of the node `number` is to get a handle. Returns -ESTALE: the LOOKUP that follows finds
+ * a node for a handle, see stale_retries_handle(), and the kernel opens that. Returns 0 if this is the repetition,
+ * and the node cannot be changed: the call opens a descriptor (/proc/self/fd), which is never looked up, or another
+ * request of the call was answered ESTALE. Returns -ENOMEM.
+ * `exists`: the lock existed when the call looked it up.
+ */
+int stale_retry_for_handle(struct stale_retries *retries, pid_t thread, const char *key, fuse_ino_t number, bool exists);
+
+/* What a LOOKUP must find. */
+enum handle_wanted {
+	HANDLE_NOT_WANTED,
+	HANDLE_IF_EXISTS, /* a node for a handle, if the backend has the lock */
+	HANDLE_WANTED,    /* a node for a handle; the backend was asked before */
+};
+
+/*
+ * Tells what this LOOKUP must find. Several can follow: each that finds another node than the kernel has makes the
+ * kernel look the name up again, and other threads that open the same name change the node that the kernel has.
+ */
+enum handle_wanted stale_retries_handle(struct stale_retries *retries, pid_t thread, const char *key);
+
+/* The thread has opened its handle. */
+void stale_retries_got_handle(struct stale_retries *retries, pid_t thread, const char *key);
 
 void stale_retries_free(struct stale_retries *retries);
 

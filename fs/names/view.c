@@ -140,9 +140,6 @@ int view_parse(const char *text, struct view_options *ret)
 		if (err < 0)
 			return err;
 	}
-	/* Only the renewal of a bound holding notices a loss and sends the signal. */
-	if (options.signal && !options.hold)
-		return -EINVAL;
 	*ret = options;
 	return 0;
 }
@@ -203,4 +200,11 @@ const struct view_options *view_options_of(const struct view *view)
 bool view_hides(const struct view *view)
 {
 	return patience_any(&view_options_of(view)->patience);
+}
+
+bool view_acquires(const struct view *view)
+{
+	const struct view_options *options = view_options_of(view);
+
+	return *options->id || options->hold || patience_any(&options->patience);
 }

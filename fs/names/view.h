@@ -56,4 +56,10 @@ const struct view_options *view_options_of(const struct view *view);
  */
 bool view_hides(const struct view *view);
 
+/*
+ * Does creating for writing acquire in this view, also without O_EXCL? It does if the view says who acquires, or
+ * how. In every other view and in the plain tree such a creation gives a handle.
+ */
+bool view_acquires(const struct view *view);
+
 #endif

@@ -1,7 +1,7 @@
 /*
- * CREATE: acquires a lock by creating its file. The kernel holds the directory locked until the reply, so a creation
- * waits only in a view whose directory node is private to this caller (see dir_token() in node.h). The meaning of each
- * creation is in lockfs(5), PLAIN OPERATIONS.
+ * CREATE: an exclusive creation acquires the lock, every other one opens a handle; in some views, creating for writing
+ * acquires as well. The kernel holds the directory locked until the reply, so a creation waits only in a view whose
+ * directory node is private to this caller (see dir_token() in node.h). See lockfs(5), PLAIN OPERATIONS.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -147,7 +147,7 @@ static bool end_created(struct request *request, struct lock_file *file, struct 
 	return taken;
 }
 
-/* Replies with a handle on a node of its own. flock(1) opens handles. */
+/* Replies with a handle on a node of its own, which no LOOKUP finds. */
 static void reply_handle(struct request *request)
 {
 	struct mount *mount = request->mount;
@@ -157,6 +157,7 @@ static void reply_handle(struct request *request)
 
 	if (!file)
 		return;
+	stale_retries_got_handle(mount->retries, fuse_req_ctx(request->fuse)->pid, request->key);
 	node = node_look_up(mount->nodes, NODE_UNLOCKED, request->node->name.view, node_unique(mount->nodes), request->key,
 		fuse_req_ctx(request->fuse)->uid);
 	if (node) {
@@ -248,7 +249,10 @@ static void acquire_by_creating(struct request *request)
 	};
 	int err = 0;
 
-	if (view->signal) {
+	/* Only the renewal of a bound holding notices a loss and sends the signal. */
+	if (view->signal && !view->hold) {
+		err = -EINVAL;
+	} else if (view->signal) {
 		err = request_identify(request);
 		if (err == 0)
 			err = request_take_recipient(request, request->caller.process);
@@ -263,7 +267,8 @@ static void on_read_for_handle(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
 
-	(void)entry;
+	if (status == 0 && entry->kind == ENTRY_DIR)
+		status = -EISDIR;
 	/*
 	 * A lock that was acquired meanwhile is treated as acquired after this creation: programs that lock by turns
 	 * would otherwise get ESTALE.
@@ -272,6 +277,13 @@ static void on_read_for_handle(void *ctx, int status, const struct entry *entry)
 		reply_handle(request);
 	else
 		request_reply(request, status);
+}
+
+static bool acquires(const struct node *dir, int flags)
+{
+	if (flags & O_EXCL)
+		return true;
+	return (flags & O_ACCMODE) != O_RDONLY && view_acquires(dir->name.view);
 }
 
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *info)
@@ -284,9 +296,8 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	request->info.fh = 0;
 	if (!request_count_file_or_reply(request))
 		return;
-	/* open(2) for reading with O_CREAT, as flock(1) does, makes a handle. */
-	if ((info->flags & O_ACCMODE) == O_RDONLY && !(info->flags & O_EXCL))
-		backend_read(request->mount->backend, request->key, on_read_for_handle, request);
-	else
+	if (acquires(request->node, info->flags))
 		acquire_by_creating(request);
+	else
+		backend_read(request->mount->backend, request->key, on_read_for_handle, request);
 }

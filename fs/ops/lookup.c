@@ -13,6 +13,7 @@
 #include "fs/names/known_nodes.h"
 #include "fs/names/node.h"
 #include "fs/names/reserved_name.h"
+#include "fs/names/stale_retry.h"
 #include "fs/names/view.h"
 #include "fs/ops/request/attr.h"
 #include "fs/ops/request/claim.h"
@@ -72,6 +73,30 @@ static bool is_hidden_by_view(struct request *request, const struct entry *entry
 		!lock_is_held_by(&entry->lock, &request->claim);
 }
 
+/* Replies to the LOOKUP of an open(2) that is to get a handle: with a node that no other LOOKUP finds. */
+static void reply_handle_node(struct request *request)
+{
+	struct mount *mount = request->mount;
+	const struct fuse_ctx *caller = fuse_req_ctx(request->fuse);
+	struct node *node = node_look_up(mount->nodes, NODE_UNLOCKED, request->node->name.view, node_unique(mount->nodes),
+		request->key, caller->uid);
+	struct fuse_entry_param reply;
+
+	if (!node) {
+		request_reply(request, -ENOMEM);
+		return;
+	}
+	if (!request_admits_node(request->fuse, node)) {
+		request_reply(request, -ENFILE);
+		return;
+	}
+	node_belongs_to(node, caller->uid, caller->gid);
+	reply = (struct fuse_entry_param){ .ino = node->number, .attr = attr_of_ended(node) };
+	if (fuse_reply_entry(request->fuse, &reply) < 0)
+		node_forget(mount->nodes, node, 1);
+	request_end(request);
+}
+
 static void on_looked_up(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
@@ -80,6 +105,8 @@ static void on_looked_up(void *ctx, int status, const struct entry *entry)
 		status = -ENOENT;
 	if (status < 0)
 		request_reply(request, status);
+	else if (request->finds_handle && entry->kind == ENTRY_LOCK)
+		reply_handle_node(request);
 	else
 		request_reply_entry(request, entry);
 }
@@ -95,7 +122,13 @@ static bool read_cached(struct request *request, struct lock *ret)
 static void look_up(struct request *request)
 {
 	struct entry entry = { .kind = ENTRY_LOCK };
+	enum handle_wanted handle = stale_retries_handle(request->mount->retries, fuse_req_ctx(request->fuse)->pid, request->key);
 
+	request->finds_handle = handle != HANDLE_NOT_WANTED;
+	if (handle == HANDLE_WANTED) {
+		reply_handle_node(request);
+		return;
+	}
 	/* Only a view that hides locks needs the identity, to find the caller's own lock: the kernel answers EEXIST then. */
 	if (!view_hides(request->node->name.view) || request_identify(request) < 0)
 		request_claim_given_id(request);
@@ -195,11 +228,13 @@ static void reply_ended(struct request *request)
 	request_end(request);
 }
 
-/* Did the backend answer that the directory or holding of the node exists? */
+/* Did the backend answer that the directory or holding of the node exists, or for a handle that the lock is held? */
 static bool is_there(struct request *request, int status, const struct entry *entry)
 {
 	if (node_kind(request->node) == NODE_DIR)
 		return status == 0 && entry->kind == ENTRY_DIR;
+	if (!request->token)
+		return status == 0 && entry->kind == ENTRY_LOCK;
 	return request_finds_holding(request, status, entry);
 }
 
@@ -233,8 +268,7 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	} else if (node_is_control(request->node)) {
 		control_file_reply_attr(req, request->node);
 		request_end(request);
-	} else if ((node_kind(request->node) == NODE_UNLOCKED && !request->node->bound_token) ||
-		request_has_ended(request)) {
+	} else if (request_has_ended(request)) {
 		reply_ended(request);
 	} else {
 		/* In a view with the holder's id, the caller is shown as the owner. */

@@ -75,15 +75,11 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 	struct backend *backend = request->mount->backend;
 	const struct lock_claim *claim = &request->claim;
 	int64_t ttl_ms = node_view(request->node)->ttl_ms;
+	struct holding_match match;
 	int err;
 
 	if (which & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) {
 		request_reply(request, -EPERM);
-		return;
-	}
-	/* A handle has no holding to change. */
-	if (request->token == 0) {
-		request_reply(request, -ESTALE);
 		return;
 	}
 	if (request_has_ended(request)) {
@@ -92,22 +88,22 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 	}
 	if (!request_identify_holder_or_reply(request))
 		return;
+	/* Through a handle, the holding that the caller has now is changed. */
+	match = request->token ? match_token(request->token) : match_any();
 	if (which & FUSE_SET_ATTR_SIZE) {
 		err = attr->st_size > 0 ? reserve_check(request->mount->reserve) : 0;
 		if (err < 0) {
 			request_reply(request, err);
 			return;
 		}
-		backend_truncate(backend, request->key, claim, match_token(request->token), attr->st_size,
-			on_truncated, request);
+		backend_truncate(backend, request->key, claim, match, attr->st_size, on_truncated, request);
 		return;
 	}
 	err = holdings_admit_lease(request->mount->holdings, request->key, request->token, ttl_ms);
 	if (err < 0)
 		request_reply(request, err);
 	else
-		backend_refresh(backend, request->key, claim, match_token(request->token), ttl_ms, on_refreshed,
-			request);
+		backend_refresh(backend, request->key, claim, match, ttl_ms, on_refreshed, request);
 }
 
 static void on_dir_read(void *ctx, int status, const struct entry *entry)

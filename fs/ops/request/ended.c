@@ -44,6 +44,13 @@ bool request_finds_holding(struct request *request, int status, const struct ent
 	return false;
 }
 
+int request_check_held(struct request *request, int status, const struct entry *entry)
+{
+	if (status < 0 && status != -ENOENT)
+		return status;
+	return request_finds_holding(request, status, entry) ? 0 : -ESTALE;
+}
+
 bool request_has_ended(const struct request *request)
 {
 	return request->token &&
@@ -69,6 +76,10 @@ void request_reply_stale(struct request *request, int otherwise)
 
 void request_reply_ended(struct request *request)
 {
+	if (!request->token) {
+		request_reply(request, -ENOLCK);
+		return;
+	}
 	request_end_holding(request);
 	if (request_ended_status(request) == -ESTALE)
 		request_reply_stale(request, -ENOENT);

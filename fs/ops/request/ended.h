@@ -19,13 +19,19 @@ bool request_has_ended(const struct request *request);
  */
 bool request_finds_holding(struct request *request, int status, const struct entry *entry);
 
+/* As request_finds_holding(). Returns 0, -ESTALE if the holding has ended, or the backend's error. */
+int request_check_held(struct request *request, int status, const struct entry *entry);
+
 /* Records that the holding of the request has ended; called before the caller is told so. */
 void request_end_holding(struct request *request);
 
 /* The status for a holding that has ended: -ESTALE if the node is open, -ENOENT if the request came by a path. */
 int request_ended_status(const struct request *request);
 
-/* Records that the holding has ended, and replies so: with request_ended_status(). */
+/*
+ * Replies that the lock is free: with -ENOLCK through a handle. Otherwise records that the holding has ended, and
+ * replies with request_ended_status().
+ */
 void request_reply_ended(struct request *request);
 
 /*

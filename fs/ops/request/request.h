@@ -27,6 +27,7 @@ struct request {
 	struct fuse_file_info info; /* a copy, as the kernel's ends with the handler; zero if the request has none */
 	uint64_t token; /* when the request was made: of the holding of its open file or, without one, of its node; 0: none */
 	bool from_cache; /* the lock that a LOOKUP answers was read from the backend's cache */
+	bool finds_handle; /* a LOOKUP of an open(2) that is to get a handle, see stale_retry_for_handle() */
 	bool file_is_counted; /* `file_uid` is charged for an open file that is not made yet */
 	uid_t file_uid; /* the user who is charged for the open file */
 
@@ -49,7 +50,8 @@ struct request {
 		} read;
 		struct { /* WRITE */
 			size_t size;
-			char *data;
+			off_t offset; /* -1: at the end of the content */
+			char *data; /* a copy; NULL if it is too large to be written */
 		} write;
 		struct { /* GETXATTR and LISTXATTR */
 			char name[64]; /* of the attribute: longer than every name in attributes.c */
