@@ -389,6 +389,15 @@ take() {
   done
 }
 
+# take_with TEXT FILE...: takes locks as this session, with a line of content
+take_with() {
+  local text=$1 file
+  shift
+  for file; do
+    (set -C; echo "$text" >"$file")
+  done
+}
+
 # take_as_other FILE...: takes locks as a session that has ended afterwards
 take_as_other() {
   # shellcheck disable=SC2016  # the other shell expands it
@@ -410,7 +419,7 @@ take_brief() {
 }
 
 taken_in_time() {
-  answer=$(call open "$1" CREAT,WRONLY)
+  answer=$(call open "$1" CREAT,EXCL,WRONLY)
   ! is_late "$answer" ETIMEDOUT
 }
 
