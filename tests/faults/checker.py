@@ -59,11 +59,12 @@ HEALTHY = 3 * S        # so long after a fault everything goes its way again
 CLOCKS = 30 * MS       # between one clock and another, and in whole milliseconds
 IN_LINE = 400 * MS     # so much later an arrival is certainly later
 LONG_LEASE = 4000      # ms; none that is shorter may be left in the end
-REFUSALS = ("EEXIST", "EBUSY", "EAGAIN", "EWOULDBLOCK", "EPERM", "ENOENT", "ESTALE", "EINVAL", "ENOTSUP", "ENOSPC")
+REFUSALS = ("EEXIST", "EBUSY", "EAGAIN", "EWOULDBLOCK", "EPERM", "ENOENT", "ESTALE", "EINVAL", "ENOTSUP", "ENOSPC",
+            "ENOLCK")
 KNOWN_HELD = ("EEXIST", "EBUSY", "EAGAIN", "EWOULDBLOCK")
 SETS_CLOCK = ("ClockForward", "ClockBack")
 KILLS_DAEMON = ("DaemonKilled", "DaemonRestarted")
-NEEDS_MEMORY = ("acquire", "id-acquire", "write")
+NEEDS_MEMORY = ("acquire", "id-acquire", "write")  # and an attack that writes
 # How an acquisition may be answered by a server that is well, but for its memory.
 SAID_BY_FULL = ("OK", "ENOSPC", "ETIMEDOUT", "EINTR") + REFUSALS
 
@@ -730,7 +731,8 @@ class Checker:
 
     def check_full(self):
         for op in self.ops:
-            if op.r == "ENOSPC" and op.op not in NEEDS_MEMORY:
+            writes = op.op == "attack" and op.how == "write"
+            if op.r == "ENOSPC" and op.op not in NEEDS_MEMORY and not writes:
                 self.violate("full", "%s was refused for want of memory, and needs none" % op.op, op)
             if op.op not in ("acquire", "id-acquire") or op.r in SAID_BY_FULL:
                 continue

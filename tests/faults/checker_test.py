@@ -525,6 +525,26 @@ def refresh_refused_by_full_server():
     return history
 
 
+@accepts
+def attack_refused_by_full_server():
+    """a server without memory refuses to write what was opened by a path"""
+    history, one, _ = two()
+    history.fault("MemoryFull", 10, 3000, on="memory")
+    one.acquire(0, 5, 10)
+    one.attack(100, how="write", result="ENOSPC")
+    return history
+
+
+@rejects("full")
+def truncation_refused_by_full_server():
+    """a server without memory refuses to truncate, which needs none"""
+    history, one, _ = two()
+    history.fault("MemoryFull", 10, 3000, on="memory")
+    one.acquire(0, 5, 10)
+    one.attack(100, how="truncate", result="ENOSPC")
+    return history
+
+
 @rejects("full")
 def acquisition_fails_in_full_server():
     """a full server is not taken for one that does not answer"""
@@ -845,6 +865,15 @@ def refresh_of_another():
     return history
 
 
+@rejects("unchanged")
+def write_by_another():
+    """who never held it writes it by an open that any caller may make"""
+    history, one, other = two()
+    one.acquire(0, 5, 10)
+    other.attack(50, how="write", result="OK")
+    return history
+
+
 @rejects("kept")
 def lost_without_fault():
     """a bound lock is lost, and nothing had failed"""
@@ -1016,7 +1045,8 @@ def other_content():
     history, one, other = two()
     handle = one.acquire(0, 5, 10)
     one.write(10, handle, text="a")
-    other.attack(20, how="open", result="EBUSY")
+    other.attack(20, how="truncate", result="EBUSY")
+    other.attack(22, how="write", result="EBUSY")
     one.read(30, handle, "")
     return history
 

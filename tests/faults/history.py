@@ -33,7 +33,7 @@ one acquisition:
   refresh  key, h, ttl (0: its own)
   release  key, h, how: unlink, close or unlock (the latter two of bound locks)
   close    h; of what is not bound, so that nothing is released
-  attack   key, how: an unlink, utime or open for writing by somebody who may not
+  attack   key, how: an unlink or utime, or a truncate or write of what was opened by its path, by somebody who may not
   force    key
   look     key; its `ret` has token and pid where a lock is there
   rush     creations and removals in a tight loop; its `ret` has tries, acquired, and plain: how many

@@ -65,6 +65,7 @@ class Handle:
     def __init__(self, name, key, fd, ttl, bound, signalled):
         self.name, self.key, self.fd, self.ttl = name, key, fd, ttl
         self.bound, self.signalled = bound, signalled
+        self.locked = False  # by flock(2)
         self.writable = True
         self.lost = False
 
@@ -139,11 +140,13 @@ class Worker:
         if how == "hold":
             options.append("hold")
         if signalled:
-            options += ["signal=USR1"] if how == "hold" else ["hold", "signal=USR1"]
+            options.append("signal=USR1")
         if how == "plain":
+            # In this view, creation acquires without O_EXCL, too, and does not wait.
+            options.append("attempts=1")
             flags = os.O_CREAT | os.O_RDWR | os.O_TRUNC
         if how in ("flock", "flocknb"):
-            flags = os.O_CREAT | os.O_RDONLY
+            flags = os.O_CREAT | self.random.choice((os.O_RDONLY, os.O_RDWR, os.O_RDWR | os.O_TRUNC))
         if how == "flock":
             wait = self.random.choice((300, 1000, 2500, 4000))
         self.forget_signals()
@@ -157,7 +160,8 @@ class Worker:
         if result != "OK":
             return self.step_back(result)
         handle = Handle(name, key, fd, ttl, bound, signalled)
-        handle.writable = how not in ("flock", "flocknb")
+        handle.locked = how in ("flock", "flocknb")
+        handle.writable = flags & os.O_ACCMODE != os.O_RDONLY
         self.read_token(handle)
         return handle
 
@@ -292,7 +296,7 @@ class Worker:
         if not handle.bound:
             if handle.ttl > LEASE_MAX_SHORT or self.random.random() < 0.9:
                 self.unlink(handle)
-        elif handle.writable:
+        elif not handle.locked:
             if self.random.random() < 0.3:
                 self.unlink(handle)
         elif self.random.random() < 0.4:
@@ -319,14 +323,27 @@ class Worker:
 
     def turn_attack(self):
         key = self.any_key()
-        how = self.random.choice(("unlink", "utime", "open"))
-        call = {"unlink": os.unlink, "utime": os.utime, "open": self.open_and_close}[how]
+        how = self.random.choice(("unlink", "utime", "truncate", "write"))
+        call = {"unlink": os.unlink, "utime": os.utime, "truncate": self.truncate_opened, "write": self.write_opened}[how]
         result, _ = self.do("attack", call, self.path(key), key=key, how=how)
         self.step_back(result)
 
     @staticmethod
-    def open_and_close(path):
-        os.close(os.open(path, os.O_WRONLY | os.O_TRUNC))
+    def truncate_opened(path):
+        fd = os.open(path, os.O_WRONLY | os.O_TRUNC)
+        try:
+            os.ftruncate(fd, 0)
+        finally:
+            os.close(fd)
+
+    @staticmethod
+    def write_opened(path):
+        """By an open that succeeds whoever holds the lock, or nobody."""
+        fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o644)
+        try:
+            os.write(fd, b"attack")
+        finally:
+            os.close(fd)
 
     def turn_force(self):
         key = self.any_key()
@@ -339,11 +356,15 @@ class Worker:
 
     @staticmethod
     def look(path):
-        """The token, and the process that acquired, of one holding: both are read twice, where it changed between."""
+        """The token of a holding, and the process that acquired it. A handle follows the key, so both are read again if
+        the token has changed."""
         fd = os.open(path, os.O_RDONLY)
         try:
-            token = int(os.getxattr(fd, "user.lock.token"))
-            return {"token": token, "pid": int(os.getxattr(fd, "user.lock.pid"))}
+            before, token, pid = None, int(os.getxattr(fd, "user.lock.token")), None
+            while token != before:
+                before, pid = token, int(os.getxattr(fd, "user.lock.pid"))
+                token = int(os.getxattr(fd, "user.lock.token"))
+            return {"token": token, "pid": pid}
         finally:
             os.close(fd)
 
@@ -450,14 +471,15 @@ class Worker:
 
     @staticmethod
     def read_state(fd):
-        """The state first: what is told of the lease of a holding that was there then can only be too little."""
+        """The state before the lease: what is told of the lease of a holding that was there then can only be too little.
+        The descriptor may be a handle, which follows the key, so nothing but the state is told if the token changes."""
+        result, token = outcome(os.getxattr, fd, "user.lock.token")
         told = {"state": os.getxattr(fd, "user.lock.state").decode()}
-        result, value = outcome(os.getxattr, fd, "user.lock.token")
-        if result == "OK":
-            told["token"] = int(value)
-        result, value = outcome(os.getxattr, fd, "user.lock.remaining")
-        if result == "OK":
-            told["left"] = int(float(value) * 1000)
+        left = outcome(os.getxattr, fd, "user.lock.remaining")
+        if result == "OK" and outcome(os.getxattr, fd, "user.lock.token") == ("OK", token):
+            told["token"] = int(token)
+            if left[0] == "OK":
+                told["left"] = int(float(left[1]) * 1000)
         return told
 
     def refresh_as(self, holder, key, fd, name):
