@@ -21,9 +21,9 @@ ODD_NAMES = ["n" * 255, "n" * 256, "n" * 300, " ", "\n", "-", "#", "a,b", "a=b",
              ".events", ".events.json", ".stats", ".hidden", "x/y/z", "one", "two", "."]
 GOOD_OPTIONS = ["ttl=1ms", "ttl=300ms", "ttl=2s", "ttl=never", "id=alice", "id=bob", "force", "hold", "wait=0",
                 "wait=200ms", "wait=1s", "wait=forever", "interval=10ms", "interval=1s", "attempts=1", "attempts=5",
-                "hold,signal=USR1", "hold,wait=300ms", "hold,ttl=300ms"]
+                "signal=USR1", "hold,signal=USR1", "hold,wait=300ms", "hold,ttl=300ms"]
 BAD_VIEWS = ["", ",", "what", "ttl", "ttl=", "ttl=0", "ttl=-1", "ttl=1x", "ttl=1s,ttl=1s", "id=", "id=" + "x" * 129,
-             "force=1", "wait=", "wait=never", "attempts=0", "interval=0", "signal=TERM", "hold,signal=NONE",
+             "force=1", "wait=", "wait=never", "attempts=0", "interval=0", "signal=9999", "hold,signal=NONE",
              "v" * 256, b"id=\xff"]
 OPEN_FLAGS = [os.O_CREAT, os.O_EXCL, os.O_TRUNC, os.O_APPEND, os.O_NONBLOCK, os.O_SYNC, os.O_DSYNC, os.O_DIRECT,
               os.O_DIRECTORY, os.O_NOFOLLOW, os.O_NOATIME, os.O_PATH, os.O_NOCTTY, os.O_TMPFILE, os.O_ASYNC]
@@ -127,7 +127,7 @@ class Caller:
         self.keep(os.open(self.path(), os.O_CREAT | os.O_WRONLY | self.one(0, os.O_EXCL, os.O_EXCL), 0o644))
 
     def do_open_for_flock(self):
-        self.keep(os.open(self.path(), os.O_CREAT | os.O_RDONLY, 0o644))
+        self.keep(os.open(self.path(), os.O_CREAT | self.one(os.O_RDONLY, os.O_WRONLY | os.O_TRUNC, os.O_RDWR), 0o644))
 
     def do_close(self):
         if self.open:

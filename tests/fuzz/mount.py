@@ -415,6 +415,20 @@ def check_waiting(key):
     expect("forced release", "OK", outcome(os.unlink, os.path.join(".with/force", key)))
 
 
+def check_handle(key):
+    """An open takes nothing, and what it gives follows the key."""
+    fd = os.open(key, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o644)
+    expect("stat of what was opened", "ENOENT", outcome(os.stat, key))
+    expect("state of a free lock", "EXPIRED", attribute(fd, "state"))
+    expect("write to a free lock", "ENOLCK", outcome(os.write, fd, b"x"))
+    create(key)
+    expect("state of an own lock", "ACQUIRED", attribute(fd, "state"))
+    expect("write to an own lock", "OK", outcome(os.write, fd, b"x"))
+    expect("release", "OK", outcome(os.unlink, key))
+    expect("write after release", "ENOLCK", outcome(os.write, fd, b"x"))
+    os.close(fd)
+
+
 def check_flock(key):
     fd = os.open(key, os.O_CREAT | os.O_RDONLY, 0o644)
     other = os.open(key, os.O_CREAT | os.O_RDONLY, 0o644)
@@ -458,7 +472,7 @@ def check_locks():
         if dir:
             os.mkdir(dir)
         for key in KEYS:
-            for check in check_acquisition, check_waiting, check_flock:
+            for check in check_acquisition, check_waiting, check_handle, check_flock:
                 check(os.path.join(dir, key))
     until("the directory is empty", is_empty)
     check_gauges()

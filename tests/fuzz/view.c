@@ -67,7 +67,7 @@ static void check_fields(const struct view_options *options)
 
 	require(options->ttl_ms >= LEASE_NEVER && options->ttl_ms <= LEASE_MAX_MS, "a lease is in its bounds");
 	require(strlen(options->id) <= LOCK_ID_MAX && !strchr(options->id, ','), "an id can be one");
-	require(!options->signal || (options->hold && options->signal < NSIG), "a signal needs hold");
+	require(options->signal >= 0 && options->signal < NSIG, "a signal is one");
 	require(patience->wait_ms >= WAIT_FOREVER && patience->wait_ms <= LEASE_MAX_MS, "a wait is in its bounds");
 	require(patience->interval_ms >= 0 && patience->interval_ms <= LEASE_MAX_MS, "an interval is in its bounds");
 	require(patience->attempts <= ATTEMPTS_MAX, "attempts are in their bounds");
@@ -82,6 +82,8 @@ static void check_table(const char *text, const struct view_options *options)
 	require(view_get(&table, text, &view) == 0 && view_get(&table, text, &same) == 0, "there is a view");
 	require(view == same && same_view(view_options_of(view), options), "it is the same view");
 	require(view_hides(view) == patience_any(&options->patience), "who has patience sees no locks of others");
+	require(view_acquires(view) == (*options->id || options->hold || view_hides(view)),
+		"creating acquires only if the view says who acquires, or how");
 	view_put(&table, view);
 	view_put(&table, same);
 	require(!table.by_text, "nothing is left of it");
