@@ -45,8 +45,8 @@ measure_look() {
   ls_rows 1000 tmpfs memory tcp
   ls_rows "$IN_DIRECTORY" tmpfs memory tcp
 
-  : >"$work/memory/seen"
-  : >"$work/tcp/seen"
+  (set -C; : >"$work/memory/seen")
+  (set -C; : >"$work/tcp/seen")
   out=$("$programs/commands" 60 + true + getfattr -n user.lock.state --absolute-names "$work/memory/seen" \
     + getfattr -n user.lock.state --absolute-names "$work/tcp/seen")
   title 'getfattr -n user.lock.state: ms'
