@@ -7,7 +7,10 @@ load ../lib/redis
   mount_redis
   redis_set lockfs:job their-value NX PX 60000
   expect EEXIST open "$M/job" CREAT,EXCL,WRONLY
-  expect EBUSY open "$M/job" CREAT,WRONLY
+  expect EBUSY open "$M/.with/id=me/job" CREAT,WRONLY
+  expect EBUSY write "$M/job" words
+  expect EAGAIN flock "$M/job" EX
+  expect OK open "$M/job" CREAT,WRONLY,TRUNC
   expect EPERM unlink "$M/job"
   expect EPERM utime "$M/job"
   expect EPERM setxattr "$M/job" user.lock.ttl 1h
@@ -36,7 +39,7 @@ load ../lib/redis
 
 @test "a lock that never expires has no expiry for other clients, too" {
   mount_redis
-  : >"$M/.with/ttl=never/job"
+  take "$M/.with/ttl=never/job"
   is -1 "$(redis_cli PTTL lockfs:job)"
   redis_set lockfs:other their-value NX
   is never "$(lock "$M/other" remaining)"
@@ -55,7 +58,7 @@ load ../lib/redis
 }
 
 # Somebody still has the descriptor open that was told of the end.
-@test "another client's lock that comes again with the same value is there for all but the descriptors of the one before" {
+@test "another client's lock that comes again with the same value is there for all but its holder's descriptors of the one before" {
   mount_redis
   redis_set lockfs:job their-value NX PX 60000
   redis_set lockfs:other their-value NX PX 60000
@@ -65,24 +68,30 @@ client, socket = sys.argv[1:]
 job, theirs = M + "/job", M + "/.with/id=their-value/job"
 def redis(*words):
     subprocess.run([client, "-s", socket] + list(words), check=True, stdout=subprocess.DEVNULL)
-old, older = os.open(job, os.O_RDONLY), os.open(job, os.O_RDONLY)
-other = os.open(M + "/other", os.O_RDONLY)
-check("older", outcome(os.utime, older), "EPERM")
+old, older = os.open(theirs, os.O_RDONLY), os.open(theirs, os.O_RDONLY)
+other = os.open(M + "/.with/id=their-value/other", os.O_RDONLY)
+handle = os.open(job, os.O_RDONLY)
+check("older", outcome(os.utime, older), "OK")
+check("handle", outcome(os.utime, handle), "EPERM")
 for _ in range(2):
     redis("DEL", "lockfs:job")
     check("told", outcome(os.read, old, 1), "ESTALE")
     check("free", outcome(os.stat, job), "ENOENT")
+    # A handle follows the key.
+    check("handle", (outcome(os.utime, handle), os.read(handle, 1), attribute(handle, "state")), ("ENOLCK", b"", "EXPIRED"))
     redis("SET", "lockfs:job", "their-value", "NX", "PX", "60000")
     check("state", attribute(job, "state"), "UNAVAILABLE")
     check("view", attribute(theirs, "state"), "ACQUIRED")
     check("refresh", outcome(os.setxattr, theirs, "user.lock.ttl", b"90s"), "OK")
     check("touch", outcome(os.utime, theirs), "OK")
-    new = os.open(job, os.O_RDONLY)
+    check("handle", (outcome(os.utime, handle), os.read(handle, 1), attribute(handle, "state")),
+          ("EPERM", b"", "UNAVAILABLE"))
+    new = os.open(theirs, os.O_RDONLY)
     for fd in old, older:
         check("old", (outcome(os.fsync, fd), outcome(os.utime, fd), outcome(os.read, fd, 1)), ("ESTALE",) * 3)
         check("old", attribute(fd, "state"), "EXPIRED")
     # What the old ones are told is not so of the new one.
-    check("new", (outcome(os.fsync, new), attribute(new, "state"), os.read(new, 1)), ("OK", "UNAVAILABLE", b""))
+    check("new", (outcome(os.fsync, new), attribute(new, "state"), os.read(new, 1)), ("OK", "ACQUIRED", b""))
     check("state", attribute(job, "state"), "UNAVAILABLE")
     check("another key", outcome(os.fsync, other), "OK")
     os.close(old)
@@ -118,7 +127,7 @@ PY
 
 @test "a lock taken over by another client's SET is theirs" {
   mount_redis
-  echo words >"$M/job"
+  take_with words "$M/job"
   exec 5<"$M/job"
   redis_set lockfs:job their-value PX 60000
   is UNAVAILABLE "$(state "$M/job")"
@@ -130,7 +139,7 @@ PY
 
 @test "a lock that another client deleted is free" {
   mount_redis
-  : >"$M/.with/ttl=never/job"
+  take "$M/.with/ttl=never/job"
   redis_cli DEL lockfs:job
   gone "$M/job"
   is "" "$(call list "$M")"
@@ -143,7 +152,7 @@ PY
 @test "nothing of a lock that another client deleted is in the next one" {
   mount_redis
   for index in kept deleted; do
-    echo words >"$M/.with/ttl=never/job"
+    take_with words "$M/.with/ttl=never/job"
     redis_cli DEL lockfs:job
     [ "$index" = kept ] || redis_cli DEL lockfs#i:
     take "$M/.with/id=alice,ttl=30s/job"
@@ -165,30 +174,30 @@ index_lasts() {
 
 @test "the index of a directory has an end where all of its locks have one" {
   mount_redis
-  : >"$M/.with/ttl=1h/hour"
-  : >"$M/.with/ttl=30s/seconds"
+  take "$M/.with/ttl=1h/hour"
+  take "$M/.with/ttl=30s/seconds"
   index_lasts 3600
-  : >"$M/.with/ttl=never/ever"
+  take "$M/.with/ttl=never/ever"
   is -1 "$(redis_cli PTTL lockfs#i:)"
-  : >"$M/.with/ttl=2h/hours"
+  take "$M/.with/ttl=2h/hours"
   is -1 "$(redis_cli PTTL lockfs#i:)"
   rm "$M/ever"
   index_lasts 7200
   touch "$M/.with/ttl=10s/hours"
   index_lasts 3600
-  : >"$M/.with/ttl=3599500ms/less"
+  take "$M/.with/ttl=3599500ms/less"
   is 1 "$(redis_cli EVAL "return redis.call('PTTL', 'lockfs#i:') >= redis.call('PTTL', 'lockfs:hour') and 1 or 0" 0)"
   rm "$M/less"
   # What is in it is over long since, but not itself.
   rm "$M/hour" "$M/seconds" "$M/hours"
   redis_cli ZADD lockfs#i: 1000 over >/dev/null
   redis_cli PEXPIRE lockfs#i: 7200000 >/dev/null
-  : >"$M/.with/ttl=1h/hour"
+  take "$M/.with/ttl=1h/hour"
   index_lasts 3600
   # Another client has deleted what had none.
-  : >"$M/.with/ttl=never/ever"
+  take "$M/.with/ttl=never/ever"
   redis_cli DEL lockfs:ever >/dev/null
-  : >"$M/.with/ttl=2h/ever"
+  take "$M/.with/ttl=2h/ever"
   index_lasts 7200
 }
 
@@ -274,19 +283,22 @@ PY
   is 3000 "$(ls -f "$M" | grep '^k' | sort -u | wc -l)"
 }
 
-# A lock library of the npm registry that follows the documented protocol. It is
-# installed once for this file.
-library() {
+# Installs a lock library of the npm registry that follows the documented protocol, once for this file.
+install_library() {
   local dir=$BATS_FILE_TMPDIR/library
-  if [ ! -d "$dir/node_modules" ]; then
-    mkdir -p "$dir"
-    npm install --prefix "$dir" --no-audit --no-fund --no-package-lock --loglevel=error \
-      redis-semaphore@5 ioredis@5 >"$dir/log" 2>&1 3>&- || fail "npm install: $(cat "$dir/log")"
-  fi
-  NODE_PATH=$dir/node_modules node "$BATS_TEST_DIRNAME/../lib/redis_library.cjs" "${redis_socket[redis]}" "$@"
+  [ ! -d "$dir/node_modules" ] || return 0
+  mkdir -p "$dir"
+  npm install --prefix "$dir" --no-audit --no-fund --no-package-lock --loglevel=error \
+    redis-semaphore@5 ioredis@5 >"$dir/log" 2>&1 3>&- || fail "npm install: $(cat "$dir/log")"
+}
+
+# library WORD KEY: see redis_library.cjs
+library() {
+  NODE_PATH=$BATS_FILE_TMPDIR/library/node_modules node "$BATS_TEST_DIRNAME/../lib/redis_library.cjs" "${redis_socket[redis]}" "$@"
 }
 
 @test "a lock library of others excludes and is excluded" {
+  install_library
   mount_redis -o namespace=mutex
   # It holds while its standard input is open.
   mkfifo "$T/hold"
@@ -298,7 +310,8 @@ library() {
   is UNAVAILABLE "$(state "$M/job")"
   is "$id" "$(lock "$M/job" owner)"
   expect EEXIST open "$M/job" CREAT,EXCL,WRONLY
-  expect EBUSY open "$M/job" CREAT,WRONLY
+  expect EBUSY open "$M/.with/id=me/job" CREAT,WRONLY
+  expect EBUSY write "$M/job" words
   expect EPERM unlink "$M/job"
   is ACQUIRED "$(state "$M/.with/id=$id/job")"
   exec 6>&-
@@ -314,6 +327,7 @@ library() {
 }
 
 @test "a lock library of others notices that its lock was forced away" {
+  install_library
   mount_redis -o namespace=mutex
   mkfifo "$T/hold"
   library hold job <"$T/hold" >"$T/library" 3>&- &

@@ -142,7 +142,7 @@ stands_in_the_kernel() {
     is UNAVAILABLE "$(state "$M/job")"
     # Whose creation is under way has the directory in the kernel, for which the notifier waits then.
     orders "{\"at\": \"other$round\", \"trap\": \"mute\"}"
-    in_background touch "$M/other$round"
+    in_background python3 -IS "$BATS_RUN_TMPDIR/calls.py" open "$M/other$round" CREAT,EXCL,WRONLY
     wait_until sprung
     rm "$N/job"
     wait_until stands_in_the_kernel "${daemon_of[$M]}"

@@ -19,10 +19,10 @@ with open(T + "/wanted", "w") as wanted:
     for i in range(2500):
         key = "dir/job-%d" % (i % 7)
         fd = os.open(M + "/" + key, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-        token = attribute(fd, "token")
+        token, identifier = attribute(fd, "token"), attribute(fd, "id")
         os.utime(fd)
         os.close(fd)
-        os.close(os.open(M + "/" + key, os.O_CREAT | os.O_WRONLY))
+        os.close(os.open(M + "/.with/id=%s/%s" % (identifier, key), os.O_CREAT | os.O_WRONLY))
         os.unlink(M + "/" + key)
         for event in ("ACQUIRED", "REFRESHED", "ACQUIRED", "RELEASED"):
             wanted.write("%s\t%s\t%s\n" % (event, key, token))
@@ -188,6 +188,7 @@ EOF
   heard "$T/heard" 'ACQUIRED before'
   redis_kill
   expect EHOSTDOWN open "$N/job" CREAT,WRONLY
+  expect EHOSTDOWN open "$N/job" CREAT,EXCL,WRONLY
   expect EHOSTDOWN open "$M/.events" RDONLY
   redis_again
   wait_until grep -q GAP "$T/heard"
@@ -247,7 +248,9 @@ EOF
   mount_redis
   redis_set lockfs:job $'some \n\\body' NX PX 60000
   hear "$T/heard" "$M"
-  expect EBUSY open "$M/job" CREAT,WRONLY
+  # An open that acquires nothing is no event.
+  expect OK open "$M/job" CREAT,WRONLY
+  expect EBUSY open "$M/.with/id=me/job" CREAT,WRONLY
   rm "$M/.with/force/job"
   heard "$T/heard" 'UNAVAILABLE job' 'FORCE_RELEASED job'
   is $'some\\040\\012\\134body\t-\t-' "$(head -n 1 "$T/heard" | cut -f 4-)"
