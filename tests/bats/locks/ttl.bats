@@ -15,13 +15,13 @@ lease_is() {
 
 @test "a mount's ttl= is the lease of its locks" {
   mount_lockfs -o ttl=45s "$T/second"
-  : >"$T/second/job"
+  take "$T/second/job"
   lease_is "$T/second/job" 45.000
 }
 
 @test "a mount with ttl=never has locks that never expire" {
   mount_lockfs -o ttl=never "$T/second"
-  : >"$T/second/job"
+  take "$T/second/job"
   is never "$(lock "$T/second/job" ttl)"
   is never "$(lock "$T/second/job" remaining)"
   is never "$(lock "$T/second/job" expires)"
@@ -29,7 +29,7 @@ lease_is() {
 
 @test "durations are understood in every unit and printed in seconds" {
   while read -r written printed; do
-    : >"$M/.with/ttl=$written/job"
+    take "$M/.with/ttl=$written/job"
     is "$printed" "$(lock "$M/job" ttl)"
     rm "$M/job"
   done <<'LIST'
@@ -45,14 +45,14 @@ lease_is() {
     0030s 30.000
     3650d 315360000.000
 LIST
-  : >"$M/.with/ttl=never/job"
+  take "$M/.with/ttl=never/job"
   is never "$(lock "$M/job" ttl)"
 }
 
 # A server's answer may take longer than that, and is no acquisition then.
 @test "a lease of one millisecond is a lease" {
   local answer
-  answer=$(call open "$M/.with/ttl=1ms/job" CREAT,WRONLY)
+  answer=$(call open "$M/.with/ttl=1ms/job" CREAT,EXCL,WRONLY)
   is_late "$answer" ETIMEDOUT || is OK "$answer"
   wait_until gone "$M/job"
 }
@@ -60,7 +60,7 @@ LIST
 @test "bad leases are refused where they are named and take nothing" {
   for ttl in 0 0s 0ms 0.0 0.0009 -1 -5s 3651d 315360001 99999999999999999999 184467440737095517s \
     18446744073709551617ms 1e3 0x10 5x 5mm 5S 's' ' 5s' '5s ' '5 s' .5 5. 1.5s forever Never NEVER nan inf +5s ''; do
-    expect EINVAL open "$M/.with/ttl=$ttl/job" CREAT,WRONLY
+    expect EINVAL open "$M/.with/ttl=$ttl/job" CREAT,EXCL,WRONLY
   done
   gone "$M/job"
 }
@@ -147,17 +147,28 @@ PY
   gone "$M/job"
 }
 
-@test "touch on an expired lock acquires anew, it does not bring back the old one" {
+@test "touch on an expired lock fails with ENOLCK: it neither brings it back nor acquires" {
+  take "$M/job"
+  shorten "$M/job" 10ms
+  wait_until gone "$M/job"
+  for path in "$M/job" "$M/.with/ttl=20s/job" "$M/.with/ttl=never/job" "$M/.with/force/job"; do
+    run -1 touch "$path"
+    is "touch: setting times of '$path': No locks available" "$output"
+    gone "$M/job"
+  done
+}
+
+@test "touch on an expired lock acquires anew in a view in which creation acquires; it does not bring back the old one" {
   take "$M/job"
   token=$(lock "$M/job" token)
   shorten "$M/job" 10ms
   wait_until gone "$M/job"
-  touch "$M/job"
+  touch "$M/.with/wait=0/job"
   (($(lock "$M/job" token) > token))
 }
 
 @test "changing times refreshes: the lease counts anew from now" {
-  : >"$M/.with/ttl=20s/job"
+  take "$M/.with/ttl=20s/job"
   for way in "touch" "touch -m" "touch -a" "touch -d 2001-01-01" "call utime"; do
     wait_until eval '(( $(ms "$(lock "$M/job" remaining)") < 19800 ))'
     expires=$(lock "$M/job" expires)
@@ -172,7 +183,7 @@ PY
 }
 
 @test "a refresh keeps token, acquisition and content, and moves mtime to now" {
-  echo words >"$M/job"
+  take_with words "$M/job"
   token=$(lock "$M/job" token) acquired=$(lock "$M/job" acquired) changed=$(stat -c %.3Z "$M/job")
   sleep 0.05
   start=$(now_ms)
@@ -230,7 +241,7 @@ PY
 }
 
 @test "touch of one's own lock takes the lock's own lease, not the mount's" {
-  : >"$M/.with/ttl=40s/job"
+  take "$M/.with/ttl=40s/job"
   touch "$M/job"
   lease_is "$M/job" 40.000
 }
@@ -250,14 +261,43 @@ PY
   expect EPERM setxattr "$M/job" user.lock.ttl 1h
   expect EPERM setxattr "$M/.with/ttl=1h/job" user.lock.ttl 1ms
   expect EPERM utime "$M/.with/ttl=1h/job"
-  run touch "$M/job"
-  is 1 "$status"
+  run -1 touch "$M/job"
+  is "touch: setting times of '$M/job': Operation not permitted" "$output"
   unchanged "$before" "$M/job"
   (($(ms "$(lock "$M/job" remaining)") <= left))
 }
 
+@test "a refresh through a handle fails with ENOLCK while the lock is free, with EPERM while another has it, and refreshes one's own" {
+  py <<'PY'
+path = M + "/job"
+def refresh(handle):
+    return [outcome(os.utime, handle), outcome(os.setxattr, handle, "user.lock.ttl", b"50s")]
+for flags in os.O_RDONLY, os.O_WRONLY, os.O_RDWR, os.O_WRONLY | os.O_APPEND:
+    handle = os.open(path, os.O_CREAT | flags)
+    check("free", refresh(handle), ["ENOLCK", "ENOLCK"])
+    check("takes nothing", outcome(os.stat, path), "ENOENT")
+    in_child(lambda: do_open(path, "CREAT,EXCL,WRONLY"), session=True)
+    before = snapshot(path)
+    check("another's", refresh(handle), ["EPERM", "EPERM"])
+    check("unchanged", snapshot(path), before)
+    os.unlink(M + "/.with/force/job")
+    do_open(M + "/.with/ttl=20s/job", "CREAT,EXCL,WRONLY")
+    token, expires = attribute(path, "token"), attribute(path, "expires")
+    while attribute(path, "remaining") > "19.990":
+        pass
+    check("one's own", outcome(os.utime, handle), "OK")
+    check("expires later", attribute(path, "expires") > expires, True)
+    check("ttl", attribute(path, "ttl"), "20.000")
+    check("one's own, by attribute", refresh(handle), ["OK", "OK"])
+    check("ttl set", [attribute(path, "ttl"), attribute(path, "token")], ["50.000", token])
+    os.unlink(path)
+    check("free again", refresh(handle), ["ENOLCK", "ENOLCK"])
+    os.close(handle)
+PY
+}
+
 @test "a lock that never expires: printed so, and a refresh fails with ENOTSUP" {
-  : >"$M/.with/ttl=never/job"
+  take "$M/.with/ttl=never/job"
   before=$(snapshot "$M/job")
   is "never never never" "$(lock "$M/job" ttl) $(lock "$M/job" remaining) $(lock "$M/job" expires)"
   expect ENOTSUP utime "$M/job"
@@ -270,10 +310,11 @@ PY
 }
 
 @test "another's attempts give a lock that never expires no lease" {
-  session bash -c ': >"$0"' "$M/.with/ttl=never/job"
+  take_as_other "$M/.with/ttl=never/job"
   before=$(snapshot "$M/job")
   expect EEXIST open "$M/.with/ttl=1s/job" CREAT,EXCL,WRONLY
-  expect EBUSY open "$M/.with/ttl=1s/job" CREAT,WRONLY
+  expect OK open "$M/.with/ttl=1s/job" CREAT,WRONLY
+  expect EBUSY open "$M/.with/hold,ttl=1s/job" CREAT,WRONLY
   expect EPERM utime "$M/job"
   expect EPERM setxattr "$M/job" user.lock.ttl 1s
   expect EPERM unlink "$M/job"
@@ -285,7 +326,8 @@ PY
   take_as_other "$M/job"
   before=$(snapshot "$M/job")
   expect EEXIST open "$M/.with/ttl=1s/job" CREAT,EXCL,WRONLY
-  expect EBUSY open "$M/.with/ttl=1d/job" CREAT,WRONLY
+  expect EBUSY open "$M/.with/hold,ttl=1d/job" CREAT,WRONLY
+  expect OK open "$M/.with/ttl=1d/job" CREAT,WRONLY
   expect OK open "$M/.with/ttl=1d/job" CREAT,RDONLY
   unchanged "$before" "$M/job"
 }
@@ -294,6 +336,7 @@ PY
   take "$M/job"
   before=$(snapshot "$M/job")
   : >>"$M/.with/ttl=1s/job"
+  : >>"$M/.with/wait=0,ttl=1s/job"
   unchanged "$before" "$M/job"
 }
 
@@ -305,11 +348,15 @@ PY
   unchanged "$before" "$M/job"
 }
 
-@test "creating by touch of a lock that never expires succeeds, once" {
-  touch "$M/.with/ttl=never/job"
+@test "touch acquires a lock that never expires in a view in which creation acquires, and then cannot refresh it" {
+  touch "$M/.with/wait=0,ttl=never/job"
   is never "$(lock "$M/job" ttl)"
-  run touch "$M/.with/ttl=never/job"
-  is 1 "$status"
+  before=$(snapshot "$M/job")
+  for view in ttl=never wait=0,ttl=never; do
+    run -1 touch "$M/.with/$view/job"
+    contains "setting times of '$M/.with/$view/job'" "$output"
+  done
+  unchanged "$before" "$M/job"
 }
 
 @test "only the process that acquired may set times of a lock that never expires, while it is open" {
@@ -327,7 +374,7 @@ PY
 }
 
 @test "what remains falls steadily, and expires is what acquired and ttl add up to" {
-  : >"$M/.with/ttl=30s/job"
+  take "$M/.with/ttl=30s/job"
   first=$(ms "$(lock "$M/job" remaining)")
   sleep 0.05
   second=$(ms "$(lock "$M/job" remaining)")
