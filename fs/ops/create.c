@@ -62,7 +62,8 @@ static struct lock_file *open_acquired(struct request *request, const struct loc
 
 /*
  * 50 ms. Before open(2) returns, the kernel asks for the attributes of the new file, unless it has them: if the backend
- * failed just then, open(2) would fail although the lock is acquired.
+ * failed just then, open(2) would fail although the lock is acquired. A handle has no such time: another session may
+ * acquire the lock meanwhile, which fstat(2) must show.
  */
 #define CREATED_ATTR_TIMEOUT 0.05
 
@@ -75,7 +76,11 @@ static bool reply_created(struct request *request, struct lock_file *file, struc
 		fuse_reply_err(request->fuse, ENOMEM);
 		return false;
 	}
-	reply = (struct fuse_entry_param){ .ino = node->number, .attr = *attr, .attr_timeout = CREATED_ATTR_TIMEOUT };
+	reply = (struct fuse_entry_param){
+		.ino = node->number,
+		.attr = *attr,
+		.attr_timeout = file->acquired ? CREATED_ATTR_TIMEOUT : 0,
+	};
 	request->info.fh = (uintptr_t)file;
 	request->info.direct_io = 1;
 	if (fuse_reply_create(request->fuse, &reply, &request->info) < 0)
