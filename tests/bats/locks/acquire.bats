@@ -1,5 +1,5 @@
-# Creating a file takes a lock: each way to create × free, held by the caller,
-# held by another.
+# Exclusive creation takes a lock, and every other open takes nothing: each way to open × free,
+# held by the caller, held by another.
 
 load ../lib/helper
 
@@ -42,30 +42,52 @@ load ../lib/helper
   unchanged "$before" "$M/job"
 }
 
-@test "creation for writing takes a free lock: >, >>, touch, O_RDWR" {
-  : >"$M/a"
-  : >>"$M/b"
-  touch "$M/c"
-  expect OK open "$M/d" CREAT,RDWR
-  expect OK open "$M/e" CREAT,WRONLY
-  for each in a b c d e; do
-    is ACQUIRED "$(state "$M/$each")"
+@test "an open of a free lock that is not exclusive takes nothing: >, >>, <>, exec 9>, O_TRUNC" {
+  for way in ': >"$0"' ': >>"$0"' ': <>"$0"' 'exec 9>"$0"; exec 9>&-'; do
+    run -0 bash -c "$way" "$M/job"
+    is "" "$output"
+    gone "$M/job"
   done
-  is "a b c d e" "$(call list "$M")"
+  py <<'PY'
+for mode in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR):
+    for more in (0, os.O_TRUNC, os.O_APPEND, os.O_APPEND | os.O_NONBLOCK, os.O_NONBLOCK | os.O_NOCTTY):
+        fd = os.open(M + "/job", os.O_CREAT | mode | more)
+        check("stat while it is open", outcome(os.stat, M + "/job"), "ENOENT")
+        check("list", do_list(M), "")
+        os.close(fd)
+        check("stat", outcome(os.stat, M + "/job"), "ENOENT")
+PY
+  take_as_other "$M/job"
 }
 
-@test "creation for writing of one's own lock opens it: lease and token stay" {
+@test "writing to a free lock takes nothing and fails with ENOLCK: a shell prints No locks available" {
+  for way in 'echo words >"$0"' 'echo words >>"$0"' 'echo words 1<>"$0"' 'echo words | tee "$0" >/dev/null'; do
+    run bash -c "$way" "$M/job"
+    is 1 "$status"
+    contains "No locks available" "$output"
+    gone "$M/job"
+  done
+  is "" "$(call list "$M")"
+}
+
+@test "an open of one's own lock that is not exclusive opens the holding: lease and token stay" {
   take "$M/job"
   before=$(snapshot "$M/job")
-  expect OK open "$M/job" CREAT,WRONLY
-  expect OK open "$M/job" CREAT,RDWR
+  for flags in CREAT,WRONLY CREAT,RDWR CREAT,RDONLY WRONLY RDWR RDONLY CREAT,WRONLY,TRUNC; do
+    expect OK open "$M/job" "$flags"
+  done
   : >>"$M/job"
   : >"$M/job"
   unchanged "$before" "$M/job"
+  echo words >"$M/job"
+  echo more >>"$M/job"
+  is $'words\nmore' "$(cat "$M/job")"
+  echo less >"$M/job"
+  is less "$(cat "$M/job")"
 }
 
 @test "> on one's own lock empties its content and keeps the holding" {
-  echo words >"$M/job"
+  take_with words "$M/job"
   token=$(lock "$M/job" token) expires=$(lock "$M/job" expires)
   : >"$M/job"
   is "" "$(cat "$M/job")"
@@ -74,86 +96,134 @@ load ../lib/helper
   is "$expires" "$(lock "$M/job" expires)"
 }
 
-@test "creation for writing of another's lock fails with EBUSY and changes nothing" {
-  session sh -c 'echo theirs >"$0"' "$M/job"
+@test "another's lock can be opened in each mode, also with O_TRUNC, and stays as it is" {
+  session bash -c 'set -C; echo theirs >"$0"' "$M/job"
   before=$(snapshot "$M/job")
-  expect EBUSY open "$M/job" CREAT,WRONLY
-  expect EBUSY open "$M/job" CREAT,RDWR,TRUNC
-  expect EBUSY open "$M/job" CREAT,WRONLY,TRUNC
-  expect EBUSY open "$M/job" CREAT,WRONLY,APPEND
-  for way in ': >"$0"' ': >>"$0"' 'echo mine >"$0"' 'touch "$0"'; do
-    run bash -c "$way" "$M/job"
-    is 1 "$status"
+  for way in ': >"$0"' ': >>"$0"' ': <>"$0"' 'exec 9>"$0"; exec 9>&-'; do
+    run -0 bash -c "$way" "$M/job"
+    is "" "$output"
   done
   unchanged "$before" "$M/job"
+  py <<'PY'
+before = snapshot(M + "/job")
+for mode in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR):
+    for more in (0, os.O_TRUNC, os.O_APPEND, os.O_APPEND | os.O_NONBLOCK, os.O_CREAT, os.O_CREAT | os.O_TRUNC, os.O_CREAT | os.O_APPEND):
+        check("open", outcome(lambda: os.close(os.open(M + "/job", mode | more))), "OK")
+        check("unchanged", snapshot(M + "/job"), before)
+PY
   is theirs "$(cat "$M/job")"
 }
 
-@test "another's lock cannot be opened for writing without O_CREAT either" {
+@test "another's lock cannot be written to: a shell prints Device or resource busy" {
+  session bash -c 'set -C; echo theirs >"$0"' "$M/job"
+  before=$(snapshot "$M/job")
+  for way in 'echo mine >"$0"' 'echo mine >>"$0"' 'echo mine 1<>"$0"' 'echo mine | tee "$0" >/dev/null' 'cp /etc/hostname "$0"'; do
+    run bash -c "$way" "$M/job"
+    is 1 "$status"
+    contains "Device or resource busy" "$output"
+  done
+  expect EBUSY write "$M/job" mine
+  expect EBUSY append "$M/job" 4
+  expect EBUSY truncate "$M/job" 0
+  unchanged "$before" "$M/job"
+  is theirs "$(cat "$M/job")"
+}
+
+@test "below ttl=, signal= and force an open takes nothing either" {
+  py ttl=7s signal=USR1 force ttl=7s,signal=TERM,force <<'PY'
+paths = [M + "/.with/" + view + "/job" for view in sys.argv[1:]]
+ways = [os.O_WRONLY, os.O_RDWR | os.O_TRUNC, os.O_RDONLY, os.O_WRONLY | os.O_APPEND, os.O_WRONLY | os.O_TRUNC]
+for path in paths:
+    for way in ways:
+        fd = os.open(path, os.O_CREAT | way)
+        check("stat", outcome(os.stat, M + "/job"), "ENOENT")
+        os.close(fd)
+        check("without O_CREAT", outcome(os.open, path, way), "ENOENT")
+check("another", in_child(lambda: os.write(os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_WRONLY), b"theirs"), session=True), "6")
+before = snapshot(M + "/job")
+for path in paths:
+    for way in ways:
+        for create in (0, os.O_CREAT):
+            fd = os.open(path, create | way)
+            check("write", outcome(os.write, fd, b"mine"), "EBADF" if way == os.O_RDONLY else "EBUSY")
+            os.close(fd)
+check("unchanged", snapshot(M + "/job"), before)
+PY
+}
+
+# Views that say how creation acquires
+
+@test "creation for writing takes a free lock in a view with id=, hold, wait=, interval= or attempts=" {
+  py id=alice hold wait=1ms attempts=1 interval=1ms,wait=1ms <<'PY'
+ways = [os.O_WRONLY, os.O_RDWR, os.O_WRONLY | os.O_TRUNC, os.O_RDWR | os.O_TRUNC, os.O_WRONLY | os.O_APPEND,
+        os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK]
+for view in sys.argv[1:]:
+    path = M + "/.with/" + view + "/job"
+    for way in ways:
+        fd = os.open(path, os.O_CREAT | way)
+        check(view, attribute(path, "state"), "ACQUIRED")
+        check(view, os.write(fd, b"words"), 5)
+        before = snapshot(path)
+        # Again it opens the holding of the same holder, and empties it only with O_TRUNC.
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
+        check(view, snapshot(path), before)
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC))
+        check(view, os.stat(path).st_size, 0)
+        os.unlink(path)
+        os.close(fd)
+    fd = os.open(path, os.O_CREAT | os.O_RDONLY)
+    check(view, outcome(os.stat, M + "/job"), "ENOENT")
+    os.close(fd)
+    check(view, outcome(os.open, path, os.O_WRONLY), "ENOENT")
+PY
+  is "" "$(call list "$M")"
+}
+
+@test "creation for writing of another's lock fails with EBUSY in a view with id= or hold and changes nothing" {
+  session bash -c 'set -C; echo theirs >"$0"' "$M/job"
+  py id=alice hold <<'PY'
+before = snapshot(M + "/job")
+for view in sys.argv[1:]:
+    for way in (os.O_WRONLY, os.O_RDWR | os.O_TRUNC, os.O_WRONLY | os.O_TRUNC, os.O_WRONLY | os.O_APPEND):
+        check(view, outcome(os.open, M + "/.with/" + view + "/job", os.O_CREAT | way), "EBUSY")
+check("unchanged", snapshot(M + "/job"), before)
+PY
+  run bash -c 'echo mine >"$0"' "$M/.with/id=alice/job"
+  is 1 "$status"
+  contains "Device or resource busy" "$output"
+  is theirs "$(cat "$M/job")"
+}
+
+@test "another's lock cannot be opened for writing without O_CREAT in a view with id= or hold" {
   take_as_other "$M/job"
   before=$(snapshot "$M/job")
-  expect EBUSY open "$M/job" WRONLY
-  expect EBUSY open "$M/job" RDWR,TRUNC
+  for view in id=alice hold; do
+    expect EBUSY open "$M/.with/$view/job" WRONLY
+    expect EBUSY open "$M/.with/$view/job" RDWR,TRUNC
+  done
   unchanged "$before" "$M/job"
 }
 
-@test "what flock wants can be opened while another holds it: O_RDWR, and appending without blocking" {
-  session sh -c 'echo theirs >"$0"' "$M/job"
+@test "what flock wants can be opened in a view with id= or hold while another holds it: O_RDWR, and appending without blocking" {
+  session bash -c 'set -C; echo theirs >"$0"' "$M/job"
   before=$(snapshot "$M/job")
   py <<'PY'
-import errno
-for flags in (os.O_RDWR, os.O_RDWR | os.O_CREAT, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK):
-    fd = os.open(M + "/job", flags)
-    try:
-        os.write(fd, b"mine")
-        raise SystemExit("it could be written to")
-    except OSError as error:
-        assert error.errno == errno.EBUSY, error
-    os.close(fd)
+for view in ("id=alice", "hold"):
+    for flags in (os.O_RDWR, os.O_RDWR | os.O_CREAT, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, os.O_RDONLY | os.O_CREAT):
+        fd = os.open(M + "/.with/" + view + "/job", flags)
+        check("flock", outcome(fcntl.flock, fd, fcntl.LOCK_EX | fcntl.LOCK_NB), "EAGAIN")
+        check("write", outcome(os.write, fd, b"mine"), "EBUSY" if flags & (os.O_RDWR | os.O_WRONLY) else "EBADF")
+        os.close(fd)
 PY
   unchanged "$before" "$M/job"
   is theirs "$(cat "$M/job")"
 }
 
-@test "a shell that loses the lock prints Device or resource busy" {
-  take_as_other "$M/job"
-  run bash -c ': >"$0"' "$M/job"
-  contains "Device or resource busy" "$output"
-}
-
-@test "opening for writing without O_CREAT takes no free lock" {
+@test "opening without O_CREAT takes no free lock" {
   expect ENOENT open "$M/job" WRONLY
   expect ENOENT open "$M/job" RDWR,TRUNC
+  expect ENOENT open "$M/job" RDONLY
   gone "$M/job"
-}
-
-@test "opening read-only with O_CREAT gives a handle of a free lock and takes nothing" {
-  expect OK open "$M/job" CREAT,RDONLY
-  gone "$M/job"
-  is "" "$(call list "$M")"
-  py <<'PY'
-fd = os.open(M + "/job", os.O_RDONLY | os.O_CREAT, 0o666)
-check("state", attribute(fd, "state"), "EXPIRED")
-check("stat", outcome(os.stat, M + "/job"), "ENOENT")
-check("creation beside the handle", in_child(lambda: os.close(os.open(M + "/job", os.O_CREAT | os.O_EXCL)), session=True), "OK")
-check("state by path", attribute(M + "/job", "state"), "UNAVAILABLE")
-os.close(fd)
-PY
-}
-
-@test "opening read-only with O_CREAT gives a handle of a held lock" {
-  echo mine >"$M/mine"
-  session sh -c 'echo theirs >"$0"' "$M/theirs"
-  mine=$(snapshot "$M/mine") theirs=$(snapshot "$M/theirs")
-  py <<'PY'
-for name, state in (("mine", "ACQUIRED"), ("theirs", "UNAVAILABLE")):
-    fd = os.open(M + "/" + name, os.O_RDONLY | os.O_CREAT, 0o666)
-    check("state", attribute(fd, "state"), state)
-    check("content", os.read(fd, 100), name.encode() + b"\n")
-    os.close(fd)
-PY
-  unchanged "$mine" "$M/mine"
-  unchanged "$theirs" "$M/theirs"
 }
 
 @test "two processes of one identity: exclusive creation lets only one in" {
@@ -166,7 +236,7 @@ PY
 
 @test "a lock tells size, times, owner and mode by stat" {
   before=$(date +%s)
-  (umask 077; : >"$M/job")
+  (umask 077; take "$M/job")
   expect OK open "$M/strange" CREAT,EXCL,WRONLY 4777
   after=$(date +%s)
   for each in job strange; do
@@ -186,17 +256,20 @@ PY
   is "$inode" "$(stat -L -c %i /dev/fd/7 7<"$M/job")"
   rm "$M/job"
   is "$inode" "$(stat -L -c %i /dev/fd/7 7>"$M/job")"
+  take "$M/job"
   is "$inode" "$(stat -c %i "$M/job")"
+  is "$inode" "$(stat -L -c %i /dev/fd/7 7>"$M/job")"
+  is "$inode" "$(session stat -L -c %i /dev/fd/7 7>"$M/job")"
   py <<'PY'
 os.unlink(M + "/job")
 handle = os.open(M + "/job", os.O_RDONLY | os.O_CREAT)
-os.close(os.open(M + "/job", os.O_WRONLY | os.O_CREAT))
+os.close(os.open(M + "/job", os.O_WRONLY | os.O_CREAT | os.O_EXCL))
 check("inode of a handle", os.fstat(handle).st_ino, os.stat(M + "/job").st_ino)
 PY
 }
 
 @test "all may look at another's lock" {
-  session sh -c 'echo theirs >"$0"' "$M/job"
+  session bash -c 'set -C; echo theirs >"$0"' "$M/job"
   [ -e "$M/job" ] && [ -f "$M/job" ] && [ -r "$M/job" ]
   is theirs "$(cat "$M/job")"
   is job "$(ls "$M")"
@@ -219,7 +292,7 @@ PY
 @test "tokens grow with each acquisition of any key" {
   last=0
   for key in a b a c b a; do
-    : >"$M/$key"
+    take "$M/$key"
     token=$(lock "$M/$key" token)
     matches '[0-9]+' "$token"
     ((token > last)) || fail "$token after $last"

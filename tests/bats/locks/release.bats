@@ -19,7 +19,7 @@ load ../lib/helper
 }
 
 @test "rm of another's lock fails with EPERM and changes nothing" {
-  session sh -c 'echo theirs >"$0"' "$M/job"
+  session bash -c 'set -C; echo theirs >"$0"' "$M/job"
   before=$(snapshot "$M/job")
   expect EPERM unlink "$M/job"
   run rm -f "$M/job"
@@ -43,16 +43,17 @@ load ../lib/helper
 }
 
 @test "content does not outlive its holding" {
-  echo words >"$M/job"
+  take_with words "$M/job"
   rm "$M/job"
-  : >"$M/job"
+  take "$M/job"
   is "" "$(cat "$M/job")"
 }
 
 @test "the lease of one holding does not pass to the next" {
-  : >"$M/.with/ttl=7s/job"
+  take "$M/.with/ttl=7s/job"
+  is 7.000 "$(lock "$M/job" ttl)"
   rm "$M/job"
-  : >"$M/job"
+  take "$M/job"
   is 300.000 "$(lock "$M/job" ttl)"
 }
 

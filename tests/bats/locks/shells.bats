@@ -2,9 +2,9 @@
 
 load ../lib/helper
 
-# round SHELL...: the whole round in one shell, and then what it cannot do to another's lock
+# round SHELL...: the whole round in one shell, and then what it cannot do to a free lock and to another's
 round() {
-  take_as_other "$M/theirs"
+  session bash -c 'set -C; echo original >"$0"' "$M/theirs"
   before=$(snapshot "$M/theirs")
   # shellcheck disable=SC2016  # the other shell expands it
   run "$@" '
@@ -19,12 +19,18 @@ round() {
     : >job && [ ! -s job ] && echo emptied
     touch job && echo refreshed
     (set -C; : >theirs) 2>/dev/null || echo theirs
-    (: >theirs) 2>/dev/null || echo busy
+    : >theirs && cat theirs
+    (echo x >theirs) 2>/dev/null || echo busy
     (echo x >>theirs) 2>/dev/null || echo busy
     touch theirs 2>/dev/null || echo not refreshed
     rm -f theirs 2>/dev/null || echo not released
     rm job && [ ! -e job ] && echo released
-    : >.with/ttl=30s/job && rm .with/force/job && echo viewed
+    : >job && [ ! -e job ] && echo opened
+    (echo x >job) 2>/dev/null || echo not written
+    touch job 2>/dev/null; [ ! -e job ] && echo not touched
+    exec 9>job && flock 9 && echo locked >&9 && cat job && exec 9>&-
+    until [ ! -e job ]; do :; done
+    (set -C; : >.with/ttl=30s/job) && rm .with/force/job && echo viewed
   ' "$M"
   is "taken
 held
@@ -34,11 +40,16 @@ words
 emptied
 refreshed
 theirs
+original
 busy
 busy
 not refreshed
 not released
 released
+opened
+not written
+not touched
+locked
 viewed" "$output"
   unchanged "$before" "$M/theirs"
 }
@@ -82,14 +93,23 @@ with open(path, "x") as stream:
 check("content", open(path).read(), "words\n")
 check("again", outcome(open, path, "x"), "EEXIST")
 check("another session", in_child(lambda: open(path, "x"), session=True), "EEXIST")
-check("another session, for writing", in_child(lambda: open(path, "w"), session=True), "EBUSY")
-check("another session, for appending", in_child(lambda: open(path, "a"), session=True), "EBUSY")
+def write_in(mode):
+    with open(path, mode) as stream:
+        stream.write("theirs")
+check("another session, for writing", in_child(lambda: write_in("w"), session=True), "EBUSY")
+check("another session, for appending", in_child(lambda: write_in("a"), session=True), "EBUSY")
+check("content after that", open(path).read(), "words\n")
 check("state", attribute(path, "state"), "ACQUIRED")
 import pathlib
+before = os.stat(path).st_mtime_ns
+time.sleep(0.002)
 pathlib.Path(path).touch()
-check("exists", os.path.exists(path), True)
+check("refreshed", os.stat(path).st_mtime_ns > before, True)
 os.remove(path)
 check("gone", os.path.exists(path), False)
+check("free, for writing", outcome(write_in, "w"), "ENOLCK")
+pathlib.Path(path).touch()
+check("still free", os.path.exists(path), False)
 pathlib.Path(path).touch(exist_ok=False)
 check("touched again", outcome(pathlib.Path(path).touch, exist_ok=False), "EEXIST")
 pathlib.Path(path).unlink()
@@ -101,21 +121,24 @@ PY
   run -0 node -e '
     const fs = require("fs");
     const dir = process.argv[1];
-    const code = f => { try { f(); return "OK"; } catch (error) { return error.code; } };
+    const code = f => { try { f(); return "OK"; } catch (error) { return error.errno === -37 ? "ENOLCK" : error.code; } };
     console.log([
       code(() => fs.writeFileSync(dir + "/job", "words", { flag: "wx" })),
       code(() => fs.writeFileSync(dir + "/job", "words", { flag: "wx" })),
       fs.readFileSync(dir + "/job", "utf8"),
       code(() => fs.utimesSync(dir + "/job", new Date(), new Date())),
-      code(() => fs.closeSync(fs.openSync(dir + "/job", "w"))),
+      code(() => fs.writeFileSync(dir + "/job", "more")),
+      fs.readFileSync(dir + "/job", "utf8"),
       code(() => fs.writeFileSync(dir + "/theirs", "x", { flag: "wx" })),
       code(() => fs.writeFileSync(dir + "/theirs", "x")),
       code(() => fs.unlinkSync(dir + "/theirs")),
       fs.readdirSync(dir).join("+"),
       code(() => fs.unlinkSync(dir + "/job")),
       fs.existsSync(dir + "/job"),
+      code(() => fs.writeFileSync(dir + "/job", "words")),
+      fs.existsSync(dir + "/job"),
     ].join(" "));' "$M"
-  is "OK EEXIST words OK OK EEXIST EBUSY EPERM job+theirs OK false" "$output"
+  is "OK EEXIST words OK OK more EEXIST EBUSY EPERM job+theirs OK false ENOLCK false" "$output"
 }
 
 @test "cp -n, ln, install, mktemp, tee, dd, truncate, find, du and stat of coreutils do what they say" {
@@ -123,20 +146,33 @@ PY
   is ACQUIRED "$(state "$M/copied")"
   mktemp "$M/job.XXXXXX" >"$T/made"
   is ACQUIRED "$(state "$(cat "$T/made")")"
+  cp /etc/passwd "$M/full"
+  is ACQUIRED "$(state "$M/full")"
+  cmp /etc/passwd "$M/full"
+  take "$M/teed" "$M/dumped" "$M/cut"
   echo words | tee "$M/teed" >"$T/out"
   is words "$(cat "$M/teed")"
   dd if=/dev/zero of="$M/dumped" bs=512 count=8 2>"$T/out"
   is 4096 "$(stat -c %s "$M/dumped")"
   truncate -s 100 "$M/cut"
   is 100 "$(stat -c %s "$M/cut")"
-  is 5 "$(find "$M" -type f | wc -l)"
+  is 6 "$(find "$M" -type f | wc -l)"
   find "$M" -type f -delete
   du "$M" >"$T/out"
   is "" "$(ls -A "$M")"
 }
 
+@test "tee, dd and truncate take no free lock, and say that there is none" {
+  for command in 'echo words | tee "$0"' 'dd if=/dev/zero of="$0" bs=512 count=8' 'truncate -s 100 "$0"'; do
+    run bash -c "$command" "$M/job"
+    is 1 "$status"
+    contains "No locks available" "$output"
+    gone "$M/job"
+  done
+}
+
 @test "tools that look at a lock while its holder works: tail, wc, grep -r, tar" {
-  echo words >"$M/job"
+  take_with words "$M/job"
   is words "$(session tail -n 1 "$M/job")"
   is 6 "$(session wc -c <"$M/job")"
   is "$M/job:words" "$(session grep -r words "$M")"
