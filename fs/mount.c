@@ -185,15 +185,19 @@ static int init_parts(struct mount *mount, uv_loop_t *loop)
 		goto fail_pending;
 	signal_recipients_init(mount->recipients);
 	set_quotas(mount);
-	err = callers_init(mount->callers, loop, options->owner, options->mountpoint);
+	err = event_streams_init(mount->streams, loop, mount->event_interest, mount->pending, mount->streams_quota,
+		options->timeout_ms, &(struct dir_access){ options->mode, options->uid, options->gid });
 	if (err < 0)
 		goto fail_waiters;
+	err = callers_init(mount->callers, loop, options->owner, options->mountpoint);
+	if (err < 0)
+		goto fail_streams;
 	mount->callers->sessions.watch_limit = posix_sessions_watch_limit(mount->recipients->descriptors);
 	dir_reads_init(mount->dir_reads, loop, mount->pending, options->timeout_ms);
 	busy_poll_init(mount->busy_poll, loop, options->busy_poll_us);
-	event_streams_init(mount->streams, loop, mount->event_interest, mount->pending, mount->streams_quota, options->timeout_ms,
-		&(struct dir_access){ options->mode, options->uid, options->gid });
 	return 0;
+fail_streams:
+	event_streams_stop(mount->streams);
 fail_waiters:
 	waiters_stop(mount->waiters);
 fail_pending:
