@@ -45,7 +45,6 @@ struct mount_parts {
 	struct inotify_watches inotify;
 	struct holdings holdings;
 	struct lock_files lock_files;
-	struct renewals renewals;
 	struct waiters waiters;
 	struct pending_requests pending;
 	struct busy_poll busy_poll;
@@ -73,7 +72,6 @@ static struct mount *allocate(const struct options *options)
 		.inotify = &parts->inotify,
 		.holdings = &parts->holdings,
 		.lock_files = &parts->lock_files,
-		.renewals = &parts->renewals,
 		.waiters = &parts->waiters,
 		.pending = &parts->pending,
 		.busy_poll = &parts->busy_poll,
@@ -90,13 +88,6 @@ static struct mount *allocate(const struct options *options)
 		.mounted_ms = epoch_ns() / NS_PER_MS,
 	};
 	return &parts->mount;
-}
-
-static void on_lost(void *ctx, const char *key, uint64_t token)
-{
-	struct mount *mount = ctx;
-
-	holdings_end(mount->holdings, key, token, true);
 }
 
 /* Nodes that the daemon keeps for the kernel, of all users together: about 40 MB. */
@@ -148,7 +139,7 @@ static void set_quotas(struct mount *mount)
 	mount->recipients->quota = user_quota(mount->options->user_signals, -EMFILE,
 		"processes that signal= is for", "user_signals");
 	limit_recipients(mount->recipients);
-	mount->renewals->quota = user_quota(mount->options->user_renewals, -ENOLCK,
+	mount->holdings->renewals_quota = user_quota(mount->options->user_renewals, -ENOLCK,
 		"renewals of bound locks a minute", "user_renewals");
 }
 
@@ -170,15 +161,10 @@ static int init_parts(struct mount *mount, uv_loop_t *loop)
 	err = holdings_init(mount->holdings, loop);
 	if (err < 0)
 		goto fail_watches;
-	err = renewals_init(mount->renewals, loop);
-	if (err < 0)
-		goto fail_holdings;
 	mount->holdings->event_interest = mount->event_interest;
+	mount->holdings->reserve = mount->reserve;
 	mount->lock_files->holdings = mount->holdings;
 	mount->lock_files->nodes = mount->nodes;
-	mount->renewals->on_lost = on_lost;
-	mount->renewals->ctx = mount;
-	mount->renewals->reserve = mount->reserve;
 	pending_requests_init(mount->pending, loop, limit_ms);
 	err = waiters_init(mount->waiters, loop, mount->pending);
 	if (err < 0)
@@ -202,8 +188,6 @@ fail_waiters:
 	waiters_stop(mount->waiters);
 fail_pending:
 	pending_requests_stop(mount->pending);
-	renewals_stop(mount->renewals);
-fail_holdings:
 	holdings_stop(mount->holdings);
 fail_watches:
 	inotify_watches_stop(mount->inotify);
@@ -263,7 +247,6 @@ int mount_set_backend(struct mount *mount, struct backend *backend)
 	}
 	mount->backend = metered;
 	mount->holdings->backend = metered;
-	mount->renewals->backend = metered;
 	mount->waiters->backend = metered;
 	mount->event_interest->backend = metered;
 	mount->inotify->backend = metered;
@@ -280,7 +263,7 @@ void mount_release_bound(struct mount *mount)
 
 bool mount_may_close(const struct mount *mount)
 {
-	return !renewals_is_releasing(mount->renewals);
+	return !renewals_is_releasing(mount->holdings);
 }
 
 void mount_stop(struct mount *mount)
@@ -292,7 +275,6 @@ void mount_stop(struct mount *mount)
 	inotify_watches_stop(mount->inotify);
 	waiters_stop(mount->waiters);
 	pending_requests_stop(mount->pending);
-	renewals_stop(mount->renewals);
 	holdings_stop(mount->holdings);
 	mount->event_interest->backend = NULL;
 	backend_close(mount->backend);
@@ -311,7 +293,7 @@ void mount_free(struct mount *mount)
 	quota_free(&mount->waiters->quota);
 	quota_free(mount->streams_quota);
 	quota_free(mount->listings_quota);
-	quota_free(&mount->renewals->quota);
+	quota_free(&mount->holdings->renewals_quota);
 	reserve_free(mount->reserve);
 	free(mount);
 }

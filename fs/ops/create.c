@@ -33,8 +33,7 @@ static int bind_if_held(struct request *request, struct lock_file *file, const s
 
 	if (!view->hold)
 		return 0;
-	err = renewal_new(request->mount->renewals, lock, request->acquire.id, view->signal, request->acquire.recipient,
-		&file->member.renewal);
+	err = lock_file_bind(file, lock, request->acquire.id, view->signal, request->acquire.recipient);
 	if (err == 0)
 		request->acquire.recipient = NULL;
 	return err;

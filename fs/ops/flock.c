@@ -42,10 +42,9 @@ static void end_other_lockers(struct lock_file *file, const struct request *but)
 /* Makes the file a handle again. The caller has to release or discard the renewal that is returned. */
 static struct renewal *unbind(struct request *request, struct lock_file *file)
 {
-	struct renewal *renewal = file->member.renewal;
 	uint64_t token = lock_file_token(file);
+	struct renewal *renewal = lock_file_unbind(file);
 
-	lock_file_unbind(file);
 	if (request->node->bound_token == token)
 		request->node->bound_token = 0;
 	return renewal;
@@ -108,40 +107,29 @@ static void reply_without_holding(struct request *request, int status)
 
 static bool is_locked(const struct lock_file *file)
 {
-	return file->member.renewal && !lock_file_has_ended(file);
-}
-
-/* Drops a holding that was lost. The node of the file still shows the loss until the file is locked again. */
-static void drop_lost(struct lock_file *file)
-{
-	if (file->member.renewal)
-		renewal_release(file->member.renewal, NULL, NULL);
-	file->member.renewal = NULL;
+	return file->member.bound && !lock_file_has_ended(file);
 }
 
 /* Binds a holding to the file. Returns 0 or a negative errno. */
 static int bind_file(struct request *request, struct lock_file *file, const struct lock *lock, const char *id)
 {
 	struct mount *mount = request->mount;
-	struct renewal *renewal;
+	uint64_t before = lock_file_token(file);
+	uint64_t token;
 	int err = renew_recipient(request);
 
 	if (err < 0)
 		return err;
-	err = renewal_new(mount->renewals, lock, id, node_view(request->node)->signal, request->acquire.recipient, &renewal);
+	err = lock_file_bind(file, lock, id, node_view(request->node)->signal, request->acquire.recipient);
 	if (err < 0)
 		return err;
 	request->acquire.recipient = NULL;
-	if (lock_file_token(file) && lock_file_token(file) != lock->token)
-		node_end(mount->nodes, request->node, lock_file_token(file));
-	drop_lost(file);
-	if (lock_file_bind(file, request->key, lock->token, renewal) < 0) {
-		renewal_discard(renewal);
-		return -ENOMEM;
-	}
-	node_bind(request->node, lock->token);
+	token = lock_file_token(file);
+	if (before && before != token)
+		node_end(mount->nodes, request->node, before);
+	node_bind(request->node, token);
 	/* A foreign token can come again as another holding, which must not find this node by name. */
-	if (node_is_of_holding(request->node) && request->node->name.token != lock->token)
+	if (node_is_of_holding(request->node) && request->node->name.token != token)
 		node_unname(mount->nodes, request->node);
 	return 0;
 }
@@ -268,7 +256,6 @@ static void on_bound(void *ctx, int status, const struct lock *lock)
 static void lock_file(struct request *request)
 {
 	struct lock_file *file = request->acquire.file;
-	bool has_ended = lock_file_has_ended(file); /* read before drop_lost(), as only the renewal may know it */
 	int err = 0;
 
 	if (is_locked(file)) {
@@ -285,9 +272,9 @@ static void lock_file(struct request *request)
 		request_reply(request, err);
 		return;
 	}
-	drop_lost(file);
+	holding_drop_lost(&file->member);
 	/* The file acquired nothing by its creation, or that holding has ended or was unlocked. */
-	if (!file->id || !lock_file_token(file) || has_ended) {
+	if (!file->id || !lock_file_token(file) || lock_file_has_ended(file)) {
 		acquire_by_name(request);
 		return;
 	}
@@ -304,7 +291,7 @@ static void on_unlocked(void *ctx, int status)
 static void unlock_file(struct request *request)
 {
 	struct lock_file *file = request->acquire.file;
-	struct renewal *renewal = file->member.renewal ? unbind(request, file) : NULL;
+	struct renewal *renewal = file->member.bound ? unbind(request, file) : NULL;
 
 	if (renewal)
 		renewal_release(renewal, on_unlocked, request);
