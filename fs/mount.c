@@ -90,6 +90,13 @@ static struct mount *allocate(const struct options *options)
 	return &parts->mount;
 }
 
+static void on_holding_ended(void *ctx, const char *key, uint64_t token)
+{
+	struct mount *mount = ctx;
+
+	inotify_watches_end(mount->inotify, key, token);
+}
+
 /* Nodes that the daemon keeps for the kernel, of all users together: about 40 MB. */
 #define NAMES_MAX 65536
 
@@ -163,6 +170,8 @@ static int init_parts(struct mount *mount, uv_loop_t *loop)
 		goto fail_watches;
 	mount->holdings->event_interest = mount->event_interest;
 	mount->holdings->reserve = mount->reserve;
+	mount->holdings->on_ended = on_holding_ended;
+	mount->holdings->ctx = mount;
 	mount->lock_files->holdings = mount->holdings;
 	mount->lock_files->nodes = mount->nodes;
 	pending_requests_init(mount->pending, loop, limit_ms);
@@ -309,11 +318,10 @@ void mount_on_event(void *ctx, const struct lock_event *event)
 {
 	struct mount *mount = ctx;
 
-	if (event_ends_holding(event)) {
-		if (backend_notifies_all_ends(mount->backend))
-			holdings_end(mount->holdings, event->key, event->token, event->kind != EVENT_RELEASED);
-		else
-			holdings_doubt(mount->holdings, event->key, event->token);
+	if (event_ends_holding(event) && backend_notifies_all_ends(mount->backend)) {
+		holdings_end(mount->holdings, event->key, event->token, event->kind != EVENT_RELEASED);
+	} else if (event_ends_holding(event)) {
+		holdings_doubt(mount->holdings, event->key, event->token);
 		inotify_watches_end(mount->inotify, event->key, event->token);
 	}
 	event_gate_add(&mount->streams->gate, event);
@@ -324,7 +332,6 @@ void mount_on_ended(void *ctx, const char *key, uint64_t token, bool taken)
 	struct mount *mount = ctx;
 
 	holdings_end(mount->holdings, key, token, taken);
-	inotify_watches_end(mount->inotify, key, token);
 }
 
 void mount_on_touched(void *ctx, uint64_t token)

@@ -194,8 +194,9 @@ struct holding_member *holdings_members(const struct holdings *holdings, uint64_
 
 void holding_end(struct holding *holding, enum holding_state state, bool taken)
 {
-	struct holding_member *member;
+	struct holdings *holdings = holding->holdings;
 	struct renewal *renewal = holding_renewal(holding);
+	struct holding_member *member;
 
 	if (holding->state != HOLDING_HELD)
 		return;
@@ -203,20 +204,23 @@ void holding_end(struct holding *holding, enum holding_state state, bool taken)
 	holding_unwatch(holding);
 	if (is_apart(holding)) {
 		unlink_holding(holding);
-		DL_APPEND(holding->holdings->ended, holding);
+		DL_APPEND(holdings->ended, holding);
 	}
 	if (renewal)
 		renewal_end(renewal, taken);
 	DL_FOREACH(holding->members, member)
 		member->on_ended(member);
+	holdings->on_ended(holdings->ctx, holding->key, holding->token);
 }
 
 void holdings_end(struct holdings *holdings, const char *key, uint64_t token, bool taken)
 {
 	struct holding *holding = holding_find(holdings, key, token);
 
-	if (holding)
+	if (holding && holding->state == HOLDING_HELD)
 		holding_end(holding, HOLDING_ENDED, taken);
+	else
+		holdings->on_ended(holdings->ctx, key, token);
 }
 
 bool holdings_has_ended(const struct holdings *holdings, const char *key, uint64_t token)

@@ -40,6 +40,9 @@ struct holdings {
 	struct renewal *renewals;              /* of all bound holdings */
 	struct quota renewals_quota;           /* renewals of each user in a minute; set by the owner */
 	struct reserve *reserve;               /* memory for renewals; set by the owner */
+	/* Called at each end of a holding, also of one that has no open file; set by the owner. */
+	void (*on_ended)(void *ctx, const char *key, uint64_t token);
+	void *ctx;
 };
 
 /* Returns 0 or a negative errno. */
@@ -98,7 +101,7 @@ uint64_t holding_member_token(const struct holding_member *member);
 /* Returns the first open file of the holding `token`, or NULL. If several foreign holdings have the token, it is a file of the oldest. */
 struct holding_member *holdings_members(const struct holdings *holdings, uint64_t token);
 
-/* Ends the holding `token` of `key` and tells its open files. `taken`: against the holder's will, so its process is signalled. */
+/* Ends the holding `token` of `key`, tells its open files, and calls on_ended. `taken`: against the holder's will, so its process is signalled. */
 void holdings_end(struct holdings *holdings, const char *key, uint64_t token, bool taken);
 
 /*

@@ -91,7 +91,7 @@ struct holding *holding_find(const struct holdings *holdings, const char *key, u
 /* Returns the first holding of this token, or NULL. Only a foreign token has more than one. */
 struct holding *holding_find_first(const struct holdings *holdings, uint64_t token);
 
-/* Ends a holding that has not ended, and tells its members. `taken`: against the holder's will, so its process is signalled. */
+/* Ends a holding if it has not ended, tells its members, and calls on_ended. `taken`: against the holder's will, so its process is signalled. */
 void holding_end(struct holding *holding, enum holding_state state, bool taken);
 
 /* Sets the timer to what is due first. Called after each change of that. Returns 0 or -ENOMEM. */
