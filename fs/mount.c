@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backend/metrics.h"
@@ -181,7 +182,7 @@ static int init_parts(struct mount *mount, uv_loop_t *loop)
 	signal_recipients_init(mount->recipients);
 	set_quotas(mount);
 	err = event_streams_init(mount->streams, loop, mount->event_interest, mount->pending, mount->streams_quota,
-		options->timeout_ms, &(struct dir_access){ options->mode, options->uid, options->gid });
+		options->timeout_ms, &(struct permissions){ S_IFDIR | options->mode, options->uid, options->gid });
 	if (err < 0)
 		goto fail_waiters;
 	err = callers_init(mount->callers, loop, options->owner, options->mountpoint);

@@ -245,7 +245,8 @@ static void wait_for_backend(struct event_stream *stream, fuse_req_t req)
 }
 
 void event_stream_open(struct event_streams *streams, const char *dir, enum event_format format,
-                       struct control_node *control, fuse_req_t req, const struct fuse_file_info *info)
+                       struct control_node *control, const struct credentials *who, fuse_req_t req,
+                       const struct fuse_file_info *info)
 {
 	uid_t uid = fuse_req_ctx(req)->uid;
 	int err = quota_take(streams->quota, uid, 1);
@@ -267,7 +268,7 @@ void event_stream_open(struct event_streams *streams, const char *dir, enum even
 	stream->streams = streams;
 	stream->reader.dir = stream->dir;
 	stream->reader.format = format;
-	credentials_read(&stream->reader.who, req);
+	stream->reader.who = *who;
 	stream->control = control_node_hold(control);
 	stream->info = *info;
 	DL_APPEND(streams->all, stream);
@@ -302,7 +303,7 @@ void event_streams_gap(struct event_streams *streams)
 
 int event_streams_init(struct event_streams *streams, uv_loop_t *loop, struct event_interest *event_interest,
                        struct pending_requests *pending, struct quota *quota, int64_t timeout_ms,
-                       const struct dir_access *root)
+                       const struct permissions *root)
 {
 	int err;
 

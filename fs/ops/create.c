@@ -14,6 +14,7 @@
 #include "fs/names/node.h"
 #include "fs/names/patience.h"
 #include "fs/names/stale_retry.h"
+#include "fs/ops/request/access.h"
 #include "fs/ops/request/acquire.h"
 #include "fs/ops/request/attr.h"
 #include "fs/ops/request/claim.h"
@@ -273,6 +274,19 @@ static void on_read_for_handle(void *ctx, int status, const struct entry *entry)
 		request_reply(request, status);
 }
 
+static void create(struct request *request)
+{
+	int flags = request->info.flags;
+
+	if (!request_count_file_or_reply(request))
+		return;
+	/* open(2) for reading with O_CREAT, as flock(1) does, makes a handle. */
+	if ((flags & O_ACCMODE) == O_RDONLY && !(flags & O_EXCL))
+		backend_read(request->mount->backend, request->key, on_read_for_handle, request);
+	else
+		acquire_by_creating(request);
+}
+
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *info)
 {
 	struct request *request = request_on_name(req, parent, name, info);
@@ -281,11 +295,5 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	if (!request)
 		return;
 	request->info.fh = 0;
-	if (!request_count_file_or_reply(request))
-		return;
-	/* open(2) for reading with O_CREAT, as flock(1) does, makes a handle. */
-	if ((info->flags & O_ACCMODE) == O_RDONLY && !(info->flags & O_EXCL))
-		backend_read(request->mount->backend, request->key, on_read_for_handle, request);
-	else
-		acquire_by_creating(request);
+	access_check(request, access_change, create);
 }

@@ -11,6 +11,7 @@
 #include "fs/holdings/open_file.h"
 #include "fs/mount.h"
 #include "fs/names/node.h"
+#include "fs/ops/request/access.h"
 #include "fs/ops/request/claim.h"
 #include "fs/ops/request/ended.h"
 #include "fs/ops/request/opening.h"
@@ -130,6 +131,19 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 	}
 }
 
+static void open_allowed(struct request *request)
+{
+	int flags = request->info.flags;
+
+	if (!request_count_file_or_reply(request))
+		return;
+	/* Opens the node of a handle once more, as through /proc/self/fd. */
+	if (node_token(request->node) == 0 && opens_handle(flags))
+		reply_opened(request, false, false);
+	else if (!opens_to_write(flags) || request_identify_or_reply(request))
+		backend_read_as(request->mount->backend, request->key, &request->claim, on_opening, request);
+}
+
 static void lock_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct request *request = request_on_node(req, ino, info);
@@ -137,13 +151,7 @@ static void lock_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *inf
 	if (!request)
 		return;
 	request->info.fh = 0;
-	if (!request_count_file_or_reply(request))
-		return;
-	/* Opens the node of a handle once more, as through /proc/self/fd. */
-	if (node_token(request->node) == 0 && opens_handle(info->flags))
-		reply_opened(request, false, false);
-	else if (!opens_to_write(info->flags) || request_identify_or_reply(request))
-		backend_read_as(request->mount->backend, request->key, &request->claim, on_opening, request);
+	access_check_open(request, info->flags, open_allowed);
 }
 
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)

@@ -9,8 +9,6 @@
 #include <sys/file.h>
 #include <utlist.h>
 
-#include "backend/util/text/key.h"
-#include "fs/caller/permission.h"
 #include "fs/caller/process.h"
 #include "fs/caller/signal_recipient.h"
 #include "fs/holdings/lock_file.h"
@@ -19,6 +17,7 @@
 #include "fs/mount.h"
 #include "fs/names/node.h"
 #include "fs/names/patience.h"
+#include "fs/ops/request/access.h"
 #include "fs/ops/request/acquire.h"
 #include "fs/ops/request/claim.h"
 #include "fs/ops/request/ended.h"
@@ -116,6 +115,9 @@ static int bind_file(struct request *request, struct lock_file *file, const stru
 	struct mount *mount = request->mount;
 	uint64_t before = lock_file_token(file);
 	uint64_t token;
+	/* Copies, as binding may call the backend, which ends the life of `lock`. */
+	uid_t uid = lock->holder.uid;
+	gid_t gid = lock->holder.gid;
 	int err = renew_recipient(request);
 
 	if (err < 0)
@@ -128,6 +130,7 @@ static int bind_file(struct request *request, struct lock_file *file, const stru
 	if (before && before != token)
 		node_end(mount->nodes, request->node, before);
 	node_bind(request->node, token);
+	node_belongs_to(request->node, uid, gid);
 	/* A foreign token can come again as another holding, which must not find this node by name. */
 	if (node_is_of_holding(request->node) && request->node->name.token != token)
 		node_unname(mount->nodes, request->node);
@@ -171,54 +174,23 @@ static void acquire_for_file(struct request *request)
 	acquire_start(request, &options, on_locked);
 }
 
-/* Acquires if the caller may create files in the directory. */
-static void acquire_if_allowed(struct request *request, const struct dir_info *dir)
+/* Acquires, as the caller may create files in the directory. */
+static void acquire_allowed(struct request *request)
 {
-	struct lock_file *file = request->acquire.file;
-
-	file->may_lock = may_create_in(request->fuse, dir);
-	if (file->may_lock)
-		acquire_for_file(request);
-	else
-		reply_without_holding(request, -EACCES);
-}
-
-static void on_parent_dir_read(void *ctx, int status, const struct entry *entry)
-{
-	struct request *request = ctx;
-
-	free(request->acquire.dir);
-	if (status == 0 && entry->kind != ENTRY_DIR)
-		status = -ENOENT;
-	if (status < 0)
-		reply_without_holding(request, status);
-	else
-		acquire_if_allowed(request, &entry->dir);
+	request->acquire.file->may_lock = true;
+	acquire_for_file(request);
 }
 
 /*
  * Acquires the lock by its name. flock() on a free name creates the lock, so it needs write permission on the
- * directory. A file that was opened by creation has it: the kernel has checked that.
+ * directory. A file that was opened by creation has it: op_create() has checked that.
  */
 static void acquire_by_name(struct request *request)
 {
-	const struct options *options = request->mount->options;
-	struct dir_info root = { .mode = options->mode, .uid = options->uid, .gid = options->gid };
-	size_t dir_length = key_parent_length(request->key);
-
-	if (request->acquire.file->may_lock) {
+	if (request->acquire.file->may_lock)
 		acquire_for_file(request);
-		return;
-	}
-	if (dir_length == 0) {
-		acquire_if_allowed(request, &root);
-		return;
-	}
-	request->acquire.dir = strndup(request->key, dir_length);
-	if (request->acquire.dir)
-		backend_read(request->mount->backend, request->acquire.dir, on_parent_dir_read, request);
 	else
-		reply_without_holding(request, -ENOMEM);
+		access_check_parent(request, access_change, acquire_allowed, reply_without_holding);
 }
 
 static void on_bound(void *ctx, int status, const struct lock *lock)
