@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backend/metrics.h"
@@ -45,7 +46,6 @@ struct mount_parts {
 	struct inotify_watches inotify;
 	struct holdings holdings;
 	struct lock_files lock_files;
-	struct renewals renewals;
 	struct waiters waiters;
 	struct pending_requests pending;
 	struct busy_poll busy_poll;
@@ -73,7 +73,6 @@ static struct mount *allocate(const struct options *options)
 		.inotify = &parts->inotify,
 		.holdings = &parts->holdings,
 		.lock_files = &parts->lock_files,
-		.renewals = &parts->renewals,
 		.waiters = &parts->waiters,
 		.pending = &parts->pending,
 		.busy_poll = &parts->busy_poll,
@@ -92,11 +91,11 @@ static struct mount *allocate(const struct options *options)
 	return &parts->mount;
 }
 
-static void on_lost(void *ctx, const char *key, uint64_t token)
+static void on_holding_ended(void *ctx, const char *key, uint64_t token)
 {
 	struct mount *mount = ctx;
 
-	holdings_end(mount->holdings, key, token, true);
+	inotify_watches_end(mount->inotify, key, token);
 }
 
 /* Nodes that the daemon keeps for the kernel, of all users together: about 40 MB. */
@@ -148,7 +147,7 @@ static void set_quotas(struct mount *mount)
 	mount->recipients->quota = user_quota(mount->options->user_signals, -EMFILE,
 		"processes that signal= is for", "user_signals");
 	limit_recipients(mount->recipients);
-	mount->renewals->quota = user_quota(mount->options->user_renewals, -ENOLCK,
+	mount->holdings->renewals_quota = user_quota(mount->options->user_renewals, -ENOLCK,
 		"renewals of bound locks a minute", "user_renewals");
 }
 
@@ -170,36 +169,35 @@ static int init_parts(struct mount *mount, uv_loop_t *loop)
 	err = holdings_init(mount->holdings, loop);
 	if (err < 0)
 		goto fail_watches;
-	err = renewals_init(mount->renewals, loop);
-	if (err < 0)
-		goto fail_holdings;
 	mount->holdings->event_interest = mount->event_interest;
+	mount->holdings->reserve = mount->reserve;
+	mount->holdings->on_ended = on_holding_ended;
+	mount->holdings->ctx = mount;
 	mount->lock_files->holdings = mount->holdings;
 	mount->lock_files->nodes = mount->nodes;
-	mount->renewals->on_lost = on_lost;
-	mount->renewals->ctx = mount;
-	mount->renewals->reserve = mount->reserve;
 	pending_requests_init(mount->pending, loop, limit_ms);
 	err = waiters_init(mount->waiters, loop, mount->pending);
 	if (err < 0)
 		goto fail_pending;
 	signal_recipients_init(mount->recipients);
 	set_quotas(mount);
-	err = callers_init(mount->callers, loop, options->owner, options->mountpoint);
+	err = event_streams_init(mount->streams, loop, mount->event_interest, mount->pending, mount->streams_quota,
+		options->timeout_ms, &(struct permissions){ S_IFDIR | options->mode, options->uid, options->gid });
 	if (err < 0)
 		goto fail_waiters;
+	err = callers_init(mount->callers, loop, options->owner, options->mountpoint);
+	if (err < 0)
+		goto fail_streams;
 	mount->callers->sessions.watch_limit = posix_sessions_watch_limit(mount->recipients->descriptors);
 	dir_reads_init(mount->dir_reads, loop, mount->pending, options->timeout_ms);
 	busy_poll_init(mount->busy_poll, loop, options->busy_poll_us);
-	event_streams_init(mount->streams, loop, mount->event_interest, mount->pending, mount->streams_quota, options->timeout_ms,
-		&(struct dir_access){ options->mode, options->uid, options->gid });
 	return 0;
+fail_streams:
+	event_streams_stop(mount->streams);
 fail_waiters:
 	waiters_stop(mount->waiters);
 fail_pending:
 	pending_requests_stop(mount->pending);
-	renewals_stop(mount->renewals);
-fail_holdings:
 	holdings_stop(mount->holdings);
 fail_watches:
 	inotify_watches_stop(mount->inotify);
@@ -259,7 +257,6 @@ int mount_set_backend(struct mount *mount, struct backend *backend)
 	}
 	mount->backend = metered;
 	mount->holdings->backend = metered;
-	mount->renewals->backend = metered;
 	mount->waiters->backend = metered;
 	mount->event_interest->backend = metered;
 	mount->inotify->backend = metered;
@@ -276,7 +273,7 @@ void mount_release_bound(struct mount *mount)
 
 bool mount_may_close(const struct mount *mount)
 {
-	return !renewals_is_releasing(mount->renewals);
+	return !renewals_is_releasing(mount->holdings);
 }
 
 void mount_stop(struct mount *mount)
@@ -288,7 +285,6 @@ void mount_stop(struct mount *mount)
 	inotify_watches_stop(mount->inotify);
 	waiters_stop(mount->waiters);
 	pending_requests_stop(mount->pending);
-	renewals_stop(mount->renewals);
 	holdings_stop(mount->holdings);
 	mount->event_interest->backend = NULL;
 	backend_close(mount->backend);
@@ -307,7 +303,7 @@ void mount_free(struct mount *mount)
 	quota_free(&mount->waiters->quota);
 	quota_free(mount->streams_quota);
 	quota_free(mount->listings_quota);
-	quota_free(&mount->renewals->quota);
+	quota_free(&mount->holdings->renewals_quota);
 	reserve_free(mount->reserve);
 	free(mount);
 }
@@ -323,11 +319,10 @@ void mount_on_event(void *ctx, const struct lock_event *event)
 {
 	struct mount *mount = ctx;
 
-	if (event_ends_holding(event)) {
-		if (backend_notifies_all_ends(mount->backend))
-			holdings_end(mount->holdings, event->key, event->token, event->kind != EVENT_RELEASED);
-		else
-			holdings_doubt(mount->holdings, event->key, event->token);
+	if (event_ends_holding(event) && backend_notifies_all_ends(mount->backend)) {
+		holdings_end(mount->holdings, event->key, event->token, event->kind != EVENT_RELEASED);
+	} else if (event_ends_holding(event)) {
+		holdings_doubt(mount->holdings, event->key, event->token);
 		inotify_watches_end(mount->inotify, event->key, event->token);
 	}
 	event_gate_add(&mount->streams->gate, event);
@@ -338,7 +333,6 @@ void mount_on_ended(void *ctx, const char *key, uint64_t token, bool taken)
 	struct mount *mount = ctx;
 
 	holdings_end(mount->holdings, key, token, taken);
-	inotify_watches_end(mount->inotify, key, token);
 }
 
 void mount_on_touched(void *ctx, uint64_t token)

@@ -28,7 +28,6 @@ struct notifier;
 struct options;
 struct pending_requests;
 struct quota;
-struct renewals;
 struct reserve;
 struct signal_recipients;
 struct stale_retries;
@@ -44,7 +43,6 @@ struct mount {
 	struct inotify_watches *inotify;
 	struct holdings *holdings;
 	struct lock_files *lock_files;
-	struct renewals *renewals;
 	struct waiters *waiters;
 	struct pending_requests *pending;
 	struct busy_poll *busy_poll;

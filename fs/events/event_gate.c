@@ -34,7 +34,7 @@ struct held_event {
 };
 
 struct known_dir {
-	struct dir_access access;
+	struct permissions permissions;
 	bool is_known;    /* false: only root sees events in it */
 	int64_t read_ns;  /* CLOCK_BOOTTIME */
 	UT_hash_handle hh;
@@ -70,7 +70,7 @@ static size_t next_dir(const char *key, size_t length)
  * that must be read first.
  */
 static int find_dirs(const struct event_gate *gate, const char *key, int64_t received_ns,
-                     struct dir_access dirs[DIRS_MAX], size_t *ret_length)
+                     struct permissions dirs[DIRS_MAX], size_t *ret_length)
 {
 	int count = 0;
 
@@ -85,7 +85,7 @@ static int find_dirs(const struct event_gate *gate, const char *key, int64_t rec
 		}
 		if (!dir->is_known)
 			return 0;
-		dirs[count++] = dir->access;
+		dirs[count++] = dir->permissions;
 	}
 	return count;
 }
@@ -94,7 +94,7 @@ static int find_dirs(const struct event_gate *gate, const char *key, int64_t rec
 static bool pass(struct event_gate *gate, const struct lock_event *event, uint64_t number, int64_t received_ns,
                  size_t *ret_length)
 {
-	struct dir_access dirs[DIRS_MAX];
+	struct permissions dirs[DIRS_MAX];
 	struct event_news news = { .event = event, .number = number, .dirs = dirs };
 	int count = 0;
 
@@ -123,7 +123,7 @@ static void on_read(void *ctx, int status, const struct entry *entry)
 	if (!is_gone)
 		dir->is_known = status == 0;
 	if (status == 0 && !is_gone)
-		dir->access = (struct dir_access){ entry->dir.mode, entry->dir.uid, entry->dir.gid };
+		dir->permissions = permissions_of_dir(&entry->dir);
 	arm_turn(gate);
 }
 
@@ -233,7 +233,7 @@ bool event_gate_asks(const struct event_gate *gate, const char *path)
 	return gate->asking && gate->asking->path == path;
 }
 
-void event_gate_init(struct event_gate *gate, uv_loop_t *loop, struct event_log *log, const struct dir_access *root)
+void event_gate_init(struct event_gate *gate, uv_loop_t *loop, struct event_log *log, const struct permissions *root)
 {
 	*gate = (struct event_gate){ .log = log, .root = *root };
 	uv_idle_init(loop, &gate->turn);

@@ -16,7 +16,7 @@
 struct event_gate {
 	struct backend *backend;  /* set by the owner; NULL: it was closed */
 	struct event_log *log;
-	struct dir_access root;   /* permissions of the root directory of this mount */
+	struct permissions root;  /* permissions of the root directory of this mount */
 	uint64_t number;          /* number of the last event received; the first has 1 */
 	struct held_event *held;  /* waiting events, oldest first */
 	size_t held_size;         /* bytes of the waiting events */
@@ -26,7 +26,7 @@ struct event_gate {
 };
 
 /* `root`: permissions of the root directory. */
-void event_gate_init(struct event_gate *gate, uv_loop_t *loop, struct event_log *log, const struct dir_access *root);
+void event_gate_init(struct event_gate *gate, uv_loop_t *loop, struct event_log *log, const struct permissions *root);
 
 /* Called before the backend is closed. */
 void event_gate_stop(struct event_gate *gate);

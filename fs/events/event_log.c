@@ -22,7 +22,7 @@ struct event_record {
 	size_t size;
 	size_t readers;          /* readers whose position is here */
 	struct event_record *prev, *next;
-	struct dir_access dirs[]; /* the texts of the event follow */
+	struct permissions dirs[]; /* the texts of the event follow */
 };
 
 static bool is_below(const char *key, const char *dir)
@@ -38,7 +38,7 @@ static bool may_see(const struct credentials *who, const struct event_news *news
 	if (who->uid == 0)
 		return true;
 	for (size_t i = 0; i < news->dir_count; i++)
-		if (!credentials_allow(who, &news->dirs[i], i + 1 < news->dir_count ? X_OK : R_OK | X_OK))
+		if (permission_check(who, &news->dirs[i], i + 1 < news->dir_count ? X_OK : R_OK | X_OK) < 0)
 			return false;
 	return news->dir_count > 0;
 }

@@ -44,7 +44,7 @@ struct event_news {
 	const struct lock_event *event;
 	uint64_t number; /* in the order in which events were received */
 	/* Directories of its key, from the root on. None: only root may see the event, unless it is about no lock. */
-	const struct dir_access *dirs;
+	const struct permissions *dirs;
 	size_t dir_count;
 };
 

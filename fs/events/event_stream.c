@@ -13,6 +13,7 @@
 
 #include "backend/util/clock.h"
 #include "backend/util/container_of.h"
+#include "backend/util/heap.h"
 #include "fs/caller/permission.h"
 #include "fs/events/event_line.h"
 #include "lockfs/backend.h"
@@ -43,9 +44,8 @@ struct event_stream {
 
 	/* While it is being opened: */
 	struct pending_request pending;
-	int64_t deadline_ns; /* CLOCK_BOOTTIME */
+	struct heap_item opening; /* due when the open has waited for too long */
 	struct fuse_file_info info;
-	struct event_stream *opening_prev, *opening_next;
 
 	char dir[];
 };
@@ -195,10 +195,18 @@ static void reply_opened(struct event_stream *stream, fuse_req_t req)
 		close_stream(stream);
 }
 
+/* Returns the open that has waited longest, or NULL if none waits. */
+static struct event_stream *first_opening(const struct event_streams *streams)
+{
+	struct heap_item *first = heap_first(&streams->opening.heap);
+
+	return first ? container_of(first, struct event_stream, opening) : NULL;
+}
+
 /* Takes out a waiting open, and returns the request for the reply. */
 static fuse_req_t end_opening(struct event_stream *stream)
 {
-	DL_DELETE2(stream->streams->opening, stream, opening_prev, opening_next);
+	heap_remove(&stream->streams->opening.heap, &stream->opening);
 	return pending_request_end(&stream->pending);
 }
 
@@ -213,41 +221,32 @@ static void on_open_interrupted(struct pending_request *pending)
 	fail_opening(container_of(pending, struct event_stream, pending), EINTR);
 }
 
-static void arm_timer(struct event_streams *streams);
-
-static void on_timer(uv_timer_t *timer)
+static void on_due(struct deadlines *opening)
 {
-	struct event_streams *streams = timer->data;
+	struct event_stream *stream;
 
-	while (streams->opening && streams->opening->deadline_ns <= boot_ns())
-		fail_opening(streams->opening, EHOSTDOWN);
-	arm_timer(streams);
-}
-
-static void arm_timer(struct event_streams *streams)
-{
-	int64_t left_ms;
-
-	if (!streams->opening)
-		return;
-	left_ms = (streams->opening->deadline_ns - boot_ns()) / NS_PER_MS + 1;
-	uv_update_time(streams->timer.loop);
-	uv_timer_start(&streams->timer, on_timer, left_ms > 0 ? (uint64_t)left_ms : 0, 0);
+	while ((stream = first_opening(container_of(opening, struct event_streams, opening))) && stream->opening.due <= boot_ns())
+		fail_opening(stream, EHOSTDOWN);
+	deadlines_arm(opening);
 }
 
 static void wait_for_backend(struct event_stream *stream, fuse_req_t req)
 {
 	struct event_streams *streams = stream->streams;
 
-	stream->deadline_ns = boot_ns() + streams->timeout_ms * NS_PER_MS;
+	if (heap_insert(&streams->opening.heap, &stream->opening, boot_ns() + streams->timeout_ms * NS_PER_MS) < 0) {
+		fuse_reply_err(req, ENOMEM);
+		close_stream(stream);
+		return;
+	}
+	deadlines_arm(&streams->opening);
 	stream->pending.on_end = on_open_interrupted;
-	DL_APPEND2(streams->opening, stream, opening_prev, opening_next);
-	arm_timer(streams);
 	pending_request_begin(streams->pending, &stream->pending, req);
 }
 
 void event_stream_open(struct event_streams *streams, const char *dir, enum event_format format,
-                       struct control_node *control, fuse_req_t req, const struct fuse_file_info *info)
+                       struct control_node *control, const struct credentials *who, fuse_req_t req,
+                       const struct fuse_file_info *info)
 {
 	uid_t uid = fuse_req_ctx(req)->uid;
 	int err = quota_take(streams->quota, uid, 1);
@@ -269,7 +268,7 @@ void event_stream_open(struct event_streams *streams, const char *dir, enum even
 	stream->streams = streams;
 	stream->reader.dir = stream->dir;
 	stream->reader.format = format;
-	credentials_read(&stream->reader.who, req);
+	stream->reader.who = *who;
 	stream->control = control_node_hold(control);
 	stream->info = *info;
 	DL_APPEND(streams->all, stream);
@@ -298,14 +297,16 @@ void event_streams_gap(struct event_streams *streams)
 
 	/* Streams whose open is still waiting have missed nothing, so they do not get the GAP. */
 	event_gate_add(&streams->gate, &gap);
-	while ((stream = streams->opening))
+	while ((stream = first_opening(streams)))
 		reply_opened(stream, end_opening(stream));
 }
 
-void event_streams_init(struct event_streams *streams, uv_loop_t *loop, struct event_interest *event_interest,
-                        struct pending_requests *pending, struct quota *quota, int64_t timeout_ms,
-                        const struct dir_access *root)
+int event_streams_init(struct event_streams *streams, uv_loop_t *loop, struct event_interest *event_interest,
+                       struct pending_requests *pending, struct quota *quota, int64_t timeout_ms,
+                       const struct permissions *root)
 {
+	int err;
+
 	*streams = (struct event_streams){
 		.log = { .on_news = on_news },
 		.event_interest = event_interest,
@@ -313,22 +314,23 @@ void event_streams_init(struct event_streams *streams, uv_loop_t *loop, struct e
 		.quota = quota,
 		.timeout_ms = timeout_ms,
 	};
-	event_gate_init(&streams->gate, loop, &streams->log, root);
-	uv_timer_init(loop, &streams->timer);
-	streams->timer.data = streams;
+	err = deadlines_init(&streams->opening, loop, on_due);
+	if (err == 0)
+		event_gate_init(&streams->gate, loop, &streams->log, root);
+	return err;
 }
 
 void event_streams_stop(struct event_streams *streams)
 {
 	struct event_stream *stream;
 
-	while (streams->opening)
-		fail_opening(streams->opening, ESHUTDOWN);
+	while ((stream = first_opening(streams)))
+		fail_opening(stream, ESHUTDOWN);
 	DL_FOREACH(streams->all, stream)
 		while (stream->reads)
 			fuse_reply_buf(end_read(stream->reads), NULL, 0);
 	event_gate_stop(&streams->gate);
-	uv_close((uv_handle_t *)&streams->timer, NULL);
+	deadlines_close(&streams->opening, NULL);
 }
 
 void event_streams_free(struct event_streams *streams)

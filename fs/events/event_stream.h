@@ -9,6 +9,7 @@
 #include <fuse_lowlevel.h>
 #include <uv.h>
 
+#include "backend/util/deadlines.h"
 #include "backend/util/quota.h"
 #include "fs/events/event_gate.h"
 #include "fs/events/event_log.h"
@@ -35,14 +36,14 @@ struct event_streams {
 	struct pending_requests *pending;
 	struct quota *quota; /* streams and other open files of each user */
 	struct event_stream *all;
-	struct event_stream *opening; /* opens that wait until the backend reports events, oldest first */
-	int64_t timeout_ms;           /* longest wait of an open */
-	uv_timer_t timer;
+	struct deadlines opening; /* opens that wait until the backend reports events */
+	int64_t timeout_ms;       /* longest wait of an open */
 };
 
-void event_streams_init(struct event_streams *streams, uv_loop_t *loop, struct event_interest *event_interest,
-                        struct pending_requests *pending, struct quota *quota, int64_t timeout_ms,
-                        const struct dir_access *root);
+/* Returns 0 or a negative errno. */
+int event_streams_init(struct event_streams *streams, uv_loop_t *loop, struct event_interest *event_interest,
+                       struct pending_requests *pending, struct quota *quota, int64_t timeout_ms,
+                       const struct permissions *root);
 
 /* Answers waiting reads with the end of the file, and fails waiting opens, before the backend is closed. */
 void event_streams_stop(struct event_streams *streams);
@@ -53,8 +54,9 @@ void event_streams_free(struct event_streams *streams);
 /* The backend reports events from now on, and may have missed some before: streams read a GAP event. */
 void event_streams_gap(struct event_streams *streams);
 
-/* Opens a stream of the events below `dir`, and replies. */
+/* Opens a stream of the events below `dir` that `who`, the caller, may know of, and replies. */
 void event_stream_open(struct event_streams *streams, const char *dir, enum event_format format,
-                       struct control_node *control, fuse_req_t req, const struct fuse_file_info *info);
+                       struct control_node *control, const struct credentials *who, fuse_req_t req,
+                       const struct fuse_file_info *info);
 
 #endif

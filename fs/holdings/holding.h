@@ -1,8 +1,8 @@
 /*
  * The holdings that have open files. A holding is kept here from its first open file to
- * its last, and tells all of them when it ends. Two things watch over that: a holding
- * that is bound to an open file is renewed (renewal.h), and one that is polled is read
- * from the backend when an event or the end of its lease says that it may be over.
+ * its last, and tells all of them when it ends. A holding that is bound to an open file is
+ * renewed (renewal.h), and one that is polled is read from the backend when an event or
+ * the end of its lease says that it may be over.
  */
 #ifndef FS_HOLDINGS_HOLDING_H
 #define FS_HOLDINGS_HOLDING_H
@@ -12,17 +12,20 @@
 #include <stdint.h>
 
 #include "backend/util/deadlines.h"
+#include "backend/util/quota.h"
 #include "fs/holdings/event_interest.h"
 #include "lockfs/backend.h"
 
 struct holding;
 struct renewal;
+struct reserve;
+struct signal_recipient;
 
 /* An open file, as its holding knows it. Embedded in struct lock_file. */
 struct holding_member {
 	struct holding *holding; /* NULL: the open file is a handle */
-	struct renewal *renewal; /* renews the holding, which is bound to this open file; NULL: it is not bound */
-	void (*on_ended)(struct holding_member *member); /* called when the holding has ended, maybe more than once; must not leave it */
+	bool bound;              /* the holding is bound to this open file */
+	void (*on_ended)(struct holding_member *member); /* called once, when the holding has ended; must not leave it */
 	struct holding_member *prev, *next; /* in the list of the holding */
 };
 
@@ -32,14 +35,20 @@ struct holdings {
 	uint64_t last_serial;
 	struct backend *backend;               /* set by the owner; NULL after holdings_stop() */
 	struct event_interest *event_interest; /* set by the owner */
-	struct deadlines rechecks;             /* when holdings are read from the backend next */
+	struct deadlines due;                  /* when holdings are read, renewed or released next */
 	size_t watched_count;                  /* polled holdings */
+	struct renewal *renewals;              /* of all bound holdings */
+	struct quota renewals_quota;           /* renewals of each user in a minute; set by the owner */
+	struct reserve *reserve;               /* memory for renewals; set by the owner */
+	/* Called at each end of a holding, also of one that has no open file; set by the owner. */
+	void (*on_ended)(void *ctx, const char *key, uint64_t token);
+	void *ctx;
 };
 
 /* Returns 0 or a negative errno. */
 int holdings_init(struct holdings *holdings, uv_loop_t *loop);
 
-/* Stops watching, before the backend is closed. */
+/* Stops watching and renewing, before the backend is closed. Bound holdings count as lost, and end by their leases. */
 void holdings_stop(struct holdings *holdings);
 
 /*
@@ -56,12 +65,34 @@ void holdings_release_bound(struct holdings *holdings);
 int holding_join(struct holdings *holdings, struct holding_member *member, const char *key, uint64_t token);
 
 /* Takes an open file out of its holding. A handle is accepted. */
-void holding_leave(struct holdings *holdings, struct holding_member *member);
+void holding_leave(struct holding_member *member);
+
+/*
+ * Binds the holding `lock`, which `id` proves, to an open file: moves the file there, and renews
+ * the holding. A lost holding that was bound to the file is dropped. If the new one is lost,
+ * `signal` is sent to `recipient` (NULL: none). Returns 0, and the renewal owns the recipient; or
+ * -ENOMEM, the error of the quota of renewals, or -EIO if the backend has granted a token again,
+ * and nothing has changed.
+ */
+int holding_bind(struct holdings *holdings, struct holding_member *member, const struct lock *lock, const char *id, int signal,
+                 struct signal_recipient *recipient);
+
+/*
+ * The holding is bound to this open file no more; the file stays in it. Returns the renewal, for
+ * renewal_release() or renewal_discard(), or NULL if the holding was not bound to this file.
+ */
+struct renewal *holding_unbind(struct holding_member *member);
+
+/* Ends a bound holding that is lost, also if only its deadline tells so. The file stays in it, and may be bound to another one. */
+void holding_drop_lost(struct holding_member *member);
+
+/* Returns the id that proves the holding that is bound to this open file. */
+const char *holding_member_id(const struct holding_member *member);
 
 /* Watches for the end of the holding of this open file, for poll(2). A handle is accepted. */
-void holding_watch(struct holdings *holdings, struct holding_member *member);
+void holding_watch(struct holding_member *member);
 
-/* Has the holding of this open file ended, by a notification or by the deadline of its renewal? */
+/* Has the holding of this open file ended, by a notification or by its deadline? */
 bool holding_member_has_ended(const struct holding_member *member);
 
 /* The token of the holding of this open file; 0: it is a handle. */
@@ -70,7 +101,7 @@ uint64_t holding_member_token(const struct holding_member *member);
 /* Returns the first open file of the holding `token`, or NULL. If several foreign holdings have the token, it is a file of the oldest. */
 struct holding_member *holdings_members(const struct holdings *holdings, uint64_t token);
 
-/* Ends the holding `token` of `key` and tells its open files. `taken`: against the holder's will, so its process is signalled. */
+/* Ends the holding `token` of `key`, tells its open files, and calls on_ended. `taken`: against the holder's will, so its process is signalled. */
 void holdings_end(struct holdings *holdings, const char *key, uint64_t token, bool taken);
 
 /*

@@ -97,10 +97,11 @@ struct lock_file *lock_file_open_handle(struct lock_files *files, uid_t uid)
 void lock_file_close(struct lock_file *file)
 {
 	struct lock_files *files = file->files;
+	struct renewal *renewal = holding_unbind(&file->member);
 
-	holding_leave(files->holdings, &file->member);
-	if (file->member.renewal)
-		renewal_release(file->member.renewal, NULL, NULL);
+	holding_leave(&file->member);
+	if (renewal)
+		renewal_release(renewal, NULL, NULL);
 	set_poll(file, NULL);
 	lock_file_uncount(files, file->uid);
 	DL_DELETE(files->all, file);
@@ -110,9 +111,10 @@ void lock_file_close(struct lock_file *file)
 
 void lock_file_discard(struct lock_file *file)
 {
-	if (file->member.renewal)
-		renewal_discard(file->member.renewal);
-	file->member.renewal = NULL;
+	struct renewal *renewal = holding_unbind(&file->member);
+
+	if (renewal)
+		renewal_discard(renewal);
 	lock_file_close(file);
 }
 
@@ -133,32 +135,32 @@ uint64_t lock_file_token(const struct lock_file *file)
 	return holding_member_token(&file->member);
 }
 
-int lock_file_bind(struct lock_file *file, const char *key, uint64_t token, struct renewal *renewal)
+int lock_file_bind(struct lock_file *file, const struct lock *lock, const char *id, int signal, struct signal_recipient *recipient)
 {
-	struct holdings *holdings = file->files->holdings;
-	int err = holding_join(holdings, &file->member, key, token);
+	int err = holding_bind(file->files->holdings, &file->member, lock, id, signal, recipient);
 
 	if (err < 0)
 		return err;
-	file->member.renewal = renewal;
 	file->may_write = true;
 	if (file->poll)
-		holding_watch(holdings, &file->member);
+		holding_watch(&file->member);
 	return 0;
 }
 
-void lock_file_unbind(struct lock_file *file)
+struct renewal *lock_file_unbind(struct lock_file *file)
 {
-	holding_leave(file->files->holdings, &file->member);
-	file->member.renewal = NULL;
+	struct renewal *renewal = holding_unbind(&file->member);
+
+	holding_leave(&file->member);
 	file->may_write = false;
+	return renewal;
 }
 
 unsigned int lock_file_poll(struct lock_file *file, struct fuse_pollhandle *handle)
 {
 	if (handle) {
 		set_poll(file, handle);
-		holding_watch(file->files->holdings, &file->member);
+		holding_watch(&file->member);
 	}
 	if (lock_file_has_ended(file))
 		return POLLERR | POLLHUP;
@@ -180,8 +182,8 @@ bool lock_files_acquired_by(const struct lock_files *files, uint64_t token, pid_
 
 const char *lock_file_proof(const struct lock_file *file)
 {
-	if (file->member.renewal)
-		return renewal_claim(file->member.renewal)->id;
+	if (file->member.bound)
+		return holding_member_id(&file->member);
 	return file->acquired && file->acquired == lock_file_token(file) ? file->id : NULL;
 }
 

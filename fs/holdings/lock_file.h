@@ -83,11 +83,11 @@ bool lock_file_has_ended(const struct lock_file *file);
 /* Returns the token of the holding of this file; 0: it is a handle. */
 uint64_t lock_file_token(const struct lock_file *file);
 
-/* Binds the holding `token` of `key`, which `renewal` renews, to this file. Returns 0, or -ENOMEM and nothing has changed. */
-int lock_file_bind(struct lock_file *file, const char *key, uint64_t token, struct renewal *renewal);
+/* Binds a holding to this file, by holding_bind(), which has the arguments and the result. */
+int lock_file_bind(struct lock_file *file, const struct lock *lock, const char *id, int signal, struct signal_recipient *recipient);
 
-/* Makes the file a handle. Its renewal is the caller's to release. */
-void lock_file_unbind(struct lock_file *file);
+/* Makes a file a handle to which a holding was bound. Returns the renewal, for renewal_release() or renewal_discard(). */
+struct renewal *lock_file_unbind(struct lock_file *file);
 
 /*
  * Returns the id of the holding that this file has acquired or that is bound to it: an

@@ -11,12 +11,9 @@
 #include <utlist.h>
 
 #include "backend/util/clock.h"
-#include "backend/util/container_of.h"
-#include "backend/util/heap.h"
 #include "fs/caller/signal_recipient.h"
-#include "fs/holdings/renewal_internal.h"
+#include "fs/holdings/holding_internal.h"
 #include "fs/util/log.h"
-#include "fs/util/reserve.h"
 #include "lockfs/duration.h"
 #include "lockfs/lock.h"
 
@@ -37,46 +34,38 @@
 /* 1 s: the shortest time between renewals that the quota of their user does not cover. */
 #define UNCOUNTED_MS 1000
 
-
-const struct lock_claim *renewal_claim(const struct renewal *renewal)
-{
-	return &renewal->claim;
-}
-
-bool renewal_has_ended(const struct renewal *renewal)
-{
-	return renewal->ended || boot_ns() >= renewal->deadline_ns;
-}
-
 static void free_renewal(struct renewal *renewal)
 {
+	struct holding *holding = renewal->holding;
+
 	renewal_quota_give(renewal);
-	DL_DELETE(renewal->renewals->all, renewal);
+	DL_DELETE(holding->holdings->renewals, renewal);
 	signal_recipient_put(renewal->recipient);
 	free(renewal);
+	holding->renewal = NULL;
+	(void)holding_set_timer(holding); /* a timer that is set already needs no memory */
+	if (!holding->members)
+		free(holding);
 }
 
-/* The timer of the next step */
+/* The next step */
 
-static void clear_timer(struct renewal *renewal)
+int64_t renewal_due_ns(const struct renewal *renewal)
 {
-	if (renewal->timed)
-		heap_remove(&renewal->renewals->due.heap, &renewal->due);
-	renewal->timed = false;
+	int64_t deadline_ns = renewal->holding->deadline_ns;
+
+	if (renewal->released ? renewal->calls > 0 : renewal->holding->state != HOLDING_HELD)
+		return NEVER;
+	return renewal->renewing || deadline_ns < renewal->renew_ns ? deadline_ns : renewal->renew_ns;
 }
 
-static void set_timer(struct renewal *renewal)
+static int set_timer(struct renewal *renewal)
 {
-	struct renewals *renewals = renewal->renewals;
-	int64_t due_ns = renewal->renewing || renewal->deadline_ns < renewal->renew_ns ? renewal->deadline_ns : renewal->renew_ns;
+	int err = holding_set_timer(renewal->holding);
 
-	clear_timer(renewal);
-	if (due_ns == NO_DEADLINE)
-		return;
-	renewal->timed = heap_insert(&renewals->due.heap, &renewal->due, due_ns) == 0;
-	if (!renewal->timed)
-		log_line(LOG_ERR, "no memory to renew %s: its lease will end", renewal->key);
-	deadlines_arm(&renewals->due);
+	if (err < 0)
+		log_line(LOG_ERR, "no memory to renew %s: its lease will end", renewal->holding->key);
+	return err;
 }
 
 static int64_t margin_ns(int64_t ttl_ms)
@@ -89,48 +78,46 @@ static int64_t margin_ns(int64_t ttl_ms)
 
 void renewal_adopt(struct renewal *renewal, const struct lock *lock)
 {
+	struct holding *holding = renewal->holding;
 	int64_t now_ns = boot_ns();
 
-	if (renewal->ended)
+	if (holding->state != HOLDING_HELD)
 		return;
 	renewal->ttl_ms = lock->ttl_ms;
 	if (lock->ttl_ms == LEASE_NEVER) {
-		renewal->deadline_ns = NO_DEADLINE;
-		renewal->renew_ns = NO_DEADLINE;
+		holding->deadline_ns = NEVER;
+		renewal->renew_ns = NEVER;
 		renewal_quota_give(renewal);
 	} else {
 		int64_t end_ns = now_ns + lock->remaining_ms * NS_PER_MS;
 
-		renewal->deadline_ns = end_ns - margin_ns(lock->ttl_ms);
+		holding->deadline_ns = end_ns - margin_ns(lock->ttl_ms);
 		renewal->renew_ns = end_ns - lock->ttl_ms * NS_PER_MS / RENEW_PART * (RENEW_PART - 1);
 		/* Another mount may have shortened the lease beyond the quota. That cannot be refused here; the lock may be lost. */
 		if (renewal_quota_take(renewal, lock->ttl_ms) < 0 && renewal->renew_ns < now_ns + UNCOUNTED_MS * NS_PER_MS)
 			renewal->renew_ns = now_ns + UNCOUNTED_MS * NS_PER_MS;
 	}
-	set_timer(renewal);
+	(void)set_timer(renewal);
 }
 
 /* Ending */
 
-void renewal_stop(struct renewal *renewal)
+static void signal_loss(struct renewal *renewal)
 {
-	renewal->ended = true;
-	renewal_quota_give(renewal);
-	clear_timer(renewal);
-}
+	int err = renewal->recipient ? signal_recipient_signal(renewal->recipient, renewal->uid, renewal->signal) : 0;
 
-void renewal_lose(struct renewal *renewal)
-{
-	int err;
-
-	if (renewal->ended)
-		return;
-	renewal_stop(renewal);
-	err = renewal->recipient ? signal_recipient_signal(renewal->recipient, renewal->uid, renewal->signal) : 0;
 	signal_recipient_put(renewal->recipient);
 	renewal->recipient = NULL;
 	if (err < 0)
-		log_line(LOG_WARNING, "cannot tell a process that it lost %s: %s", renewal->key, strerror(-err));
+		log_line(LOG_WARNING, "cannot tell a process that it lost %s: %s", renewal->holding->key, strerror(-err));
+}
+
+void renewal_end(struct renewal *renewal, bool taken)
+{
+	renewal_quota_give(renewal);
+	(void)holding_set_timer(renewal->holding); /* needs no memory, as no renewal follows */
+	if (taken)
+		signal_loss(renewal);
 }
 
 /* The pause after a failed release doubles each time, from 10 ms to 1 s. */
@@ -159,7 +146,7 @@ static bool is_loss(int status)
 /* After a failed release, may the backend still have the holding? */
 static bool may_be_held(const struct renewal *renewal, int status)
 {
-	return status < 0 && !is_loss(status) && renewal->renewals->backend && boot_ns() < renewal->deadline_ns;
+	return status < 0 && !is_loss(status) && renewal->holding->holdings->backend && boot_ns() < renewal->holding->deadline_ns;
 }
 
 /* A failed release is repeated although its caller was answered, because others may wait for the lock. */
@@ -175,9 +162,17 @@ static void on_released(void *ctx, int status)
 	}
 	renewal->pause_ms = next_pause(renewal->pause_ms);
 	renewal->renew_ns = boot_ns() + renewal->pause_ms * NS_PER_MS;
-	set_timer(renewal);
-	if (!renewal->timed)
+	if (set_timer(renewal) < 0)
 		free_renewal(renewal);
+}
+
+static void call_release(struct renewal *renewal, backend_done *done)
+{
+	const struct holding *holding = renewal->holding;
+
+	renewal->calls++;
+	(void)holding_set_timer(renewal->holding); /* nothing is due while this call is under way, so this needs no memory */
+	backend_release(holding->holdings->backend, holding->key, &renewal->claim, match_token(holding->token), done, renewal);
 }
 
 /* Releases the holding if no call is under way. Called again when a call was answered. */
@@ -185,13 +180,12 @@ static void release_when_idle(struct renewal *renewal)
 {
 	if (!renewal->released || renewal->calls > 0)
 		return;
-	if (!renewal->renewals->backend || (renewal->ended && !renewal->locally_expired)) {
+	if (!renewal->holding->holdings->backend || renewal->holding->state == HOLDING_ENDED) {
 		answer_release(renewal, -ENOENT);
 		free_renewal(renewal);
 		return;
 	}
-	renewal->calls++;
-	backend_release(renewal->renewals->backend, renewal->key, &renewal->claim, match_token(renewal->token), on_released, renewal);
+	call_release(renewal, on_released);
 }
 
 static void on_expired_released(void *ctx, int status)
@@ -207,9 +201,8 @@ static void on_expired_released(void *ctx, int status)
 /* The holding ended by our clock. If the last refresh reached the backend late, the lease is longer there: ends it. */
 static void release_expired(struct renewal *renewal)
 {
-	renewal->locally_expired = true;
-	renewal->calls++;
-	backend_release(renewal->renewals->backend, renewal->key, &renewal->claim, match_token(renewal->token), on_expired_released, renewal);
+	renewal->holding->state = HOLDING_EXPIRED;
+	call_release(renewal, on_expired_released);
 }
 
 /* Renewing */
@@ -226,76 +219,60 @@ static int64_t retry_ms(int64_t ttl_ms)
 static void on_renewed(void *ctx, int status, const struct lock *lock)
 {
 	struct renewal *renewal = ctx;
-	struct renewals *renewals = renewal->renewals;
 
 	renewal->calls--;
 	renewal->renewing = false;
 	if (renewal->released) {
 		release_when_idle(renewal);
-	} else if (renewal->ended) {
+	} else if (renewal->holding->state != HOLDING_HELD) {
 		if (status == 0)
 			release_expired(renewal);
 	} else if (status == 0) {
 		renewal_adopt(renewal, lock);
 	} else if (is_loss(status)) {
-		renewals->on_lost(renewals->ctx, renewal->key, renewal->token);
-		renewal_lose(renewal);
+		holding_end(renewal->holding, HOLDING_ENDED, true);
 	} else {
 		renewal->renew_ns = boot_ns() + retry_ms(renewal->ttl_ms) * NS_PER_MS;
-		set_timer(renewal);
+		(void)set_timer(renewal);
 	}
 }
 
 static void renew(struct renewal *renewal)
 {
+	const struct holding *holding = renewal->holding;
+
 	renewal->renewing = true;
 	renewal->calls++;
-	set_timer(renewal); /* to the deadline, because the answer may come too late */
-	backend_refresh(renewal->renewals->backend, renewal->key, &renewal->claim, match_token(renewal->token), LEASE_UNSET, on_renewed,
+	(void)set_timer(renewal); /* to the deadline, because the answer may come too late */
+	backend_refresh(holding->holdings->backend, holding->key, &renewal->claim, match_token(holding->token), LEASE_UNSET, on_renewed,
 		renewal);
 }
 
-static struct renewal *renewal_of_due(struct heap_item *item)
+void renewal_step(struct renewal *renewal)
 {
-	return container_of(item, struct renewal, due);
-}
-
-static void on_due(struct deadlines *due)
-{
-	struct renewals *renewals = container_of(due, struct renewals, due);
-	struct heap_item *first;
-
-	reserve_prepare(renewals->reserve);
-	while ((first = heap_first(&due->heap)) && first->due <= boot_ns()) {
-		struct renewal *renewal = renewal_of_due(first);
-
-		clear_timer(renewal);
-		if (renewal->released) {
-			release_when_idle(renewal);
-		} else if (renewal_has_ended(renewal)) {
-			renewals->on_lost(renewals->ctx, renewal->key, renewal->token);
-			renewal_lose(renewal);
-			release_expired(renewal);
-		} else {
-			renew(renewal);
-		}
+	if (renewal->released) {
+		release_when_idle(renewal);
+	} else if (holding_has_ended(renewal->holding)) {
+		holding_end(renewal->holding, HOLDING_EXPIRED, true);
+		release_expired(renewal);
+	} else {
+		renew(renewal);
 	}
-	deadlines_arm(due);
 }
 
 /* Beginning and end */
 
-int renewal_new(struct renewals *renewals, const struct lock *lock, const char *id, int signal, struct signal_recipient *recipient,
-                struct renewal **ret)
+int renewal_new(struct holding *holding, const struct lock *lock, const char *id, int signal, struct signal_recipient *recipient)
 {
-	size_t id_size = strlen(id) + 1;
-	struct renewal *renewal = calloc(1, sizeof(*renewal) + id_size + strlen(lock->key) + 1);
+	struct renewal *renewal;
 	int err;
 
+	if (holding->renewal || holding->state != HOLDING_HELD)
+		return -EIO;
+	renewal = calloc(1, sizeof(*renewal) + strlen(id) + 1);
 	if (!renewal)
 		return -ENOMEM;
-	renewal->renewals = renewals;
-	renewal->token = lock->token;
+	renewal->holding = holding;
 	renewal->signal = signal;
 	renewal->uid = lock->holder.uid;
 	err = renewal_quota_take(renewal, lock->ttl_ms);
@@ -306,75 +283,64 @@ int renewal_new(struct renewals *renewals, const struct lock *lock, const char *
 	renewal->recipient = recipient;
 	stpcpy(renewal->id, id);
 	renewal->claim = (struct lock_claim){ .id = renewal->id };
-	renewal->key = renewal->id + id_size;
-	stpcpy(renewal->key, lock->key);
-	DL_APPEND(renewals->all, renewal);
+	DL_APPEND(holding->holdings->renewals, renewal);
+	holding->renewal = renewal;
 	renewal_adopt(renewal, lock);
-	*ret = renewal;
 	return 0;
 }
 
 void renewal_release(struct renewal *renewal, backend_done *done, void *ctx)
 {
-	clear_timer(renewal);
 	renewal->done = done;
 	renewal->ctx = ctx;
 	renewal->released = true;
+	(void)holding_set_timer(renewal->holding); /* nothing is due before a call under way is answered */
 	release_when_idle(renewal);
 }
 
 void renewal_discard(struct renewal *renewal)
 {
-	clear_timer(renewal);
 	free_renewal(renewal);
 }
 
-int renewals_init(struct renewals *renewals, uv_loop_t *loop)
-{
-	*renewals = (struct renewals){ 0 };
-	return deadlines_init(&renewals->due, loop, on_due);
-}
-
-size_t renewals_count(const struct renewals *renewals)
+size_t renewals_count(const struct holdings *holdings)
 {
 	const struct renewal *renewal;
 	size_t count = 0;
 
-	DL_FOREACH(renewals->all, renewal)
+	DL_FOREACH(holdings->renewals, renewal)
 		count += renewal_is_bound(renewal);
 	return count;
 }
 
-bool renewals_has_bound(const struct renewals *renewals)
+bool renewals_has_bound(const struct holdings *holdings)
 {
 	const struct renewal *renewal;
 
-	DL_FOREACH(renewals->all, renewal)
+	DL_FOREACH(holdings->renewals, renewal)
 		if (renewal_is_bound(renewal))
 			return true;
 	return false;
 }
 
-bool renewals_is_releasing(const struct renewals *renewals)
+bool renewals_is_releasing(const struct holdings *holdings)
 {
 	const struct renewal *renewal;
 
-	DL_FOREACH(renewals->all, renewal)
+	DL_FOREACH(holdings->renewals, renewal)
 		if (renewal->released)
 			return true;
 	return false;
 }
 
-void renewals_stop(struct renewals *renewals)
+void renewals_stop(struct holdings *holdings)
 {
 	struct renewal *renewal, *next;
 
-	renewals->backend = NULL;
-	DL_FOREACH_SAFE(renewals->all, renewal, next) {
+	DL_FOREACH_SAFE(holdings->renewals, renewal, next) {
 		if (!renewal->released)
-			renewal_lose(renewal);
+			holding_end(renewal->holding, HOLDING_ENDED, true);
 		else if (renewal->calls == 0)
 			free_renewal(renewal);
 	}
-	deadlines_close(&renewals->due, NULL);
 }

@@ -3,8 +3,8 @@
  * call to the backend, so a short lease costs more of the user's quota than a long one.
  */
 #include "backend/util/quota.h"
+#include "fs/holdings/holding_internal.h"
 #include "fs/holdings/renewal.h"
-#include "fs/holdings/renewal_internal.h"
 #include "lockfs/duration.h"
 
 /* Rounds up, so the longest lease counts as one renewal a minute. */
@@ -18,36 +18,36 @@ static size_t renewals_a_minute(int64_t ttl_ms)
 }
 
 /* May this user have `more` renewals a minute? */
-static int admits(struct renewals *renewals, uid_t uid, size_t more)
+static int admits(struct holdings *holdings, uid_t uid, size_t more)
 {
-	int err = quota_take(&renewals->quota, uid, more);
+	int err = quota_take(&holdings->renewals_quota, uid, more);
 
 	if (err == 0)
-		quota_give(&renewals->quota, uid, more);
+		quota_give(&holdings->renewals_quota, uid, more);
 	return err;
 }
 
-int renewals_admits(struct renewals *renewals, uid_t uid, int64_t ttl_ms)
+int renewals_admits(struct holdings *holdings, uid_t uid, int64_t ttl_ms)
 {
-	return admits(renewals, uid, renewals_a_minute(ttl_ms));
+	return admits(holdings, uid, renewals_a_minute(ttl_ms));
 }
 
 int renewal_admits(struct renewal *renewal, int64_t ttl_ms)
 {
 	size_t count = renewals_a_minute(ttl_ms);
 
-	return count > renewal->counted ? admits(renewal->renewals, renewal->uid, count - renewal->counted) : 0;
+	return count > renewal->counted ? admits(renewal->holding->holdings, renewal->uid, count - renewal->counted) : 0;
 }
 
 void renewal_quota_give(struct renewal *renewal)
 {
-	quota_give(&renewal->renewals->quota, renewal->uid, renewal->counted);
+	quota_give(&renewal->holding->holdings->renewals_quota, renewal->uid, renewal->counted);
 	renewal->counted = 0;
 }
 
 int renewal_quota_take(struct renewal *renewal, int64_t ttl_ms)
 {
-	struct quota *quota = &renewal->renewals->quota;
+	struct quota *quota = &renewal->holding->holdings->renewals_quota;
 	size_t count = renewals_a_minute(ttl_ms);
 	int err = count > renewal->counted ? quota_take(quota, renewal->uid, count - renewal->counted) : 0;
 

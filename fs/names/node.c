@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/util/clock.h"
 #include "backend/util/siphash.h"
 #include "backend/util/text/key.h"
 #include "fs/names/control_node.h"
@@ -190,6 +191,12 @@ const char *node_base_name(const struct node *node)
 	if (is_view_root(node))
 		return view_text(node->name.view);
 	return key_name(node->name.path);
+}
+
+void node_note_permissions(struct node *node, const struct permissions *permissions)
+{
+	node->permissions = *permissions;
+	node->permissions_ns = boot_ns();
 }
 
 ino_t path_inode(const char *path)

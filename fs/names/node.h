@@ -9,8 +9,10 @@
 #include <fuse_lowlevel.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "backend/util/hash.h"
+#include "fs/caller/permission.h"
 #include "fs/names/known_nodes.h"
 #include "fs/names/view.h"
 
@@ -42,8 +44,9 @@ struct node {
 	bool eclipsed;    /* the kernel was given another node for this name and holding later */
 	bool named;       /* lookups find it; false after it was removed or its holding ended */
 	bool cached;      /* the last lookup was answered from the cache of the backend, without a call */
-	uid_t uid;        /* owner of the lock, as it was told to the kernel */
-	gid_t gid;        /* group of the lock, as it was told to the kernel */
+	struct permissions permissions; /* as the kernel was told last */
+	int64_t permissions_ns;         /* of a directory: when that was, CLOCK_BOOTTIME */
+	fuse_ino_t found_last; /* of a directory: the node of the last name that a LOOKUP found in it */
 	union {
 		struct control_node *control; /* of a control file */
 		struct inotify_watch *watch;  /* of a node named by a holding, while its end is watched (inotify.h); or NULL */
@@ -171,11 +174,16 @@ static inline const struct view_options *node_view(const struct node *node)
 	return view_options_of(node->name.view);
 }
 
-/* Remembers the owner and group that the kernel is told. */
+/* Type and permission bits of every lock. */
+#define LOCK_MODE (S_IFREG | 0644)
+
+/* Remembers the owner and group of a lock that the kernel is told. */
 static inline void node_belongs_to(struct node *node, uid_t uid, gid_t gid)
 {
-	node->uid = uid;
-	node->gid = gid;
+	node->permissions = (struct permissions){ .mode = LOCK_MODE, .uid = uid, .gid = gid };
 }
+
+/* Remembers the permissions of a directory that were just read. */
+void node_note_permissions(struct node *node, const struct permissions *permissions);
 
 #endif

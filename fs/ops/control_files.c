@@ -8,11 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/caller/caller.h"
+#include "fs/caller/permission.h"
 #include "fs/events/event_line.h"
 #include "fs/events/event_stream.h"
 #include "fs/mount.h"
 #include "fs/names/control_node.h"
 #include "fs/names/node.h"
+#include "fs/ops/request/access.h"
 #include "fs/ops/request/attr.h"
 #include "fs/ops/request/reply.h"
 #include "fs/ops/request/request.h"
@@ -26,16 +29,23 @@
 /* Opens the control file of a request, and replies. */
 typedef void control_open_fn(struct request *request);
 
+static void open_stream(struct request *request, enum event_format format)
+{
+	struct mount *mount = request->mount;
+	struct credentials who;
+
+	credentials_keep(&who, request->fuse, mount->callers->sees_processes);
+	event_stream_open(mount->streams, request->key, format, request->node->control, &who, request->fuse, &request->info);
+}
+
 static void open_events(struct request *request)
 {
-	event_stream_open(request->mount->streams, request->key, EVENT_TEXT, request->node->control, request->fuse,
-		&request->info);
+	open_stream(request, EVENT_TEXT);
 }
 
 static void open_events_json(struct request *request)
 {
-	event_stream_open(request->mount->streams, request->key, EVENT_JSON, request->node->control, request->fuse,
-		&request->info);
+	open_stream(request, EVENT_JSON);
 }
 
 static void open_stats(struct request *request)
@@ -151,6 +161,15 @@ static void on_listed_dir_read(void *ctx, int status, const struct entry *entry)
 		reply_found(request, entry->dir.mode, entry->dir.uid, entry->dir.gid);
 }
 
+static void look_up_control(struct request *request)
+{
+	if (attr_is_fixed(request->node))
+		reply_found(request, request->mount->options->mode, request->mount->options->uid,
+			request->mount->options->gid);
+	else
+		backend_read(request->mount->backend, request->key, on_listed_dir_read, request);
+}
+
 void control_file_look_up(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	const struct control_kind *kind = kind_of_name(name);
@@ -164,30 +183,29 @@ void control_file_look_up(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (!request)
 		return;
 	request->control_kind = kind->kind;
-	if (attr_is_fixed(request->node))
-		reply_found(request, request->mount->options->mode, request->mount->options->uid,
-			request->mount->options->gid);
-	else
-		backend_read(request->mount->backend, request->key, on_listed_dir_read, request);
+	access_check(request, access_search, look_up_control);
+}
+
+static void open_control(struct request *request)
+{
+	int err = reserve_check(request->mount->reserve);
+
+	if ((request->info.flags & O_ACCMODE) != O_RDONLY || (request->info.flags & O_TRUNC))
+		err = -EPERM;
+	if (err < 0) {
+		request_reply(request, err);
+		return;
+	}
+	kind_of_node(request->node)->open(request);
+	request_end(request);
 }
 
 void control_file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
-	struct request *request;
-	int err;
+	struct request *request = request_on_node(req, ino, info);
 
-	if ((info->flags & O_ACCMODE) != O_RDONLY || (info->flags & O_TRUNC)) {
-		fuse_reply_err(req, EPERM);
-		return;
-	}
-	err = reserve_check(mount_of(req)->reserve);
-	if (err < 0) {
-		fuse_reply_err(req, -err);
-		return;
-	}
-	request = request_on_node(req, ino, info);
 	if (!request)
 		return;
-	kind_of_node(request->node)->open(request);
-	request_end(request);
+	request->access.mask = access_mask_of(info->flags);
+	access_check(request, access_by_mask, open_control);
 }

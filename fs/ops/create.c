@@ -14,6 +14,7 @@
 #include "fs/names/node.h"
 #include "fs/names/patience.h"
 #include "fs/names/stale_retry.h"
+#include "fs/ops/request/access.h"
 #include "fs/ops/request/acquire.h"
 #include "fs/ops/request/attr.h"
 #include "fs/ops/request/claim.h"
@@ -33,8 +34,7 @@ static int bind_if_held(struct request *request, struct lock_file *file, const s
 
 	if (!view->hold)
 		return 0;
-	err = renewal_new(request->mount->renewals, lock, request->acquire.id, view->signal, request->acquire.recipient,
-		&file->member.renewal);
+	err = lock_file_bind(file, lock, request->acquire.id, view->signal, request->acquire.recipient);
 	if (err == 0)
 		request->acquire.recipient = NULL;
 	return err;
@@ -291,6 +291,16 @@ static bool acquires(const struct node *dir, int flags)
 	return (flags & O_ACCMODE) != O_RDONLY && view_acquires(dir->name.view);
 }
 
+static void create(struct request *request)
+{
+	if (!request_count_file_or_reply(request))
+		return;
+	if (acquires(request->node, request->info.flags))
+		acquire_by_creating(request);
+	else
+		backend_read(request->mount->backend, request->key, on_read_for_handle, request);
+}
+
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *info)
 {
 	struct request *request = request_on_name(req, parent, name, info);
@@ -299,10 +309,5 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	if (!request)
 		return;
 	request->info.fh = 0;
-	if (!request_count_file_or_reply(request))
-		return;
-	if (acquires(request->node, info->flags))
-		acquire_by_creating(request);
-	else
-		backend_read(request->mount->backend, request->key, on_read_for_handle, request);
+	access_check(request, access_change, create);
 }

@@ -14,6 +14,7 @@
 #include "fs/names/known_nodes.h"
 #include "fs/names/node.h"
 #include "fs/names/reserved_name.h"
+#include "fs/ops/request/access.h"
 #include "fs/ops/request/reply.h"
 #include "fs/ops/request/request.h"
 #include "fs/ops/table.h"
@@ -33,15 +34,11 @@ static void on_made(void *ctx, int status)
 		request_reply_made_dir(request);
 }
 
-void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+static void make_dir(struct request *request)
 {
-	struct request *request = request_on_name(req, parent, name, NULL);
-	const struct fuse_ctx *caller = fuse_req_ctx(req);
-	int err;
+	const struct fuse_ctx *caller = fuse_req_ctx(request->fuse);
+	int err = reserve_check(request->mount->reserve);
 
-	if (!request)
-		return;
-	err = reserve_check(request->mount->reserve);
 	/* The kernel will keep the node of the directory and is never asked to forget it. Refused here, nothing was made. */
 	if (err == 0)
 		err = known_nodes_admit_next(&request->mount->nodes->known, caller->uid, notifier_pending_forgets(request->mount->notifier));
@@ -49,13 +46,23 @@ void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 		request_reply(request, err);
 		return;
 	}
+	backend_make_dir(request->mount->backend, request->key, &request->dir, on_made, request);
+}
+
+void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	struct request *request = request_on_name(req, parent, name, NULL);
+	const struct fuse_ctx *caller = fuse_req_ctx(req);
+
+	if (!request)
+		return;
 	request->dir = (struct dir_info){
 		.mode = mode & 07777,
 		.uid = caller->uid,
 		.gid = caller->gid,
 		.changed_ms = epoch_ns() / NS_PER_MS,
 	};
-	backend_make_dir(request->mount->backend, request->key, &request->dir, on_made, request);
+	access_check(request, access_change, make_dir);
 }
 
 static void on_removed(void *ctx, int status)
@@ -73,12 +80,17 @@ static void on_removed(void *ctx, int status)
 	request_reply(request, status);
 }
 
+static void remove_dir(struct request *request)
+{
+	backend_remove_dir(request->mount->backend, request->key, on_removed, request);
+}
+
 void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct request *request = request_on_name(req, parent, name, NULL);
 
 	if (request)
-		backend_remove_dir(request->mount->backend, request->key, on_removed, request);
+		access_check_removal(request, remove_dir, request_reply);
 }
 
 /* Reading */
@@ -95,29 +107,37 @@ static void close_dir_stream(struct mount *mount, struct dir_stream *stream)
 	dir_stream_close(&mount->dir_streams, stream);
 }
 
-void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+static void open_dir(struct request *request)
 {
-	struct mount *mount = mount_of(req);
-	uid_t uid = fuse_req_ctx(req)->uid;
+	struct mount *mount = request->mount;
+	uid_t uid = fuse_req_ctx(request->fuse)->uid;
 	int err = reserve_check(mount->reserve);
 	struct dir_stream *stream;
 
-	(void)ino;
 	if (err == 0)
 		err = quota_take(mount->streams_quota, uid, 1);
 	if (err < 0) {
-		fuse_reply_err(req, -err);
+		request_reply(request, err);
 		return;
 	}
 	stream = dir_stream_open(&mount->dir_streams, mount->listings_quota, uid);
 	if (!stream) {
 		quota_give(mount->streams_quota, uid, 1);
-		fuse_reply_err(req, ENOMEM);
+		request_reply(request, -ENOMEM);
 		return;
 	}
-	info->fh = (uintptr_t)stream;
-	if (fuse_reply_open(req, info) < 0)
+	request->info.fh = (uintptr_t)stream;
+	if (fuse_reply_open(request->fuse, &request->info) < 0)
 		close_dir_stream(mount, stream);
+	request_end(request);
+}
+
+void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	struct request *request = request_on_node(req, ino, info);
+
+	if (request)
+		access_check(request, access_read, open_dir);
 }
 
 void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)

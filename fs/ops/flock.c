@@ -9,8 +9,6 @@
 #include <sys/file.h>
 #include <utlist.h>
 
-#include "backend/util/text/key.h"
-#include "fs/caller/permission.h"
 #include "fs/caller/process.h"
 #include "fs/caller/signal_recipient.h"
 #include "fs/holdings/lock_file.h"
@@ -19,6 +17,7 @@
 #include "fs/mount.h"
 #include "fs/names/node.h"
 #include "fs/names/patience.h"
+#include "fs/ops/request/access.h"
 #include "fs/ops/request/acquire.h"
 #include "fs/ops/request/claim.h"
 #include "fs/ops/request/ended.h"
@@ -42,10 +41,9 @@ static void end_other_lockers(struct lock_file *file, const struct request *but)
 /* Makes the file a handle again. The caller has to release or discard the renewal that is returned. */
 static struct renewal *unbind(struct request *request, struct lock_file *file)
 {
-	struct renewal *renewal = file->member.renewal;
 	uint64_t token = lock_file_token(file);
+	struct renewal *renewal = lock_file_unbind(file);
 
-	lock_file_unbind(file);
 	if (request->node->bound_token == token)
 		request->node->bound_token = 0;
 	return renewal;
@@ -108,40 +106,33 @@ static void reply_without_holding(struct request *request, int status)
 
 static bool is_locked(const struct lock_file *file)
 {
-	return file->member.renewal && !lock_file_has_ended(file);
-}
-
-/* Drops a holding that was lost. The node of the file still shows the loss until the file is locked again. */
-static void drop_lost(struct lock_file *file)
-{
-	if (file->member.renewal)
-		renewal_release(file->member.renewal, NULL, NULL);
-	file->member.renewal = NULL;
+	return file->member.bound && !lock_file_has_ended(file);
 }
 
 /* Binds a holding to the file. Returns 0 or a negative errno. */
 static int bind_file(struct request *request, struct lock_file *file, const struct lock *lock, const char *id)
 {
 	struct mount *mount = request->mount;
-	struct renewal *renewal;
+	uint64_t before = lock_file_token(file);
+	uint64_t token;
+	/* Copies, as binding may call the backend, which ends the life of `lock`. */
+	uid_t uid = lock->holder.uid;
+	gid_t gid = lock->holder.gid;
 	int err = renew_recipient(request);
 
 	if (err < 0)
 		return err;
-	err = renewal_new(mount->renewals, lock, id, node_view(request->node)->signal, request->acquire.recipient, &renewal);
+	err = lock_file_bind(file, lock, id, node_view(request->node)->signal, request->acquire.recipient);
 	if (err < 0)
 		return err;
 	request->acquire.recipient = NULL;
-	if (lock_file_token(file) && lock_file_token(file) != lock->token)
-		node_end(mount->nodes, request->node, lock_file_token(file));
-	drop_lost(file);
-	if (lock_file_bind(file, request->key, lock->token, renewal) < 0) {
-		renewal_discard(renewal);
-		return -ENOMEM;
-	}
-	node_bind(request->node, lock->token);
+	token = lock_file_token(file);
+	if (before && before != token)
+		node_end(mount->nodes, request->node, before);
+	node_bind(request->node, token);
+	node_belongs_to(request->node, uid, gid);
 	/* A foreign token can come again as another holding, which must not find this node by name. */
-	if (node_is_of_holding(request->node) && request->node->name.token != lock->token)
+	if (node_is_of_holding(request->node) && request->node->name.token != token)
 		node_unname(mount->nodes, request->node);
 	return 0;
 }
@@ -183,54 +174,23 @@ static void acquire_for_file(struct request *request)
 	acquire_start(request, &options, on_locked);
 }
 
-/* Acquires if the caller may create files in the directory. */
-static void acquire_if_allowed(struct request *request, const struct dir_info *dir)
+/* Acquires, as the caller may create files in the directory. */
+static void acquire_allowed(struct request *request)
 {
-	struct lock_file *file = request->acquire.file;
-
-	file->may_lock = may_create_in(request->fuse, dir);
-	if (file->may_lock)
-		acquire_for_file(request);
-	else
-		reply_without_holding(request, -EACCES);
-}
-
-static void on_parent_dir_read(void *ctx, int status, const struct entry *entry)
-{
-	struct request *request = ctx;
-
-	free(request->acquire.dir);
-	if (status == 0 && entry->kind != ENTRY_DIR)
-		status = -ENOENT;
-	if (status < 0)
-		reply_without_holding(request, status);
-	else
-		acquire_if_allowed(request, &entry->dir);
+	request->acquire.file->may_lock = true;
+	acquire_for_file(request);
 }
 
 /*
  * Acquires the lock by its name. flock() on a free name creates the lock, so it needs write permission on the
- * directory. A file that was opened by creation has it: the kernel has checked that.
+ * directory. A file that was opened by creation has it: op_create() has checked that.
  */
 static void acquire_by_name(struct request *request)
 {
-	const struct options *options = request->mount->options;
-	struct dir_info root = { .mode = options->mode, .uid = options->uid, .gid = options->gid };
-	size_t dir_length = key_parent_length(request->key);
-
-	if (request->acquire.file->may_lock) {
+	if (request->acquire.file->may_lock)
 		acquire_for_file(request);
-		return;
-	}
-	if (dir_length == 0) {
-		acquire_if_allowed(request, &root);
-		return;
-	}
-	request->acquire.dir = strndup(request->key, dir_length);
-	if (request->acquire.dir)
-		backend_read(request->mount->backend, request->acquire.dir, on_parent_dir_read, request);
 	else
-		reply_without_holding(request, -ENOMEM);
+		access_check_parent(request, access_change, acquire_allowed, reply_without_holding);
 }
 
 static void on_bound(void *ctx, int status, const struct lock *lock)
@@ -268,7 +228,6 @@ static void on_bound(void *ctx, int status, const struct lock *lock)
 static void lock_file(struct request *request)
 {
 	struct lock_file *file = request->acquire.file;
-	bool has_ended = lock_file_has_ended(file); /* read before drop_lost(), as only the renewal may know it */
 	int err = 0;
 
 	if (is_locked(file)) {
@@ -285,9 +244,9 @@ static void lock_file(struct request *request)
 		request_reply(request, err);
 		return;
 	}
-	drop_lost(file);
+	holding_drop_lost(&file->member);
 	/* The file acquired nothing by its creation, or that holding has ended or was unlocked. */
-	if (!file->id || !lock_file_token(file) || has_ended) {
+	if (!file->id || !lock_file_token(file) || lock_file_has_ended(file)) {
 		acquire_by_name(request);
 		return;
 	}
@@ -304,7 +263,7 @@ static void on_unlocked(void *ctx, int status)
 static void unlock_file(struct request *request)
 {
 	struct lock_file *file = request->acquire.file;
-	struct renewal *renewal = file->member.renewal ? unbind(request, file) : NULL;
+	struct renewal *renewal = file->member.bound ? unbind(request, file) : NULL;
 
 	if (renewal)
 		renewal_release(renewal, on_unlocked, request);

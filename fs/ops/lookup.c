@@ -1,10 +1,11 @@
 /*
- * LOOKUP, FORGET, GETATTR: finds the node of a name, and shows its attributes. A LOOKUP may be stale, as CREATE and
+ * LOOKUP, FORGET, GETATTR, ACCESS: finds the node of a name, shows its attributes, and tells what a caller may do. A LOOKUP may be stale, as CREATE and
  * UNLINK decide atomically in the backend; but the kernel answers EEXIST to an exclusive creation by itself if LOOKUP
  * found the name, so a lock must not be found after its lease has ended.
  */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backend/util/clock.h"
 #include "backend/util/container_of.h"
@@ -15,6 +16,8 @@
 #include "fs/names/reserved_name.h"
 #include "fs/names/stale_retry.h"
 #include "fs/names/view.h"
+#include "fs/options.h"
+#include "fs/ops/request/access.h"
 #include "fs/ops/request/attr.h"
 #include "fs/ops/request/claim.h"
 #include "fs/ops/request/ended.h"
@@ -24,6 +27,19 @@
 #include "fs/util/reserve.h"
 #include "lockfs/backend.h"
 #include "lockfs/lock.h"
+
+/*
+ * How many seconds the kernel may find a name without asking. It would not ask either whether a caller may search the
+ * directory. `.with`, in which the roots of views are, may be searched by all.
+ */
+static double entry_timeout(const struct mount *mount, const struct node *node)
+{
+	enum { SEARCHED_BY_ALL = 0111 };
+
+	if (node_kind(node) == NODE_WITH && (mount->options->mode & SEARCHED_BY_ALL) != SEARCHED_BY_ALL)
+		return 0;
+	return view_hides(node->name.view) ? 0 : ATTR_TIMEOUT_FIXED;
+}
 
 /* Replies with a node that needs no backend, and whose lookup was counted. `node` is NULL without memory. */
 static void reply_fixed(fuse_req_t req, struct node *node)
@@ -43,10 +59,16 @@ static void reply_fixed(fuse_req_t req, struct node *node)
 		.ino = node->number,
 		.attr = attr_of_fixed(mount, node),
 		.attr_timeout = ATTR_TIMEOUT_FIXED,
-		.entry_timeout = view_hides(node->name.view) ? 0 : ATTR_TIMEOUT_FIXED,
+		.entry_timeout = entry_timeout(mount, node),
 	};
 	if (fuse_reply_entry(req, &reply) < 0)
 		node_forget(mount->nodes, node, 1);
+}
+
+static void look_up_with(struct request *request)
+{
+	reply_fixed(request->fuse, node_look_up(request->mount->nodes, NODE_WITH, NULL, 0, "", 0));
+	request_end(request);
 }
 
 static void look_up_view(fuse_req_t req, const char *text)
@@ -182,7 +204,9 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		return;
 	}
 	if (dir == mount->nodes->root && strcmp(name, WITH_NAME) == 0) {
-		reply_fixed(req, node_look_up(mount->nodes, NODE_WITH, NULL, 0, "", 0));
+		request = request_on_node(req, parent, NULL);
+		if (request)
+			access_check(request, access_search, look_up_with);
 		return;
 	}
 	if (name_is_reserved(name)) {
@@ -191,7 +215,7 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	}
 	request = request_on_name(req, parent, name, NULL);
 	if (request)
-		look_up(request);
+		access_check(request, access_search, look_up);
 }
 
 static void forget(struct mount *mount, fuse_ino_t number, uint64_t count)
@@ -275,4 +299,20 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 		request_claim_given_id(request);
 		backend_read_as(request->mount->backend, request->key, &request->claim, on_attr, request);
 	}
+}
+
+static void reply_allowed(struct request *request)
+{
+	request_reply(request, 0);
+}
+
+/* access(2), chdir(2) and fchdir(2). access(2) asks for the real user, who is the one in the request then. */
+void op_access(fuse_req_t req, fuse_ino_t ino, int mask)
+{
+	struct request *request = request_on_node(req, ino, NULL);
+
+	if (!request)
+		return;
+	request->access.mask = mask & (R_OK | W_OK | X_OK);
+	access_check(request, access_by_mask, reply_allowed);
 }

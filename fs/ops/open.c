@@ -12,6 +12,7 @@
 #include "fs/names/node.h"
 #include "fs/names/stale_retry.h"
 #include "fs/names/view.h"
+#include "fs/ops/request/access.h"
 #include "fs/ops/request/claim.h"
 #include "fs/ops/request/ended.h"
 #include "fs/ops/request/opening.h"
@@ -140,6 +141,18 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 		open_unheld(request, status == 0 ? &entry->lock : NULL);
 }
 
+static void open_allowed(struct request *request)
+{
+	if (!request_count_file_or_reply(request))
+		return;
+	if (node_token(request->node) == 0) {
+		stale_retries_got_handle(request->mount->retries, fuse_req_ctx(request->fuse)->pid, request->key);
+		reply_opened(request, false, false);
+	} else if (request_identify_or_reply(request)) {
+		backend_read_as(request->mount->backend, request->key, &request->claim, on_opening, request);
+	}
+}
+
 static void lock_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct request *request = request_on_node(req, ino, info);
@@ -147,14 +160,7 @@ static void lock_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *inf
 	if (!request)
 		return;
 	request->info.fh = 0;
-	if (!request_count_file_or_reply(request))
-		return;
-	if (node_token(request->node) == 0) {
-		stale_retries_got_handle(request->mount->retries, fuse_req_ctx(req)->pid, request->key);
-		reply_opened(request, false, false);
-	} else if (request_identify_or_reply(request)) {
-		backend_read_as(request->mount->backend, request->key, &request->claim, on_opening, request);
-	}
+	access_check_open(request, info->flags, open_allowed);
 }
 
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)

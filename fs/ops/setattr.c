@@ -3,11 +3,15 @@
  * owner are settings of the namespace. See lockfs(5), PLAIN OPERATIONS and DIRECTORIES.
  */
 #include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "fs/caller/permission.h"
 #include "fs/holdings/holding.h"
 #include "fs/holdings/lock_file.h"
 #include "fs/mount.h"
 #include "fs/names/node.h"
+#include "fs/ops/request/access.h"
 #include "fs/ops/request/attr.h"
 #include "fs/ops/request/claim.h"
 #include "fs/ops/request/ended.h"
@@ -128,11 +132,22 @@ static void on_dir_configured(void *ctx, int status)
 		backend_read(request->mount->backend, request->key, on_dir_read, request);
 }
 
+/* A caller who is not in the group of a directory cannot set its S_ISGID. As in the kernel, that is no error. */
+static mode_t settable_mode(const struct request *request, const struct stat *attr, int which)
+{
+	gid_t gid = which & FUSE_SET_ATTR_GID ? attr->st_gid : request->access.of.gid;
+	mode_t mode = attr->st_mode & 07777;
+	struct credentials caller;
+
+	access_caller(request, &caller);
+	return (mode & S_ISGID) && !permission_in_group(&caller, gid) ? mode & ~(mode_t)S_ISGID : mode;
+}
+
 static void set_dir_attr(struct request *request, const struct stat *attr, int which)
 {
 	unsigned int settings = 0;
 
-	request->dir = (struct dir_info){ .mode = attr->st_mode & 07777, .uid = attr->st_uid, .gid = attr->st_gid };
+	request->dir = (struct dir_info){ .mode = settable_mode(request, attr, which), .uid = attr->st_uid, .gid = attr->st_gid };
 	if (which & FUSE_SET_ATTR_MODE)
 		settings |= DIR_MODE;
 	if (which & FUSE_SET_ATTR_UID)
@@ -143,16 +158,62 @@ static void set_dir_attr(struct request *request, const struct stat *attr, int w
 		request);
 }
 
+/* The rule of the times: everybody who may write may set both to now, and only the owner may do more. */
+static int may_set_times(const struct credentials *caller, const struct permissions *file, int which)
+{
+	enum { NOW = FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW };
+
+	if (permission_is_owner(caller, file))
+		return 0;
+	return (which & NOW) == NOW ? permission_check(caller, file, W_OK) : -EPERM;
+}
+
+/* The rules of the kernel's setattr_prepare() and its callers, in their order. */
+static int may_set(struct request *request)
+{
+	enum { TIMES = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME };
+	const struct permissions *file = &request->access.of;
+	const struct stat *attr = &request->set.attr;
+	int which = request->set.which;
+	struct credentials caller;
+	int err = 0;
+
+	access_caller(request, &caller);
+	/* An open file was checked when it was opened. */
+	if ((which & FUSE_SET_ATTR_SIZE) && !request->info.fh)
+		err = permission_check(&caller, file, W_OK);
+	if (err == 0 && (which & FUSE_SET_ATTR_UID))
+		err = permission_check_chown(&caller, file, attr->st_uid);
+	if (err == 0 && (which & FUSE_SET_ATTR_GID))
+		err = permission_check_chgrp(&caller, file, attr->st_gid);
+	if (err == 0 && (which & FUSE_SET_ATTR_MODE) && !permission_is_owner(&caller, file))
+		err = -EPERM;
+	if (err == 0 && (which & TIMES))
+		err = may_set_times(&caller, file, which);
+	return err;
+}
+
+static void set_attr(struct request *request)
+{
+	/* Copies, as the operation may keep other data in their place. */
+	struct stat attr = request->set.attr;
+	int which = request->set.which;
+
+	if (attr_is_fixed(request->node) || node_is_control(request->node))
+		request_reply(request, -EPERM);
+	else if (node_kind(request->node) == NODE_DIR)
+		set_dir_attr(request, &attr, which);
+	else
+		set_lock_attr(request, &attr, which);
+}
+
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int which, struct fuse_file_info *info)
 {
 	struct request *request = request_on_node(req, ino, info);
 
 	if (!request)
 		return;
-	if (attr_is_fixed(request->node) || node_is_control(request->node))
-		request_reply(request, -EPERM);
-	else if (node_kind(request->node) == NODE_DIR)
-		set_dir_attr(request, attr, which);
-	else
-		set_lock_attr(request, attr, which);
+	request->set.attr = *attr;
+	request->set.which = which;
+	access_check(request, may_set, set_attr);
 }

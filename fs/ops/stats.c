@@ -148,7 +148,7 @@ static void print_locks(FILE *out, const struct mount *mount, const struct backe
 	if (stats->locks >= 0)
 		print_metric(out, "locks", "gauge", "Locks that are held.", (uint64_t)stats->locks);
 	print_metric(out, "kept_locks", "gauge", "Locks that are bound to an open file of this mount, which renews them.",
-		renewals_count(mount->renewals));
+		renewals_count(mount->holdings));
 	print_metric(out, "open_locks", "gauge", "Locks that have an open file on this mount.",
 		holdings_count(mount->holdings));
 	print_metric(out, "known_names", "gauge", "Names that the daemon remembers as long as the kernel does.",

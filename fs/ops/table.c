@@ -10,6 +10,8 @@
 
 #include "fs/holdings/open_file.h"
 #include "fs/mount.h"
+#include "fs/ops/request/access.h"
+#include "fs/ops/request/request.h"
 #include "lockfs/lock.h"
 
 static void op_init(void *userdata, struct fuse_conn_info *connection)
@@ -29,40 +31,73 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 	fuse_reply_statfs(req, &reply);
 }
 
+/* Moving and linking are refused, but only after what the caller may not do at all. */
+
+static void refuse_name(struct request *request)
+{
+	request_reply(request, request->refusal);
+}
+
+/* Refuses to make a name with `status`. */
+static void refuse_making(fuse_req_t req, fuse_ino_t parent, const char *name, int status)
+{
+	struct request *request = request_on_name(req, parent, name, NULL);
+
+	if (!request)
+		return;
+	request->refusal = status;
+	access_check(request, access_change, refuse_name);
+}
+
+/* Goes on with the new name, after the old one may be removed. */
+static void check_target(struct request *request)
+{
+	struct request *target = request->target;
+
+	request_end(request);
+	target->refusal = -EXDEV;
+	access_check_removal(target, refuse_name, request_reply);
+}
+
+static void refuse_rename(struct request *request, int status)
+{
+	request_end(request->target);
+	request_reply(request, status);
+}
+
 static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
                       const char *new_name, unsigned int flags)
 {
-	(void)parent;
-	(void)name;
-	(void)new_parent;
-	(void)new_name;
+	struct request *request = request_on_name(req, parent, name, NULL);
+	struct request *target = request ? request_on_name(req, new_parent, new_name, NULL) : NULL;
+
 	(void)flags;
-	fuse_reply_err(req, EXDEV);
+	if (!target) {
+		if (request)
+			request_end(request);
+		return;
+	}
+	request->target = target;
+	access_check_removal(request, check_target, refuse_rename);
 }
 
 static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char *new_name)
 {
 	(void)ino;
-	(void)new_parent;
-	(void)new_name;
-	fuse_reply_err(req, EPERM);
+	refuse_making(req, new_parent, new_name, -EPERM);
 }
 
 static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
 {
 	(void)target;
-	(void)parent;
-	(void)name;
-	fuse_reply_err(req, EPERM);
+	refuse_making(req, parent, name, -EPERM);
 }
 
 static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
 {
-	(void)parent;
-	(void)name;
 	(void)mode;
 	(void)device;
-	fuse_reply_err(req, EPERM);
+	refuse_making(req, parent, name, -EPERM);
 }
 
 /*
@@ -92,6 +127,7 @@ const struct fuse_lowlevel_ops lockfs_ops = {
 	.forget = op_forget,
 	.forget_multi = op_forget_multi,
 	.getattr = op_getattr,
+	.access = op_access,
 	.setattr = op_setattr,
 	.create = op_create,
 	.unlink = op_unlink,

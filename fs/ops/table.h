@@ -9,11 +9,12 @@ struct node;
 /* The table for libfuse. */
 extern const struct fuse_lowlevel_ops lockfs_ops;
 
-/* lookup.c: finds nodes, shows their attributes */
+/* lookup.c: finds nodes, shows their attributes, and what a caller may do */
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count);
 void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
+void op_access(fuse_req_t req, fuse_ino_t ino, int mask);
 
 /* control_files.c: called by op_lookup(), op_getattr() and op_open() for reserved names */
 void control_file_look_up(fuse_req_t req, fuse_ino_t parent, const char *name);

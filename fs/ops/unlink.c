@@ -7,6 +7,7 @@
 #include "fs/holdings/inotify.h"
 #include "fs/mount.h"
 #include "fs/names/node.h"
+#include "fs/ops/request/access.h"
 #include "fs/ops/request/claim.h"
 #include "fs/ops/request/request.h"
 #include "fs/ops/table.h"
@@ -22,17 +23,22 @@ static void on_unlinked(void *ctx, int status)
 	request_reply(request, status);
 }
 
-void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+static void unlink_allowed(struct request *request)
 {
-	struct request *request = request_on_name(req, parent, name, NULL);
 	const struct lock_claim *claim = NULL;
 
-	if (!request)
-		return;
 	if (!node_view(request->node)->force) {
 		if (!request_identify_or_reply(request))
 			return;
 		claim = &request->claim;
 	}
-	backend_release(request->mount->backend, request->key, claim, match_any(), on_unlinked, request);
+	backend_release(request->mount->backend, request->key, claim, request->access.match, on_unlinked, request);
+}
+
+void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct request *request = request_on_name(req, parent, name, NULL);
+
+	if (request)
+		access_check_removal(request, unlink_allowed, request_reply);
 }

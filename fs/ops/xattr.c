@@ -5,13 +5,17 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include "fs/caller/caller.h"
+#include "fs/caller/permission.h"
 #include "fs/holdings/holding.h"
 #include "fs/mount.h"
 #include "fs/names/node.h"
 #include "fs/ops/attributes.h"
+#include "fs/ops/request/access.h"
 #include "fs/ops/request/claim.h"
 #include "fs/ops/request/ended.h"
 #include "fs/ops/request/reply.h"
@@ -20,8 +24,6 @@
 #include "lockfs/backend.h"
 #include "lockfs/duration.h"
 #include "lockfs/lock.h"
-
-#define USER_PREFIX "user."
 
 static bool is_settable(const struct node *node, const char *name)
 {
@@ -115,38 +117,72 @@ static void on_getting(void *ctx, int status, const struct entry *entry)
 		reply_value(request, value, (size_t)length, request->xattr.size);
 }
 
-/* Makes a request about an attribute. Returns NULL after replying; `unknown` is the errno for an unknown name. */
+static bool begins_with(const char *name, const char *prefix)
+{
+	return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+/*
+ * Makes a request about an attribute. Returns NULL after replying; `unknown` is the status for an unknown name. Reading
+ * or setting attributes of `security.`, `system.` and `trusted.` needs no permission of the file: the kernel checks.
+ */
 static struct request *request_on_attribute(fuse_req_t req, fuse_ino_t ino, const char *name, int unknown)
 {
 	struct request *request;
 
-	if (strncmp(name, USER_PREFIX, strlen(USER_PREFIX)) != 0) {
-		fuse_reply_err(req, unknown);
+	if (begins_with(name, "security.") || begins_with(name, "system.") || begins_with(name, "trusted.")) {
+		fuse_reply_err(req, -unknown);
 		return NULL;
 	}
 	request = request_on_node(req, ino, NULL);
 	if (!request)
 		return NULL;
-	if (!attribute_find(request->node, name)) {
-		request_reply(request, -unknown);
-		return NULL;
-	}
 	snprintf(request->xattr.name, sizeof(request->xattr.name), "%s", name);
-	return request_identify_holder_or_reply(request) ? request : NULL;
+	request->xattr.unknown = unknown;
+	return request;
 }
 
-void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+/* In a sticky directory only its owner sets attributes of it. */
+static int may_set_attribute(struct request *request)
 {
-	struct request *request = request_on_attribute(req, ino, name, ENODATA);
+	const struct permissions *file = &request->access.of;
+	struct credentials caller;
 
-	if (!request)
+	access_caller(request, &caller);
+	if (begins_with(request->xattr.name, "user.") && S_ISDIR(file->mode) && (file->mode & S_ISVTX) &&
+		!permission_is_owner(&caller, file))
+		return -EPERM;
+	return permission_check(&caller, file, W_OK);
+}
+
+/* Identifies the caller, if there is such an attribute. Returns false after replying. */
+static bool identify_for_attribute(struct request *request)
+{
+	if (attribute_find(request->node, request->xattr.name))
+		return request_identify_holder_or_reply(request);
+	request_reply(request, request->xattr.unknown);
+	return false;
+}
+
+static void get_attribute(struct request *request)
+{
+	if (!identify_for_attribute(request))
 		return;
-	request->xattr.size = size;
 	/* The state of a lost holding is known even while the backend cannot be reached. */
 	if (request_has_ended(request))
 		on_getting(request, -ENOENT, NULL);
 	else
 		backend_read_as(request->mount->backend, request->key, &request->claim, on_getting, request);
+}
+
+void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	struct request *request = request_on_attribute(req, ino, name, -ENODATA);
+
+	if (!request)
+		return;
+	request->xattr.size = size;
+	access_check(request, access_read, get_attribute);
 }
 
 static void on_listing(void *ctx, int status, const struct entry *entry)
@@ -226,37 +262,59 @@ static void set_default_ttl(struct request *request, int64_t ttl_ms)
 		request);
 }
 
-void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
+/* Reads what is to be set. Returns 0 or a negative errno. */
+static int parse_setting(const struct node *node, const char *name, const char *value, size_t size, int flags,
+                         int64_t *ret_ttl_ms)
 {
-	struct request *request = request_on_attribute(req, ino, name, EOPNOTSUPP);
-	int64_t ttl_ms;
+	if (!is_settable(node, name))
+		return -EPERM;
+	if (flags & XATTR_CREATE)
+		return -EEXIST;
+	return lease_parse_bytes(value, size, ret_ttl_ms) < 0 ? -EINVAL : 0;
+}
 
-	if (!request)
+static void set_attribute(struct request *request)
+{
+	/* Copies, as set_default_ttl() keeps other data in their place. */
+	int64_t ttl_ms = request->xattr.ttl_ms;
+	int status = request->xattr.set_status;
+
+	if (!identify_for_attribute(request))
 		return;
-	if (!is_settable(request->node, name)) {
-		request_reply(request, -EPERM);
-		return;
-	}
-	if (flags & XATTR_CREATE) {
-		request_reply(request, -EEXIST);
-		return;
-	}
-	if (lease_parse_bytes(value, size, &ttl_ms) < 0)
-		request_reply(request, -EINVAL);
+	if (status < 0)
+		request_reply(request, status);
 	else if (node_kind(request->node) == NODE_DIR)
 		set_default_ttl(request, ttl_ms);
 	else
 		set_lease(request, ttl_ms);
 }
 
-void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
 {
-	struct request *request = request_on_attribute(req, ino, name, ENODATA);
+	struct request *request = request_on_attribute(req, ino, name, -EOPNOTSUPP);
 
 	if (!request)
 		return;
-	if (node_kind(request->node) == NODE_DIR && is_settable(request->node, name))
+	request->xattr.set_status = parse_setting(request->node, name, value, size, flags, &request->xattr.ttl_ms);
+	access_check(request, may_set_attribute, set_attribute);
+}
+
+static void remove_attribute(struct request *request)
+{
+	bool removable = node_kind(request->node) == NODE_DIR && is_settable(request->node, request->xattr.name);
+
+	if (!identify_for_attribute(request))
+		return;
+	if (removable)
 		set_default_ttl(request, LEASE_UNSET);
 	else
 		request_reply(request, -EPERM);
+}
+
+void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	struct request *request = request_on_attribute(req, ino, name, -ENODATA);
+
+	if (request)
+		access_check(request, may_set_attribute, remove_attribute);
 }

@@ -73,6 +73,8 @@ static const struct fuse_opt option_table[] = {
 	FUSE_OPT_KEY("nodiratime", KEY_IGNORE),
 	FUSE_OPT_KEY("relatime", KEY_IGNORE),
 	FUSE_OPT_KEY("norelatime", KEY_IGNORE),
+	/* The kernel's checks would keep users from waiting for each other's locks (fs.protected_regular). */
+	FUSE_OPT_KEY("default_permissions", KEY_IGNORE),
 	FUSE_OPT_END,
 };
 
@@ -82,7 +84,7 @@ static const char *const ignored_prefixes[] = { "x-", "X-", "comment=", "user=" 
 /* Options of libfuse and the kernel, which are passed on. One with a trailing `=` takes a value. */
 static const char *const fuse_options[] = {
 	"rw", "dev", "nodev", "suid", "nosuid", "exec", "noexec", "atime", "noatime", "sync", "async",
-	"dirsync", "allow_root", "default_permissions", "fsname=",
+	"dirsync", "allow_root", "fsname=",
 };
 
 static const char usage_text[] =
@@ -219,7 +221,7 @@ static int take_option(void *data, const char *argument, int key, struct fuse_ar
 	}
 }
 
-/* Adds the options of every lockfs mount: name and type in /proc/mounts, and permission checks by the kernel. */
+/* Adds the options of every lockfs mount: name and type in /proc/mounts. */
 static int add_own_fuse_options(struct options *options)
 {
 	char *source = secrets_public_name(options->source);
@@ -232,7 +234,7 @@ static int add_own_fuse_options(struct options *options)
 		return -1;
 	}
 	/* Inserted before the user's options, so that the user's win. */
-	if (fuse_opt_add_opt(&text, "default_permissions,subtype=lockfs") == 0 &&
+	if (fuse_opt_add_opt(&text, "subtype=lockfs") == 0 &&
 		fuse_opt_add_opt_escaped(&text, name) == 0 &&
 		fuse_opt_insert_arg(&options->fuse, 1, "-o") == 0 &&
 		fuse_opt_insert_arg(&options->fuse, 2, text) == 0)

@@ -72,7 +72,7 @@ static void log_unreleased(const struct session *session)
 {
 	char text[RENEWALS_TEXT_MAX];
 
-	if (renewals_print(session->mount->renewals, text) > 0)
+	if (renewals_print(session->mount->holdings, text) > 0)
 		log_line(LOG_WARNING, "the daemon of %s ends, and leaves to its lease what is bound to open files: %s",
 			session->mount->options->mountpoint, text);
 }
@@ -121,7 +121,7 @@ static void log_busy(struct session *session)
 	if (session->logged_busy)
 		return;
 	session->logged_busy = true;
-	renewals_print(session->mount->renewals, text);
+	renewals_print(session->mount->holdings, text);
 	log_line(LOG_WARNING, "%s is busy, and ends when its files are closed; "
 		"send the signal again to unmount all the same. Bound to open files: %s",
 		session->mount->options->mountpoint, text);
@@ -131,7 +131,7 @@ static void log_busy(struct session *session)
 static void on_before_sleep(uv_prepare_t *prepare)
 {
 	struct session *session = prepare->data;
-	bool is_busy = !session->forced && renewals_has_bound(session->mount->renewals);
+	bool is_busy = !session->forced && renewals_has_bound(session->mount->holdings);
 
 	if (is_busy) {
 		session->phase = DRAINING;

@@ -36,7 +36,7 @@ int acquire_admits_bound(struct request *request)
 	/* The lease of a directory is known only from the answer, and is checked then. */
 	if (err < 0 || ttl_ms == LEASE_UNSET)
 		return err;
-	return renewals_admits(mount->renewals, fuse_req_ctx(request->fuse)->uid, ttl_ms);
+	return renewals_admits(mount->holdings, fuse_req_ctx(request->fuse)->uid, ttl_ms);
 }
 
 void acquire_start(struct request *request, const struct acquire_options *options, backend_lock_done *done)

@@ -13,7 +13,6 @@
 #include "lockfs/backend.h"
 #include "lockfs/lock.h"
 
-#define LOCK_MODE (S_IFREG | 0644)
 #define BLOCK_SIZE 512
 
 static struct timespec timespec_of_ms(int64_t ms)
@@ -91,8 +90,8 @@ struct stat attr_of_ended(const struct node *node)
 	return (struct stat){
 		.st_ino = path_inode(node->name.path),
 		.st_mode = LOCK_MODE,
-		.st_uid = node->uid,
-		.st_gid = node->gid,
+		.st_uid = node->permissions.uid,
+		.st_gid = node->permissions.gid,
 		.st_blksize = LOCK_CONTENT_MAX,
 	};
 }

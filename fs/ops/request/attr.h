@@ -10,8 +10,8 @@ struct mount;
 struct node;
 
 /*
- * Attributes of directories: 10 ms, so that the kernel does not ask again within the system call that looked the
- * directory up. Other mounts can change them.
+ * Attributes of directories: 10 ms, so that neither the kernel nor a check of permissions asks again within the system
+ * call that looked the directory up. Other mounts can change them.
  */
 #define ATTR_TIMEOUT_DIR 0.01
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "fs/caller/permission.h"
 #include "fs/holdings/inotify.h"
 #include "fs/holdings/lock_file.h"
 #include "fs/kernel/notifier.h"
@@ -61,6 +62,17 @@ static struct node *look_up_dir(struct request *request)
 	return node_look_up(nodes, NODE_DIR, view, dir_token(nodes, view), request->key, fuse_req_ctx(request->fuse)->uid);
 }
 
+/* Remembers the permissions that the kernel is told. */
+static void note_permissions(struct node *node, const struct stat *attr)
+{
+	struct permissions permissions = permissions_of_stat(attr);
+
+	if (node_kind(node) == NODE_DIR)
+		node_note_permissions(node, &permissions);
+	else
+		node_belongs_to(node, attr->st_uid, attr->st_gid);
+}
+
 /* Replies with a node whose lookup was counted. `node` is NULL without memory. */
 static void reply_node(struct request *request, struct node *node, const struct entry *entry)
 {
@@ -78,7 +90,8 @@ static void reply_node(struct request *request, struct node *node, const struct 
 	};
 	stale_retries_looked_up(mount->retries, fuse_req_ctx(request->fuse)->pid, request->key, node->number);
 	node->cached = request->from_cache;
-	node_belongs_to(node, reply.attr.st_uid, reply.attr.st_gid);
+	note_permissions(node, &reply.attr);
+	request->node->found_last = node->number;
 	if (fuse_reply_entry(request->fuse, &reply) < 0)
 		node_forget(mount->nodes, node, 1);
 	else if (entry->kind == ENTRY_LOCK)
@@ -108,6 +121,7 @@ void request_reply_attr(struct request *request, const struct entry *entry)
 {
 	struct stat attr = attr_of_entry(request->mount, request->node, entry, fuse_req_ctx(request->fuse));
 
+	note_permissions(request->node, &attr);
 	fuse_reply_attr(request->fuse, &attr, attr_timeout(request->node));
 	request_end(request);
 }

@@ -57,22 +57,15 @@ struct request *request_on_name(fuse_req_t fuse, fuse_ino_t parent, const char *
                                 const struct fuse_file_info *info)
 {
 	struct node *node = node_find(mount_of(fuse)->nodes, parent);
-	char key[LOCK_KEY_MAX + 1];
 	struct request *request;
-	int err;
 
 	if (!node) {
 		fuse_reply_err(fuse, ESTALE);
 		return NULL;
 	}
-	err = node_kind(node) == NODE_DIR ? name_join(node->name.path, name, key) : -EPERM;
-	if (err < 0) {
-		fuse_reply_err(fuse, -err);
-		return NULL;
-	}
 	request = request_make(fuse, node, info);
 	if (request)
-		stpcpy(request->key, key);
+		request->name_status = node_kind(node) == NODE_DIR ? name_join(node->name.path, name, request->key) : -EPERM;
 	return request;
 }
 

@@ -11,10 +11,25 @@
 #include <stdbool.h>
 
 #include "fs/caller/caller.h"
+#include "fs/caller/permission.h"
 #include "fs/holdings/waiter.h"
 #include "fs/mount.h"
 #include "fs/names/node.h"
 #include "lockfs/backend.h"
+
+struct request;
+
+/* A check of permissions, as access.h describes it. */
+struct access {
+	int (*rule)(struct request *request); /* decides */
+	void (*step)(struct request *request); /* called if the rule allows it */
+	void (*refuse)(struct request *request, int status); /* called otherwise */
+	void (*next)(struct request *request); /* the operation, where `step` is another check */
+	int mask; /* ACCESS and OPEN: R_OK, W_OK, X_OK or-ed */
+	struct permissions of; /* what is checked, while `rule` is called and afterwards */
+	struct holding_match match; /* after access_check_removal(): the holding that the caller may remove */
+	char *path; /* of the directory that is being read; NULL: that of the node */
+};
 
 struct request {
 	fuse_req_t fuse;
@@ -30,6 +45,8 @@ struct request {
 	bool finds_handle; /* a LOOKUP of an open(2) that is to get a handle, see stale_retry_for_handle() */
 	bool file_is_counted; /* `file_uid` is charged for an open file that is not made yet */
 	uid_t file_uid; /* the user who is charged for the open file */
+	int name_status; /* 0, or why `key` is not set: no lock or directory can have the name; see access.h */
+	struct access access; /* the check of permissions, see access.h */
 
 	/* Data of one operation, kept until the backend has answered. */
 	union {
@@ -41,7 +58,6 @@ struct request {
 
 			struct lock_file *file; /* FLOCK only: the open file to be locked */
 			bool non_blocking; /* FLOCK only: LOCK_NB was given */
-			char *dir; /* FLOCK only: path of the directory whose permissions are being read */
 			struct request *prev, *next; /* FLOCK only: in file->lockers */
 		} acquire;
 		struct { /* READ and READDIR */
@@ -53,18 +69,28 @@ struct request {
 			off_t offset; /* -1: at the end of the content */
 			char *data; /* a copy; NULL if it is too large to be written */
 		} write;
-		struct { /* GETXATTR and LISTXATTR */
+		struct { /* GETXATTR, LISTXATTR, SETXATTR and REMOVEXATTR */
 			char name[64]; /* of the attribute: longer than every name in attributes.c */
 			size_t size;
+			int unknown; /* the status if there is no attribute of this name */
+			int set_status; /* SETXATTR: 0, or why the value cannot be set */
+			int64_t ttl_ms; /* SETXATTR: the value */
 		} xattr;
 		struct dir_info dir; /* MKDIR, SETATTR and SETXATTR of directories: the settings to be stored */
 		enum node_kind control_kind; /* LOOKUP of a control file */
+		struct { /* SETATTR */
+			struct stat attr;
+			int which; /* FUSE_SET_ATTR_* or-ed */
+		} set;
+		struct request *target; /* RENAME: about the new name */
+		int refusal; /* LINK, SYMLINK and MKNOD: the status to reply with */
 	};
 };
 
 /*
  * Makes a request about the node `number`, or about `name` in the directory `parent`. `info` may be NULL.
- * Returns NULL if that failed, after replying with the error.
+ * Returns NULL if that failed, after replying with the error. A name that is reserved or too long is refused by
+ * access_check(), after the caller's right to use the directory: until then request->key must not be used.
  */
 struct request *request_on_node(fuse_req_t fuse, fuse_ino_t number, const struct fuse_file_info *info);
 struct request *request_on_name(fuse_req_t fuse, fuse_ino_t parent, const char *name,

@@ -33,7 +33,6 @@ static const struct flag flags[] = {
 	{ "async", "sync", 0, false },
 	{ "sync", "sync", 0, true },
 	{ "dirsync", "dirsync", 0, true },
-	{ "default_permissions", "default_permissions", 0, true },
 	{ "allow_other", "allow_other", 0, true },
 	/* For allow_root libfuse sets allow_other in the kernel, and refuses users other than root itself. */
 	{ "allow_root", "allow_other", 0, true },

@@ -583,6 +583,29 @@ UNAVAILABLE" "$answers"
   is "" "$(<"$T/hidden.stderr")"
 }
 
+@test "of a group that matters, a caller that the daemon cannot see has what all others have too" {
+  in_group() { setpriv --reuid=61003 --regid="$1" --groups=61007 python3 -IS "$BATS_RUN_TMPDIR/calls.py" "${@:2}"; }
+  for proc in own ours; do
+    hide_daemon "$proc"
+    answers=$(
+      mkdir "$hidden/by_group" "$hidden/by_others" "$hidden/by_both"
+      chgrp 61007 "$hidden"/by_*
+      chmod 775 "$hidden/by_group"
+      chmod 707 "$hidden/by_others"
+      chmod 777 "$hidden/by_both"
+      for dir in by_group by_others by_both; do
+        in_group 61003 open "$hidden/$dir/job" CREAT,EXCL,WRONLY
+      done
+      in_group 61007 open "$hidden/by_group/job" CREAT,EXCL,WRONLY
+      rm "$hidden"/.with/force/by_*/job
+      rmdir "$hidden"/by_*
+    ) 2>&1 || true
+    show_daemon
+    is "EACCES EACCES OK OK" "${answers//$'\n'/ }"
+    rmdir "$hidden" "$T/passed"
+  done
+}
+
 @test "a caller whose session is outside of the daemon's pid namespace is told that it is not visible" {
   need_root
   mkdir "$T/inner"

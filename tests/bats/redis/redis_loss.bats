@@ -51,6 +51,30 @@ loses() {
     "ip neigh replace $far_address $nowhere dev ${cable}a" "ip neigh del $far_address dev ${cable}a" "${daemon_of[$M]}" "$M"
 }
 
+@test "a watch is notified of the loss of a bound lock while the server stands still, as poll is" {
+  allow_words "$outage_words"
+  mount_redis -o timeout=500ms
+  py "${redis_pid[redis]}" <<'PY'
+server = int(sys.argv[1])
+path = M + "/.with/ttl=2s/job"
+fd = os.open(path, os.O_CREAT | os.O_RDONLY)
+fcntl.flock(fd, fcntl.LOCK_EX)
+watches = [Inotify(), Inotify()]
+watches[0].add(path)
+watches[1].add(M + "/job")
+poll = select.poll()
+poll.register(fd, 0)
+check("holds", poll.poll(0), [])
+os.kill(server, signal.SIGSTOP)
+try:
+    check("polled", len(poll.poll(20000)), 1)
+    for watch in watches:
+        check("watched", watch.wait(10000), ["DELETE_SELF", "IGNORED"])
+finally:
+    os.kill(server, signal.SIGCONT)
+PY
+}
+
 @test "a server that forgot everything: the holder is told soon" {
   allow_words "$outage_words"
   mount_redis

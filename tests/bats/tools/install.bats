@@ -307,7 +307,7 @@ start_unit() {
   need_root
   unit
   start_unit "$M" OPTIONS=
-  matches ".* $M fuse.lockfs rw,nosuid,nodev,relatime,user_id=0,group_id=0,default_permissions 0 0" "$(grep " $M " /proc/mounts)"
+  matches ".* $M fuse.lockfs rw,nosuid,nodev,relatime,user_id=0,group_id=0 0 0" "$(grep " $M " /proc/mounts)"
   fusermount3 -u "$M"
   start_unit "$M"
   contains allow_other "$(grep " $M " /proc/mounts)"
