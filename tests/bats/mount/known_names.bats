@@ -184,6 +184,22 @@ PY
   : >"$S.stderr"
 }
 
+@test "handles leave no names behind, however many were opened" {
+  mount_shared user_names=50
+  take "$S/ours"
+  py "$S" <<'PY'
+shared = sys.argv[1]
+def open_many():
+    for _ in range(1000):
+        for name in ("/ours", "/free"):
+            handle = os.open(shared + name, os.O_CREAT | os.O_RDONLY)
+            check("content", os.read(handle, 10), b"")
+            os.close(handle)
+as_nobody(open_many)
+PY
+  wait_until has_names_below 54
+}
+
 @test "what is in use works on while the kernel is asked to forget other names" {
   mount_shared user_names=2000
   py "$S" <<'PY'

@@ -122,7 +122,8 @@ kill_daemon() {
   mount_lockfs
   mkdir "$M/team"
   py <<PY
-fd = os.open(M + "/job", os.O_CREAT | os.O_RDWR)
+fd = os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+handle = os.open(M + "/free", os.O_CREAT | os.O_RDWR)
 os.chdir(M + "/team")
 os.kill(${daemon_of[$M]}, signal.SIGTERM)
 end = boottime() + 10
@@ -130,9 +131,10 @@ while "$M fuse.lockfs" in open("/proc/mounts").read():
     if boottime() > end:
         sys.exit("still mounted")
     time.sleep(0.01)
-answer = outcome(os.pread, fd, 1, 0)
-if answer not in ("ENOTCONN", "ECONNABORTED", "EIO"):
-    sys.exit("read after the end: %r" % answer)
+for opened in (fd, handle):
+    answer = outcome(os.pread, opened, 1, 0)
+    if answer not in ("ENOTCONN", "ECONNABORTED", "EIO"):
+        sys.exit("read after the end: %r" % answer)
 PY
   daemon_ended "$M"
   is 0 "$daemon_status"
@@ -329,7 +331,7 @@ C
   ln -s "with space, and comma" "$T/link"
   cd "$T"
   "$LOCKFS" "$LOCKFS_TEST_SOURCE" link
-  : >link/job
+  take link/job
   is ACQUIRED "$(state "$T/with space, and comma/job")"
   fusermount3 -u "$T/with space, and comma"
 }
@@ -386,12 +388,15 @@ C
 @test "a process in the mount of a dead daemon gets errors, it does not hang" {
   mount_lockfs
   py <<PY
-fd = os.open(M + "/job", os.O_CREAT | os.O_RDWR)
+fd = os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+handle = os.open(M + "/free", os.O_CREAT | os.O_RDWR)
 os.kill(${daemon_of[$M]}, signal.SIGKILL)
 while outcome(os.stat, M + "/job") != "ENOTCONN":
     time.sleep(0.01)
-check("read", outcome(os.pread, fd, 1, 0), "ENOTCONN")
-check("write", outcome(os.pwrite, fd, b"x", 0), "ENOTCONN")
+for opened in (fd, handle):
+    check("read", outcome(os.pread, opened, 1, 0), "ENOTCONN")
+    check("write", outcome(os.pwrite, opened, b"x", 0), "ENOTCONN")
+    check("flock", outcome(fcntl.flock, opened, fcntl.LOCK_EX | fcntl.LOCK_NB), "ENOTCONN")
 check("creation", outcome(os.open, M + "/new", os.O_CREAT | os.O_EXCL), "ENOTCONN")
 PY
   daemon_ended "$M"
@@ -472,6 +477,7 @@ installed() {
     mount --bind "$1/fuse" /dev/fuse
     PATH=/usr/local/sbin:$PATH T=$1 M=$1/mnt S=$2
     as_nobody() { setsid -w setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"; }
+    nobody_takes() { as_nobody sh -c "set -C; : >\$0" "$1"; }
     value() { getfattr --absolute-names --only-values -n "user.lock.$2" "$1"; echo; }
     crash() {
       pkill -KILL -x lockfs
@@ -535,7 +541,7 @@ nothing" "$output"
     as_nobody lockfs "$S" "$M"
     crash "$M"
     as_nobody lockfs "$S" "$M"
-    as_nobody touch "$M/job"
+    nobody_takes "$M/job"
     as_nobody fusermount3 -u "$M"
     echo done'
   is "done" "$output"
@@ -595,7 +601,7 @@ nothing" "$output"
     chown nobody "$M"
     flock "$T" sleep 20 &
     as_nobody lockfs memory: "$M"
-    as_nobody touch "$M/job"
+    nobody_takes "$M/job"
     as_nobody fusermount3 -u "$M"
     echo done'
   is "done" "$output"
@@ -607,11 +613,11 @@ nothing" "$output"
     as_nobody lockfs memory: "$M"
     # For a moment the watchdog has the name of the daemon, too.
     until first=$(pgrep -x lockfs) && [ "$first" -eq "$first" ]; do sleep 0.01; done 2>/dev/null
-    as_nobody sh -c "exec 9>$M/mine; exec sleep 1000" &
+    as_nobody sh -c "set -C; exec 9>$M/mine; exec sleep 1000" &
     until as_nobody test -e "$M/mine"; do sleep 0.01; done
     as_nobody fusermount3 -uz "$M"
     as_nobody lockfs memory: "$M"
-    as_nobody touch "$M/job"
+    nobody_takes "$M/job"
     kill -TERM "$first"
     while kill -0 "$first" 2>/dev/null; do sleep 0.01; done
     as_nobody ls "$M"

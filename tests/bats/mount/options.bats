@@ -179,7 +179,7 @@ is_asleep() {
   need_root
   mount_lockfs -o "allow_other,mode=750,uid=$(id -u nobody),gid=$(id -g nobody)"
   is "750 nobody nogroup" "$(stat -c '%a %U %G' "$M")"
-  expect OK @nobody open "$M/job" CREAT,WRONLY
+  expect OK @nobody open "$M/job" CREAT,EXCL,WRONLY
 }
 
 @test "the root directory is sticky and open to all with allow_other" {
@@ -189,6 +189,7 @@ is_asleep() {
   unmount_lockfs
   mount_lockfs -o allow_other,mode=755
   is 755 "$(stat -c %a "$M")"
+  expect EACCES @nobody open "$M/job" CREAT,EXCL,WRONLY
   expect EACCES @nobody open "$M/job" CREAT,WRONLY
 }
 

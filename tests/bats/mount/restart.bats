@@ -325,7 +325,9 @@ C
   for signals in 1 2; do
     mount_background memory: "$M"
     first=${daemon_of[$M]}
+    set -C
     exec 9>"$M/mine"
+    set +C
     ((signals == 1)) || flock 9
     fusermount3 -uz "$M"
     deadline 10 "$LOCKFS" memory: "$M"

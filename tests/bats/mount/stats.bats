@@ -34,7 +34,7 @@ accepted() {
   mount_lockfs
   accepted "$M"
   take "$M/job"
-  expect EBUSY @session open "$M/job" CREAT,WRONLY
+  expect EBUSY @session open "$M/.with/hold/job" CREAT,WRONLY
   expect ENOENT unlink "$M/none"
   exec 7>"$M/.with/hold/kept"
   cat "$M/.events" >/dev/null 3>&- 7>&- &
@@ -51,6 +51,10 @@ accepted() {
   is "" "$(counts acquire EBUSY)"
   take "$M/job"
   is 1 "$(counts acquire OK)"
+  # An open acquires nothing.
+  expect OK open "$M/free" CREAT,WRONLY
+  expect OK @session open "$M/job" CREAT,RDWR
+  is "1 " "$(counts acquire OK) $(counts acquire EBUSY)"
   touch "$M/job"
   expect EEXIST @session open "$M/.with/attempts=1/job" CREAT,EXCL,WRONLY
   expect EPERM @session unlink "$M/job"

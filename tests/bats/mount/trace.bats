@@ -110,7 +110,8 @@ untold() {
   heard "$T/events" "RELEASED job"
   end_hearers
   redis_cli SET lockfs:other another-secret NX PX 60000 >"$T/set"
-  expect EBUSY open "$M/other" CREAT,WRONLY
+  expect EBUSY open "$M/.with/hold/other" CREAT,WRONLY
+  expect EBUSY write "$M/other" content
   traced "redis > acquire job id=firs… .*"
   traced "redis ! RELEASED job token=[0-9]+ \(event\)"
   untold secret
