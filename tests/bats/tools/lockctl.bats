@@ -99,8 +99,20 @@ round() {
 90000 1 d 0 h
 183599.9 2 d 2 h
 LEASES
-  : >"$M/.with/ttl=59/job"
+  take "$M/.with/ttl=59/job"
   matches "lockctl: job is held by .* for another [0-9]+ s" "$(lockctl acquire --or-fail "$M/job" 2>&1 || true)"
+}
+
+@test "a file that is only open is no lock: it is free to acquire" {
+  exec 9<>"$M/job"
+  answers_with 0 EXPIRED state "$M/job"
+  answers_with 0 "" wait "$M/job"
+  answers_with 1 "lockctl: not refreshed: job is free" refresh --or-fail -t 30s "$M/job"
+  is "" "$(ls -A "$M")"
+  other_lockctl acquire "$M/job"
+  answers_with 0 UNAVAILABLE state "$M/job"
+  exec 9>&-
+  answers_with 0 UNAVAILABLE state "$M/job"
 }
 
 @test "the name of a holder cannot steer the terminal" {
@@ -133,7 +145,7 @@ LEASES
   rm "$M/.with/force/job"
   wait_until ended "$waiter"
   wait "$waiter"
-  : >"$M/.with/ttl=300ms/job"
+  take_brief "$M/.with/ttl=300ms/job"
   lockctl wait -i 1h "$M/job"
   gone "$M/job"
 }
@@ -233,7 +245,7 @@ LEASES
 @test "ls --json is JSON, whatever the names" {
   is "[]" "$(lockctl ls --json "$M")"
   : >"$M/.with/id=\"bob\"\\,ttl=never/"$'a\n"b\\c\td\001é'
-  : >"$M/.with/ttl=100s/job"
+  take "$M/.with/ttl=100s/job"
   lockctl ls --json "$M" >"$T/out"
   python3 -IS - "$T/out" "$(lock "$M/job" token)" "$(lock "$M/job" owner)" <<'PY'
 import json, sys

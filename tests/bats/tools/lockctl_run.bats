@@ -317,6 +317,19 @@ has_watch() {
   is 75 "$status"
 }
 
+@test "a lost lock is not taken by dd conv=nocreat of the handle, which writes while it is held" {
+  run "$lockctl" run "$M/job" -- sh -c '
+    trap "" TERM
+    write() { echo progress | dd conv=nocreat status=none of="$LOCK_HANDLE"; }
+    write && cat "$0/job"
+    rm "$0/.with/force/job"
+    write || ls -A "$0"' "$M"
+  is 75 "$status"
+  is progress "${lines[0]}"
+  contains "No such file or directory" "$output"
+  gone "$M/job"
+}
+
 @test "lockctl killed: its command is stopped first, and the lock ends after it" {
   start "$M/job" -- sh -c "$note"'echo ready; exec sleep 1000' "$T"
   says ready
