@@ -19,6 +19,7 @@ teardown() {
   local problems=0 pid
   cd /
   kill_all "${started[@]}"
+  end_daemons
   end_redis_mounts || problems=1
   end_programs
   redis_end_all || problems=1
@@ -251,7 +252,7 @@ order() {
 python_program() {
   {
     echo 'def work(token): print("work", token, flush=True); input()'
-    recipe "$1" Python python
+    recipe "$1" "A program that holds a lock while it works" python
   } >"$2.py"
   program "$(basename "$2")" "exec python3 -S '$2.py'"
 }
@@ -345,6 +346,29 @@ waits_for_the_first() {
   waits_for_the_first
 }
 
+@test "the shell script of the README holds its lock while it works, and waits" {
+  slow_program make-backup
+  recipe "$M" "A program that holds a lock while it works" sh >"$T/here.sh"
+  recipe "$N" "A program that holds a lock while it works" sh >"$T/there.sh"
+  start sh "$T/here.sh"
+  first=$pid
+  wait_until log_has 1
+  is UNAVAILABLE "$(state "$N/backup")"
+  start sh "$T/there.sh"
+  wait_until waiting backup 1
+  log_has 1
+  open_gate
+  ends "$first"
+  wait_until log_has 3
+  # A third one is less patient than the recipe.
+  run session sh -c "$(sed 's/-w 60/-w 0.1/' "$T/here.sh")"
+  is "1 " "$status $output"
+  open_gate
+  ends "$pid"
+  wait_until gone "$M/backup"
+  log_has 4
+}
+
 @test "the Node example holds its lock for its life" {
   node_program "$M" "$T/here-program"
   node_program "$N" "$T/there-program"
@@ -414,6 +438,122 @@ END
   is "('job', 'third', $new)" "${lines[1]}"
 }
 
+# What cannot work
+
+# cannot_work: the source of that section, as text
+cannot_work() {
+  manual_section "WHAT CANNOT WORK, AND WHAT TO DO INSTEAD" | plain
+}
+
+# starts DIR NAME [OPTION...]: start-stop-daemon starts $T/NAME, with the pid file `job` in the lock directory
+starts() {
+  run session start-stop-daemon --start --make-pidfile --pidfile "$1/job" --exec "$T/$2" "${@:3}" -- 1000
+}
+
+# running NAME: prints the processes of $T/NAME
+running() {
+  pgrep -xf "$T/$1 1000" || true
+}
+
+end_daemons() {
+  local each
+  for each in $(running 'daemon.*'); do
+    kill -KILL "$each"
+    wait_until ended "$each"
+  done
+}
+
+# runs_with_lock NAME FILE: does $T/NAME run, once, and hold this lock?
+runs_with_lock() {
+  local pid
+  pid=$(running "$1")
+  [ "$pid" ] && [ "$pid" = "$(lock "$2" pid)" ]
+}
+
+@test "start-stop-daemon cannot make a pid file that is a lock, and starts nothing in the foreground" {
+  cp "$(command -v sleep)" "$T/daemon"
+  for _ in 1 2; do
+    starts "$M" daemon
+    is 2 "$status"
+    contains "No locks available" "$output"
+    is "" "$(running daemon)"
+    gone "$M/job"
+  done
+  # Nor in the place of a holder, whose content stays.
+  take_with mine "$M/job"
+  before=$(snapshot "$M/job")
+  starts "$N" daemon
+  is 2 "$status"
+  contains "Device or resource busy" "$output"
+  is "" "$(running daemon)"
+  unchanged "$before" "$M/job"
+}
+
+@test "start-stop-daemon in the background fails to make a pid file that is a lock after it has started the program" {
+  cp "$(command -v sleep)" "$T/daemon"
+  starts "$M" daemon --background
+  is 2 "$status"
+  contains "No locks available" "$output"
+  gone "$M/job"
+  wait_until eval '[ "$(running daemon)" ]'
+}
+
+@test "start-stop-daemon starts a program once on all hosts by flock, as the manual says" {
+  local line
+  # As on two hosts, the one program is not seen where the other runs.
+  cp "$(command -v sleep)" "$T/daemon-here"
+  cp "$(command -v sleep)" "$T/daemon-there"
+  line=$(cannot_work | sed -n '/^start-stop-daemon .*--exec/,/PROGRAM$/p')
+  [ "$line" ] || fail "lockfs-recipes(7) says it in other words"
+  start_line() {
+    sed "s|PROGRAM\$|$T/$2 1000|; s|PROGRAM|$T/$2|; s|\<job\>|$1/job|" <<<"$line"
+  }
+  session bash -c "$(start_line "$M" daemon-here)"
+  wait_until runs_with_lock daemon-here "$N/job"
+  session bash -c "$(start_line "$N" daemon-there)"
+  # The second flock has given up when nothing runs of it any more.
+  wait_until eval '[ -z "$(pgrep -f "$N/job")" ]'
+  is "" "$(running daemon-there)"
+  end_daemons
+  wait_until gone "$N/job"
+  session bash -c "$(start_line "$N" daemon-there)"
+  wait_until runs_with_lock daemon-there "$M/job"
+}
+
+@test "a pid file that is locked can be read while it stays open, and goes with its lock when it is closed" {
+  py "$N" <<'PY'
+there = sys.argv[1] + "/job"
+with open(M + "/job", "w") as file:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    file.write("%d\n" % os.getpid())
+    file.flush()
+    check("content", open(there).read(), "%d\n" % os.getpid())
+    check("attribute", attribute(there, "pid"), str(os.getpid()))
+# The daemon is told of a close after close(2) has returned.
+end = boottime() + 20
+while outcome(os.stat, there) != "ENOENT":
+    check("the file is there", boottime() < end, True)
+    time.sleep(0.005)
+PY
+}
+
+@test "flock of a directory succeeds on two mounts at a time, so it is no lock" {
+  is "yes" "$(flock -n "$M" flock -n "$N" echo yes)"
+  # Within one mount, the kernel alone keeps the second out.
+  run flock -n "$M" flock -n "$M" echo yes
+  is "1 " "$status $output"
+  is "" "$(ls -A "$M")"
+}
+
+@test "a lease of fcntl is granted by each mount alone, if at all" {
+  py "$N" <<'PY'
+files = [os.open(root + "/job", os.O_CREAT | os.O_RDONLY) for root in (M, sys.argv[1])]
+here, there = (outcome(fcntl.fcntl, fd, fcntl.F_SETLEASE, fcntl.F_WRLCK) for fd in files)
+check("on the other mount", there, here)
+check("the lock is free", outcome(os.stat, M + "/job"), "ENOENT")
+PY
+}
+
 # The table of the calls of a lock library
 
 # op CALL: the file operation of the item that begins with that call
@@ -454,7 +594,7 @@ calls() {
   calls 0 "" 'acquire()'
   calls 0 "" 'acquire()'
   calls 1 "File exists" "$once"
-  calls @other 1 "Device or resource busy" 'acquire()'
+  calls @other 1 "File exists" 'acquire()'
   calls @other 1 "File exists" "$once"
   calls 0 ACQUIRED 'getState()'
   calls @other 0 UNAVAILABLE 'getState()'
@@ -478,8 +618,24 @@ calls() {
   calls 1 "not supported" 'refresh(ttl)'
   calls 0 ".with/id=" 'serialize(lock)'
   is 'rm "$text"' "$(op 'deserialize(text)')"
-  contains '.Dl touch "$text"' "$(manual_section "CALLS OF A LOCK LIBRARY" | plain)"
   text=$output session sh -c "$(op 'deserialize(text)')"
+  gone job
+}
+
+@test "the text of a lock refreshes it in another session, and takes nothing if the lock is free" {
+  local line
+  cd "$M"
+  line=$(manual_section "CALLS OF A LOCK LIBRARY" | plain | sed -n '/deserialize(text)/,/^\.It /s/^\.Dl \(setfattr .*\)/\1/p')
+  [ "$line" ] || fail "lockfs-recipes(7) says it in other words"
+  take .with/ttl=5m/job
+  calls 0 ".with/id=" 'serialize(lock)'
+  text=$output
+  text=$text session sh -c "$line"
+  is 30.000 "$(lock job ttl)"
+  rm job
+  text=$text run session sh -c "$line"
+  is 1 "$status"
+  contains "No such file or directory" "$output"
   gone job
 }
 
