@@ -404,6 +404,12 @@ take_as_other() {
   session bash -c 'set -C; for file; do : >"$file"; done' bash "$@"
 }
 
+# take_as USER FILE...: takes locks as another user, in a session that has ended afterwards
+take_as() {
+  # shellcheck disable=SC2016  # the other shell expands it
+  as_user "$1" bash -c 'set -C; for file; do : >"$file"; done' bash "${@:2}"
+}
+
 # is_late RESULT ERRNO: is this the errno of a call whose short lease was over when the
 # server's reply arrived? Never with the memory backend.
 is_late() {

@@ -89,7 +89,7 @@ PY
   as_user nobody getfattr --absolute-names -d "$T/shared/job" >"$T/dump"
   refute grep -q "$(lock "$T/shared/job" id)" "$T/dump"
   # root is another user as well
-  as_user nobody sh -c ': >"$0"' "$T/shared/theirs"
+  take_as nobody "$T/shared/theirs"
   expect "$(without_secrets)" listxattr "$T/shared/theirs"
   expect ENODATA getxattr "$T/shared/theirs" user.lock.id
 }
@@ -208,6 +208,33 @@ PY
   before=$(snapshot "$M/job")
   matches "EPERM|EINVAL|ENOTSUP" "$(call removexattr "$M/job" user.lock.ttl)"
   unchanged "$before" "$M/job"
+}
+
+@test "attributes of a handle are of the present holding, whoever has it, and of none while the lock is free" {
+  py <<'PY'
+path = M + "/job"
+for flags in os.O_RDONLY, os.O_WRONLY, os.O_RDWR:
+    handle = os.open(path, os.O_CREAT | flags)
+    other = os.open(path, os.O_CREAT | flags)
+    check("state of a free lock", attribute(handle, "state"), "EXPIRED")
+    check("holder of a free lock", outcome(attribute, handle, "owner"), "ENODATA")
+    tokens = []
+    for view in "", ".with/ttl=20s/":
+        in_child(lambda: do_open(M + "/" + view + "job", "CREAT,EXCL,WRONLY"), session=True)
+        tokens.append(int(attribute(handle, "token")))
+        check("state of another's", [attribute(handle, "state"), attribute(other, "state")], ["UNAVAILABLE"] * 2)
+        for name in "token", "ttl", "owner", "acquired", "expires", "key":
+            check(name, attribute(handle, name), attribute(path, name))
+        check("names", os.listxattr(handle), os.listxattr(path))
+        os.unlink(M + "/.with/force/job")
+        check("state after the end", attribute(handle, "state"), "EXPIRED")
+    check("tokens", tokens[0] < tokens[1], True)
+    do_open(path, "CREAT,EXCL,WRONLY")
+    check("state of one's own", attribute(handle, "state"), "ACQUIRED")
+    os.unlink(path)
+    os.close(handle)
+    os.close(other)
+PY
 }
 
 # Directories
