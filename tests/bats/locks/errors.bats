@@ -68,7 +68,7 @@ long() {
 }
 
 @test "content of 4096 bytes is kept, one more is EFBIG and nothing is lost" {
-  : >"$M/job"
+  take "$M/job"
   expect EFBIG fill "$M/job" 4097
   is 0 "$(stat -c %s "$M/job")"
   expect 4096 fill "$M/job" 4096
@@ -90,14 +90,14 @@ long() {
 }
 
 @test "what overflows in steps keeps what fitted" {
-  : >"$M/job"
+  take "$M/job"
   run dd if=/dev/zero of="$M/job" bs=1000 count=5 conv=notrunc
   is 1 "$status"
   is 4000 "$(stat -c %s "$M/job")"
 }
 
 @test "writing in the middle and beyond the end, and truncating, work as in a file" {
-  echo "0123456789" >"$M/job"
+  take_with 0123456789 "$M/job"
   expect 2 write "$M/job" ab 3
   is 012ab56789 "$(cat "$M/job")"
   expect OK truncate "$M/job" 4
@@ -114,18 +114,54 @@ long() {
 
 @test "any bytes are content" {
   head -c 4096 /dev/urandom >"$T/bytes"
-  cat "$T/bytes" >"$M/job"
+  (set -C; cat "$T/bytes" >"$M/job")
   cmp "$T/bytes" "$M/job"
   session cmp "$T/bytes" "$M/job"
 }
 
 @test "truncate of another's lock is EBUSY, of a free one ENOENT" {
-  session sh -c 'echo theirs >"$0"' "$M/job"
+  session bash -c 'set -C; echo theirs >"$0"' "$M/job"
   before=$(snapshot "$M/job")
   expect EBUSY truncate "$M/job" 0
   expect EBUSY truncate "$M/job" 10000
   unchanged "$before" "$M/job"
   expect ENOENT truncate "$M/free" 0
+}
+
+@test "what is written or truncated through a handle is EBUSY for another's lock, ENOLCK for a free one, whatever its size" {
+  session bash -c 'set -C; echo theirs >"$0"' "$M/job"
+  before=$(snapshot "$M/job")
+  py <<'PY'
+for name, error in ("job", "EBUSY"), ("free", "ENOLCK"):
+    for mode in os.O_WRONLY, os.O_RDWR, os.O_WRONLY | os.O_TRUNC, os.O_WRONLY | os.O_APPEND:
+        fd = os.open(M + "/" + name, os.O_CREAT | mode)
+        check("write", outcome(os.write, fd, b"words"), error)
+        check("too large a write", outcome(os.write, fd, b"x" * 4097), error)
+        check("a write too far", outcome(os.pwrite, fd, b"x", 10 ** 12), error)
+        check("truncate", [outcome(os.ftruncate, fd, size) for size in (0, 10)], [error] * 2)
+        os.close(fd)
+    fd = os.open(M + "/" + name, os.O_CREAT | os.O_RDONLY)
+    check("write to what is open for reading", outcome(os.write, fd, b"words"), "EBADF")
+    os.close(fd)
+check("what is free", outcome(os.stat, M + "/free"), "ENOENT")
+PY
+  unchanged "$before" "$M/job"
+}
+
+@test "one's own lock is written and truncated through a handle that was opened before" {
+  py <<'PY'
+fd = os.open(M + "/job", os.O_CREAT | os.O_RDWR)
+check("free", outcome(os.write, fd, b"words"), "ENOLCK")
+os.close(os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+check("write", os.pwrite(fd, b"words", 0), 5)
+check("read", os.pread(fd, 100, 0), b"words")
+check("too large a write", outcome(os.pwrite, fd, b"x", 4096), "EFBIG")
+check("truncate", outcome(os.ftruncate, fd, 2), "OK")
+check("size", os.fstat(fd).st_size, 2)
+check("read by path", do_read(M + "/job"), "wo")
+os.unlink(M + "/job")
+check("free again", [outcome(os.write, fd, b"words"), outcome(os.ftruncate, fd, 0)], ["ENOLCK", "ENOLCK"])
+PY
 }
 
 @test "writing refreshes nothing" {
@@ -206,7 +242,11 @@ PY
   run -1 rm -f "$M/job"
   is "rm: cannot remove '$M/job': Operation not permitted" "$output"
   run -1 touch "$M/job"
-  is "touch: cannot touch '$M/job': Device or resource busy" "$output"
+  is "touch: setting times of '$M/job': Operation not permitted" "$output"
+  run -1 touch "$M/.with/hold/job"
+  is "touch: cannot touch '$M/.with/hold/job': Device or resource busy" "$output"
+  run -1 touch "$M/free"
+  is "touch: setting times of '$M/free': No locks available" "$output"
   run -1 touch "$M/.with/ttl=soon/job"
   is "touch: cannot touch '$M/.with/ttl=soon/job': Invalid argument" "$output"
 }
