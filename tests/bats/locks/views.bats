@@ -46,7 +46,7 @@ load ../lib/helper
 }
 
 @test "content, times and inode number are the same in every view" {
-  echo words >"$M/job"
+  take_with words "$M/job"
   plain=$(stat -c '%i %s %Y %Z %a %u %g' "$M/job")
   for view in force ttl=1h id=alice; do
     is "$plain" "$(stat -c '%i %s %Y %Z %a %u %g' "$M/.with/$view/job")"
@@ -84,13 +84,75 @@ load ../lib/helper
 }
 
 @test "a program needs to know nothing of views: any path carries them" {
-  (cd "$M/.with/ttl=20s" && : >job)
+  (cd "$M/.with/ttl=20s" && take job)
   is 20.000 "$(lock "$M/job" ttl)"
   cp /dev/null "$M/.with/id=alice/copied"
   is alice "$(lock "$M/copied" owner)"
   exec 9>"$M/.with/ttl=25s/redirected"
-  exec 9>&-
+  flock 9
   is 25.000 "$(lock "$M/redirected" ttl)"
+  exec 9>&-
+  wait_until gone "$M/redirected"
+}
+
+# What an open with O_CREAT means
+
+@test "creating for writing acquires where the view says who acquires or how; creating for reading takes nothing" {
+  py <<'PY'
+for view in ("id=alice", "id=alice,ttl=5s", "hold", "wait=0", "wait=5s,ttl=5s", "interval=1s", "attempts=1", "wait=1s,force"):
+    path = "%s/.with/%s/job" % (M, view)
+    check("no O_CREAT", outcome(do_open, path, "WRONLY"), "ENOENT")
+    check("for reading", outcome(do_open, path, "CREAT,RDONLY"), "OK")
+    check("is free", outcome(os.stat, M + "/job"), "ENOENT")
+    for flags in os.O_WRONLY, os.O_WRONLY | os.O_TRUNC, os.O_WRONLY | os.O_APPEND, os.O_RDWR:
+        fd = os.open(path, os.O_CREAT | flags)
+        check(view, attribute(path, "state"), "ACQUIRED")
+        os.write(fd, b"words")
+        check("content", os.stat(M + "/job").st_size, 5)
+        os.unlink(path)
+        os.close(fd)
+PY
+}
+
+@test "creating without O_EXCL takes nothing where the view only says how long, or by force" {
+  py <<'PY'
+for view in "ttl=5s", "ttl=never", "force", "force,ttl=5s":
+    path = "%s/.with/%s/job" % (M, view)
+    for mode in "RDONLY", "WRONLY", "WRONLY,TRUNC", "WRONLY,APPEND", "RDWR", "RDWR,TRUNC":
+        check("no O_CREAT", outcome(do_open, path, mode), "ENOENT")
+        check(mode, outcome(do_open, path, "CREAT," + mode), "OK")
+        check("is free", outcome(os.stat, M + "/job"), "ENOENT")
+    check("write", outcome(with_file, path, os.O_CREAT | os.O_WRONLY, lambda fd: os.write(fd, b"words")), "ENOLCK")
+    check("is still free", outcome(os.stat, M + "/job"), "ENOENT")
+    do_open(path, "CREAT,EXCL,WRONLY")
+    check("state", attribute(M + "/job", "state"), "ACQUIRED")
+    os.unlink(M + "/job")
+PY
+}
+
+@test "where creation acquires, another's lock opens with the flags of programs that lock afterwards, and with no others" {
+  take_as_other "$M/job"
+  before=$(snapshot "$M/job")
+  py <<'PY'
+for view in "id=alice", "hold", "hold,ttl=5s":
+    path = "%s/.with/%s/job" % (M, view)
+    for mode in "WRONLY", "WRONLY,TRUNC", "WRONLY,APPEND", "RDWR,TRUNC":
+        check(mode, [outcome(do_open, path, create + mode) for create in ("CREAT,", "")], ["EBUSY", "EBUSY"])
+    for mode in "RDONLY", "RDWR", "RDWR,APPEND", "WRONLY,APPEND,NONBLOCK":
+        check(mode, [outcome(do_open, path, create + mode) for create in ("CREAT,", "")], ["OK", "OK"])
+PY
+  unchanged "$before" "$M/job"
+}
+
+@test "in a view with signal= and without hold an open takes nothing, and what would acquire fails with EINVAL" {
+  py <<'PY'
+for view, writing in (("signal=TERM", "OK"), ("signal=TERM,ttl=5s", "OK"), ("force,signal=SIGUSR1", "OK"),
+                      ("wait=1s,signal=TERM", "EINVAL"), ("id=alice,signal=TERM", "EINVAL"), ("attempts=1,signal=TERM", "EINVAL")):
+    path = "%s/.with/%s/job" % (M, view)
+    check(view, [outcome(do_open, path, "CREAT," + mode) for mode in ("RDONLY", "WRONLY", "EXCL,WRONLY")],
+          ["OK", writing, "EINVAL"])
+    check("is free", outcome(os.stat, M + "/job"), "ENOENT")
+PY
 }
 
 # id=
@@ -121,7 +183,8 @@ load ../lib/helper
     expect EPERM unlink "$path"
     expect EPERM utime "$path"
     expect EPERM setxattr "$path" user.lock.ttl 1s
-    expect EBUSY open "$path" CREAT,WRONLY
+    expect EBUSY write "$path" x
+    [ "$path" = "$M/job" ] || expect EBUSY open "$path" CREAT,WRONLY
     expect EEXIST open "$path" CREAT,EXCL,WRONLY
     expect EBUSY truncate "$path" 0
   done
@@ -186,7 +249,7 @@ load ../lib/helper
 # Handing over
 
 @test "a handle acts as the holder: getfattr, touch and rm in another session" {
-  : >"$M/.with/ttl=40s/job"
+  take "$M/.with/ttl=40s/job"
   handle=$(lock "$M/job" handle)
   is ".with/id=$(lock "$M/job" id),ttl=40.000/job" "$handle"
   expect ACQUIRED @session getxattr "$M/$handle" user.lock.state
@@ -199,7 +262,7 @@ load ../lib/helper
 
 @test "a handle of a lock in a directory, and of one that never expires" {
   mkdir "$M/team"
-  : >"$M/.with/ttl=never/team/job"
+  take "$M/.with/ttl=never/team/job"
   handle=$(lock "$M/team/job" handle)
   is ".with/id=$(lock "$M/team/job" id),ttl=never/team/job" "$handle"
   expect ENOTSUP @session utime "$M/$handle"
@@ -244,7 +307,9 @@ load ../lib/helper
   before=$(snapshot "$M/job")
   expect EPERM utime "$M/.with/force/job"
   expect EPERM setxattr "$M/.with/force/job" user.lock.ttl 1s
-  expect EBUSY open "$M/.with/force/job" CREAT,WRONLY
+  expect OK open "$M/.with/force/job" CREAT,WRONLY,TRUNC
+  expect EBUSY write "$M/.with/force/job" x
+  expect EBUSY open "$M/.with/force,hold/job" CREAT,WRONLY
   expect EEXIST open "$M/.with/force/job" CREAT,EXCL,WRONLY
   expect EBUSY truncate "$M/.with/force/job" 0
   is UNAVAILABLE "$(state "$M/.with/force/job")"
@@ -252,7 +317,7 @@ load ../lib/helper
 }
 
 @test "force: what is taken through it is an ordinary lock of the session" {
-  : >"$M/.with/force/job"
+  take "$M/.with/force/job"
   is ACQUIRED "$(state "$M/job")"
   is 300.000 "$(lock "$M/job" ttl)"
   rm "$M/job"
