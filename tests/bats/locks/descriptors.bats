@@ -1,4 +1,5 @@
-# A descriptor belongs to one holding: when that ends in any way, it is stale.
+# The holder's descriptor belongs to one holding: when that ends in any way, it is stale. Handles,
+# which belong to none, are in handles.bats.
 
 load ../lib/helper
 
@@ -143,14 +144,33 @@ check("unchanged", snapshot(M + "/job"), before)
 PY
 }
 
-@test "another's descriptor tells the holding as well" {
-  take_as_other "$M/job"
+@test "a descriptor of the holder is stale for other sessions too, and another's own one is not: it follows the key" {
   py <<'PY'
-fd = os.open(M + "/job", os.O_RDONLY)
-check("state", attribute(fd, "state"), "UNAVAILABLE")
-os.unlink(M + "/.with/force/job")
+fd = os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+os.write(fd, b"words")
+handles = []
+def other():
+    handles.append(os.open(M + "/job", os.O_RDWR))
+    check("state", attribute(handles[0], "state"), "UNAVAILABLE")
+    os.unlink(M + "/.with/force/job")
+    check("inherited: state", attribute(fd, "state"), "EXPIRED")
+    check("inherited: read", outcome(os.pread, fd, 1, 0), "ESTALE")
+    check("inherited: write", outcome(os.pwrite, fd, b"x", 0), "ESTALE")
+    poll = select.poll()
+    for each in (fd, handles[0]):
+        poll.register(each, 0)
+    check("poll", poll.poll(5000), [(fd, select.POLLERR | select.POLLHUP)])
+    check("handle: state", attribute(handles[0], "state"), "EXPIRED")
+    check("handle: read", os.pread(handles[0], 100, 0), b"")
+    check("handle: write", outcome(os.pwrite, handles[0], b"x", 0), "ENOLCK")
+    take = os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+    os.write(take, b"next")
+    check("handle: state", attribute(handles[0], "state"), "ACQUIRED")
+    check("handle: read", os.pread(handles[0], 100, 0), b"next")
+    check("inherited: read", outcome(os.pread, fd, 1, 0), "ESTALE")
+check("another session", in_child(other, session=True), "OK")
 check("state", attribute(fd, "state"), "EXPIRED")
-check("read", outcome(os.read, fd, 1), "ESTALE")
+check("read", outcome(os.pread, fd, 1, 0), "ESTALE")
 PY
 }
 
@@ -180,11 +200,17 @@ PY
 
 @test "appending is at the end of what is kept now" {
   py <<'PY'
-first = os.open(M + "/job", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+first = os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND)
 second = os.open(M + "/job", os.O_WRONLY | os.O_APPEND)
 for fd, text in ((first, b"one "), (second, b"two "), (first, b"three")):
     check("appended", os.write(fd, text), len(text))
 check("all", do_read(M + "/job"), "one two three")
+os.unlink(M + "/job")
+handle = os.open(M + "/job", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+first = os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND)
+for fd, text in ((handle, b"four "), (first, b"five "), (handle, b"six")):
+    check("appended through a handle", os.write(fd, text), len(text))
+check("all", do_read(M + "/job"), "four five six")
 PY
 }
 

@@ -511,3 +511,44 @@ PY
   wait_until gone "$M/job"
   is "" "$(ls "$M")"
 }
+
+@test "a handle in a view with id= counts as that id, in any session" {
+  { changes; cat <<'PY'; } | py
+take_as_other(b"of bob", ".with/id=bob/")
+VIEW = M + "/.with/id=alice/job"
+fds = {mode: os.open(VIEW, MODES[mode] | os.O_CREAT) for mode in ("r", "rw", "a nonblock")}
+check_held(fds, "UNAVAILABLE", b"of bob")
+check_changes(fds, "EBUSY", "EPERM")
+os.unlink(M + "/.with/id=bob/job")
+check_free(fds)
+check_changes(fds, "ENOLCK", "ENOLCK")
+take_as_other(b"of alice", ".with/id=alice/")
+def write():
+    for mode, fd in fds.items():
+        check("state", attribute(fd, "state"), "ACQUIRED")
+        check("futimens", outcome(os.utime, fd), "OK")
+        if writes(mode):
+            check("ftruncate", outcome(os.ftruncate, fd, 0), "OK")
+            check("write", outcome(os.pwrite, fd, b"words", 0), 5)
+            check("content", do_read(JOB), "words")
+check("another session", in_child(write, session=True), "OK")
+write()
+# The plain name is another's for this session.
+check("state by name", attribute(JOB, "state"), "UNAVAILABLE")
+os.unlink(VIEW)
+check_free(fds)
+PY
+}
+
+@test "a handle of a view with ttl= refreshes with that lease" {
+  { handles; cat <<'PY'; } | py
+fd = os.open(M + "/.with/ttl=7h/job", os.O_CREAT | os.O_RDWR)
+take(b"mine")
+check("ttl", attribute(fd, "ttl"), "300.000")
+os.utime(fd)
+check("ttl", attribute(fd, "ttl"), "25200.000")
+os.unlink(JOB)
+fcntl.flock(fd, fcntl.LOCK_EX)
+check("ttl of flock", attribute(JOB, "ttl"), "25200.000")
+PY
+}

@@ -16,34 +16,58 @@ contest(40, 64, create(M + "/job", os.O_CREAT | os.O_EXCL | os.O_WRONLY), one_of
 PY
 }
 
-@test "of 64 sessions that create for writing, one wins in each of 40 rounds and the others get EBUSY" {
-  py <<'PY'
-from racing import *
-contest(40, 64, create(M + "/job", os.O_CREAT | os.O_WRONLY), one_of(64, "OK", "EBUSY", M + "/.with/force/job"))
-PY
-}
-
-@test "64 processes of one session that create for writing all hold the one lock" {
+@test "64 sessions that open a free lock for writing all get a handle, and nobody holds it" {
   py <<'PY'
 from racing import *
 def judge(number, answers):
     check("round %d" % number, answers, ["OK"] * 64)
-    os.unlink(M + "/job")
-contest(20, 64, create(M + "/job", os.O_CREAT | os.O_WRONLY), judge, session=False)
+    check("stat", outcome(os.stat, M + "/job"), "ENOENT")
+contest(20, 64, create(M + "/job", os.O_CREAT | os.O_WRONLY | os.O_TRUNC), judge)
 PY
 }
 
-@test "of processes that create exclusively or for writing, one wins" {
+@test "of 64 ids that create for writing, one wins in each of 40 rounds and the others get EBUSY" {
   py <<'PY'
 from racing import *
-def either():
-    flags = os.O_CREAT | os.O_WRONLY | (os.O_EXCL if os.getpid() % 2 else 0)
-    os.close(os.open(M + "/job", flags))
+def attempt():
+    os.close(os.open(M + "/.with/id=process-%d/job" % os.getpid(), os.O_CREAT | os.O_WRONLY))
+contest(40, 64, attempt, one_of(64, "OK", "EBUSY", M + "/.with/force/job"))
+PY
+}
+
+@test "64 processes of one id that create for writing all hold the one lock" {
+  py <<'PY'
+from racing import *
+def judge(number, answers):
+    check("round %d" % number, answers, ["OK"] * 64)
+    check("owner", attribute(M + "/job", "owner"), "alice")
+    os.unlink(M + "/.with/id=alice/job")
+contest(20, 64, create(M + "/.with/id=alice/job", os.O_CREAT | os.O_WRONLY), judge)
+PY
+}
+
+@test "of processes that create exclusively, or for writing in a view with id=, one wins, and opens in the plain tree get handles" {
+  py <<'PY'
+from racing import *
+def attempt():
+    which = os.getpid() % 3
+    if which == 0:
+        os.close(os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    elif which == 1:
+        os.close(os.open(M + "/.with/id=process-%d/job" % os.getpid(), os.O_CREAT | os.O_WRONLY))
+    else:
+        fd = os.open(M + "/job", os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
+        written = outcome(os.write, fd, b"x")
+        os.close(fd)
+        return "handle " + str(written)
 def judge(number, answers):
     check("winners in round %d" % number, answers.count("OK"), 1)
-    check("others", set(answers) <= {"OK", "EEXIST", "EBUSY"}, True)
+    others = set(answers) - {"OK"}
+    if not others <= {"EEXIST", "EBUSY", "handle ENOLCK", "handle EBUSY"}:
+        sys.exit("%r" % others)
+    check("content", do_read(M + "/job"), "")
     os.unlink(M + "/.with/force/job")
-contest(30, 48, either, judge)
+contest(30, 48, attempt, judge)
 PY
 }
 
@@ -175,36 +199,35 @@ check("oddities", os.read(reader, 1000), b"")
 PY
 }
 
-# opens_while_released SESSION: of processes that open and release one lock, in a SESSION
-# each or in one, none is told ESTALE, ENOENT or EEXIST, and who is told OK has it
+# opens_while_released own|same: of processes that open for writing and release one lock in a view with id=,
+# with an id each or the same, none is told ESTALE, ENOENT or EEXIST, and who is told OK has it
 opens_while_released() {
   py "$1" <<'PY'
 from racing import *
-own_session = sys.argv[1] == "own"
+own_id = sys.argv[1] == "own"
 end = boottime() + 4
 reader, writer = os.pipe()
 ways = [os.O_CREAT | os.O_WRONLY, os.O_CREAT | os.O_WRONLY | os.O_APPEND, os.O_CREAT | os.O_WRONLY | os.O_TRUNC,
         os.O_CREAT | os.O_RDWR | os.O_TRUNC]
 def child():
-    if own_session:
-        os.setsid()
+    path = M + "/.with/id=process-%d/job" % (os.getpid() if own_id else 0)
     answers = {}
     turns = 0
     # On a slow machine for longer.
     while boottime() < end or turns < 500:
         turns += 1
         try:
-            fd = os.open(M + "/job", ways[turns % len(ways)])
+            fd = os.open(path, ways[turns % len(ways)])
         except OSError as error:
             answer = ERRNO_NAMES[error.errno]
         else:
             answer = "OK"
-            if own_session:
+            if own_id:
                 # Inside: an ordinary file beside the lock says whether anybody else is.
                 answer += " " + outcome(os.mkdir, T + "/inside")
                 os.rmdir(T + "/inside")
             os.close(fd)
-            outcome(os.unlink, M + "/job")
+            outcome(os.unlink, path)
         answers[answer] = answers.get(answer, 0) + 1
     os.write(writer, ("%r\n" % answers).encode())
 children = [start(child) for _ in range(4)]
@@ -214,18 +237,91 @@ told = {}
 for line in os.fdopen(reader):
     for answer, count in eval(line).items():
         told[answer] = told.get(answer, 0) + count
-won = "OK OK" if own_session else "OK"
+won = "OK OK" if own_id else "OK"
 if not set(told) <= {won, "EBUSY"} or told.get(won, 0) < 100:
     sys.exit("%r" % told)
 PY
 }
 
-@test "opening for writing while other sessions release the lock gives the lock or a no" {
+@test "in a view with id= opening for writing while other ids release the lock gives the lock or a no" {
   opens_while_released own
 }
 
-@test "opening for writing while others of the session release the lock gives the lock or a no" {
+@test "in a view with id= opening for writing while others of the id release the lock gives the lock or a no" {
   opens_while_released same
+}
+
+# handles_while_released own|same: processes open one lock in each mode while others take and release it, all in a
+# session each or in one. No open fails, but with ENOENT without O_CREAT; and what is told of writes is true.
+handles_while_released() {
+  py "$1" <<'PY'
+from racing import *
+own_session = sys.argv[1] == "own"
+end = boottime() + 4
+log = os.open(T + "/log", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+modes = [os.O_RDONLY, os.O_WRONLY, os.O_RDWR, os.O_WRONLY | os.O_TRUNC, os.O_RDWR | os.O_TRUNC, os.O_WRONLY | os.O_APPEND,
+         os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK]
+def tell(answers):
+    for answer in answers:
+        os.write(log, (answer + "\n").encode())
+def storm():
+    if own_session:
+        os.setsid()
+    rounds = 0
+    # On a slow machine for longer.
+    while boottime() < end or rounds < 50:
+        try:
+            fd = os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+        except FileExistsError:
+            continue
+        if own_session:
+            check("written", outcome(os.write, fd, b"words"), 5)
+            check("read", os.pread(fd, 100, 0), b"words")
+        os.unlink(M + "/job")
+        os.close(fd)
+        rounds += 1
+def open_all():
+    if own_session:
+        os.setsid()
+    answers = set()
+    rounds = 0
+    while boottime() < end or rounds < 50:
+        for mode in modes:
+            for create in (0, os.O_CREAT):
+                try:
+                    fd = os.open(M + "/job", mode | create)
+                except OSError as error:
+                    answers.add("open %s: %s" % ("O_CREAT" if create else "", ERRNO_NAMES[error.errno]))
+                    continue
+                if mode != os.O_RDONLY:
+                    answers.add("write: %s" % outcome(os.write, fd, b"mine"))
+                if mode & os.O_ACCMODE != os.O_WRONLY:
+                    answers.add("read: %s" % outcome(os.pread, fd, 100, 0))
+                os.close(fd)
+        rounds += 1
+    tell(answers)
+children = [start(function) for function in (storm, storm, open_all, open_all)]
+wait_for(children)
+told = set(open(T + "/log").read().splitlines())
+if own_session:
+    good = {"open : ENOENT", "write: ENOLCK", "write: EBUSY", "read: b''", "read: b'words'"}
+else:
+    # Who opened the holding of the session is told of its end.
+    good = {"open : ENOENT", "write: ENOLCK", "write: 4", "write: ESTALE", "read: ESTALE", "read: b''"}
+    # A holding can be written to several times: by two processes, and by those that append.
+    told = {answer for answer in told if answer != "read: b'%s'" % ("mine" * answer.count("mine"))} | {"read: b''"}
+if not told <= good:
+    sys.exit("%r" % (told - good))
+check("opened, and refused without O_CREAT", {"open : ENOENT", "write: ENOLCK"} <= told, True)
+PY
+}
+
+@test "an open in any mode while other sessions take and release the lock gives a handle" {
+  handles_while_released own
+}
+
+@test "an open in any mode while the own session takes and releases the lock gives a handle or the holding" {
+  handles_while_released same
 }
 
 @test "setting times by path while others release the lock never answers ESTALE" {
