@@ -111,7 +111,9 @@ took() {
   wait_until is_anothers "$M/job"
   is 0 "$(lock "$M/job" waiters)"
   expect EEXIST open "$M/job" CREAT,EXCL,WRONLY
-  expect EBUSY open "$M/job" CREAT,WRONLY
+  expect EBUSY open "$M/.with/hold/job" CREAT,WRONLY
+  run bash -c 'echo words >"$0"' "$M/job"
+  contains "Device or resource busy" "$output"
   run rm -f "$M/job"
   contains "Operation not permitted" "$output"
 }
@@ -149,6 +151,8 @@ ways = {
     "flock": os.O_RDONLY | os.O_CREAT,
     "exec 9<>": os.O_RDWR | os.O_CREAT,
     "setlock": os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK,
+    "exec 9>": os.O_WRONLY | os.O_CREAT | os.O_TRUNC,
+    "exec 9>>": os.O_WRONLY | os.O_CREAT | os.O_APPEND,
 }
 reader, writer = os.pipe()
 end = boottime() + 3
@@ -167,7 +171,7 @@ def locker(way):
     return rounds
 children = []
 for way in ways:
-    for _ in range(3):
+    for _ in range(2):
         pid = os.fork()
         if pid == 0:
             os.write(writer, ("%s: %s\n" % (way, outcome(locker, way))).encode())
@@ -178,7 +182,7 @@ for pid in children:
     os.waitpid(pid, 0)
 answers = os.fdopen(reader).read().splitlines()
 counts = [answer.split(": ")[1] for answer in answers]
-if len(answers) != 9 or not all(count.isdigit() for count in counts):
+if len(answers) != 10 or not all(count.isdigit() for count in counts):
     sys.exit("answers: %r" % answers)
 check("updates, none lost", int(open(T + "/counter").read()), sum(map(int, counts)))
 PY
@@ -187,27 +191,102 @@ PY
 
 # By descriptor
 
-@test "exec 9<> acquires by creation, and flock binds the holding to the descriptor" {
-  exec 9<>"$M/job"
+@test "exec 9>, 9>> and 9<> of a free lock take nothing, and flock acquires for the descriptor" {
+  for mode in '>' '>>' '<>'; do
+    eval "exec 9$mode\"\$M/job\""
+    gone "$M/job"
+    is EXPIRED "$(state /dev/fd/9)"
+    run bash -c 'echo words >&9'
+    contains "No locks available" "$output"
+    flock -n 9
+    is ACQUIRED "$(state "$M/job")"
+    is ACQUIRED "$(state /dev/fd/9)"
+    is UNAVAILABLE "$(session getfattr --absolute-names --only-values -n user.lock.state "$M/job")"
+    echo words >&9
+    is words "$(cat "$M/job")"
+    exec 9>&-
+    is_given_back "$M/job"
+  done
+}
+
+@test "exclusive creation acquires, and flock binds the holding to the descriptor" {
+  set -C
+  exec 9>"$M/job"
+  set +C
   token=$(lock "$M/job" token)
   flock -n 9
   is ACQUIRED "$(state "$M/job")"
   is "$token" "$(lock "$M/job" token)"
   is ACQUIRED "$(state /dev/fd/9)"
   is UNAVAILABLE "$(session getfattr --absolute-names --only-values -n user.lock.state "$M/job")"
+  echo words >&9
+  is words "$(cat "$M/job")"
   exec 9>&-
   is_given_back "$M/job"
 }
 
-@test "a descriptor of exec 9< on another's lock waits for it by flock" {
-  hold_as_other "$M/job"
-  exec 9<"$M/job"
-  refute flock -n 9
+@test "a descriptor of exec 9<, 9>, 9>> or 9<> on another's lock waits for it by flock" {
+  for mode in '<' '>' '>>' '<>'; do
+    hold_as_other "$M/job"
+    eval "exec 9$mode\"\$M/job\""
+    refute flock -n 9
+    kill -KILL "$holder"
+    flock 9
+    is ACQUIRED "$(state "$M/job")"
+    [ "$mode" = '<' ] || echo words >&9
+    exec 9<&-
+    is_given_back "$M/job"
+  done
+}
+
+@test "a lock of flock begins empty, whatever was written before it was opened or while it waited" {
+  in_background flock -F "$M/job" sh -c 'echo theirs >"$0"; exec sleep 1000' "$M/job"
+  holder=$pid
+  wait_until says theirs "$M/job"
+  exec 9>"$M/job"
+  is theirs "$(cat "$M/job")"
+  exec 8<>"$M/job"
   kill -KILL "$holder"
   flock 9
-  is ACQUIRED "$(state "$M/job")"
-  exec 9<&-
+  is "" "$(cat "$M/job")"
+  echo x >&9
+  is x "$(cat "$M/job")"
+  flock -u 9
+  flock 8
+  is "" "$(cat "$M/job")"
+  exec 9>&- 8>&-
   is_given_back "$M/job"
+}
+
+@test "the idioms of flock(1) work as on a local disk" {
+  echo 0 >"$T/count"
+  for _ in 1 2; do
+    in_background bash -c 'for _ in 1 2 3; do
+      exec 9>"$0"
+      flock -w 60 9 || exit 1
+      read -r count <"$1"; echo $((count + 1)) >"$1"
+      exec 9>&-
+    done' "$M/job" "$T/count"
+    in_background bash -c 'for _ in 1 2 3; do
+      (flock 9; read -r count <"$1"; echo $((count + 1)) >"$1") 9>"$0" || exit 1
+    done' "$M/job" "$T/count"
+    in_background bash -c 'for _ in 1 2 3; do
+      touch "$0" 2>/dev/null
+      flock "$0" sh -c "read -r count <\"\$0\"; echo \$((count + 1)) >\"\$0\"" "$1" || exit 1
+    done' "$M/job" "$T/count"
+  done
+  for pid in "${background[@]}"; do
+    ends_with 0 "$pid"
+  done
+  is 18 "$(<"$T/count")"
+  is_given_back "$M/job"
+}
+
+@test "two scripts that open one lock by exec 9> never both hold it" {
+  in_background bash -c 'exec 9>"$0"; flock -n 9 && echo in >"$1"; sleep 1000' "$M/job" "$T/said"
+  wait_until says in "$T/said"
+  run bash -c 'exec 9>"$0" && flock -n 9 && echo in' "$M/job"
+  is "1 " "$status $output"
 }
 
 @test "exec 9< of a free lock fails, as there is no file" {
@@ -215,9 +294,9 @@ PY
   contains "No such file or directory" "$output"
 }
 
-@test "exec 9> and 9>>: what was acquired by creation becomes bound" {
-  for mode in '>' '>>'; do
-    eval "exec 9$mode\"\$M/job\""
+@test "in a view with id= exec 9>, 9>> and 9<> acquire by creation, and flock binds the holding" {
+  for mode in '>' '>>' '<>'; do
+    eval "exec 9$mode\"\$M/.with/id=alice/job\""
     token=$(lock "$M/job" token)
     flock -n 9
     is "$token" "$(lock "$M/job" token)"
@@ -229,13 +308,20 @@ PY
 }
 
 @test "what was acquired by creation and not locked stays when it is closed" {
+  set -C
   exec 9>"$M/job"
+  set +C
   exec 9>&-
   is ACQUIRED "$(state "$M/job")"
+  exec 9>"$M/.with/id=alice/other"
+  exec 9>&-
+  is ACQUIRED "$(state "$M/.with/id=alice/other")"
 }
 
 @test "a lock of a lease that has passed is locked anew" {
+  set -C
   exec 9>"$M/.with/ttl=1s/job"
+  set +C
   wait_until gone "$M/job"
   flock -n 9
   is ACQUIRED "$(state "$M/job")"
@@ -246,7 +332,9 @@ PY
 }
 
 @test "a descriptor that acquired by creation waits when another has it since" {
+  set -C
   exec 9>"$M/.with/ttl=1s/job"
+  set +C
   wait_until gone "$M/job"
   hold_as_other "$M/job" 9>&-
   refute flock -n 9
@@ -302,8 +390,9 @@ for _ in range(3):
     check("unlock", outcome(fcntl.flock, fd, fcntl.LOCK_UN), "OK")
     check("path", outcome(os.stat, M + "/job"), "ENOENT")
     check("state without a lock", attribute(fd, "state"), "EXPIRED")
-    check("write without a lock", outcome(os.pwrite, fd, b"words", 0), "ESTALE")
+    check("write without a lock", outcome(os.pwrite, fd, b"words", 0), "ENOLCK")
     check("read without a lock", outcome(os.pread, fd, 10, 0), b"")
+    check("size without a lock", os.fstat(fd).st_size, 0)
 check("tokens", tokens, sorted(set(tokens)))
 PY
 }
@@ -313,6 +402,9 @@ PY
   contains "Operation not supported" "$output"
   gone "$M/job"
   exec 9<>"$M/job"
+  run flock -s -n 9
+  contains "Operation not supported" "$output"
+  gone "$M/job"
   flock 9
   run flock -s -n 9
   contains "Operation not supported" "$output"
@@ -360,6 +452,7 @@ PY
   py <<'PY'
 fd = os.open(M + "/job", os.O_RDWR | os.O_CREAT)
 before = os.fstat(fd).st_ino
+check("path", outcome(os.stat, M + "/job"), "ENOENT")
 fcntl.flock(fd, fcntl.LOCK_EX)
 os.write(fd, b"hello")
 by_fd, by_path = os.fstat(fd), os.stat(M + "/job")
@@ -565,6 +658,23 @@ PY
   is 7.000 "$(lock "$M/dir/job" ttl)"
   exec 9>&-
   is_given_back "$M/dir/job"
+}
+
+@test "in a view with signal= flock needs no hold, and exclusive creation fails with EINVAL" {
+  expect EINVAL open "$M/.with/signal=USR1/job" CREAT,EXCL,WRONLY
+  gone "$M/job"
+  py <<'PY'
+told = []
+signal.signal(signal.SIGUSR1, lambda *_: told.append("told"))
+fd = os.open(M + "/.with/signal=USR1/job", os.O_CREAT | os.O_RDWR)
+check("lock", outcome(fcntl.flock, fd, fcntl.LOCK_EX | fcntl.LOCK_NB), "OK")
+check("another session", in_child(lambda: os.unlink(M + "/.with/force/job"), session=True), "OK")
+end = boottime() + 20
+while not told:
+    check("a signal", boottime() < end, True)
+    time.sleep(0.01)
+check("write", outcome(os.write, fd, b"x"), "ESTALE")
+PY
 }
 
 @test "flock on a mount with ro fails with EROFS" {
