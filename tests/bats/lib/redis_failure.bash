@@ -54,7 +54,7 @@ still_held() {
   touch "$M/touch/held"
   rm "$M/rm/held"
   gone "$M/rm/held"
-  : >"$M/rm/held"
+  take "$M/rm/held"
 }
 
 # An acquisition that was not reported as such holds nothing, at the latest after 2 s.

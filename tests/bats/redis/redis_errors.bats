@@ -177,7 +177,7 @@ busy() {
     # It may also be found out by the first lock: then that is refused.
     mounts+=("$M")
     daemon_of[$M]=$(find_daemon "$M")
-    expect EIO open "$M/job" CREAT,WRONLY
+    expect EIO open "$M/job" CREAT,EXCL,WRONLY
   else
     contains WRONGTYPE "$stderr"
   fi

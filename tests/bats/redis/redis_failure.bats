@@ -367,6 +367,7 @@ PY
 @test "a release that fails because the server refuses writes takes the lock from nobody" {
   prepare
   may_refuse NOREPLICAS
+  take "$M/plain"
   exec 7<>"$M/plain"
   # Whoever polls is told of events.
   py <<'PY'

@@ -58,7 +58,9 @@ keys_of() {
   setfattr -n user.lock.default_ttl -v 60 "$M/settings"
   take "$M"/{refreshed,shortened,truncated,released}
   echo words >"$M/truncated"
-  exec 7<>"$M/bound"
+  set -C
+  exec 7>"$M/bound"
+  set +C
   take_as_other "$N"/{forced,other}
   hear "$T/events" "$N"
   fill

@@ -20,7 +20,8 @@ load ../lib/redis
     is "" "$(call list "$N")"
     take_as_other "$O/job"
     expect EEXIST open "$M/job" CREAT,EXCL,WRONLY
-    expect EBUSY open "$N/job" CREAT,WRONLY
+    expect EBUSY open "$N/.with/id=me/job" CREAT,WRONLY
+    expect EBUSY write "$N/job" words
     expect EPERM unlink "$M/job"
     expect EPERM utime "$N/job"
     rm "$N/.with/force/job"
@@ -30,7 +31,7 @@ load ../lib/redis
 
 @test "all that is to be known of a lock is the same on the other mount" {
   mount_two
-  echo words >"$M/.with/ttl=45s/job"
+  take_with words "$M/.with/ttl=45s/job"
   before=$(lock "$M/job" expires)
   for name in owner ttl acquired expires token key host pid uid command waiters; do
     is "$(lock "$M/job" "$name")" "$(lock "$N/job" "$name")"
@@ -98,9 +99,14 @@ import sys
 N = sys.argv[1]
 team = os.open(N + "/team", os.O_RDONLY | os.O_DIRECTORY)
 os.rmdir(M + "/team")
-check("open", outcome(os.open, "job", os.O_CREAT | os.O_WRONLY, dir_fd=team), "ENOENT")
 check("mkdir", outcome(os.mkdir, "sub", dir_fd=team), "ENOENT")
-check("again", outcome(os.open, N + "/team/job", os.O_CREAT | os.O_WRONLY), "ENOENT")
+check("create", outcome(os.open, "job", os.O_CREAT | os.O_EXCL | os.O_WRONLY, dir_fd=team), "ENOENT")
+# Through the open directory there is a handle still, but no lock to be had.
+handle = os.open("job", os.O_CREAT | os.O_WRONLY, dir_fd=team)
+check("lock", outcome(fcntl.flock, handle, fcntl.LOCK_EX | fcntl.LOCK_NB), "ENOENT")
+check("write", outcome(os.write, handle, b"x"), "ENOLCK")
+for flags in (os.O_CREAT | os.O_EXCL | os.O_WRONLY, os.O_CREAT | os.O_WRONLY, os.O_CREAT | os.O_RDONLY):
+    check("again", outcome(os.open, N + "/team/job", flags), "ENOENT")
 PY
 }
 
@@ -142,7 +148,7 @@ PY
   mount_two
   last=0
   for file in "$M/a" "$N/b" "$M/c" "$N/a" "$M/b"; do
-    : >"$file" || { rm -f "$M/.with/force/${file##*/}"; : >"$file"; }
+    take "$file"
     token=$(lock "$file" token)
     ((token > last)) || fail "$token after $last"
     last=$token
@@ -203,7 +209,7 @@ PY
 
 @test "a given id is the same holder on all mounts" {
   mount_two
-  : >"$M/.with/id=alice/job"
+  take "$M/.with/id=alice/job"
   is ACQUIRED "$(state "$N/.with/id=alice/job")"
   is UNAVAILABLE "$(state "$N/job")"
   is UNAVAILABLE "$(state "$N/.with/id=bob/job")"
@@ -227,7 +233,7 @@ PY
 
 @test "a daemon that was restarted on its mount point still knows its callers" {
   mount_redis
-  echo words >"$M/job"
+  take_with words "$M/job"
   before=$(snapshot "$M/job")
   unmount_lockfs "$M"
   mount_redis
@@ -436,7 +442,7 @@ use_everything() {
   chown 1:1 "$M/team"
   setfattr -n user.lock.default_ttl -v 70s "$M/team"
   getfattr -n user.lock.default_ttl "$M/team" >/dev/null 2>&1
-  echo words >"$M/team/job"
+  take_with words "$M/team/job"
   echo more >>"$M/team/job"
   is 70.000 "$(lock "$M/team/job" ttl)"
   touch "$M/team/job"
@@ -444,9 +450,10 @@ use_everything() {
   is 11 "$(stat -c %s "$M/team/job")"
   : >"$M/team/job"
   is job "$(call list "$M/team")"
-  expect EBUSY @session open "$M/team/job" CREAT,WRONLY
+  expect EBUSY @session write "$M/team/job" words
+  expect EBUSY open "$M/.with/id=me/team/job" CREAT,WRONLY
   rm "$M/team/job"
-  : >"$M/.with/ttl=never/team/job"
+  take "$M/.with/ttl=never/team/job"
   rm "$M/.with/force/team/job"
   setfattr -x user.lock.default_ttl "$M/team" 2>/dev/null || true
   rmdir "$M/team"

@@ -98,12 +98,12 @@ mount_tls() {
   tls_start
   mount_tls
   mount_tls "$N"
-  echo words >"$M/job"
+  take_with words "$M/job"
   is ACQUIRED "$(state "$M/job")"
   is UNAVAILABLE "$(state "$N/job")"
   is words "$(cat "$N/job")"
   expect EEXIST open "$N/job" CREAT,EXCL,WRONLY
-  expect EBUSY @session open "$M/job" CREAT,WRONLY
+  expect EBUSY @session write "$M/job" words
   expect EPERM unlink "$N/job"
   remains "$N/job" 290000 300000
   touch "$M/job"
@@ -150,12 +150,13 @@ mount_tls() {
   mount_tls
   mount_tls "$N"
   head -c 4096 /dev/urandom >"$T/words"
-  cat "$T/words" >"$M/job"
+  (set -C; cat "$T/words" >"$M/job")
   cmp "$T/words" "$N/job"
   rm "$M/job"
-  for ((i = 0; i < 1000; i++)); do
-    echo "$M/$(printf '%0100d' "$i")"
-  done | xargs touch
+  py <<'PY'
+for number in range(1000):
+    do_open("%s/%0100d" % (M, number), "CREAT,EXCL,WRONLY")
+PY
   is 1000 "$(ls -f "$N" | grep -c '^0')"
 }
 
