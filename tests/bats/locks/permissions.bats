@@ -67,6 +67,9 @@ compare() {
 set_sysctl() {
   sysctl=/proc/sys/fs/$1
   [ -w "$sysctl" ] || skip "fs.$1 cannot be set here"
+  # These tests may run twice at a time, and would take each other's value for the old one.
+  exec 6<"$sysctl"
+  flock 6
   : "${sysctl_before:=$(<"$sysctl")}"
   echo "$2" >"$sysctl"
 }
