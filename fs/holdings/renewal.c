@@ -44,7 +44,7 @@ static void free_renewal(struct renewal *renewal)
 	free(renewal);
 	holding->renewal = NULL;
 	(void)holding_set_timer(holding); /* a timer that is set already needs no memory */
-	if (!holding->members)
+	if (holding_is_closed(holding))
 		free(holding);
 }
 
