@@ -296,13 +296,6 @@ void mount_free(struct mount *mount)
 	free(mount);
 }
 
-const char *mount_given_id(const struct mount *mount, const struct node *node)
-{
-	const struct view_options *view = node_view(node);
-
-	return *view->id ? view->id : mount->options->id;
-}
-
 void mount_on_event(void *ctx, const struct lock_event *event)
 {
 	struct mount *mount = ctx;
