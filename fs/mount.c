@@ -91,13 +91,6 @@ static struct mount *allocate(const struct options *options)
 	return &parts->mount;
 }
 
-static void on_holding_ended(void *ctx, const char *key, uint64_t token)
-{
-	struct mount *mount = ctx;
-
-	inotify_watches_end(mount->inotify, key, token);
-}
-
 /* Nodes that the daemon keeps for the kernel, of all users together: about 40 MB. */
 #define NAMES_MAX 65536
 
@@ -163,16 +156,12 @@ static int init_parts(struct mount *mount, uv_loop_t *loop)
 	if (err < 0)
 		goto fail_reserve;
 	notifier_init(mount->notifier, loop);
-	err = inotify_watches_init(mount->inotify, loop, mount->nodes, mount->notifier);
-	if (err < 0)
-		goto fail;
 	err = holdings_init(mount->holdings, loop);
 	if (err < 0)
-		goto fail_watches;
+		goto fail;
+	inotify_watches_init(mount->inotify, loop, mount->nodes, mount->notifier, mount->holdings);
 	mount->holdings->event_interest = mount->event_interest;
 	mount->holdings->reserve = mount->reserve;
-	mount->holdings->on_ended = on_holding_ended;
-	mount->holdings->ctx = mount;
 	mount->lock_files->holdings = mount->holdings;
 	mount->lock_files->nodes = mount->nodes;
 	pending_requests_init(mount->pending, loop, limit_ms);
@@ -198,9 +187,8 @@ fail_waiters:
 	waiters_stop(mount->waiters);
 fail_pending:
 	pending_requests_stop(mount->pending);
-	holdings_stop(mount->holdings);
-fail_watches:
 	inotify_watches_stop(mount->inotify);
+	holdings_stop(mount->holdings);
 fail:
 	node_table_free(mount->nodes);
 fail_reserve:
@@ -308,22 +296,15 @@ void mount_free(struct mount *mount)
 	free(mount);
 }
 
-const char *mount_given_id(const struct mount *mount, const struct node *node)
-{
-	const struct view_options *view = node_view(node);
-
-	return *view->id ? view->id : mount->options->id;
-}
-
 void mount_on_event(void *ctx, const struct lock_event *event)
 {
 	struct mount *mount = ctx;
 
 	if (event_ends_holding(event) && backend_notifies_all_ends(mount->backend)) {
 		holdings_end(mount->holdings, event->key, event->token, event->kind != EVENT_RELEASED);
+		inotify_watches_end(mount->inotify, event->key, event->token);
 	} else if (event_ends_holding(event)) {
 		holdings_doubt(mount->holdings, event->key, event->token);
-		inotify_watches_end(mount->inotify, event->key, event->token);
 	}
 	event_gate_add(&mount->streams->gate, event);
 }
@@ -340,7 +321,6 @@ void mount_on_touched(void *ctx, uint64_t token)
 	struct mount *mount = ctx;
 
 	holdings_recheck(mount->holdings, token);
-	inotify_watches_recheck(mount->inotify, token);
 }
 
 void mount_on_touched_all(void *ctx)
@@ -348,7 +328,6 @@ void mount_on_touched_all(void *ctx)
 	struct mount *mount = ctx;
 
 	holdings_recheck_all(mount->holdings);
-	inotify_watches_recheck_all(mount->inotify);
 }
 
 void mount_on_gap(void *ctx)
@@ -356,7 +335,7 @@ void mount_on_gap(void *ctx)
 	struct mount *mount = ctx;
 
 	mount->event_interest->active = true;
-	holdings_recheck_all(mount->holdings);
+	holdings_recheck_open(mount->holdings);
 	event_streams_gap(mount->streams);
 }
 

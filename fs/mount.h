@@ -22,7 +22,6 @@ struct holdings;
 struct inotify_watches;
 struct lock_event;
 struct lock_files;
-struct node;
 struct node_table;
 struct notifier;
 struct options;
@@ -81,9 +80,6 @@ void mount_stop(struct mount *mount);
 
 /* Frees the mount, after its loop has run out of work. The snapshots of statistics are freed before: ops/stats.h. */
 void mount_free(struct mount *mount);
-
-/* The id that the view of this node or the mount gives to claims; NULL: callers are told apart by identity. */
-const char *mount_given_id(const struct mount *mount, const struct node *node);
 
 /* Callbacks in struct backend_config, which has their rules; `ctx` is the struct mount. */
 void mount_on_event(void *ctx, const struct lock_event *event);

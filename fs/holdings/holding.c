@@ -1,5 +1,5 @@
 /*
- * The table of holdings that have open files, and their ends. A holding ends once and
+ * The table of holdings that have open files or followers, and their ends. A holding ends once and
  * stays ended, whatever the backend says later.
  */
 #include "fs/holdings/holding.h"
@@ -88,10 +88,12 @@ static bool is_apart(const struct holding *holding)
 	return holding->state != HOLDING_HELD && token_is_foreign(holding->token);
 }
 
-/* The last open file was closed. */
-static void close_holding(struct holding *holding)
+/* Takes out a holding that has neither open files nor followers any more. */
+static void close_if_unused(struct holding *holding)
 {
-	holding_unwatch(holding);
+	if (!holding_is_closed(holding))
+		return;
+	holding_cancel_recheck(holding);
 	if (is_apart(holding))
 		DL_DELETE(holding->holdings->ended, holding);
 	else
@@ -130,7 +132,8 @@ void holding_leave(struct holding_member *member)
 	member->holding = NULL;
 	DL_DELETE(holding->members, member);
 	if (!holding->members)
-		close_holding(holding);
+		holding_unwatch(holding);
+	close_if_unused(holding);
 }
 
 struct renewal *holding_unbind(struct holding_member *member)
@@ -162,8 +165,8 @@ int holding_bind(struct holdings *holdings, struct holding_member *member, const
 		holding_drop_lost(member); /* calls the backend, so `lock` is not valid any more */
 		join(member, holding);
 		member->bound = true;
-	} else if (!holding->members) {
-		close_holding(holding);
+	} else {
+		close_if_unused(holding);
 	}
 	return err;
 }
@@ -190,37 +193,64 @@ struct holding_member *holdings_members(const struct holdings *holdings, uint64_
 	return holding ? holding->members : NULL;
 }
 
+/* Followers */
+
+int holding_follow(struct holdings *holdings, struct holding_follower *follower, const char *key, uint64_t token)
+{
+	follower->holding = find_or_make(holdings, key, token);
+	if (!follower->holding)
+		return -ENOMEM;
+	DL_APPEND(follower->holding->followers, follower);
+	return 0;
+}
+
+void holding_unfollow(struct holding_follower *follower)
+{
+	DL_DELETE(follower->holding->followers, follower);
+	close_if_unused(follower->holding);
+}
+
 /* Ends */
+
+/* The holding is freed with its last follower, if nothing else keeps it. */
+static void end_followers(struct holding *holding)
+{
+	struct holding_follower *follower, *next;
+
+	DL_FOREACH_SAFE(holding->followers, follower, next)
+		follower->on_ended(follower);
+}
 
 void holding_end(struct holding *holding, enum holding_state state, bool taken)
 {
-	struct holdings *holdings = holding->holdings;
 	struct renewal *renewal = holding_renewal(holding);
 	struct holding_member *member;
 
-	if (holding->state != HOLDING_HELD)
+	/* Followers may come after the end, while a server shows the holding still or again. */
+	if (holding->state != HOLDING_HELD) {
+		end_followers(holding);
 		return;
+	}
 	holding->state = state;
 	holding_unwatch(holding);
+	holding_cancel_recheck(holding);
 	if (is_apart(holding)) {
 		unlink_holding(holding);
-		DL_APPEND(holdings->ended, holding);
+		DL_APPEND(holding->holdings->ended, holding);
 	}
 	if (renewal)
 		renewal_end(renewal, taken);
 	DL_FOREACH(holding->members, member)
 		member->on_ended(member);
-	holdings->on_ended(holdings->ctx, holding->key, holding->token);
+	end_followers(holding);
 }
 
 void holdings_end(struct holdings *holdings, const char *key, uint64_t token, bool taken)
 {
 	struct holding *holding = holding_find(holdings, key, token);
 
-	if (holding && holding->state == HOLDING_HELD)
+	if (holding)
 		holding_end(holding, HOLDING_ENDED, taken);
-	else
-		holdings->on_ended(holdings->ctx, key, token);
 }
 
 bool holdings_has_ended(const struct holdings *holdings, const char *key, uint64_t token)
@@ -255,7 +285,7 @@ size_t holdings_count(const struct holdings *holdings)
 
 	for (first = holdings->by_token; first; first = first->hh.next)
 		DL_FOREACH(first, holding)
-			count += holding->state == HOLDING_HELD;
+			count += holding->members && holding->state == HOLDING_HELD;
 	return count;
 }
 
@@ -270,8 +300,10 @@ void holdings_stop(struct holdings *holdings)
 	struct holding *first, *next, *holding;
 
 	HASH_ITER(hh, holdings->by_token, first, next)
-		DL_FOREACH(first, holding)
+		DL_FOREACH(first, holding) {
 			holding_unwatch(holding);
+			holding_cancel_recheck(holding);
+		}
 	holdings->backend = NULL;
 	renewals_stop(holdings);
 	deadlines_close(&holdings->due, NULL);

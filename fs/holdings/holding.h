@@ -1,8 +1,8 @@
 /*
- * The holdings that have open files. A holding is kept here from its first open file to
- * its last, and tells all of them when it ends. A holding that is bound to an open file is
- * renewed (renewal.h), and one that is polled is read from the backend when an event or
- * the end of its lease says that it may be over.
+ * The holdings that have open files or are followed by inotify watches. A holding is kept
+ * here from the first of these to the last, and tells all of them when it ends. A holding
+ * that is bound to an open file is renewed (renewal.h), and one that is polled or followed
+ * is read from the backend when an event or the end of its lease says that it may be over.
  */
 #ifndef FS_HOLDINGS_HOLDING_H
 #define FS_HOLDINGS_HOLDING_H
@@ -29,6 +29,13 @@ struct holding_member {
 	struct holding_member *prev, *next; /* in the list of the holding */
 };
 
+/* What follows a holding to its end, without an open file. Embedded in struct inotify_watch. */
+struct holding_follower {
+	struct holding *holding;
+	void (*on_ended)(struct holding_follower *follower); /* called when the holding has ended; must unfollow it */
+	struct holding_follower *prev, *next; /* in the list of the holding */
+};
+
 struct holdings {
 	struct holding *by_token;
 	struct holding *ended; /* foreign holdings that ended: their key and token may name another holding by now */
@@ -40,9 +47,6 @@ struct holdings {
 	struct renewal *renewals;              /* of all bound holdings */
 	struct quota renewals_quota;           /* renewals of each user in a minute; set by the owner */
 	struct reserve *reserve;               /* memory for renewals; set by the owner */
-	/* Called at each end of a holding, also of one that has no open file; set by the owner. */
-	void (*on_ended)(void *ctx, const char *key, uint64_t token);
-	void *ctx;
 };
 
 /* Returns 0 or a negative errno. */
@@ -92,6 +96,13 @@ const char *holding_member_id(const struct holding_member *member);
 /* Watches for the end of the holding of this open file, for poll(2). A handle is accepted. */
 void holding_watch(struct holding_member *member);
 
+/* Follows the holding `token` of `key`. Returns 0 or -ENOMEM. */
+int holding_follow(struct holdings *holdings, struct holding_follower *follower, const char *key, uint64_t token);
+void holding_unfollow(struct holding_follower *follower);
+
+/* Reads the followed holding from the backend a little after `ms`, such as the rest of its lease, if not before. */
+void holding_recheck_in(struct holding_follower *follower, int64_t ms);
+
 /* Has the holding of this open file ended, by a notification or by its deadline? */
 bool holding_member_has_ended(const struct holding_member *member);
 
@@ -101,21 +112,24 @@ uint64_t holding_member_token(const struct holding_member *member);
 /* Returns the first open file of the holding `token`, or NULL. If several foreign holdings have the token, it is a file of the oldest. */
 struct holding_member *holdings_members(const struct holdings *holdings, uint64_t token);
 
-/* Ends the holding `token` of `key`, tells its open files, and calls on_ended. `taken`: against the holder's will, so its process is signalled. */
+/* Ends the holding `token` of `key`, and tells its open files and followers. `taken`: against the holder's will, so its process is signalled. */
 void holdings_end(struct holdings *holdings, const char *key, uint64_t token, bool taken);
 
 /*
  * An event says that this holding has ended. Anybody who can publish on the server may
- * have sent it, so a polled holding is read from the backend first. A bound holding is
- * not: it ends by on_ended of the backend or by its deadline.
+ * have sent it, so a polled or followed holding is read from the backend first. A bound
+ * holding ends by on_ended of the backend or by its deadline.
  */
 void holdings_doubt(struct holdings *holdings, const char *key, uint64_t token);
 
-/* Reads this holding and its lease from the backend, if it is polled or bound. */
+/* Reads this holding and its lease from the backend, if it is polled, followed or bound. */
 void holdings_recheck(struct holdings *holdings, uint64_t token);
 
-/* Reads all polled and bound holdings from the backend. */
+/* Reads all polled, followed and bound holdings from the backend. */
 void holdings_recheck_all(struct holdings *holdings);
+
+/* Reads all polled and bound holdings from the backend: events may have been missed. The backend reports the ends of those followed. */
+void holdings_recheck_open(struct holdings *holdings);
 
 /*
  * May a holding have this lease from now on? Returns 0, or the error of the quota of

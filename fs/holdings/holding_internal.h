@@ -40,7 +40,8 @@ struct holding {
 	struct heap_item due;    /* the next read, renewal or release, or the deadline: what comes first */
 	bool watched;            /* an open file is polled */
 	struct renewal *renewal; /* of a bound holding, until its release was answered; NULL: it is not bound */
-	struct holding_member *members; /* NULL: it was closed, is not in the table, and lives until it is released */
+	struct holding_member *members; /* open files */
+	struct holding_follower *followers; /* without these and members it is not in the table, and lives until it is released */
 	struct holding *prev, *next;    /* holdings of one token, of which the first is in the table; or ended foreign ones */
 	UT_hash_handle hh;
 	char key[];
@@ -91,14 +92,26 @@ struct holding *holding_find(const struct holdings *holdings, const char *key, u
 /* Returns the first holding of this token, or NULL. Only a foreign token has more than one. */
 struct holding *holding_find_first(const struct holdings *holdings, uint64_t token);
 
-/* Ends a holding if it has not ended, tells its members, and calls on_ended. `taken`: against the holder's will, so its process is signalled. */
+/*
+ * Ends a holding if it has not ended, and tells its members and followers. `taken`: against the
+ * holder's will, so its process is signalled. Frees a holding that has neither members nor a renewal.
+ */
 void holding_end(struct holding *holding, enum holding_state state, bool taken);
 
 /* Sets the timer to what is due first. Called after each change of that. Returns 0 or -ENOMEM. */
 int holding_set_timer(struct holding *holding);
 
-/* Reads no holding for poll(2) any more. Accepts a holding that is not watched. */
+/* Reads the holding for poll(2) no more. Accepts a holding that is not watched. */
 void holding_unwatch(struct holding *holding);
+
+/* Plans no read of the holding. */
+void holding_cancel_recheck(struct holding *holding);
+
+/* Has it neither open files nor followers? */
+static inline bool holding_is_closed(const struct holding *holding)
+{
+	return !holding->members && !holding->followers;
+}
 
 /* Reads and renews the holdings that are due. */
 void holdings_on_due(struct deadlines *due);

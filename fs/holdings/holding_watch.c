@@ -1,7 +1,7 @@
 /*
  * Watches over holdings with one timer for each, which reads the holding from the backend
- * or takes the next step of its renewal. Holdings are read because a polled one may have
- * ended, and because another mount may have changed a lease.
+ * or takes the next step of its renewal. Holdings are read because one that is polled or
+ * followed may have ended, and because another mount may have changed a lease.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +12,9 @@
 #include "fs/util/reserve.h"
 #include "lockfs/duration.h"
 #include "lockfs/lock.h"
+
+/* 5 ms: how long after the end of a lease the holding is read, because the clock of the backend may be behind ours. */
+#define LATE_MS 5
 
 /* 500 ms: pause before a holding is read again, after the backend failed to say whether it is there. */
 #define RETRY_MS 500
@@ -55,6 +58,17 @@ static void recheck_in(struct holding *holding, int64_t ms)
 
 /* Reading */
 
+static bool is_polled_or_bound(const struct holding *holding)
+{
+	return holding->state == HOLDING_HELD && (holding->watched || holding_renewal(holding));
+}
+
+/* Does anything here need to learn of the end or of another lease? */
+static bool is_relied_on(const struct holding *holding)
+{
+	return holding->followers || is_polled_or_bound(holding);
+}
+
 /* The backend says that the holding is there. */
 static void on_found(struct holding *holding, const struct lock *lock)
 {
@@ -62,8 +76,8 @@ static void on_found(struct holding *holding, const struct lock *lock)
 
 	if (renewal)
 		renewal_adopt(renewal, lock);
-	if (holding->watched && lock->remaining_ms != LEASE_NEVER)
-		recheck_in(holding, lock->remaining_ms);
+	if ((holding->watched || holding->followers) && lock->remaining_ms != LEASE_NEVER)
+		recheck_in(holding, lock->remaining_ms + LATE_MS);
 }
 
 static void on_checked(void *ctx, int status, const struct entry *entry)
@@ -71,7 +85,7 @@ static void on_checked(void *ctx, int status, const struct entry *entry)
 	struct check *check = ctx;
 	struct holding *holding = holding_find(check->holdings, check->key, check->token);
 
-	if (holding && holding->serial == check->serial && holding->state == HOLDING_HELD && status != -ESHUTDOWN) {
+	if (holding && holding->serial == check->serial && is_relied_on(holding) && status != -ESHUTDOWN) {
 		if (status < 0 && status != -ENOENT)
 			recheck_in(holding, RETRY_MS);
 		else if (!entry_is_holding(status, entry, check->token))
@@ -84,6 +98,7 @@ static void on_checked(void *ctx, int status, const struct entry *entry)
 
 static void check_holding(struct holding *holding)
 {
+	struct backend *backend = holding->holdings->backend;
 	struct check *check = calloc(1, sizeof(*check) + strlen(holding->key) + 1);
 
 	if (!check) {
@@ -94,7 +109,10 @@ static void check_holding(struct holding *holding)
 	check->token = holding->token;
 	check->serial = holding->serial;
 	stpcpy(check->key, holding->key);
-	backend_read(holding->holdings->backend, check->key, on_checked, check);
+	if (holding->followers && !backend_notifies_all_ends(backend))
+		backend_watch(backend, check->key, check->token, on_checked, check);
+	else
+		backend_read(backend, check->key, on_checked, check);
 }
 
 void holdings_on_due(struct deadlines *due)
@@ -130,8 +148,6 @@ void holding_watch(struct holding_member *member)
 
 void holding_unwatch(struct holding *holding)
 {
-	if (holding->recheck_ns != NEVER)
-		recheck_at(holding, NEVER);
 	if (!holding->watched)
 		return;
 	holding->watched = false;
@@ -139,20 +155,35 @@ void holding_unwatch(struct holding *holding)
 		event_interest_leave(holding->holdings->event_interest, LISTEN_EVENTS);
 }
 
+void holding_cancel_recheck(struct holding *holding)
+{
+	if (holding->recheck_ns != NEVER)
+		recheck_at(holding, NEVER);
+}
+
+void holding_recheck_in(struct holding_follower *follower, int64_t ms)
+{
+	struct holding *holding = follower->holding;
+	int64_t due_ns = boot_ns() + (ms + LATE_MS) * NS_PER_MS;
+
+	if (due_ns < holding->recheck_ns)
+		recheck_at(holding, due_ns);
+}
+
 /* What the backend reports */
 
-static bool is_relied_on(const struct holding *holding)
+static void recheck_if(struct holding *first, bool (*is_wanted)(const struct holding *holding))
 {
-	return holding->state == HOLDING_HELD && (holding->watched || holding_renewal(holding));
+	struct holding *holding;
+
+	DL_FOREACH(first, holding)
+		if (is_wanted(holding))
+			recheck_in(holding, 0);
 }
 
 void holdings_recheck(struct holdings *holdings, uint64_t token)
 {
-	struct holding *holding, *next;
-
-	DL_FOREACH_SAFE(holding_find_first(holdings, token), holding, next)
-		if (is_relied_on(holding))
-			check_holding(holding);
+	recheck_if(holding_find_first(holdings, token), is_relied_on);
 }
 
 void holdings_recheck_all(struct holdings *holdings)
@@ -160,14 +191,22 @@ void holdings_recheck_all(struct holdings *holdings)
 	struct holding *first, *next;
 
 	HASH_ITER(hh, holdings->by_token, first, next)
-		holdings_recheck(holdings, first->token);
+		recheck_if(first, is_relied_on);
+}
+
+void holdings_recheck_open(struct holdings *holdings)
+{
+	struct holding *first, *next;
+
+	HASH_ITER(hh, holdings->by_token, first, next)
+		recheck_if(first, is_polled_or_bound);
 }
 
 void holdings_doubt(struct holdings *holdings, const char *key, uint64_t token)
 {
 	struct holding *holding = holding_find(holdings, key, token);
 
-	if (holding && holding->watched && !holding_renewal(holding))
+	if (holding && (holding->watched || holding->followers) && !holding_renewal(holding))
 		recheck_in(holding, 0);
 }
 

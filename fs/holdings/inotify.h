@@ -12,44 +12,36 @@
 
 #include <stdbool.h>
 
-#include "backend/util/deadlines.h"
 #include "fs/kernel/notifier.h"
 #include "lockfs/backend.h"
 
+struct holdings;
 struct node;
 struct node_table;
 struct view;
-struct inotify_watch;
 
 struct inotify_watches {
 	struct node_table *nodes;
 	struct notifier *notifier;
+	struct holdings *holdings;
 	struct backend *backend; /* set by the owner; NULL after inotify_watches_stop() */
-	struct inotify_watch *by_token;
-	struct deadlines due;    /* when a watch asks the backend next */
 	struct watch_end *ended; /* ends that the kernel is told of in the next turn of the loop */
 	uv_idle_t next_turn;
 };
 
-/* Returns 0 or a negative errno. */
-int inotify_watches_init(struct inotify_watches *watches, uv_loop_t *loop, struct node_table *nodes, struct notifier *notifier);
+void inotify_watches_init(struct inotify_watches *watches, uv_loop_t *loop, struct node_table *nodes, struct notifier *notifier,
+                          struct holdings *holdings);
 
-/* Drops all watches, before the backend is closed. */
+/* Tells the kernel of no end any more, before the backend is closed. */
 void inotify_watches_stop(struct inotify_watches *watches);
 
 /* The kernel was told of the node of a lock. `own`: this mount acquired the lock, so the backend reports its end in any case. */
 void inotify_watches_add(struct inotify_watches *watches, struct node *node, const struct lock *lock, bool own);
 
-/* This holding of this key has ended. */
+/* A backend that reports every end says that this holding of this key has ended. Ends the files in the plain tree, which have no watch then. */
 void inotify_watches_end(struct inotify_watches *watches, const char *key, uint64_t token);
 
 /* The kernel has removed this file itself, so it need not be told. */
 void inotify_watches_removed(struct inotify_watches *watches, const struct view *view, const char *key);
-
-/* Something about this holding has changed, such as its lease: asks the backend about it. */
-void inotify_watches_recheck(struct inotify_watches *watches, uint64_t token);
-
-/* Any holding may have changed: asks the backend about all. */
-void inotify_watches_recheck_all(struct inotify_watches *watches);
 
 #endif

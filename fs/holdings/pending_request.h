@@ -37,7 +37,7 @@ struct pending_request {
 	fuse_req_t fuse;
 	struct pending_requests *requests;
 	enum pending_state state;
-	uint64_t limit_ms; /* on the clock of the loop; 0: no limit */
+	uint64_t limit_ms; /* on the clock of the loop, which like that of the kernel's limit (jiffies) stops during suspend; 0: no limit */
 	struct pending_request *prev, *next; /* in the list of its state; a request in PENDING_ENDED is in none */
 };
 

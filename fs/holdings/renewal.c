@@ -44,7 +44,7 @@ static void free_renewal(struct renewal *renewal)
 	free(renewal);
 	holding->renewal = NULL;
 	(void)holding_set_timer(holding); /* a timer that is set already needs no memory */
-	if (!holding->members)
+	if (holding_is_closed(holding))
 		free(holding);
 }
 
@@ -294,8 +294,10 @@ void renewal_release(struct renewal *renewal, backend_done *done, void *ctx)
 	renewal->done = done;
 	renewal->ctx = ctx;
 	renewal->released = true;
-	(void)holding_set_timer(renewal->holding); /* nothing is due before a call under way is answered */
-	release_when_idle(renewal);
+	if (renewal->calls > 0)
+		(void)holding_set_timer(renewal->holding); /* nothing is due before the call under way is answered */
+	else
+		release_when_idle(renewal);
 }
 
 void renewal_discard(struct renewal *renewal)

@@ -189,7 +189,7 @@ const struct node *node_parent(const struct node_table *table, const struct node
 const char *node_base_name(const struct node *node)
 {
 	if (is_view_root(node))
-		return view_text(node->name.view);
+		return node->name.view->text;
 	return key_name(node->name.path);
 }
 

@@ -10,14 +10,7 @@
 #include "fs/options.h"
 #include "lockfs/duration.h"
 
-struct view {
-	struct view_options options;
-	size_t users; /* references */
-	UT_hash_handle hh;
-	char text[];
-};
-
-static const struct view_options plain_options;
+const struct view_options plain_view_options;
 
 /* Each function parses the value of one option, which is NULL for an option without a value. Returns 0 or -EINVAL. */
 
@@ -185,26 +178,4 @@ void view_put(struct view_table *table, struct view *view)
 		return;
 	HASH_DELETE(hh, table->by_text, view);
 	free(view);
-}
-
-const char *view_text(const struct view *view)
-{
-	return view->text;
-}
-
-const struct view_options *view_options_of(const struct view *view)
-{
-	return view ? &view->options : &plain_options;
-}
-
-bool view_hides(const struct view *view)
-{
-	return patience_any(&view_options_of(view)->patience);
-}
-
-bool view_acquires(const struct view *view)
-{
-	const struct view_options *options = view_options_of(view);
-
-	return *options->id || options->hold || patience_any(&options->patience);
 }

@@ -7,6 +7,7 @@
 #define FS_NAMES_VIEW_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "backend/util/hash.h"
@@ -23,7 +24,12 @@ struct view_options {
 	char id[LOCK_ID_MAX + 1]; /* claim of all callers; "": not given */
 };
 
-struct view;
+struct view {
+	struct view_options options;
+	size_t users;  /* references */
+	UT_hash_handle hh;
+	char text[];   /* the options as they are written in the path */
+};
 
 struct view_table {
 	struct view *by_text;
@@ -44,22 +50,33 @@ struct view *view_hold(struct view *view);
 /* Drops a reference. Accepts NULL. */
 void view_put(struct view_table *table, struct view *view);
 
-/* Returns the options as they are written in the path. */
-const char *view_text(const struct view *view);
+/* The options of the plain tree. */
+extern const struct view_options plain_view_options;
 
 /* Returns the parsed options. Accepts NULL. */
-const struct view_options *view_options_of(const struct view *view);
+static inline const struct view_options *view_options_of(const struct view *view)
+{
+	return view ? &view->options : &plain_view_options;
+}
 
 /*
  * Does this view hide locks held by others? It must if creation may wait: otherwise the
  * kernel answers EEXIST itself, and the daemon is not asked.
  */
-bool view_hides(const struct view *view);
+static inline bool view_hides(const struct view *view)
+{
+	return patience_any(&view_options_of(view)->patience);
+}
 
 /*
  * Does creating for writing acquire in this view, also without O_EXCL? It does if the view says who acquires, or
  * how. In every other view and in the plain tree such a creation gives a handle.
  */
-bool view_acquires(const struct view *view);
+static inline bool view_acquires(const struct view *view)
+{
+	const struct view_options *options = view_options_of(view);
+
+	return *options->id || options->hold || patience_any(&options->patience);
+}
 
 #endif

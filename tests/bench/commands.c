@@ -38,7 +38,7 @@ static bool run(const struct command *command, long round)
 	return true;
 }
 
-/* Splits what stands behind the first `+`; returns how many commands there are. */
+/* Splits the arguments behind the first `+` into commands, and returns their number. */
 static int find_commands(char **argv, struct command commands[COMMANDS_MAX], long rounds)
 {
 	int count = 0;

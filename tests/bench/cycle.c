@@ -13,7 +13,7 @@
  *                   prints a line with the time of each round, in µs
  *
  * The ways take turns of MS milliseconds each, all processes of one at a time, so
- * that what else the machine does meets them all alike. Prints a line for each:
+ * that other load of the machine affects them all alike. Prints a line for each:
  *
  *   MEDIAN MIN P99 RATE LEAST MOST
  *
@@ -40,14 +40,14 @@
 #define TURNS_MAX     1000
 #define PROCESSES_MAX 1024
 
-/* Of one process; later ones are counted, and their times are not kept. */
+/* Most rounds of one process whose times are recorded; later rounds are only counted. */
 #define TIMES_MAX 32768
 
 #define LEASE_MS "30000"
 #define RELEASE_SCRIPT                                                                                       \
 	"if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
-/* What a process has measured, where the parent sees it. */
+/* The measurements of a process, in memory that it shares with its parent. */
 struct record {
 	uint64_t rounds; /* of the last turn */
 	uint64_t kept;
@@ -271,7 +271,7 @@ static void work(const struct way *way, int number, int fd, long ms)
 	_exit(EXIT_SUCCESS);
 }
 
-/* Waits for a word of each process: whether all are well. */
+/* Waits for a byte from each process. Returns whether all succeeded. */
 static bool all_say_yes(const struct way *way, int processes)
 {
 	bool well = true;

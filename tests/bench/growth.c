@@ -67,7 +67,7 @@ static void take(struct backend *backend, const char *key)
 	backend_acquire(backend, &acquisition);
 }
 
-/* As open(2), close(2) and unlink(2) ask: is it there, take it, is it there, release it. */
+/* The calls that open(2), close(2) and unlink(2) lead to: read, acquire, read, release. */
 void measured_cycles(struct backend *backend, long cycles);
 void measured_cycles(struct backend *backend, long cycles)
 {
@@ -117,6 +117,6 @@ int main(int argc, char **argv)
 	backend_start(backend, on_started, NULL);
 	fill(backend, locks);
 	measured_cycles(backend, cycles);
-	/* Not closed: what that costs is not asked. */
+	/* Not closed: the cost of closing is not measured. */
 	return failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }

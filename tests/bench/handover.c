@@ -19,7 +19,7 @@
 
 #define ROUNDS_MAX 100000
 
-/* So long one has the lock, which is more than the other takes to come and wait. */
+/* How long one process holds the lock: longer than the other takes until it waits. */
 #define HOLD_MS 3
 
 struct shared {

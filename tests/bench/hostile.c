@@ -29,13 +29,13 @@
 #define POLLERS     300
 #define WRITERS     8
 #define LEASES      1000
-#define FILES_MAX   20000 /* that one process tries to have open */
-#define WRITE_SIZE  4096  /* as much as a lock may have */
+#define FILES_MAX   20000 /* most files that one process tries to have open */
+#define WRITE_SIZE  4096  /* the most content that a lock may have */
 
-/* How often, for each call that fits, one is made that can only be refused. */
+/* One call in this many is larger than allowed, and must be refused. */
 #define OVERSIZE_EVERY 16
 
-/* What a process has done, where the parent sees it. */
+/* The calls that a process has made, in memory that it shares with its parent. */
 struct tally {
 	_Atomic unsigned long done;
 	_Atomic unsigned long refused;
@@ -65,7 +65,7 @@ static void give_up(const char *what)
 	_exit(EXIT_FAILURE);
 }
 
-/* Each name of a view is another that the daemon has to remember. */
+/* The daemon has to remember each name of a view. */
 static void look_up_views(void)
 {
 	struct stat attr;
@@ -119,7 +119,7 @@ static void list_large_directory(void)
 	}
 }
 
-/* Locks that the daemon has to renew all the time; what was lost is taken again. */
+/* Locks that the daemon has to renew all the time; a lost lock is acquired again. */
 static void keep_short_leases(void)
 {
 	static int fds[LEASES];
@@ -169,7 +169,7 @@ static void write_contents(void)
 	pause();
 }
 
-/* Opens as many as are allowed, closes them, and begins again. */
+/* Opens as many files as are allowed, closes them, and begins again. */
 static void open_all(const char *format, int flags)
 {
 	static int fds[FILES_MAX];
@@ -223,7 +223,7 @@ static void raise_descriptors(void)
 		give_up("the limit of open files");
 }
 
-/* The lock that is waited for; another session than that of who waits. */
+/* Holds the lock that the others wait for, in a session of its own. */
 static void hold_lock(void)
 {
 	int fd = openat(mount_fd, "held", O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
@@ -254,7 +254,7 @@ static bool is_wanted(const struct way *way, char **wanted)
 	return any;
 }
 
-/* Ends it. False if it had ended by itself. */
+/* Ends the process. Returns false if it had ended by itself. */
 static bool end(pid_t pid)
 {
 	int status;

@@ -35,7 +35,7 @@ static int open_key(const char *dir, const char *key)
 	return fd;
 }
 
-/* Returns NULL where all was well. */
+/* Returns NULL if all succeeded. */
 static void *pass(void *fd)
 {
 	int file = (int)(intptr_t)fd;

@@ -1,5 +1,5 @@
 /*
- * Calls of a backend as if it answered at once: each runs the loop until the answer is here. Those whose
+ * Calls of a backend as if it answered at once: each runs the loop until the answer has come. Calls whose
  * name begins with start_ return before.
  */
 #ifndef TESTS_CONTRACT_CALLS_H

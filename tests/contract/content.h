@@ -1,4 +1,4 @@
-/* The content that is kept with a lock. */
+/* The content of a lock. */
 #ifndef TESTS_CONTRACT_CONTENT_H
 #define TESTS_CONTRACT_CONTENT_H
 

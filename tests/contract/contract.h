@@ -154,9 +154,9 @@ static bool is_listening(const void *ctx)
 }
 
 /*
- * Has events told from here on. A backend that takes its time to listen tells
- * a gap once it does; one that always listens tells the first event. Those
- * about this key end with its release, so nothing of it meets the test.
+ * Makes the backend report events from here on. A backend that subscribes late reports a
+ * gap once it has; one that always listens reports the first event. The events of this key
+ * end with its release, so the test sees none of them.
  */
 static void mount_listen(struct mount *mount)
 {

@@ -1,4 +1,4 @@
-/* Giving back an acquisition. A holder that an answer has told of it keeps the lock. */
+/* Giving back an acquisition. A holder that an answer has told that it holds keeps the lock. */
 #ifndef TESTS_CONTRACT_GIVING_BACK_H
 #define TESTS_CONTRACT_GIVING_BACK_H
 

@@ -167,8 +167,8 @@ static void test_shortest_lease_again_and_again(void **state)
 }
 
 /*
- * Neither before its time nor long after, whoever looks; and what remains only ever
- * shrinks, but for what the answer before took, as that was taken off for sure.
+ * A lease ends neither before its time nor long after, whoever reads it. The remaining time
+ * only shrinks, except by the time that the answer before took, which was subtracted.
  */
 static void test_expiry_is_seen_in_time(void **state)
 {
@@ -294,7 +294,7 @@ static size_t next_end(struct mount *mount, struct many *many)
 
 /*
  * Each lock ends once, by its lease, not before it, and about in order of time. A backend
- * may count a lease from when it heard that it began, so its end is told as much later.
+ * may count a lease from the event of its beginning, so it reports the end later by that delay.
  */
 static void expect_many_expired(struct mount *mount, struct many *many)
 {

@@ -61,7 +61,7 @@ static void test_order_over_two_mounts(void **state)
 	mount_leave(other);
 }
 
-/* A lease made shorter by one mount, waited for at another; and one of a mount that stands still. */
+/* A lease that one mount shortens while another waits for its end; and one of a mount whose loop stops. */
 static void test_shorter_lease_at_another_mount(void **state)
 {
 	static const struct lock_claim brief = { "brief", NULL };
@@ -106,7 +106,7 @@ static void test_mount_leaves_its_place(void **state)
 	expect(-ENOENT, look(mount, KEY));
 }
 
-/* A mount that stands still after a grant does not keep the lock from the others. */
+/* A mount whose loop stops after a grant does not block the lock for the others. */
 static void test_mount_that_stands_still(void **state)
 {
 	struct mount *mount = *state;
@@ -124,7 +124,7 @@ static void test_mount_that_stands_still(void **state)
 	expect_handed(mount, waiter);
 	assert_true(waiter->at_ns < from_ns + 2 * NS_PER_S);
 	assert_int_equal(still->calls, 0);
-	/* It waits on when it moves again, and has its turn. */
+	/* It continues to wait when its loop runs again, and is granted the lock in its turn. */
 	give_on(mount, waiter);
 	await_both(mount, other, is_answered, still, "the one that stood still");
 	expect_handed(other, still);
@@ -145,7 +145,7 @@ static void test_bound_holder_is_told_first(void **state)
 	other->ended = (struct ended){ 0 };
 	expect_waiters(mount, KEY, 1);
 	backend_release(mount->backend, forced->key, NULL, match_any(), on_done, forced);
-	/* Only this mount's loop turns for a while: the holder's has not been told yet. */
+	/* Only this mount's loop runs for a while: the holder's mount does not know of the release yet. */
 	for (int i = 0; i < 10; i++) {
 		look(mount, KEY);
 		sleep_until(boot_ns() + NS_PER_MS);

@@ -23,7 +23,7 @@ static const struct state {
 	enum column column;
 	enum { NOBODY, ME, THEM } holder;
 	int64_t ttl_ms;
-	bool told; /* its end */
+	bool told; /* its end was reported */
 } states[] = {
 	{ "absent", FREE, NOBODY, LEASE_UNSET, false },
 	{ "expired mine", FREE, ME, SHORT_MS, false },
@@ -267,7 +267,7 @@ static void check_answer(const struct call *call, const struct answer *answer, c
 	}
 }
 
-/* Exactly these events and no others: a forced release is always told, and so it shows the end. */
+/* Exactly these events and no others. A forced release is always reported, so it marks the end. */
 static void check_events(struct mount *mount, const struct cell *cell, const struct lock *held,
                          const struct lock *about)
 {
@@ -287,7 +287,7 @@ static void test_cell(void **state)
 	struct mount *mount = *state;
 	const struct cell *cell = mount->row;
 	const struct lock *held = bring_about(mount, cell->kind, cell->state);
-	/* Looking would show the end of a lease that nobody is to have seen. */
+	/* A read would reveal the end of a lease, which the backend is not to have seen. */
 	const struct lock *before = cell->state->column == FREE ? NULL : see(mount, KEY);
 	const struct answer *answer = expect(cell->call->outcomes[cell->state->column].status,
 		cell->call->ask(mount, &cell->kind->asking, held ? held->token : 1));

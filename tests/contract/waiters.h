@@ -4,7 +4,7 @@
 
 #include "tests/contract/judging.h"
 
-#define HANDED_LATE_MS 300 /* how late a key may be handed on when a lease has passed */
+#define HANDED_LATE_MS 300 /* how late the next waiter may be granted a key after a lease has ended */
 
 static struct answer *start(struct mount *mount, struct answer *answer)
 {

@@ -171,7 +171,7 @@ static void test_end_passes_on(void **state)
 	expect_handed_on(mount, waiters + 1, COUNT(waiters) - 1);
 }
 
-/* The first waiter is handed a lock whose lease it then lets pass. */
+/* The first waiter is granted the lock, and lets its lease end. */
 static void test_expiry_after_expiry(void **state)
 {
 	static const struct lock_claim claims[] = { { "a", NULL }, { "b", NULL }, { "c", NULL } };
@@ -251,7 +251,7 @@ static void test_directory_goes(void **state)
 	expect_handed(mount, waiter);
 }
 
-/* Whose lock it is */
+/* Claims of waiters */
 
 static void test_anew(void **state)
 {

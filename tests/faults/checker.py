@@ -55,17 +55,17 @@ NEVER = 1 << 62
 
 SHOWN = 80             # lines of a history with each violation
 
-HEALTHY = 3 * S        # so long after a fault everything goes its way again
-CLOCKS = 30 * MS       # between one clock and another, and in whole milliseconds
-IN_LINE = 400 * MS     # so much later an arrival is certainly later
-LONG_LEASE = 4000      # ms; none that is shorter may be left in the end
+HEALTHY = 3 * S        # this long after a fault everything works again
+CLOCKS = 30 * MS       # difference between two clocks, each rounded to milliseconds
+IN_LINE = 400 * MS     # an arrival that is this much later is certainly later
+LONG_LEASE = 4000      # ms; no shorter lease may be left at the end
 REFUSALS = ("EEXIST", "EBUSY", "EAGAIN", "EWOULDBLOCK", "EPERM", "ENOENT", "ESTALE", "EINVAL", "ENOTSUP", "ENOSPC",
             "ENOLCK")
 KNOWN_HELD = ("EEXIST", "EBUSY", "EAGAIN", "EWOULDBLOCK")
 SETS_CLOCK = ("ClockForward", "ClockBack")
 KILLS_DAEMON = ("DaemonKilled", "DaemonRestarted")
 NEEDS_MEMORY = ("acquire", "id-acquire", "write")  # and an attack that writes
-# How an acquisition may be answered by a server that is well, but for its memory.
+# Answers to an acquisition by a server to which nothing happened, except that its memory is full.
 SAID_BY_FULL = ("OK", "ENOSPC", "ETIMEDOUT", "EINTR") + REFUSALS
 
 
@@ -124,9 +124,9 @@ class Holding:
         self.bound = acquire.bound
         self.bind = None
         self.token = None
-        self.reopened = False  # by plain creation: it may be one from before, that was not reported
-        self.ops = []          # on its handle, in their order
-        self.emptied = []      # by its holder, who came in once more by plain creation
+        self.reopened = False  # by plain creation: it may be an earlier holding, whose acquisition was not reported
+        self.ops = []          # on its handle, in order
+        self.emptied = []      # by its holder, who opened it again by plain creation
 
     def named(self, *names):
         return [op for op in self.ops if op.op in names]
@@ -199,7 +199,7 @@ class Checker:
         self.windows = {mount: self.merged_windows(mount) for mount in set(self.mounts.values())}
         self.holdings = self.find_holdings()
         self.by_token = {holding.token: holding for holding in self.holdings if holding.token}
-        self.of_key = collections.defaultdict(list)  # those with tokens, in their order
+        self.of_key = collections.defaultdict(list)  # holdings with tokens, in order
         for holding in sorted(self.by_token.values(), key=lambda holding: holding.token):
             self.of_key[holding.key].append(holding)
         self.next_of = {holding: later for holdings in self.of_key.values()
@@ -256,7 +256,7 @@ class Checker:
                     holding.bound, holding.bind = True, each
             before = of_token.get(holding.token) if holding.token else None
             if before and before.p == holding.p and op.how == "plain":
-                # Its holder came in once more.
+                # Its holder opened it again.
                 before.emptied.append(op)
                 before.ops = before.ops + [each for each in holding.ops if each.op != "acquire"]
                 continue
@@ -269,7 +269,7 @@ class Checker:
             holdings.append(holding)
         return holdings
 
-    # Telling
+    # Reporting
 
     def violate(self, name, why, *evidence):
         """With what happened to the key meanwhile: all of those whom it is about, and of others what changes holders."""
@@ -337,7 +337,7 @@ class Checker:
 
     def leases(self, holding, before):
         """(first, last) time at which its lease may end, by the refreshes that were asked for `before`."""
-        # Who came in once more may refresh it for the lease of the view that it came by.
+        # A holder who opens it again may refresh it with the lease of the view in its path.
         ttls = [holding.acquire.ttl] + [op.ttl for op in holding.emptied]
         first = holding.inv + holding.acquire.ttl * MS
         last = holding.ret + holding.acquire.ttl * MS
@@ -352,8 +352,8 @@ class Checker:
             first = shortest if op.ok and not self.has_maybe(holding, op) else min(first, shortest)
             last = max(last, at + (ttl or max(ttls)) * MS)
         if holding.bound:
-            first -= holding.acquire.ttl * MS // 4  # its own clock ends it earlier
-            # A shorter lease than the one it began with may have been set before it was bound.
+            first -= holding.acquire.ttl * MS // 4  # the clock of its mount ends it earlier
+            # Its lease may have been shortened before it was bound.
             last = NEVER
         return first - CLOCKS, last + CLOCKS + self.set_back(holding.inv)
 
@@ -373,7 +373,7 @@ class Checker:
     def over(self, holding):
         """When it is over for sure, in whatever way."""
         mount = self.mounts[holding.p]
-        # What was taken by force ends by that: letting go of it after that was told does nothing more.
+        # A forced release ends a holding: releasing it after the loss was reported does nothing more.
         ends = [op.ret for op in self.releases(holding) if op.ok and not self.was_told(holding, op.inv)]
         if holding.bound:
             closed = [op.inv for op in holding.named("release") if op.how == "close"] + \
@@ -455,7 +455,7 @@ class Checker:
                 if op.inv <= later.ret or not self.says_it_is_there(op):
                     continue
                 if op.op in ("poll", "signal"):
-                    # Of what is not bound, only who can be reached can be told at once; and nobody who stands still.
+                    # The loss of an unbound holding may be reported late, as may a loss to a mount that is cut off or a process that is stopped.
                     if not holding.bound or (holding.bind and holding.bind.ret > later.ret):
                         continue
                     if forced and self.faults_near(holding.inv, op.ret, on=(mount, "redis")):
@@ -657,7 +657,7 @@ class Checker:
             summary.slowest = max(summary.slowest, took)
             if not near:
                 summary.slowest_calm = max(summary.slowest_calm, took)
-            # A stopped process waits anew when it goes on; and lookups in a directory may go one after another.
+            # A stopped process starts to wait again when it continues, and lookups in a directory may be served one by one.
             allowed = 8 * S + 2 * faulty + getattr(op, "wait", 0) * MS if near else 4 * S
             if took > allowed:
                 self.violate("ended", "it took %.1f s beyond its wait" % (took / S), op)
@@ -756,7 +756,7 @@ class Checker:
             losses = [op for op in ops if self.says_id_lost(op)]
             self.result.summary.counts["proofs"] += len(proofs)
             self.check_id_tokens(proofs)
-            # One of each kind tells enough of a key.
+            # One violation of each kind is enough for a key.
             for proof, other in self.overlaps(proofs, proofs):
                 if proof.id != other.id and not self.may_have_ended(proof, ends, other.ret):
                     self.violate("exclusion", "two ids have the key", proof.op, other.op)
@@ -773,7 +773,7 @@ class Checker:
                 continue
             token = tokens.get(getattr(op, "h", None))
             if op.op == "id-acquire":
-                # Who opens what the id has already leaves its lease as it is.
+                # Opening a lock that the id holds already leaves its lease as it is.
                 yield Proof(op, op.inv + (0 if op.how == "plain" else op.ttl * MS) - CLOCKS, token)
             elif op.op == "id-refresh":
                 yield Proof(op, op.inv + op.ttl * MS - CLOCKS, token)
@@ -811,7 +811,7 @@ class Checker:
         for op in ends:
             if op.inv > until or (op.op != "id-force" and op.id != proof.id):
                 continue
-            # What was not answered may still be on its way.
+            # A call without an answer may still be under way.
             ret = op.ret if op.ok else self.healed(self.mounts[op.p], op.inv if op.ret == NEVER else op.ret)
             if ret >= proof.inv and (op.op != "id-refresh" or op.inv + op.ttl * MS - CLOCKS <= until):
                 return True

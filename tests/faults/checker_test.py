@@ -133,7 +133,7 @@ def two(mounts=("m1", "m2")):
     return history, history.process(mounts[0]), history.process(mounts[1])
 
 
-# What is good
+# Histories that are accepted
 
 @accepts
 def nothing(_=None):
@@ -430,7 +430,7 @@ def nothing_beneath():
     return history
 
 
-# What is bad
+# Histories that are rejected
 
 @rejects("exclusion")
 def undone_after_it_was_proved():
@@ -1154,7 +1154,7 @@ def main():
     for number, (title, test, name) in enumerate(TESTS, 1):
         try:
             problem = run(test, name)
-        except Exception:  # the next one is to be tried all the same
+        except Exception:  # the remaining tests run all the same
             problem = traceback.format_exc()
         print("%s %d %s %s" % ("not ok" if problem else "ok", number, "rejects" if name else "accepts", title))
         if problem:

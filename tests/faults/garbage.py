@@ -89,7 +89,7 @@ class Forger:
                                              for _ in range(BATCH)])
                     time.sleep(PAUSE)
             except (OSError, StageError, ValueError):
-                # The server is away, or was cut off in the middle of an answer.
+                # The server is down, or the connection broke in the middle of a reply.
                 pass
             time.sleep(0.02)
 

@@ -10,7 +10,7 @@ from history import Writer, boot_ns
 from stage import die_with_runner
 
 BEAT = 0.01            # s
-LATE = 100 * 1000000   # ns; a renewal that comes so much later may be too late for the shortest lease
+LATE = 100 * 1000000   # ns; a renewal that is this late may be too late for the shortest lease
 
 
 def main():

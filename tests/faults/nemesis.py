@@ -150,7 +150,7 @@ class RedisEmptied(RedisKilled):
 
     @classmethod
     def possible(cls, nemesis):
-        # Tokens then go on from the clock, so this must not have been set back below what it showed.
+        # Tokens then continue from the clock, so the clock must not be behind the time that it showed before.
         return nemesis.clock_is_ahead()
 
     def heal(self):
@@ -208,8 +208,8 @@ class IdAnswersLost(AnswersLost):
     def inject(self):
         for mount in self.stage.mounts:
             mount.set_mode("ids" if mount is self.mount else "join")
-        # The kernel looks a name up before it creates. What is to be lost is the answer to the
-        # creation, so these are on their way for most of the time.
+        # The kernel looks a name up before it creates. The answer that is to be lost is that to the
+        # creation, so creations are under way most of the time.
         self.mount.cable.both(delay=100)
         # Most turns of other kinds end meanwhile.
         time.sleep(2)
@@ -218,7 +218,7 @@ class IdAnswersLost(AnswersLost):
     def heal(self):
         try:
             super().heal()
-            # The mount connects again, and takes back what it was never told of.
+            # The mount reconnects, and undoes acquisitions whose answers were lost.
             time.sleep(1.5)
         finally:
             for mount in self.stage.mounts:
@@ -258,7 +258,7 @@ class DiskFull(Fault):
     concerns = "redis"
 
     def inject(self):
-        # With `always` the server would rather end than go on without its disk.
+        # With `always` the server exits if it cannot write to its disk.
         self.redis.ask("CONFIG", "SET", "appendfsync", "everysec")
         with open(self.redis.data + "/filler", "wb", buffering=0) as filler:
             try:
@@ -307,7 +307,7 @@ class Garbage(Fault):
         super().__init__(nemesis)
         self.target = "channels"
         self.processes = []
-        # Forged messages are most dangerous while true ones are waited for, so these take a while.
+        # Forged messages are most dangerous while real ones are awaited, so real ones are delayed.
         self.forcing = self.random.choice([None] + self.stage.mounts)
 
     def start(self, *command):
@@ -318,7 +318,7 @@ class Garbage(Fault):
         if self.forcing:
             self.forcing.set_mode("force")
             self.forcing.cable.both(delay=10)
-        # Mounts listen to events while somebody reads them.
+        # Mounts subscribe to events while a process reads them.
         for mount in self.stage.mounts:
             self.start("cat", mount.path + "/.events")
         self.start(sys.executable, "-S", "-B", os.path.join(HERE, "garbage.py"), self.redis.socket, NAMESPACE,
@@ -333,7 +333,7 @@ class Garbage(Fault):
             raise StageError("garbage.py has ended by itself")
         for process in self.processes:
             process.kill()
-        # A reader may wait for a daemon that stands still, and is collected when that goes on.
+        # A reader may wait for a stopped daemon; it is collected when the daemon continues.
         garbage.wait()
 
 
@@ -356,11 +356,11 @@ class ClockBack(Fault):
 
     @classmethod
     def possible(cls, nemesis):
-        # Nor may it go below what it showed when the data was lost: the tokens since then may be none.
+        # Nor may it go behind the time at which the data was lost: there may be no token since then.
         return nemesis.clock_us() - max(cls.steps) * 1000000 > nemesis.forgot_us
 
     def inject(self):
-        # Leases end later by as much, and a run waits for them in the end.
+        # Leases end later by the same time, and a run waits for them at the end.
         seconds = self.random.choice(self.steps)
         self.details = {"by": -int(seconds * 1000)}
         self.nemesis.shift_clock(-seconds)
@@ -370,7 +370,7 @@ FAULTS = [DaemonKilled, DaemonRestarted, DaemonStopped, HolderKilled, HolderStop
           RedisStopped, CutOff, RequestsLost, AnswersLost, IdAnswersLost, Slow, Lossy, ConnectionsKilled, DiskFull,
           MemoryFull, Garbage, ClockForward, ClockBack]
 
-# Mended in the opposite order: a daemon is mounted again when it can reach the server, and the server has memory.
+# Faults are healed in the opposite order: a daemon is mounted again when it can reach the server, and the server has memory.
 ORDER = ("channels", "daemon", "holder", "memory", "network", "redis")
 
 
@@ -441,6 +441,6 @@ class Nemesis:
     def run(self, until):
         while time.monotonic() < until:
             self.strike()
-            # Now and then it is calm for long enough to see that all goes its way again; a short run has to hurry.
+            # Now and then nothing is injected for long enough to see that everything works again; a short run cannot wait that long.
             pauses = (0.2, 0.5, 1.0, 1.0, 2.0, 5.0) if self.all_injected() else (0.1, 0.3, 0.5)
             time.sleep(self.random.choice(pauses))

@@ -19,8 +19,8 @@ from stage import NAMESPACE, Stage, StageError, die_with_runner, wait_until
 HERE = os.path.dirname(os.path.abspath(__file__))
 KEYS = ("alpha", "beta", "gamma")
 ROUND = 45       # seconds of faults in a round
-DRAIN = 30       # in this time all operations end when all is well
-CALM = 6.5       # the longest short lease, what the clock was set back, and a little
+DRAIN = 30       # within this time all operations end if no fault is injected
+CALM = 6.5       # the longest short lease, plus the time by which the clock was set back, plus a margin
 
 
 class WorkerProcess:
@@ -47,7 +47,7 @@ class WorkerProcess:
         at = boot_ns()
         self.process.kill()
         self.run.writer.write(e="killed", p=self.name, t=at)
-        # What waits for a daemon that stands still ends when that goes on.
+        # Processes that wait for a stopped daemon end when it continues.
 
     def rests(self):
         if self.process.poll() is not None:

@@ -20,10 +20,10 @@ import time
 PORT = 6379
 NAMESPACE = "faults"
 TIMEOUT_MS = 1000
-LEASE_MS = 2000  # of what is acquired by a plain path
+LEASE_MS = 2000  # of a lock that is acquired by a plain path
 DISK_MB = 64
 
-# On a busy machine, what is tested shall not be what starves.
+# On a busy machine the tested processes must get processor time.
 NICE = -5
 
 
@@ -191,7 +191,7 @@ class Mount:
     def clear_beneath(self):
         for name in os.listdir(self.beneath):
             self.found_beneath.add(name)
-            # Who created it may remove it meanwhile.
+            # The process that created it may remove it meanwhile.
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=self.beneath)
 

@@ -30,13 +30,13 @@ from stage import LEASE_MS
 SIGNAL = signal.SIGUSR1
 AWAY = ("ENOTCONN", "EHOSTDOWN", "ETIMEDOUT", "ECONNABORTED")
 
-# Leases in ms, as (weight, lease). The long ones show whether what was never
-# reported is undone, and does not only end.
+# Leases in ms, as (weight, lease). The long ones show whether an acquisition whose answer
+# was lost is undone, and does not just expire.
 LEASES = ((3, 500), (4, 1000), (4, 2000), (2, 4000), (1, 60000))
 LEASE_MAX_SHORT = 4000
 
-# Ids that workers of all mounts present, and the keys that are taken with an id only. A few of
-# these are fought for; there are more of them, so that one of them is free most of the time.
+# Ids that workers of all mounts present, and the keys that are acquired with an id only. Workers
+# contend for a few of these; there are more of them, so that one of them is free most of the time.
 IDS = ("blue", "green")
 ID_KEYS = tuple("id-%d" % number for number in range(30))
 FEW = 3
@@ -85,7 +85,7 @@ class Worker:
         self.writer = None
         self.count = 0
 
-    # Writing down
+    # Recording
 
     def enter(self, turn):
         if turn == self.round:
@@ -151,7 +151,7 @@ class Worker:
             wait = self.random.choice((300, 1000, 2500, 4000))
         self.forget_signals()
         name = "%s#%d" % (self.name, self.count + 1)
-        # Where nobody can wait, in the order of arrival, it is not one of those who do.
+        # A view in which no call can wait has no place in the order of waiters.
         queued = wait if how in ("wait", "hold", "flock") else 0
         result, fd = self.do("acquire", self.open_and_lock, self.path(key, *options), flags, how, wait,
                              key=key, h=name, how=how, ttl=ttl, wait=wait, queued=queued,
@@ -263,18 +263,18 @@ class Worker:
             return self.random.uniform(0.1, 0.6)
         if chance < 0.94:
             return self.random.uniform(0.5, 2.5)
-        # Longer than the lease, where nobody renews it.
+        # Longer than the lease, so that an unbound holding expires.
         return min(handle.ttl / 1000 * 1.3, 3)
 
     def use(self, handle):
         end = time.monotonic() + self.hold_time(handle)
         if not handle.bound and self.random.random() < 0.1:
-            # Does nothing until its lease is over, and then comes late.
+            # Does nothing until its lease is over, and releases too late.
             time.sleep(min(handle.ttl / 1000 * self.random.uniform(0.9, 1.3), 3))
             end = 0
         while self.use_once(handle) and time.monotonic() < end:
             time.sleep(self.random.choice((0, 0.002, 0.01, 0.05, 0.1)))
-        # What was lost stays lost.
+        # A lost holding stays lost.
         for _ in range(self.random.choice((0, 1, 3)) if handle.lost else 0):
             self.use_once(handle)
             time.sleep(self.random.choice((0, 0.02, 0.1)))
@@ -314,7 +314,7 @@ class Worker:
                                 h=handle.name)
             handle.bound = result == "OK"
             if result != "OK":
-                # It may be bound or not, so it is closed, which ends it if it is.
+                # It may be bound, so it is closed, which ends a bound holding.
                 handle.bound = True
                 self.close(handle)
                 return
@@ -387,7 +387,7 @@ class Worker:
             if result in ("OK", "EEXIST"):
                 outcome(os.unlink, path)
             elif result in AWAY:
-                # Leaves some of the processor to those who are tested.
+                # Leaves processor time to the tested processes.
                 time.sleep(0.00005)
         return counts
 
@@ -447,7 +447,7 @@ class Worker:
                              h=name, how=how, ttl=ttl, wait=wait,
                              found=lambda fd: {"plain": True} if self.is_plain(fd) else {})
         if result == "EEXIST":
-            # It may be the id's own.
+            # The id itself may hold it.
             return self.open_as(holder, key)
         if result != "OK":
             self.step_back(result)
@@ -558,7 +558,7 @@ class Worker:
 
 
 def main():
-    # Whatever becomes of the runner, none is left behind.
+    # The kernel kills this process when the runner ends.
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     os.setsid()
     os.nice(2)

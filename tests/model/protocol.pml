@@ -1,99 +1,99 @@
-/* How mounts share a lock through Redis, for spin: one key, two or three mounts
- * with a caller each (in ROUNDS turns), a caller who takes the lock as a plain
- * file, one who releases by force, and faults. tests/model/run looks through all
- * that can happen within the numbers of faults it gives by -D, and sees that
- * each variant broken on purpose (by -D too) is caught.
+/* A model for spin of how mounts share a lock through Redis: one key, two or three mounts
+ * with a caller each (in ROUNDS turns), a caller that acquires the lock by creating a plain
+ * file, one that releases by force, and faults. tests/model/run searches all executions
+ * within the numbers of faults that it gives by -D, and checks that each variant that is
+ * broken on purpose (also by -D) is caught.
  *
- * Where the model's steps are in the program:
+ * Where the steps of the model are in the program:
  *
- *   acquire           acquire.lua, for the first request, for joining the queue again and for
- *                     confirming a grant: it is the same one
+ *   acquire           acquire.lua: the first request, joining the queue again, and
+ *                     confirming a grant are one script
  *   undo_script       undo.lua          release_script    release.lua
  *   refresh_script    refresh.lua       force             release.lua, forced
  *   look              heartbeat.lua: the heartbeat and the timers of a mount with tickets
  *   pass_on           pass.lua          set_lock, clear_lock, free_lock  hold.lua, free.lua
  *   Connection        the server's side of a mount's two connections
- *   Mount             the Redis backend of one daemon; got_*: what it does with each
- *                     answer and message; finish: its caller is told, by an answer,
- *                     by ECANCELED, by the loss of a lock
- *   Clock             time; what has to hold whenever nothing is under way
+ *   Mount             the Redis backend of one daemon; got_*: how it handles each
+ *                     answer and message; finish: its caller gets an answer, ECANCELED,
+ *                     or the loss of a lock
+ *   Clock             time, and the conditions that hold whenever nothing is under way
  *
  * Properties, each by the name in its assertion:
  *
- *   exclusion          the lock is given to nobody while another believes to hold it. A
- *                      belief ends at the release, at the mount's own deadline, or
- *                      when loss or revocation is told; so this also says that one whose
- *                      kept lock is released by force is told before the next grant.
- *   frees_own          no request frees the lock under one who believes to hold it
+ *   exclusion          the lock is granted to nobody while another caller believes to hold
+ *                      it. A belief ends at the release, at the mount's own deadline, or
+ *                      when loss or revocation is reported; so the holder of a bound lock
+ *                      that is released by force is told before the next grant.
+ *   frees_own          no request frees the lock of a caller that believes to hold it
  *   tokens_increase    each belief begins with a larger token than all before
- *   first_come         no new acquisition goes before a ticket that can be served
+ *   first_come         no new acquisition precedes a ticket that can be served
  *   skips_dead         nothing is granted to a mount that the server knows to be gone
  *   no_lost_wakeup     with nothing under way, no free lock has a living ticket
- *   progress_of_queue  without further faults, a waiter waits only while somebody
- *                      believes to hold the lock, but for BOUND ticks: the lease of a
- *                      dead holder and the lapse of a grant to a dead waiter
+ *   progress_of_queue  without further faults, a waiter waits only while a caller
+ *                      believes to hold the lock, and at most BOUND ticks more: the lease
+ *                      of a dead holder and the expiry of a grant to a dead waiter
  *   held_by_nobody     with nothing under way, an acquisition that was cancelled or
  *                      whose answer was lost or late holds nothing and has no ticket
+ *
+ * Also, there is no deadlock: spin checks that by itself.
  *
  * A caller with the id of a holder, on that mount or on another one, may be told that the id holds
  * the lock (TELLS): it believes so until the holding is released or ends by its lease, which
  * includes the exclusion that an undo must respect.
  *
- * and nothing ever stands still, as spin looks for that by itself.
+ * Time is in ticks. Messages arrive before the next tick, except in SLOW ticks, which
+ * may pass at any moment. So every race and every end of a lease, a grant, an alive key
+ * or a deadline is tried, and each run ends. A tick is a heartbeat (ALIVE is 2 and not 3,
+ * to keep the model small), and the 500 ms of an unconfirmed grant and of a revoked lock.
  *
- * Time is in ticks. What is under way arrives before the next tick, but for SLOW of
- * them, which may pass at any moment: so every race and every lapse of a lease, a
- * grant, an alive key or a deadline is tried, and still each run ends. A tick
- * is a beat for heartbeats (ALIVE 2 and not 3, for size), and all of
- * 500 ms for a grant not confirmed and for a revoked lock.
+ * Left out: ids (all callers have the same given one, the worst case, in which only nonce
+ * and token tell them apart), details, the index, events, several keys, and drifting
+ * clocks (MARGIN stands for drift). A heartbeat is one step, as a lost one is like none:
+ * the next one follows. Mounts are alike.
  *
- * Left out: ids (all callers have the same one, as if given by hand: the worst case,
- * in which only nonce and token tell them apart), details, the index, events,
- * several keys, and drifting clocks (MARGIN stands for drift). Looking is
- * one step, as one that is lost is as good as none: the next comes. Mounts are alike.
+ * Assumptions, each with a variant that shows what depends on it:
  *
- * Taken for granted; each such thing has a variant that shows what it is worth:
- *
- *   LATE_REQUESTS    What a broken connection still carried is executed before the first
- *                    request on the next one, or never. Otherwise an acquisition
- *                    may come after its undo, and holds the lock for a whole lease.
+ *   LATE_REQUESTS    Requests that a broken connection still carried are executed before
+ *                    the first request on the next one, or never. Otherwise an acquisition
+ *                    may come after its undo, and hold the lock for a whole lease.
  *   REVOKE_UNHEARD   REVOKE reaches a living holder within the 500 ms that its revoked
- *                    lock has left, so his mount is subscribed. Otherwise he learns
- *                    it at his next renewal, when another may hold the lock.
- *   and after the server lost its data, what was held before is not promised.
+ *                    lock has left, because its mount is subscribed. Otherwise the holder
+ *                    learns it at its next renewal, when another may hold the lock.
+ *
+ * After the server lost its data, nothing is promised about earlier holdings.
  *
  * Broken on purpose:
  *
- *   UNDO_PROVEN       an undo frees also the lock of one who was told that he holds it
- *   TOLD_OPEN         a mount tells so its own callers of an acquisition that it may undo
- *   CONFIRM_BLIND     a grant is confirmed without looking whether it is still ours
+ *   UNDO_PROVEN       an undo frees also the lock of a caller that was told that it holds it
+ *   TOLD_OPEN         a mount tells its callers that they hold by an acquisition that it may undo
+ *   CONFIRM_BLIND     a grant is confirmed without a check that it is still ours
  *   CANCEL_KEEPS      a cancelled waiter's grant is taken away, but not passed on
  *   UNDO_BY_ID        undone by the given id, not by the nonce
  *   UNDO_ONCE         an undo that was lost with its connection is not sent again
  *   GRANT_FORGOTTEN   a grant that comes before the answer to the join is not remembered
- *   NO_RELOOK         subscribed again, a mount does not ask for its tickets again
- *   EARLY_RELOOK      ... asks for them before it is subscribed
+ *   NO_RELOOK         after it subscribed again, a mount does not ask for its tickets
+ *   EARLY_RELOOK      a mount asks for its tickets before it has subscribed again
  *   DROPPED_UNTOLD    a ticket of a mount whose alive key lapsed is dropped without a
  *                     message, so that a mount that was only slow waits for ever
  *   REPEATS_OVERLAP   a join is repeated while the first one is under way; the second is
  *                     executed when the first has been granted and released
- *   NO_TIMER          nobody looks at the keys it waits for
- *   KNOWN_END_ONLY    a key is looked at only near the lease end that its waiters know,
+ *   NO_TIMER          a mount does not poll the keys that it waits for
+ *   KNOWN_END_ONLY    a key is polled only near the lease end that its waiters know,
  *                     also when it has passed to a holder with a shorter lease
  *   DEAD_NOT_SKIPPED  the first ticket gets the lock, whether its mount lives or not
- *   BARGES            a free lock is taken though tickets wait
+ *   BARGES            a free lock is acquired although tickets wait
  *   OWN_LATER         a mount's own deadline is later than the server's
- *   LATE_ANSWER       an answer counts from when it came
- *   REPEATED_FULL     a repeated acquisition counts on a whole lease, not on what is left
+ *   LATE_ANSWER       a lease counts from the arrival of the answer
+ *   REPEATED_FULL     a repeated acquisition counts a whole lease, not the rest of it
  *   RENEWAL_OUTLIVES  a lock is renewed after its release
  *   RELEASE_ANY       a release does not check the token
- *   FORCE_AT_ONCE     a kept lock is freed by force before its holder knows
+ *   FORCE_AT_ONCE     a bound lock is freed by force before its holder knows
  *   FORCE_ANY         the final try of a forced release frees also the next holder's lock
  *   REVOKE_FORGOTTEN  a REVOKE that comes before the answer OK is not remembered
- *   TOKENS_AGAIN      tokens begin anew when the server lost its data
+ *   TOKENS_AGAIN      tokens start again after the server lost its data
  */
 
-/* What happens at most: callers, renewals, faults. */
+/* Limits of a run: callers, renewals, faults. */
 #ifndef MOUNTS
 #define MOUNTS   2
 #endif
@@ -158,7 +158,7 @@ byte alive[MOUNTS];
 bool reach[MOUNTS];
 byte last_token, last_order;
 
-/* Under way: requests and answers of the command connection, messages of the other. */
+/* In transit: requests and answers of the command connection, messages of the subscription. */
 chan request[MOUNTS] = [DEPTH] of { mtype, byte, byte };
 chan answer[MOUNTS] = [DEPTH] of { mtype, byte, byte, byte };
 chan message[MOUNTS] = [DEPTH] of { mtype, byte };
@@ -184,11 +184,11 @@ byte undo[NONCES + 1];
 #define UNSENT  1
 #define SENT    2
 
-/* A caller that neither waits nor keeps, and one that releases by force. */
+/* A caller that neither waits nor binds, and one that releases by force. */
 bool plain_holds;
 byte forced_token;
 
-/* One who was told, and believes, that the id of the holder holds the lock. */
+/* A caller that was told, and believes, that the id of the holder holds the lock. */
 bool told;
 
 /* Faults so far, and what the properties remember. */
@@ -199,12 +199,12 @@ bool unpromised[MOUNTS];
 byte zombie[MOUNTS];
 #endif
 
-/* Work of a step; nothing of it stays. */
+/* Scratch variables of a step. */
 hidden byte h, i, j, n, x, l;
 hidden byte flag, heard;
 hidden mtype word;
 
-/* Names of the properties, for what spin says where one fails; always 0. */
+/* Names of the properties, which spin prints if one fails; always 0. */
 hidden byte exclusion, frees_own, tokens_increase, first_come, skips_dead, no_lost_wakeup, progress_of_queue, held_by_nobody;
 
 #define believes(m) (phase[m] == HOLDING && !unpromised[m])
@@ -232,7 +232,7 @@ inline first_ticket() {
 }
 
 inline set_lock(nonce, lease) {
-	/* exclusion: nobody believes to hold what is given to another */
+	/* exclusion: no other caller believes to hold the lock that is granted */
 	assert(exclusion || !plain_holds && !told);
 	for (i : 0 .. MOUNTS - 1) { assert(exclusion || !believes(i)) }
 	holder = nonce;
@@ -281,7 +281,7 @@ inline pass_on() {
 #else
 		:: true ->
 #endif
-			/* whoever is known to be dead is skipped */
+			/* a mount that is known to be dead is skipped */
 			assert(skips_dead || alive[j] && heard);
 			set_lock(h, GRANT_TTL);
 			provisional = true;
@@ -294,7 +294,7 @@ inline pass_on() {
 }
 
 inline free_lock() {
-	/* nothing is freed under one who believes */
+	/* no lock is freed whose caller believes to hold it */
 	if
 	:: holder == PLAIN -> assert(frees_own || !plain_holds)
 	:: else -> assert(frees_own || !(believes(MOUNT(holder)) && held_token[MOUNT(holder)] == token))
@@ -323,7 +323,7 @@ inline acquire(m, nonce, place) {
 	:: else ->
 		if
 		:: holder == 0 ->
-			/* nobody slips in between */
+			/* no other caller gets it in between */
 			for (i : 1 .. NONCES) {
 				assert(first_come || i == nonce || !queue[i] || !alive[MOUNT(i)] || !reach[MOUNT(i)])
 			}
@@ -483,7 +483,7 @@ inline ask(m) {
 
 #define may_send(m) (up[m] && len(request[m]) < DEPTH)
 
-/* Faults where nothing is at stake would only be more to look through. */
+/* Faults that cannot matter would only make the search longer. */
 #define over(m) (phase[m] == IDLE && round[m] == ROUNDS)
 #define busy(m) (phase[m] != IDLE || len(request[m]) > 0 || len(answer[m]) > 0)
 
@@ -497,7 +497,7 @@ end:
 		if
 		:: word == ACQUIRE -> acquire(m, n, x); answer[m]!word,n,x,l
 		:: word == CONFIRM ->
-			/* broken: does not look */
+			/* broken: does not check */
 			set_lock(n, TTL); answer[m]!OK,n,token,left
 		:: word == REFRESH -> refresh_script(x); answer[m]!word,n,x,0
 		:: word == RELEASE -> release_script(x)
@@ -537,7 +537,7 @@ end:
 
 /* ---- A mount ---------------------------------------------------------------- */
 
-/* The caller is answered; what may be left on the server is another matter. */
+/* The caller is answered; a ticket or holding may be left on the server. */
 inline finish(m) {
 	printf("mount %d: the caller of nonce %d is told or gone\n", m, NONCE(m));
 	phase[m] = IDLE;
@@ -568,7 +568,7 @@ inline believe(m, which, lease) {
 	look_due[m] = false
 }
 
-/* What an answer OK is worth, counted from before its request was sent. */
+/* The lease of an answer OK, counted from before its request was sent. */
 #ifdef OWN_LATER
 #define WORTH(left, age) (left + MARGIN > age -> left + MARGIN - age : 0)
 #elif defined REPEATED_FULL
@@ -738,7 +738,7 @@ end:
 		fi
 #endif
 		}
-	/* what it does by itself */
+	/* what the mount does by itself */
 	:: d_step { look_due[m] && up[m] && len(request[m]) == 0 -> look_due[m] = false;
 		printf("mount %d looks\n", m);
 		look(m) }
@@ -753,7 +753,7 @@ end:
 #endif
 	od
 }
-/* ---- Everybody else ---------------------------------------------------------- */
+/* ---- Other callers, and faults ------------------------------------------------ */
 
 inline force() {
 	if
@@ -866,7 +866,7 @@ end:
 		tells++; starved = 0;
 		printf("mount %d tells another caller with the id of nonce %d that it holds\n", MOUNT(holder), holder);
 		told = true }
-	/* elsewhere the caller of the acquisition may believe that it holds, or be about to */
+	/* on another mount the caller of the acquisition may believe that it holds, or soon will */
 	:: d_step { told && holder && phase[MOUNT(holder)] == IDLE ->
 		told = false;
 		printf("who was told releases\n");
@@ -915,7 +915,7 @@ end:
 #define some_revoke false
 #endif
 
-/* What holds whenever all that was under way has arrived. */
+/* What holds whenever all messages in transit have arrived. */
 inline check() {
 	flag = false;
 	for (i : 1 .. NONCES) {
@@ -925,7 +925,7 @@ inline check() {
 		if
 		:: dead[j] -> skip
 		:: else ->
-			/* what is not waited for any more is held and queued by nobody */
+			/* an acquisition that is not waited for any more holds nothing and has no ticket */
 			if
 			:: phase[j] == WAITING && NONCE(j) == i -> flag = true
 			:: else -> assert(held_by_nobody || !queue[i] && (holder != i || token == highest_seen || !undoable))

@@ -84,7 +84,7 @@ static bool dir_is_known(const struct node *dir)
  */
 static bool owner_is_certain(const struct request *request, const struct node *lock)
 {
-	return !mount_given_id(request->mount, lock) || lock->permissions.uid == fuse_req_ctx(request->fuse)->uid;
+	return !given_id(request->mount, lock) || lock->permissions.uid == fuse_req_ctx(request->fuse)->uid;
 }
 
 /* Finds the permissions of a node without asking the backend. Returns false if it must be asked. */

@@ -9,6 +9,7 @@
 
 #include "fs/mount.h"
 #include "fs/names/node.h"
+#include "fs/ops/request/claim.h"
 #include "fs/options.h"
 #include "lockfs/backend.h"
 #include "lockfs/lock.h"
@@ -40,7 +41,7 @@ static struct stat attr_of_dir(const struct node *node, mode_t mode, uid_t uid, 
 static struct stat attr_of_lock(const struct mount *mount, const struct node *node, const struct lock *lock,
                                 const struct fuse_ctx *caller)
 {
-	const char *id = mount_given_id(mount, node);
+	const char *id = given_id(mount, node);
 	bool is_holder = id && !lock->granted && strcmp(id, lock->holder.claim.id) == 0;
 	/* Another Redis client has no user here, so its lock belongs to the owner of the tree. */
 	uid_t uid = lock->foreign ? mount->options->uid : lock->holder.uid;

@@ -27,10 +27,17 @@ static void log_hidden(struct mount *mount)
 		mount->options->mountpoint);
 }
 
+const char *given_id(const struct mount *mount, const struct node *node)
+{
+	const struct view_options *view = node_view(node);
+
+	return *view->id ? view->id : mount->options->id;
+}
+
 int request_identify(struct request *request)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(request->fuse);
-	const char *id = mount_given_id(request->mount, request->node);
+	const char *id = given_id(request->mount, request->node);
 	int err = caller_identify(request->mount->callers, ctx->pid, ctx->uid, &request->caller);
 
 	if (id)
@@ -44,7 +51,7 @@ int request_identify(struct request *request)
 
 void request_claim_given_id(struct request *request)
 {
-	request->claim = (struct lock_claim){ .id = mount_given_id(request->mount, request->node) };
+	request->claim = (struct lock_claim){ .id = given_id(request->mount, request->node) };
 }
 
 bool request_identify_or_reply(struct request *request)

@@ -4,7 +4,12 @@
 
 #include <stdbool.h>
 
+struct mount;
+struct node;
 struct request;
+
+/* The id that the view of this node or the mount gives to claims; NULL: callers are told apart by identity. */
+const char *given_id(const struct mount *mount, const struct node *node);
 
 /*
  * Identifies the caller: sets request->caller and request->claim. Returns 0, or a negative errno if the

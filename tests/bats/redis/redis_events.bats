@@ -275,6 +275,30 @@ dropped='redis\+unix://[^ ]*: a message on the channel lockfs#(ev|m:[0-9a-f]+) i
   is "1970-01-01T00:00:01.000Z" "$(head -n 1 "$T/heard" | cut -f 1)"
 }
 
+@test "an event that others publish ends no watch of a lock that is held" {
+  mount_redis
+  write_publisher
+  py <<'EOF'
+exec(open(T + "/publisher.py").read())
+def create(path):
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+create(M + "/job")
+events = open(M + "/.events")
+watch = Inotify()
+watch.add(M + "/job")
+publish("lockfs#ev", b"RELEASED 1000000 %s -1 me\0job" % attribute(M + "/job", "token").encode())
+create(M + "/after")
+words = []
+while words[-2:] != ["ACQUIRED", "after"]:
+    words = events.readline().split("\t")[1:3]
+    if words[-1] == "job":
+        check("published", words[0], "RELEASED")
+check("not told", watch.wait(200), [])
+os.unlink(M + "/job")
+check("told", watch.wait(5000), ["DELETE_SELF", "IGNORED"])
+EOF
+}
+
 # What others publish to one mount
 
 # The channels of mounts that listen.
