@@ -42,8 +42,10 @@ load ../lib/helper
 
 @test "a lock needs its directory: ENOENT; a lock is none: ENOTDIR" {
   take "$M/job"
+  expect ENOENT open "$M/team/job" CREAT,EXCL,WRONLY
   expect ENOENT open "$M/team/job" CREAT,WRONLY
   expect ENOENT mkdir "$M/team/sub"
+  expect ENOTDIR open "$M/job/job" CREAT,EXCL,WRONLY
   expect ENOTDIR open "$M/job/job" CREAT,WRONLY
   expect ENOTDIR mkdir "$M/job/sub"
   expect ENOTDIR stat "$M/job/job"
@@ -104,6 +106,7 @@ PY
   mkdir "$M/team"
   cd "$M/team"
   rmdir "$M/team"
+  expect ENOENT open job CREAT,EXCL,WRONLY
   expect ENOENT open job CREAT,WRONLY
   expect ENOENT mkdir sub
 }
@@ -150,6 +153,7 @@ PY
   mkdir -m 700 "$T/shared/private"
   mkdir -m 1777 "$T/shared/all"
   take "$T/shared/readable/job" "$T/shared/private/job" "$T/shared/all/job"
+  expect EACCES @nobody open "$T/shared/readable/mine" CREAT,EXCL,WRONLY
   expect EACCES @nobody open "$T/shared/readable/mine" CREAT,WRONLY
   expect UNAVAILABLE @nobody getxattr "$T/shared/readable/job" user.lock.state
   expect EACCES @nobody unlink "$T/shared/readable/job"
@@ -157,7 +161,8 @@ PY
   expect EACCES @nobody list "$T/shared/private"
   expect EACCES @nobody stat "$T/shared/private/job"
   expect EPERM @nobody unlink "$T/shared/all/job"
-  expect OK @nobody open "$T/shared/all/mine" CREAT,WRONLY
+  expect OK @nobody open "$T/shared/all/mine" CREAT,EXCL,WRONLY
+  is UNAVAILABLE "$(state "$T/shared/all/mine")"
   expect EPERM @nobody chmod "$T/shared/readable" 777
   expect EPERM @nobody rmdir "$T/shared/all"
 }
