@@ -100,12 +100,13 @@ PY
 @test "bad values of wait=, interval= and attempts= fail with EINVAL" {
   for view in wait wait= wait=x wait=-1 wait=never wait=1s,wait=1s interval interval=0 interval=x interval=forever \
     attempts attempts=0 attempts=-1 attempts=1.5 attempts=x attempts=99999999999 attempts= hold= hold=1 \
-    hold,signal hold,signal= hold,signal=0 hold,signal=9 hold,signal=NOPE hold,signal=term signal=TERM \
-    wait=1s,signal=TERM; do
+    hold,signal hold,signal= hold,signal=0 hold,signal=9 hold,signal=NOPE hold,signal=term signal signal= \
+    wait=1s,signal=NOPE; do
     expect EINVAL stat "$M/.with/$view/job"
     expect EINVAL open "$M/.with/$view/job" CREAT,WRONLY
   done
-  for view in wait=0 wait=forever wait=250ms wait=0.5,interval=1ms,attempts=1 hold hold,signal=TERM hold,signal=SIGUSR1; do
+  for view in wait=0 wait=forever wait=250ms wait=0.5,interval=1ms,attempts=1 hold hold,signal=TERM hold,signal=SIGUSR1 signal=TERM \
+    wait=1s,signal=TERM; do
     expect ENOENT stat "$M/.with/$view/job"
   done
 }
@@ -522,10 +523,11 @@ PY
   is removed "$(<"$T/said")"
 }
 
-@test "signal= tells who locked, where who opened has ended" {
-  start_holder <<'PY'
+# Locks M/job by flock in a view of $1, in a process that has not opened it, and says when it is told of the loss.
+holder_by_flock() {
+  start_holder "$1" <<'PY'
 said = T + "/said"
-fd = os.open(M + "/.with/hold,signal=USR1/job", os.O_RDONLY | os.O_CREAT)
+fd = os.open("%s/.with/%s/job" % (M, sys.argv[1]), os.O_RDONLY | os.O_CREAT)
 opener = os.getpid()
 if os.fork() > 0:
     os._exit(0)
@@ -542,8 +544,15 @@ while not told and boottime() < until:
 with open(said, "a") as file:
     file.write("".join(told))
 PY
-  rm "$M/.with/force/job"
-  wait_until says $'holds\ntold' "$T/said"
+}
+
+@test "signal= tells who locked, where who opened has ended, with hold and without" {
+  for view in hold,signal=USR1 signal=USR1; do
+    holder_by_flock "$view"
+    rm "$M/.with/force/job"
+    wait_until says $'holds\ntold' "$T/said"
+    rm "$T/said"
+  done
 }
 
 @test "signal= gives no right to signal who could not be signalled" {
