@@ -30,9 +30,14 @@ EOF
   take "$M/job"
   token=$(lock "$M/job" token)
   owner=$(lock "$M/job" owner)
+  # These opens take nothing, so nothing is told of them.
   : >>"$M/job"
+  expect OK @session open "$M/job" CREAT,WRONLY,TRUNC
+  expect EBUSY @session write "$M/job" words
+  : >>"$M/.with/wait=0/job"
+  touch "$M/.with/attempts=1/job"
   touch "$M/job"
-  expect EBUSY @session open "$M/job" CREAT,WRONLY
+  expect EBUSY @session open "$M/.with/hold/job" CREAT,WRONLY
   expect EEXIST @session open "$M/.with/attempts=1/job" CREAT,WRONLY
   expect EPERM @session unlink "$M/job"
   expect EPERM @session utime "$M/job"
@@ -41,13 +46,13 @@ EOF
   expect ENOTSUP utime "$M/job"
   rm "$M/.with/force/job"
   expect OK open "$M/.with/ttl=2s/job" CREAT,EXCL,WRONLY
-  heard "$T/heard" 'ACQUIRED job' 'ACQUIRED job' 'ACQUIRED job' 'REFRESHED job' 'UNAVAILABLE job' 'UNAVAILABLE job' \
-    'FAILED_RELEASE job' 'FAILED_REFRESH job' 'RELEASED job' 'ACQUIRED job' 'FAILED_REFRESH job' \
+  heard "$T/heard" 'ACQUIRED job' 'ACQUIRED job' 'ACQUIRED job' 'REFRESHED job' 'REFRESHED job' 'UNAVAILABLE job' \
+    'UNAVAILABLE job' 'FAILED_RELEASE job' 'FAILED_REFRESH job' 'RELEASED job' 'ACQUIRED job' 'FAILED_REFRESH job' \
     'FORCE_RELEASED job' 'ACQUIRED job' 'EXPIRED job'
   # Of the first holding, all tell the same.
-  [ "$(head -n 9 "$T/heard" | cut -f 4-6 | sort -u | wc -l)" = 1 ] || fail "$(head -n 9 "$T/heard")"
+  [ "$(head -n 10 "$T/heard" | cut -f 4-6 | sort -u | wc -l)" = 1 ] || fail "$(head -n 10 "$T/heard")"
   is "${owner// /\\040}"$'\t'"$token"$'\t300.000' "$(head -n 1 "$T/heard" | cut -f 4-)"
-  is never "$(sed -n 10p "$T/heard" | cut -f 6)"
+  is never "$(sed -n 11p "$T/heard" | cut -f 6)"
   is 2.000 "$(tail -n 1 "$T/heard" | cut -f 6)"
   is "" "$(grep -vE '^20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{3}Z'$'\t' "$T/heard")"
 }
@@ -138,7 +143,7 @@ EOF
   mkdir -m 755 "$M/open"
   expect EACCES @nobody open "$M/closed/.events" RDONLY
   expect OK @nobody open "$M/open/.events" RDONLY
-  expect EACCES @nobody open "$M/open/job" CREAT,WRONLY
+  expect EACCES @nobody open "$M/open/job" CREAT,EXCL,WRONLY
   expect EACCES @nobody open "$M/open/.events" WRONLY
 }
 
