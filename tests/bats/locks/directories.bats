@@ -146,7 +146,7 @@ PY
   touch "$M/team"
 }
 
-@test "the kernel checks permissions of directories" {
+@test "permissions of directories are checked" {
   need_root
   mount_lockfs -o allow_other "$T/shared"
   mkdir -m 755 "$T/shared/readable"
