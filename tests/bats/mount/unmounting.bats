@@ -288,13 +288,16 @@ Transport endpoint is not connected" "$(<"$T/told")"
 @test "one signal ends a mount where files are open and calls wait, but no lock is bound" {
   mount_redis "$T/other"
   take "$T/other/job"
+  set -C
   exec 9>"$M/mine"
+  set +C
+  exec 8>"$M/free" 7>"$M/job"
   in_background flock "$M/job" true
   wait_until waits 1 "$T/other/job"
   kill -TERM "${daemon_of[$M]}"
   daemon_ended "$M"
   is 0 "$daemon_status"
-  exec 9>&-
+  exec 7>&- 8>&- 9>&-
   is 0 "$(redis_cli EXISTS lockfs#w:job)"
   said
 }
@@ -352,7 +355,10 @@ C
   mount_redis "$T/other"
   take "$T/other/busy"
   # Acquired, and not bound.
+  set -C
   exec 9>"$M/mine"
+  set +C
+  exec 8>"$M/free"
   # The kernel is to be told that this file is gone; the mount ends once it was.
   take "$M/gone"
   rm "$T/other/.with/force/gone"
@@ -363,6 +369,8 @@ C
   kill -TERM "${daemon_of[$M]}"
   wait_until refuses_to_acquire
   run flock -n 9
+  contains "Cannot send after transport endpoint shutdown" "$output"
+  run flock -n 8
   contains "Cannot send after transport endpoint shutdown" "$output"
   run flock -n "$M/free" true
   contains "Cannot send after transport endpoint shutdown" "$output"
@@ -375,7 +383,7 @@ C
   daemon_ended "$M"
   is 0 "$daemon_status"
   not_mounted "$M"
-  exec 9>&-
+  exec 8>&- 9>&-
   said
 }
 
