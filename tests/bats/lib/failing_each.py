@@ -73,6 +73,20 @@ def flock(path):
         os.close(fd)
 
 
+def refuse_write(path, error):
+    """Opens a handle, which holds nothing, so that a write fails with `error`."""
+    fd = os.open(path, os.O_CREAT | os.O_RDWR)
+    try:
+        os.read(fd, 100)
+        os.write(fd, b'x')
+        print('%s: a write through a handle succeeded' % path)
+    except OSError as failure:
+        if failure.errno != error:
+            raise
+    finally:
+        os.close(fd)
+
+
 def read_all(path, size=65536):
     fd = os.open(path, os.O_RDONLY)
     try:
@@ -101,6 +115,10 @@ OPERATIONS = [
     lambda: os.unlink(MOUNT + '/job'),
     lambda: flock(MOUNT + '/flocked'),
     lambda: create(MOUNT + '/.with/hold/held'),
+    lambda: refuse_write(MOUNT + '/free', errno.ENOLCK),
+    lambda: create(MOUNT + '/.with/id=another/theirs'),
+    lambda: refuse_write(MOUNT + '/theirs', errno.EBUSY),
+    lambda: os.unlink(MOUNT + '/.with/force/theirs'),
     lambda: os.mkdir(MOUNT + '/dir'),
     lambda: os.rmdir(MOUNT + '/dir'),
     lambda: read_all(MOUNT + '/.stats'),
@@ -124,8 +142,8 @@ def work():
             operation()
         except OSError as error:
             failed += 1
-            # One that follows from the one that failed: there is no such lock or directory, or still is.
-            follows = failed > 1 and error.errno in (errno.ENOENT, errno.EEXIST)
+            # One that follows from the one that failed: there is no such lock or directory, or still is, or it is free.
+            follows = failed > 1 and error.errno in (errno.ENOENT, errno.EEXIST, errno.ENOLCK)
             if error.errno not in ALLOWED and not follows:
                 print('operation %d: %s' % (number, errno.errorcode.get(error.errno, error.errno)))
     # And now all is as before; the call that fails may be among these.
@@ -140,7 +158,7 @@ def work():
 
 
 def check_all_is_well():
-    for name in ('job', 'flocked', 'held', 'heard'):
+    for name in ('job', 'flocked', 'held', 'heard', '.with/force/theirs'):
         free(MOUNT + '/' + name)
     create(MOUNT + '/job')
     os.unlink(MOUNT + '/job')
