@@ -207,6 +207,9 @@ keeps_job() {
   is UNAVAILABLE "$(state "$N/job")"
   is UNAVAILABLE "$(state "$N/.with/id=bob/job")"
   expect EEXIST open "$N/job" CREAT,EXCL,WRONLY
+  expect EBUSY open "$N/.with/id=bob/job" CREAT,WRONLY
+  expect OK open "$N/job" CREAT,WRONLY,TRUNC
+  expect EBUSY write "$N/job" words
   expect EPERM utime "$N/job"
   ls -l "$N" >"$T/list"
   cat "$N/job"
