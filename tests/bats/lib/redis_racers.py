@@ -1,17 +1,19 @@
 """Processes that race for locks on several mounts of one server.
 
 redis_racers.py race ROUNDS RACERS MOUNT...    RACERS processes on each mount, in
-    sessions of their own, create one file; prints the rounds and how often each mount won
+    sessions of their own, take one lock: in turns by exclusive creation, by creation in a view with
+    an id, and by flock(2). Prints the rounds and how often each mount won
 redis_racers.py cycle COUNT WORKERS MOUNT...   acquires and releases, COUNT times in all
 redis_racers.py lapse COUNT WORKERS MOUNT...   acquires COUNT locks with leases of 20 to 50 ms, and leaves them
 """
 
 import errno
+import fcntl
 import os
 import sys
 import time
 
-CREATE = os.O_CREAT | os.O_WRONLY
+CREATE = os.O_CREAT | os.O_EXCL | os.O_WRONLY
 
 
 def outcome(function, *arguments):
@@ -21,9 +23,29 @@ def outcome(function, *arguments):
         return errno.errorcode[error.errno]
 
 
-def create(path, flags):
+def create(path, flags=CREATE):
     os.close(os.open(path, flags))
     return "won"
+
+
+class ByFlock:
+    """Locks a file that it opened as any program does, and unlocks it."""
+
+    def __init__(self):
+        self.fd = None
+
+    def take(self, path):
+        self.fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_TRUNC)
+        try:
+            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self.fd)
+            raise
+        return "won"
+
+    def release(self, _path):
+        fcntl.flock(self.fd, fcntl.LOCK_UN)
+        os.close(self.fd)
 
 
 class Gates:
@@ -42,15 +64,24 @@ class Gates:
         self.turn ^= 1
 
 
+# What whoever does not win is told in each of the ways.
+REFUSED = ("EEXIST", "EBUSY", "EAGAIN")
+
+
 def racer(mount, number, rounds, gates, results):
     os.setsid()
-    path = mount + "/prize"
+    path, view = mount + "/prize", "%s/.with/id=racer-%d/prize" % (mount, number)
+    flocker = ByFlock()
+    # How to take it, how to release it, and the path.
+    ways = ((create, os.unlink, path), (lambda name: create(name, os.O_CREAT | os.O_WRONLY), os.unlink, view),
+            (flocker.take, flocker.release, path))
     for turn in range(rounds):
+        take, release, name = ways[turn % len(ways)]
         gates.wait()
-        answer = outcome(create, path, CREATE | (os.O_EXCL if turn % 2 == 0 else 0))
+        answer = outcome(take, name)
         os.write(results, b"%-4d %-9s\n" % (number, answer.encode()))
         gates.wait()
-        answer = outcome(os.unlink, path) if answer == "won" else None
+        answer = outcome(release, name) if answer == "won" else None
         os.write(results, b"%-4d %-9s\n" % (number, str(answer).encode()))
     os._exit(0)
 
@@ -74,8 +105,7 @@ def race(rounds, racers, *mounts):
             answers = read_results(stream, count)
             winners = [number for number, answer in answers if answer == "won"]
             others = {answer for _, answer in answers if answer != "won"}
-            # Who finds it there is told EEXIST where creation was exclusive, else EBUSY.
-            if len(winners) != 1 or others - {"EEXIST" if turn % 2 == 0 else "EBUSY"}:
+            if len(winners) != 1 or others - {REFUSED[turn % len(REFUSED)]}:
                 sys.exit("round %d: winners %s, others %s" % (turn, winners, others))
             won_on[int(winners[0]) % len(mounts)] += 1
             gates.open(count)
@@ -110,7 +140,7 @@ def cycle(count, workers, *mounts):
     def job(mount, number):
         for turn in range(each):
             path = "%s/team/cycle-%d-%d" % (mount, number, turn)
-            create(path, CREATE | os.O_EXCL)
+            create(path)
             os.unlink(path)
 
     work(int(workers), mounts, job)
@@ -124,7 +154,7 @@ def lapse(count, workers, *mounts):
             ttl_ms = 20 + turn % 31
             began = time.monotonic()
             try:
-                create("%s/.with/ttl=%dms/team/lapse-%d-%d" % (mount, ttl_ms, number, turn), CREATE | os.O_EXCL)
+                create("%s/.with/ttl=%dms/team/lapse-%d-%d" % (mount, ttl_ms, number, turn))
             except TimeoutError:
                 # The answer may come after the end of its own lease, and not before.
                 if time.monotonic() - began < ttl_ms / 1000:
