@@ -154,7 +154,7 @@ PY
 # Views that say how creation acquires
 
 @test "creation for writing takes a free lock in a view with id=, hold, wait=, interval= or attempts=" {
-  py id=alice hold wait=1ms attempts=1 interval=1ms,wait=1ms <<'PY'
+  py id=alice hold wait=1m attempts=1 interval=1s,wait=1m <<'PY'
 ways = [os.O_WRONLY, os.O_RDWR, os.O_WRONLY | os.O_TRUNC, os.O_RDWR | os.O_TRUNC, os.O_WRONLY | os.O_APPEND,
         os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK]
 for view in sys.argv[1:]:
