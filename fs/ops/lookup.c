@@ -161,7 +161,7 @@ static void look_up(struct request *request)
 }
 
 /*
- * May the kernel be asked to forget this name? A lock without open files and the root of a view may be forgotten.
+ * May the kernel be asked to forget this name? A lock or handle without open files and the root of a view may be forgotten.
  * A name in a view that hides locks may not: the notification waits for the directory, which a waiting CREATE keeps
  * locked. A directory of the tree may not: the kernel would unmount a file system that is mounted on it.
  */
@@ -171,7 +171,7 @@ static bool may_be_forgotten(const struct known_node *known)
 
 	if (view_hides(node->name.view))
 		return node_kind(node) == NODE_DIR && !*node->name.path;
-	if (node_is_of_holding(node))
+	if (node_is_lock(node))
 		return node->files == 0;
 	return node_kind(node) == NODE_DIR && node->name.view && !*node->name.path;
 }

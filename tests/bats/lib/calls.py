@@ -37,6 +37,17 @@ def outcome(function, *arguments, **named):
     return "OK" if result is None else result
 
 
+def when_forgotten(function, *arguments):
+    """The result of the call, repeated while the user has too many names: on a busy machine the kernel forgets them late."""
+    while True:
+        try:
+            return function(*arguments)
+        except OSError as error:
+            if error.errno != errno.ENFILE:
+                raise
+        time.sleep(0.01)
+
+
 def with_file(path, flags, function):
     """The result of function(descriptor) on the opened path, which is closed afterwards."""
     descriptor = os.open(path, flags)
