@@ -35,6 +35,12 @@ compare() {
   compare dirs "$M" "$R"
 }
 
+@test "every call has the errno that it has on tmpfs also in directories of rare modes" {
+  mount_lockfs -o allow_other
+  mount_tmpfs mode=1777
+  compare more "$M" "$R"
+}
+
 @test "a view checks permissions as the plain tree does" {
   mount_lockfs -o allow_other
   mount_tmpfs mode=1777
@@ -63,11 +69,15 @@ compare() {
   fi
 }
 
-# set_sysctl NAME VALUE: sets fs.NAME until the end of the test
+# set_sysctl NAME VALUE: sets fs.NAME until the end of the test. Other tests that do so wait for that end.
 set_sysctl() {
   sysctl=/proc/sys/fs/$1
   [ -w "$sysctl" ] || skip "fs.$1 cannot be set here"
-  : "${sysctl_before:=$(<"$sysctl")}"
+  if [ -z "${sysctl_before-}" ]; then
+    exec {sysctl_fd}<"$sysctl"
+    flock "$sysctl_fd"
+    sysctl_before=$(<"$sysctl")
+  fi
   echo "$2" >"$sysctl"
 }
 
