@@ -35,6 +35,12 @@ compare() {
   compare dirs "$M" "$R"
 }
 
+@test "every call has the errno that it has on tmpfs also in directories of rare modes" {
+  mount_lockfs -o allow_other
+  mount_tmpfs mode=1777
+  compare more "$M" "$R"
+}
+
 @test "a view checks permissions as the plain tree does" {
   mount_lockfs -o allow_other
   mount_tmpfs mode=1777
@@ -63,14 +69,15 @@ compare() {
   fi
 }
 
-# set_sysctl NAME VALUE: sets fs.NAME until the end of the test
+# set_sysctl NAME VALUE: sets fs.NAME until the end of the test. Other tests that do so wait for that end.
 set_sysctl() {
   sysctl=/proc/sys/fs/$1
   [ -w "$sysctl" ] || skip "fs.$1 cannot be set here"
-  # These tests may run twice at a time, and would take each other's value for the old one.
-  exec 6<"$sysctl"
-  flock 6
-  : "${sysctl_before:=$(<"$sysctl")}"
+  if [ -z "${sysctl_before-}" ]; then
+    exec {sysctl_fd}<"$sysctl"
+    flock "$sysctl_fd"
+    sysctl_before=$(<"$sysctl")
+  fi
   echo "$2" >"$sysctl"
 }
 
@@ -193,6 +200,70 @@ os.seteuid(0)
 check("the lock", snapshot(M + "/job"), before)
 os.seteuid(61001)
 check("the user", outcome(os.unlink, M + "/job"), "OK")
+PY
+}
+
+# The LOOKUP that the kernel sends before UNLINK tells the owner, unless another LOOKUP in that directory comes in between.
+@test "in a sticky directory the owner of a lock is found also while other names are looked up there" {
+  mount_lockfs -o allow_other
+  device=$(mount_device "$M")
+  [ -e "$fusectl/${device#*:}" ] || mount -t fusectl fusectl "$fusectl"
+  py "${daemon_of[$M]}" "$fusectl/${device#*:}/waiting" <<'PY'
+daemon, waiting = int(sys.argv[1]), sys.argv[2]
+
+def reads():
+    lines = open(M + "/.stats").read().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith('lockfs_operations_total{operation="read"'))
+
+def start(call, path):
+    """A child that calls as a user, and whose first request waits for the daemon, which is stopped."""
+    reader, writer = os.pipe()
+    before = int(open(waiting).read())
+    pid = os.fork()
+    if pid == 0:
+        os.setresuid(61001, 61001, 61001)
+        os.write(writer, os.fsencode(str(outcome(call, path))))
+        os._exit(0)
+    os.close(writer)
+    while int(open(waiting).read()) == before:
+        time.sleep(0.001)
+    return pid, reader
+
+def finish(child):
+    answer = os.read(child[1], 100).decode()
+    os.waitpid(child[0], 0)
+    os.close(child[1])
+    return answer
+
+def looked_up(path):
+    os.stat(path)
+
+def unlink_in_between(dir):
+    """Unlinks `job` while `other` is looked up in the same directory. The kernel knows both names."""
+    looked_up(dir + "job")
+    looked_up(dir + "other")
+    before = reads()
+    os.kill(daemon, signal.SIGSTOP)
+    try:
+        unlink = start(os.unlink, dir + "job")
+        other = start(looked_up, dir + "other")
+    finally:
+        os.kill(daemon, signal.SIGCONT)
+    answers = finish(unlink), finish(other)
+    if os.environ["LOCKFS_TEST_SOURCE"] == "memory:":
+        check("reads for two LOOKUP, one GETATTR, and the owner", reads() - before, 4)
+    return answers
+
+do_open(M + "/other", "CREAT,EXCL,WRONLY")
+for dir in M + "/", M + "/.with/force/":
+    do_open(M + "/job", "CREAT,EXCL,WRONLY")
+    check("of another user", unlink_in_between(dir), ("EPERM", "OK"))
+    os.unlink(M + "/job")
+    os.seteuid(61001)
+    do_open(M + "/job", "CREAT,EXCL,WRONLY")
+    os.seteuid(0)
+    check("of the user", unlink_in_between(dir), ("OK", "OK"))
+    check("the lock", outcome(os.stat, M + "/job"), "ENOENT")
 PY
 }
 
