@@ -114,6 +114,8 @@ static void reply_handle_node(struct request *request)
 	}
 	node_belongs_to(node, caller->uid, caller->gid);
 	reply = (struct fuse_entry_param){ .ino = node->number, .attr = attr_of_ended(node) };
+	/* sendfile(2) and splice(2) read up to the last known size, so it must not be too small; a short read corrects it. */
+	reply.attr.st_size = LOCK_CONTENT_MAX;
 	if (fuse_reply_entry(request->fuse, &reply) < 0)
 		node_forget(mount->nodes, node, 1);
 	request_end(request);

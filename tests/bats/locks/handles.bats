@@ -95,6 +95,21 @@ through_holdings(fds)
 PY
 }
 
+# busybox cat reads by sendfile(2).
+@test "sendfile of a handle gives the whole content of another's lock" {
+  { handles; cat <<'PY'; } | py
+for text in (b"theirs", b"x" * 4096, b""):
+    take_as_other(text)
+    fd = os.open(JOB, os.O_RDONLY)
+    out = os.open(T + "/out", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    while os.sendfile(out, fd, None, 1 << 24):
+        pass
+    check("content", os.pread(out, 10000, 0), text)
+    check("size", os.fstat(fd).st_size, len(text))
+    force()
+PY
+}
+
 @test "a handle shows that a lease expired, and the holding after it" {
   { handles; cat <<'PY'; } | py
 fds = open_each()
