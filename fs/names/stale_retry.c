@@ -13,6 +13,12 @@
 /* 60 s: the kernel repeats a call at once, but the LOOKUP before it waits for the backend. */
 #define REPETITION_NS (60 * NS_PER_S)
 
+/*
+ * 1 s: after that, a LOOKUP for a handle asks the backend. The call may have ended without a LOOKUP, as when its process
+ * was killed, and then this LOOKUP may belong to an exclusive creation by a thread of the same number.
+ */
+#define EXISTS_NS (1 * NS_PER_S)
+
 /* Most calls that are remembered. The call answered first is forgotten first. */
 #define RETRIES_MAX 4096
 
@@ -129,11 +135,12 @@ int stale_retry_for_handle(struct stale_retries *retries, pid_t thread, const ch
 enum handle_wanted stale_retries_handle(struct stale_retries *retries, pid_t thread, const char *key)
 {
 	struct stale_retry *retry = retries->by_call ? find(retries, thread, key) : NULL;
+	int64_t age_ns = retry ? boot_ns() - retry->answered_ns : 0;
 
-	if (!retry || !retry->handle || boot_ns() - retry->answered_ns > REPETITION_NS)
+	if (!retry || !retry->handle || age_ns > REPETITION_NS)
 		return HANDLE_NOT_WANTED;
 	retry->looked_up = true;
-	return retry->handle;
+	return age_ns > EXISTS_NS ? HANDLE_IF_EXISTS : retry->handle;
 }
 
 void stale_retries_got_handle(struct stale_retries *retries, pid_t thread, const char *key)
