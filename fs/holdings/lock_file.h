@@ -32,9 +32,9 @@ struct lock_file {
 	uid_t uid;                    /* the user who opened it and in whose quota it counts */
 	pid_t acquirer;               /* the process that acquired by creating it; 0: none */
 	struct process opener;        /* the process that opened it, if its view has `signal=` */
-	bool may_write;               /* the holder opened it */
+	bool may_write;               /* the holder opened or locked it */
 	bool foreign;                 /* another Redis client took its lock, which keeps no content */
-	bool may_lock;                /* its opener may create files in the directory, as the kernel or the daemon has checked */
+	bool may_lock;                /* its opener may create files in the directory, as has been checked */
 	struct lock_file *prev, *next;
 };
 

@@ -14,10 +14,11 @@
 #define REPETITION_NS (60 * NS_PER_S)
 
 /*
- * 1 s: after that, a LOOKUP for a handle asks the backend. The call may have ended without a LOOKUP, as when its process
- * was killed, and then this LOOKUP may belong to an exclusive creation by a thread of the same number.
+ * 1 s: the kernel repeats an OPEN within that time. The call may also have ended without a LOOKUP, as when its process
+ * was killed; so later, a LOOKUP for a handle asks the backend, as it may belong to an exclusive creation by a thread of
+ * the same number.
  */
-#define EXISTS_NS (1 * NS_PER_S)
+#define AT_ONCE_NS (1 * NS_PER_S)
 
 /* Most calls that are remembered. The call answered first is forgotten first. */
 #define RETRIES_MAX 4096
@@ -106,18 +107,20 @@ void stale_retries_looked_up(struct stale_retries *retries, pid_t thread, const 
 }
 
 /* Is the OPEN of this node the repetition of the call? */
-static bool is_repetition_of(const struct stale_retry *retry, fuse_ino_t number)
+static bool is_repetition_of(const struct stale_retry *retry, fuse_ino_t number, int64_t now_ns)
 {
+	int64_t age_ns = now_ns - retry->answered_ns;
+
 	if (retry->handle)
-		return retry->opened == number && !retry->looked_up;
-	return retry->found == number && !retry->repeated;
+		return retry->opened == number && !retry->looked_up && age_ns <= AT_ONCE_NS;
+	return retry->found == number && !retry->repeated && age_ns <= REPETITION_NS;
 }
 
 int stale_retry_for_handle(struct stale_retries *retries, pid_t thread, const char *key, fuse_ino_t number, bool exists)
 {
 	struct stale_retry *retry = retries->by_call ? find(retries, thread, key) : NULL;
-	bool is_repetition = retry && is_repetition_of(retry, number);
 	int64_t now_ns = boot_ns();
+	bool is_repetition = thread == 0 || (retry && is_repetition_of(retry, number, now_ns));
 
 	if (retry)
 		drop(retries, retry);
@@ -140,7 +143,7 @@ enum handle_wanted stale_retries_handle(struct stale_retries *retries, pid_t thr
 	if (!retry || !retry->handle || age_ns > REPETITION_NS)
 		return HANDLE_NOT_WANTED;
 	retry->looked_up = true;
-	return age_ns > EXISTS_NS ? HANDLE_IF_EXISTS : retry->handle;
+	return age_ns > AT_ONCE_NS ? HANDLE_IF_EXISTS : retry->handle;
 }
 
 void stale_retries_got_handle(struct stale_retries *retries, pid_t thread, const char *key)

@@ -39,7 +39,8 @@ void stale_retries_looked_up(struct stale_retries *retries, pid_t thread, const 
  * The caller of this open(2) of the node `number` is to get a handle. Returns -ESTALE: the LOOKUP that follows finds
  * a node for a handle, see stale_retries_handle(), and the kernel opens that. Returns 0 if this is the repetition,
  * and the node cannot be changed: the call opens a descriptor (/proc/self/fd), which is never looked up, or another
- * request of the call was answered ESTALE. Returns -ENOMEM.
+ * request of the call was answered ESTALE, or the thread is not visible to the daemon (0), which cannot tell its LOOKUP
+ * from those of others. Returns -ENOMEM.
  * `exists`: the lock existed when the call looked it up.
  */
 int stale_retry_for_handle(struct stale_retries *retries, pid_t thread, const char *key, fuse_ino_t number, bool exists);

@@ -162,9 +162,13 @@ static void reply_handle(struct request *request)
 
 	if (!file)
 		return;
-	stale_retries_got_handle(mount->retries, fuse_req_ctx(request->fuse)->pid, request->key);
 	node = node_look_up(mount->nodes, NODE_UNLOCKED, request->node->name.view, node_unique(mount->nodes), request->key,
 		fuse_req_ctx(request->fuse)->uid);
+	if (node && !request_admits_node(request->fuse, node)) {
+		lock_file_close(file);
+		request_reply(request, -ENFILE);
+		return;
+	}
 	if (node) {
 		const struct fuse_ctx *caller = fuse_req_ctx(request->fuse);
 
@@ -293,6 +297,7 @@ static bool acquires(const struct node *dir, int flags)
 
 static void create(struct request *request)
 {
+	stale_retries_got_handle(request->mount->retries, fuse_req_ctx(request->fuse)->pid, request->key);
 	if (!request_count_file_or_reply(request))
 		return;
 	if (acquires(request->node, request->info.flags))

@@ -11,6 +11,7 @@
 #include "fs/holdings/open_file.h"
 #include "fs/mount.h"
 #include "fs/names/node.h"
+#include "fs/ops/request/access.h"
 #include "fs/ops/request/claim.h"
 #include "fs/ops/request/ended.h"
 #include "fs/ops/request/reply.h"
@@ -173,7 +174,7 @@ static void on_read_for_write(void *ctx, int status, const struct entry *entry)
 
 	if (status == -ENOENT || (status == 0 && entry->kind != ENTRY_LOCK))
 		status = -ENOLCK;
-	else if (status == 0 && !lock_is_held_by(&entry->lock, &request->claim))
+	else if (status == 0 && (!lock_is_held_by(&entry->lock, &request->claim) || !access_may_write(request, entry)))
 		status = -EBUSY;
 	else if (status == 0 && never_fits(request))
 		status = -EFBIG;

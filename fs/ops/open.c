@@ -26,10 +26,7 @@
 /* Would this open(2) acquire a free lock, if it had O_CREAT? If the lock exists, the kernel sends OPEN and not CREATE. */
 static bool is_attempt(const struct request *request)
 {
-	int flags = request->info.flags;
-	bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
-
-	return writes && view_acquires(request->node->name.view);
+	return (request->info.flags & O_ACCMODE) != O_RDONLY && view_acquires(request->node->name.view);
 }
 
 static void publish_attempt(const struct request *request, enum lock_event_kind kind)
@@ -135,7 +132,7 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 	status = request_check_held(request, status, entry);
 	if (status < 0 && status != -ESTALE)
 		request_reply(request, status);
-	else if (status == 0 && lock_is_held_by(&entry->lock, &request->claim))
+	else if (status == 0 && lock_is_held_by(&entry->lock, &request->claim) && !request->access.by_dir)
 		open_held(request, &entry->lock);
 	else
 		open_unheld(request, status == 0 ? &entry->lock : NULL);
@@ -143,10 +140,11 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 
 static void open_allowed(struct request *request)
 {
+	if (node_token(request->node) == 0)
+		stale_retries_got_handle(request->mount->retries, fuse_req_ctx(request->fuse)->pid, request->key);
 	if (!request_count_file_or_reply(request))
 		return;
 	if (node_token(request->node) == 0) {
-		stale_retries_got_handle(request->mount->retries, fuse_req_ctx(request->fuse)->pid, request->key);
 		reply_opened(request, false, false);
 	} else if (request_identify_or_reply(request)) {
 		backend_read_as(request->mount->backend, request->key, &request->claim, on_opening, request);

@@ -79,7 +79,7 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 	struct backend *backend = request->mount->backend;
 	const struct lock_claim *claim = &request->claim;
 	int64_t ttl_ms = node_view(request->node)->ttl_ms;
-	struct holding_match match;
+	struct holding_match match = request->access.match;
 	int err;
 
 	if (which & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) {
@@ -92,8 +92,6 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 	}
 	if (!request_identify_holder_or_reply(request))
 		return;
-	/* Through a handle, the holding that the caller has now is changed. */
-	match = request->token ? match_token(request->token) : match_any();
 	if (which & FUSE_SET_ATTR_SIZE) {
 		err = attr->st_size > 0 ? reserve_check(request->mount->reserve) : 0;
 		if (err < 0) {
@@ -103,7 +101,7 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 		backend_truncate(backend, request->key, claim, match, attr->st_size, on_truncated, request);
 		return;
 	}
-	err = holdings_admit_lease(request->mount->holdings, request->key, request->token, ttl_ms);
+	err = holdings_admit_lease(request->mount->holdings, request->key, match.any ? 0 : match.token, ttl_ms);
 	if (err < 0)
 		request_reply(request, err);
 	else
@@ -179,9 +177,11 @@ static int may_set(struct request *request)
 	int err = 0;
 
 	access_caller(request, &caller);
-	/* An open file was checked when it was opened. */
-	if ((which & FUSE_SET_ATTR_SIZE) && !request->info.fh)
+	/* The open file of a holding was checked when it was opened; through a handle, the lock is another's then. */
+	if ((which & FUSE_SET_ATTR_SIZE) && !(request->info.fh && request->token))
 		err = permission_check(&caller, file, W_OK);
+	if (err < 0 && request->info.fh)
+		err = -EBUSY;
 	if (err == 0 && (which & FUSE_SET_ATTR_UID))
 		err = permission_check_chown(&caller, file, attr->st_uid);
 	if (err == 0 && (which & FUSE_SET_ATTR_GID))

@@ -239,20 +239,19 @@ static void on_lease_set(void *ctx, int status, const struct lock *lock)
 
 static void set_lease(struct request *request, int64_t ttl_ms)
 {
+	struct holding_match match = request->access.match;
 	int err;
 
 	if (request_has_ended(request)) {
 		request_refuse_refresh(request);
 		return;
 	}
-	err = holdings_admit_lease(request->mount->holdings, request->key, request->token, ttl_ms);
+	err = holdings_admit_lease(request->mount->holdings, request->key, match.any ? 0 : match.token, ttl_ms);
 	if (err < 0) {
 		request_reply(request, err);
 		return;
 	}
-	/* A handle stands for the present holder of its name. */
-	backend_refresh(request->mount->backend, request->key, &request->claim,
-		request->token ? match_token(request->token) : match_any(), ttl_ms, on_lease_set, request);
+	backend_refresh(request->mount->backend, request->key, &request->claim, match, ttl_ms, on_lease_set, request);
 }
 
 static void set_default_ttl(struct request *request, int64_t ttl_ms)

@@ -1,8 +1,8 @@
 /*
  * Finds the permissions of a node or directory and applies a rule to them. Those of the root, of `.with` and of control
- * files are known. Those of a lock do not change while it is held, and the kernel has just looked it up. Those of a
- * directory are known for 10 ms from the last reply that showed them, as long as the kernel would use them, and are
- * read from the backend otherwise. Root is not kept waiting for permissions that do not matter to it.
+ * files are known. Those of a lock do not change while it is held, and the kernel has just looked it up; a handle has
+ * those of the lock that is held now, which is read. Those of a directory are known for 10 ms from the last reply that
+ * showed them, as long as the kernel would use them, and are read from the backend otherwise. Root is not kept waiting for permissions that do not matter to it.
  */
 #include "fs/ops/request/access.h"
 
@@ -87,6 +87,12 @@ static bool owner_is_certain(const struct request *request, const struct node *l
 	return !given_id(request->mount, lock) || lock->permissions.uid == fuse_req_ctx(request->fuse)->uid;
 }
 
+/* Is it the node of a handle that is not locked? */
+static bool is_handle(const struct node *node)
+{
+	return node_kind(node) == NODE_UNLOCKED && !node->bound_token;
+}
+
 /* Finds the permissions of a node without asking the backend. Returns false if it must be asked. */
 static bool find_known(const struct request *request, const struct node *node, struct permissions *ret)
 {
@@ -102,8 +108,11 @@ static bool find_known(const struct request *request, const struct node *node, s
 		return true;
 	}
 	*ret = node->permissions;
-	if (is_root(request))
+	/* All may read every lock. */
+	if (is_root(request) || (is_handle(node) && request->access.rule == access_read))
 		return true;
+	if (is_handle(node))
+		return false;
 	return node_kind(node) == NODE_DIR ? dir_is_known(node) : owner_is_certain(request, node);
 }
 
@@ -144,8 +153,11 @@ static void on_lock_read(void *ctx, int status, const struct entry *entry)
 		request->access.refuse(request, status);
 		return;
 	}
+	/* A handle has no holding, and only the one whose owner was checked may be changed through it. */
+	if (is_handle(request->node))
+		request->access.match = match_token(status == 0 && entry->kind == ENTRY_LOCK ? entry->lock.token : 0);
 	/* If the holding has ended, what the kernel was told last decides. */
-	if (entry_is_holding(status, entry, node_token(request->node))) {
+	if (entry_is_holding(status, entry, is_handle(request->node) ? request->access.match.token : node_token(request->node))) {
 		struct stat attr = attr_of_entry(request->mount, request->node, entry, fuse_req_ctx(request->fuse));
 
 		request->access.of = permissions_of_stat(&attr);
@@ -179,6 +191,7 @@ static void check_node(struct request *request, access_rule *rule, access_next *
 
 void access_check(struct request *request, access_rule *rule, access_next *next)
 {
+	request->access.match = request->token ? match_token(request->token) : match_any();
 	check_node(request, rule, next, request_reply);
 }
 
@@ -241,7 +254,8 @@ static int allow_all(struct request *request)
 /* Called with the permissions of the lock. */
 static void open_by_lock_or_dir(struct request *request)
 {
-	if (access_by_mask(request) == 0)
+	request->access.by_dir = access_by_mask(request) < 0;
+	if (!request->access.by_dir)
 		request->access.next(request);
 	else
 		access_check_parent(request, access_change, request->access.next, request_reply);
@@ -251,7 +265,23 @@ void access_check_open(struct request *request, int flags, access_next *next)
 {
 	request->access.mask = access_mask_of(flags);
 	request->access.next = next;
-	check_node(request, allow_all, open_by_lock_or_dir, request_reply);
+	begin(request, allow_all, open_by_lock_or_dir, request_reply);
+	/* What is done through a handle is checked then, against the lock that is held by that time. */
+	request->access.of = request->node->permissions;
+	if (is_handle(request->node))
+		decide(request);
+	else
+		check_node(request, allow_all, open_by_lock_or_dir, request_reply);
+}
+
+bool access_may_write(struct request *request, const struct entry *entry)
+{
+	struct stat attr = attr_of_entry(request->mount, request->node, entry, fuse_req_ctx(request->fuse));
+	struct permissions lock = permissions_of_stat(&attr);
+	struct credentials caller;
+
+	access_caller(request, &caller);
+	return permission_check(&caller, &lock, W_OK) == 0;
 }
 
 /* Removing a name */

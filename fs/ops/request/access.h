@@ -7,8 +7,11 @@
 #ifndef FS_OPS_REQUEST_ACCESS_H
 #define FS_OPS_REQUEST_ACCESS_H
 
+#include <stdbool.h>
+
 #include "fs/caller/permission.h"
 
+struct entry;
 struct request;
 
 /* Returns 0, or the negative errno for a caller who may not have what the rule is about. request->access.of is set. */
@@ -57,8 +60,12 @@ int access_mask_of(int flags);
 
 /*
  * Checks that the caller may open the lock of the request with these flags of open(2): by the mode of the lock, or as one
- * who may create in its directory. The latter may open any lock in it, also one of another user, in order to wait for it.
+ * who may create in its directory. The latter may open any lock in it, also one of another user, in order to wait for it:
+ * request->access.by_dir is set then, and the open file must be a handle.
  */
 void access_check_open(struct request *request, int flags, access_next *next);
+
+/* May the caller write the lock of this entry, by its mode? */
+bool access_may_write(struct request *request, const struct entry *entry);
 
 #endif

@@ -27,7 +27,8 @@ struct access {
 	void (*next)(struct request *request); /* the operation, where `step` is another check */
 	int mask; /* ACCESS and OPEN: R_OK, W_OK, X_OK or-ed */
 	struct permissions of; /* what is checked, while `rule` is called and afterwards */
-	struct holding_match match; /* after access_check_removal(): the holding that the caller may remove */
+	struct holding_match match; /* the holding that the caller may remove or change; of a handle, the one that is held now */
+	bool by_dir; /* OPEN: only the right to create in the directory allows it, and that is no right to the holding */
 	char *path; /* of the directory that is being read; NULL: that of the node */
 };
 

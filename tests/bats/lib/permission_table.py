@@ -427,6 +427,11 @@ DIFFERENCES = [
     Difference("the kernel finds `.` and `..` without asking", "EACCES", "OK", ["stat .", "stat .."]),
 ]
 
+VIEW_DIFFERENCES = [
+    Difference("in a view in which it would acquire, an open to write by one who may only wait is refused", "EACCES", "EBUSY",
+               ["open others_here w", "open others_here trunc"]),
+]
+
 READ_ONLY_DIFFERENCES = [
     Difference("the kernel refuses to remove anything before it looks the name up", "EACCES", "EROFS", ["rmdir", "unlink", "rename"]),
     Difference("fs.protected_regular does not hold", "EACCES", "EROFS", ["open other creat rw", "open others_here creat rw"]),
@@ -484,7 +489,7 @@ def compare_in(lockfs, tmpfs, name, user, spec, calls, view=None):
         place.make()
     if view:
         places[0].see(os.path.join(lockfs, ".with", view))
-    comparison = compare_all(user, spec, places, calls)
+    comparison = compare_all(user, spec, places, calls, DIFFERENCES + (VIEW_DIFFERENCES if view else []))
     for place in places:
         place.remove()
     return comparison

@@ -338,3 +338,49 @@ PY
   done <"$T/pids"
   is 4 "$(wc -l <"$T/pids")"
 }
+
+@test "who may only create in the directory gets handles, also where the users are one holder" {
+  mount_lockfs -o allow_other,owner=mount
+  py <<'PY'
+def as_other(call):
+    """The outcome for another user, who is the same holder here."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.setgroups([])
+        os.setresgid(61001, 61001, 61001)
+        os.setresuid(61001, 61001, 61001)
+        os.write(writer, str(outcome(call)).encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    os.close(writer)
+    with os.fdopen(reader) as answer:
+        return answer.read()
+
+handle = os.open(M + "/job", os.O_CREAT | os.O_RDWR)
+held = os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+os.write(held, b"root's")
+through = "/proc/self/fd/%d" % handle
+def truncating():
+    os.close(os.open(M + "/job", os.O_WRONLY | os.O_TRUNC))
+def writing():
+    descriptor = os.open(M + "/job", os.O_WRONLY)
+    try:
+        os.write(descriptor, b"x")
+    finally:
+        os.close(descriptor)
+check("open by path", as_other(truncating), "OK")
+check("write by path", as_other(writing), "EBUSY")
+check("write", as_other(lambda: os.write(handle, b"x")), "EBUSY")
+check("ftruncate", as_other(lambda: os.ftruncate(handle, 0)), "EBUSY")
+check("truncate", as_other(lambda: os.truncate(through, 0)), "EACCES")
+check("futimens", as_other(lambda: os.utime(handle)), "EACCES")
+check("fsetxattr", as_other(lambda: os.setxattr(handle, "user.lock.ttl", b"1ms")), "EACCES")
+check("setxattr by path", as_other(lambda: os.setxattr(M + "/job", "user.lock.ttl", b"1ms")), "EACCES")
+check("content", os.pread(handle, 100, 0), b"root's")
+check("still held", attribute(M + "/job", "state"), "ACQUIRED")
+check("root writes through the handle", os.pwrite(handle, b"ROOT", 0), 4)
+os.close(held)
+os.unlink(M + "/job")
+PY
+}

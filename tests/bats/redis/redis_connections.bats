@@ -132,14 +132,19 @@ stands_in_the_kernel() {
   grep -qsE '^[0-9]+ \(.*\) D ' "/proc/$1"/task/*/stat
 }
 
+# is_watched KEY: is a mount told of the end of this lock, because it has looked it up?
+is_watched() {
+  [[ -n $(redis_cli HGET "lockfs#d:$1" watchers) ]]
+}
+
 @test "a daemon that is killed while it tells the kernel of an end lets its callers go, and is replaced" {
   need_root
   for round in 1 2 3; do
     timeout=60000 proxy_start
-    # To a mount that listens to events each end is told, also while its questions get no answer.
-    hear "$T/events" "$M"
+    # A mount that watches a lock is told of its end, also while its questions get no answer.
     take "$N/job"
     is UNAVAILABLE "$(state "$M/job")"
+    wait_until is_watched job
     # Whose creation is under way has the directory in the kernel, for which the notifier waits then.
     orders "{\"at\": \"other$round\", \"trap\": \"mute\"}"
     in_background python3 -IS "$BATS_RUN_TMPDIR/calls.py" open "$M/other$round" CREAT,EXCL,WRONLY
@@ -149,7 +154,6 @@ stands_in_the_kernel() {
     kill -KILL "${daemon_of[$M]}"
     wait_until ended "$pid"
     daemon_ended "$M"
-    end_hearers
     expect ENOTCONN stat "$M"
     mount_redis
     take "$M/job"
