@@ -231,7 +231,8 @@ static bool serve_one(struct session *session)
 	if (got == -EAGAIN)
 		return false;
 	if (got <= 0) {
-		if (got < 0) {
+		/* ECONNABORTED: the connection ended while a request of it was read, such as the RELEASE of the last close. */
+		if (got < 0 && got != -ECONNABORTED) {
 			log_line(LOG_ERR, "cannot read requests of %s: %s", session->mount->options->mountpoint,
 				strerror(-got));
 			session->failed = true;
