@@ -15,6 +15,7 @@
 #include "backend/util/quota.h"
 #include "fs/holdings/event_interest.h"
 #include "lockfs/backend.h"
+#include "lockfs/lock.h"
 
 struct holding;
 struct renewal;
@@ -133,9 +134,9 @@ void holdings_recheck_open(struct holdings *holdings);
 
 /*
  * May a holding have this lease from now on? Returns 0, or the error of the quota of
- * renewals. A holding that is not bound here may have any.
+ * renewals. A holding that is not bound here, or not known (`match` any), may have any.
  */
-int holdings_admit_lease(const struct holdings *holdings, const char *key, uint64_t token, int64_t ttl_ms);
+int holdings_admit_lease(const struct holdings *holdings, const char *key, struct holding_match match, int64_t ttl_ms);
 
 /* The backend says that the lease of a holding is now that of `lock`. */
 void holdings_adopt(struct holdings *holdings, const struct lock *lock);

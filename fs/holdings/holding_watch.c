@@ -210,9 +210,9 @@ void holdings_doubt(struct holdings *holdings, const char *key, uint64_t token)
 		recheck_in(holding, 0);
 }
 
-int holdings_admit_lease(const struct holdings *holdings, const char *key, uint64_t token, int64_t ttl_ms)
+int holdings_admit_lease(const struct holdings *holdings, const char *key, struct holding_match match, int64_t ttl_ms)
 {
-	const struct holding *holding = holding_find(holdings, key, token);
+	const struct holding *holding = match.any ? NULL : holding_find(holdings, key, match.token);
 	struct renewal *renewal = holding ? holding_renewal(holding) : NULL;
 
 	return renewal && ttl_ms != LEASE_UNSET ? renewal_admits(renewal, ttl_ms) : 0;

@@ -42,9 +42,13 @@ struct stale_retry {
 
 static struct stale_retry *find(const struct stale_retries *retries, pid_t thread, const char *key)
 {
-	struct call_name call = { .thread = (uint64_t)thread, .key = path_inode(key) };
+	struct call_name call = { .thread = (uint64_t)thread };
 	struct stale_retry *retry;
 
+	/* The usual case, which need not hash the key. */
+	if (!retries->by_call)
+		return NULL;
+	call.key = path_inode(key);
 	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it reads what was just set, byte by byte */
 	HASH_FIND(hh, retries->by_call, &call, sizeof(call), retry);
 	return retry;
@@ -98,7 +102,7 @@ int stale_retry_or(struct stale_retries *retries, pid_t thread, const char *key,
 
 void stale_retries_looked_up(struct stale_retries *retries, pid_t thread, const char *key, fuse_ino_t number)
 {
-	struct stale_retry *retry = retries->by_call ? find(retries, thread, key) : NULL;
+	struct stale_retry *retry = find(retries, thread, key);
 
 	if (retry && retry->repeated)
 		drop(retries, retry);
@@ -118,7 +122,7 @@ static bool is_repetition_of(const struct stale_retry *retry, fuse_ino_t number,
 
 int stale_retry_for_handle(struct stale_retries *retries, pid_t thread, const char *key, fuse_ino_t number, bool exists)
 {
-	struct stale_retry *retry = retries->by_call ? find(retries, thread, key) : NULL;
+	struct stale_retry *retry = find(retries, thread, key);
 	int64_t now_ns = boot_ns();
 	bool is_repetition = thread == 0 || (retry && is_repetition_of(retry, number, now_ns));
 
@@ -137,7 +141,7 @@ int stale_retry_for_handle(struct stale_retries *retries, pid_t thread, const ch
 
 enum handle_wanted stale_retries_handle(struct stale_retries *retries, pid_t thread, const char *key)
 {
-	struct stale_retry *retry = retries->by_call ? find(retries, thread, key) : NULL;
+	struct stale_retry *retry = find(retries, thread, key);
 	int64_t age_ns = retry ? boot_ns() - retry->answered_ns : 0;
 
 	if (!retry || !retry->handle || age_ns > REPETITION_NS)
@@ -148,7 +152,7 @@ enum handle_wanted stale_retries_handle(struct stale_retries *retries, pid_t thr
 
 void stale_retries_got_handle(struct stale_retries *retries, pid_t thread, const char *key)
 {
-	struct stale_retry *retry = retries->by_call ? find(retries, thread, key) : NULL;
+	struct stale_retry *retry = find(retries, thread, key);
 
 	if (retry && retry->handle)
 		drop(retries, retry);

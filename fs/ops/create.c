@@ -155,26 +155,20 @@ static bool end_created(struct request *request, struct lock_file *file, struct 
 /* Replies with a handle on a node of its own, which no LOOKUP finds. */
 static void reply_handle(struct request *request)
 {
-	struct mount *mount = request->mount;
-	struct stat attr = { 0 };
 	struct lock_file *file = open_unacquired(request, 0);
 	struct node *node;
+	struct stat attr;
+	int err;
 
 	if (!file)
 		return;
-	node = node_look_up(mount->nodes, NODE_UNLOCKED, request->node->name.view, node_unique(mount->nodes), request->key,
-		fuse_req_ctx(request->fuse)->uid);
-	if (node && !request_admits_node(request->fuse, node)) {
+	err = request_make_handle_node(request, &node);
+	if (err < 0) {
 		lock_file_close(file);
-		request_reply(request, -ENFILE);
+		request_reply(request, err);
 		return;
 	}
-	if (node) {
-		const struct fuse_ctx *caller = fuse_req_ctx(request->fuse);
-
-		node_belongs_to(node, caller->uid, caller->gid);
-		attr = attr_of_ended(node);
-	}
+	attr = attr_of_ended(node);
 	end_created(request, file, node, &attr);
 }
 
@@ -288,19 +282,12 @@ static void on_read_for_handle(void *ctx, int status, const struct entry *entry)
 		request_reply(request, status);
 }
 
-static bool acquires(const struct node *dir, int flags)
-{
-	if (flags & O_EXCL)
-		return true;
-	return (flags & O_ACCMODE) != O_RDONLY && view_acquires(dir->name.view);
-}
-
 static void create(struct request *request)
 {
 	stale_retries_got_handle(request->mount->retries, fuse_req_ctx(request->fuse)->pid, request->key);
 	if (!request_count_file_or_reply(request))
 		return;
-	if (acquires(request->node, request->info.flags))
+	if ((request->info.flags & O_EXCL) || request_writes_to_acquire(request))
 		acquire_by_creating(request);
 	else
 		backend_read(request->mount->backend, request->key, on_read_for_handle, request);

@@ -1,7 +1,7 @@
 /*
- * LOOKUP, FORGET, GETATTR, ACCESS: finds the node of a name, shows its attributes, and tells what a caller may do. A LOOKUP may be stale, as CREATE and
- * UNLINK decide atomically in the backend; but the kernel answers EEXIST to an exclusive creation by itself if LOOKUP
- * found the name, so a lock must not be found after its lease has ended.
+ * LOOKUP, FORGET, GETATTR, ACCESS: finds the node of a name, shows its attributes, and tells what a caller may do. A
+ * LOOKUP may be stale, as CREATE and UNLINK decide atomically in the backend; but the kernel answers EEXIST to an
+ * exclusive creation by itself if LOOKUP found the name, so a lock must not be found after its lease has ended.
  */
 #include <errno.h>
 #include <string.h>
@@ -98,26 +98,19 @@ static bool is_hidden_by_view(struct request *request, const struct entry *entry
 /* Replies to the LOOKUP of an open(2) that is to get a handle: with a node that no other LOOKUP finds. */
 static void reply_handle_node(struct request *request)
 {
-	struct mount *mount = request->mount;
-	const struct fuse_ctx *caller = fuse_req_ctx(request->fuse);
-	struct node *node = node_look_up(mount->nodes, NODE_UNLOCKED, request->node->name.view, node_unique(mount->nodes),
-		request->key, caller->uid);
+	struct node *node;
 	struct fuse_entry_param reply;
+	int err = request_make_handle_node(request, &node);
 
-	if (!node) {
-		request_reply(request, -ENOMEM);
+	if (err < 0) {
+		request_reply(request, err);
 		return;
 	}
-	if (!request_admits_node(request->fuse, node)) {
-		request_reply(request, -ENFILE);
-		return;
-	}
-	node_belongs_to(node, caller->uid, caller->gid);
 	reply = (struct fuse_entry_param){ .ino = node->number, .attr = attr_of_ended(node) };
 	/* sendfile(2) and splice(2) read up to the last known size, so it must not be too small; a short read corrects it. */
 	reply.attr.st_size = LOCK_CONTENT_MAX;
 	if (fuse_reply_entry(request->fuse, &reply) < 0)
-		node_forget(mount->nodes, node, 1);
+		node_forget(request->mount->nodes, node, 1);
 	request_end(request);
 }
 

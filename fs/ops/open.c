@@ -11,7 +11,6 @@
 #include "fs/mount.h"
 #include "fs/names/node.h"
 #include "fs/names/stale_retry.h"
-#include "fs/names/view.h"
 #include "fs/ops/request/access.h"
 #include "fs/ops/request/claim.h"
 #include "fs/ops/request/ended.h"
@@ -23,15 +22,13 @@
 #include "lockfs/event.h"
 #include "lockfs/lock.h"
 
-/* Would this open(2) acquire a free lock, if it had O_CREAT? If the lock exists, the kernel sends OPEN and not CREATE. */
-static bool is_attempt(const struct request *request)
-{
-	return (request->info.flags & O_ACCMODE) != O_RDONLY && view_acquires(request->node->name.view);
-}
-
+/*
+ * Publishes an attempt to acquire, if this open(2) would acquire a free lock with O_CREAT: if the lock exists, the kernel
+ * sends OPEN and not CREATE.
+ */
 static void publish_attempt(const struct request *request, enum lock_event_kind kind)
 {
-	if (is_attempt(request))
+	if (request_writes_to_acquire(request))
 		backend_publish(request->mount->backend, kind, request->key, match_token(node_token(request->node)));
 }
 
@@ -86,7 +83,7 @@ static void open_handle(struct request *request, const struct lock *lock)
 /* Opens the lock for a caller who does not hold it; `lock` is NULL if it has ended. */
 static void open_unheld(struct request *request, const struct lock *lock)
 {
-	if (!is_attempt(request) || opens_handle(request->info.flags)) {
+	if (!request_writes_to_acquire(request) || opens_handle(request->info.flags)) {
 		open_handle(request, lock);
 	} else if (lock) {
 		publish_attempt(request, EVENT_UNAVAILABLE);
@@ -140,15 +137,16 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 
 static void open_allowed(struct request *request)
 {
-	if (node_token(request->node) == 0)
+	bool is_handle = node_token(request->node) == 0;
+
+	if (is_handle)
 		stale_retries_got_handle(request->mount->retries, fuse_req_ctx(request->fuse)->pid, request->key);
 	if (!request_count_file_or_reply(request))
 		return;
-	if (node_token(request->node) == 0) {
+	if (is_handle)
 		reply_opened(request, false, false);
-	} else if (request_identify_or_reply(request)) {
+	else if (request_identify_or_reply(request))
 		backend_read_as(request->mount->backend, request->key, &request->claim, on_opening, request);
-	}
 }
 
 static void lock_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)

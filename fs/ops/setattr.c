@@ -101,7 +101,7 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 		backend_truncate(backend, request->key, claim, match, attr->st_size, on_truncated, request);
 		return;
 	}
-	err = holdings_admit_lease(request->mount->holdings, request->key, match.any ? 0 : match.token, ttl_ms);
+	err = holdings_admit_lease(request->mount->holdings, request->key, match, ttl_ms);
 	if (err < 0)
 		request_reply(request, err);
 	else

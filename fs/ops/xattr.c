@@ -246,7 +246,7 @@ static void set_lease(struct request *request, int64_t ttl_ms)
 		request_refuse_refresh(request);
 		return;
 	}
-	err = holdings_admit_lease(request->mount->holdings, request->key, match.any ? 0 : match.token, ttl_ms);
+	err = holdings_admit_lease(request->mount->holdings, request->key, match, ttl_ms);
 	if (err < 0) {
 		request_reply(request, err);
 		return;

@@ -93,6 +93,30 @@ static bool is_handle(const struct node *node)
 	return node_kind(node) == NODE_UNLOCKED && !node->bound_token;
 }
 
+/* The rule for what is opened: what decides is checked afterwards, by open_by_lock_or_dir(). */
+static int allow_all(struct request *request)
+{
+	(void)request;
+	return 0;
+}
+
+/*
+ * Does the rule go by whose the lock is that is held now? All may read every lock, and what is done through a handle
+ * that is opened again is checked when it is done.
+ */
+static bool depends_on_holder(access_rule *rule)
+{
+	return rule != access_read && rule != allow_all;
+}
+
+/* What this caller is shown of a lock or directory that was read. */
+static struct permissions permissions_of_entry(const struct request *request, const struct entry *entry)
+{
+	struct stat attr = attr_of_entry(request->mount, request->node, entry, fuse_req_ctx(request->fuse));
+
+	return permissions_of_stat(&attr);
+}
+
 /* Finds the permissions of a node without asking the backend. Returns false if it must be asked. */
 static bool find_known(const struct request *request, const struct node *node, struct permissions *ret)
 {
@@ -108,11 +132,10 @@ static bool find_known(const struct request *request, const struct node *node, s
 		return true;
 	}
 	*ret = node->permissions;
-	/* All may read every lock. */
-	if (is_root(request) || (is_handle(node) && request->access.rule == access_read))
+	if (is_root(request))
 		return true;
 	if (is_handle(node))
-		return false;
+		return !depends_on_holder(request->access.rule);
 	return node_kind(node) == NODE_DIR ? dir_is_known(node) : owner_is_certain(request, node);
 }
 
@@ -130,10 +153,14 @@ static void decide(struct request *request)
 		request->access.step(request);
 }
 
+/* Goes on with the permissions of a directory: of the node, or of access.path. */
 static void on_dir_read(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
+	bool is_of_node = !request->access.path;
 
+	free(request->access.path);
+	request->access.path = NULL;
 	if (status == 0 && entry->kind != ENTRY_DIR)
 		status = -ENOENT;
 	if (status < 0) {
@@ -141,27 +168,28 @@ static void on_dir_read(void *ctx, int status, const struct entry *entry)
 		return;
 	}
 	request->access.of = permissions_of_dir(&entry->dir);
-	node_note_permissions(request->node, &request->access.of);
+	if (is_of_node)
+		node_note_permissions(request->node, &request->access.of);
 	decide(request);
 }
 
 static void on_lock_read(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
+	uint64_t token = node_token(request->node);
 
 	if (status < 0 && status != -ENOENT) {
 		request->access.refuse(request, status);
 		return;
 	}
 	/* A handle has no holding, and only the one whose owner was checked may be changed through it. */
-	if (is_handle(request->node))
-		request->access.match = match_token(status == 0 && entry->kind == ENTRY_LOCK ? entry->lock.token : 0);
-	/* If the holding has ended, what the kernel was told last decides. */
-	if (entry_is_holding(status, entry, is_handle(request->node) ? request->access.match.token : node_token(request->node))) {
-		struct stat attr = attr_of_entry(request->mount, request->node, entry, fuse_req_ctx(request->fuse));
-
-		request->access.of = permissions_of_stat(&attr);
+	if (is_handle(request->node)) {
+		token = status == 0 && entry->kind == ENTRY_LOCK ? entry->lock.token : 0;
+		request->access.match = match_token(token);
 	}
+	/* If the holding has ended, what the kernel was told last decides. */
+	if (entry_is_holding(status, entry, token))
+		request->access.of = permissions_of_entry(request, entry);
 	decide(request);
 }
 
@@ -197,21 +225,6 @@ void access_check(struct request *request, access_rule *rule, access_next *next)
 
 /* The directory that a lock is in */
 
-static void on_parent_read(void *ctx, int status, const struct entry *entry)
-{
-	struct request *request = ctx;
-
-	free(request->access.path);
-	if (status == 0 && entry->kind != ENTRY_DIR)
-		status = -ENOENT;
-	if (status < 0) {
-		request->access.refuse(request, status);
-		return;
-	}
-	request->access.of = permissions_of_dir(&entry->dir);
-	decide(request);
-}
-
 void access_check_parent(struct request *request, access_rule *rule, access_next *next, access_refuse *refuse)
 {
 	struct mount *mount = request->mount;
@@ -231,7 +244,7 @@ void access_check_parent(struct request *request, access_rule *rule, access_next
 	}
 	request->access.path = strndup(request->key, length);
 	if (request->access.path)
-		backend_read(mount->backend, request->access.path, on_parent_read, request);
+		backend_read(mount->backend, request->access.path, on_dir_read, request);
 	else
 		refuse(request, -ENOMEM);
 }
@@ -243,12 +256,6 @@ int access_mask_of(int flags)
 	static const int by_mode[] = { [O_RDONLY] = R_OK, [O_WRONLY] = W_OK, [O_RDWR] = R_OK | W_OK, [O_ACCMODE] = R_OK | W_OK };
 
 	return by_mode[flags & O_ACCMODE] | (flags & O_TRUNC ? W_OK : 0);
-}
-
-static int allow_all(struct request *request)
-{
-	(void)request;
-	return 0;
 }
 
 /* Called with the permissions of the lock. */
@@ -265,19 +272,12 @@ void access_check_open(struct request *request, int flags, access_next *next)
 {
 	request->access.mask = access_mask_of(flags);
 	request->access.next = next;
-	begin(request, allow_all, open_by_lock_or_dir, request_reply);
-	/* What is done through a handle is checked then, against the lock that is held by that time. */
-	request->access.of = request->node->permissions;
-	if (is_handle(request->node))
-		decide(request);
-	else
-		check_node(request, allow_all, open_by_lock_or_dir, request_reply);
+	check_node(request, allow_all, open_by_lock_or_dir, request_reply);
 }
 
 bool access_may_write(struct request *request, const struct entry *entry)
 {
-	struct stat attr = attr_of_entry(request->mount, request->node, entry, fuse_req_ctx(request->fuse));
-	struct permissions lock = permissions_of_stat(&attr);
+	struct permissions lock = permissions_of_entry(request, entry);
 	struct credentials caller;
 
 	access_caller(request, &caller);

@@ -46,8 +46,8 @@ void access_caller(const struct request *request, struct credentials *ret);
 void access_check(struct request *request, access_rule *rule, access_next *next);
 
 /*
- * As access_check() with access_change(), with another function than request_reply() to refuse by, before request->key is removed from its directory. In a sticky directory the
- * caller must be the owner of what is removed, or of the directory, or root (EPERM). request->access.match is then the
+ * As access_check() with access_change(), before request->key is removed from its directory, and with another function
+ * than request_reply() to refuse by. In a sticky directory the caller must be the owner of what is removed, or of the directory, or root (EPERM). request->access.match is then the
  * holding whose owner was checked: only that may be released, as the next one may be another user's.
  */
 void access_check_removal(struct request *request, access_next *next, access_refuse *refuse);

@@ -5,6 +5,7 @@
 #include "fs/ops/request/opening.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 #include "fs/caller/caller.h"
 #include "fs/caller/process.h"
@@ -12,6 +13,7 @@
 #include "fs/holdings/lock_file.h"
 #include "fs/mount.h"
 #include "fs/names/node.h"
+#include "fs/names/view.h"
 #include "fs/ops/request/claim.h"
 #include "fs/ops/request/request.h"
 #include "fs/util/reserve.h"
@@ -30,6 +32,11 @@ bool request_count_file_or_reply(struct request *request)
 	request->file_is_counted = true;
 	request->file_uid = uid;
 	return true;
+}
+
+bool request_writes_to_acquire(const struct request *request)
+{
+	return (request->info.flags & O_ACCMODE) != O_RDONLY && view_acquires(request->node->name.view);
 }
 
 struct lock_file *request_open_file(struct request *request, uint64_t token, pid_t acquirer)

@@ -16,6 +16,9 @@ struct request;
  */
 bool request_count_file_or_reply(struct request *request);
 
+/* Does the open(2) of the request write, in a view in which creating for writing acquires? */
+bool request_writes_to_acquire(const struct request *request);
+
 /*
  * Makes the open file that the user was charged for: a file of the holding `token`, or a handle if `token` is 0.
  * `acquirer` is the process that acquired the holding with this file, or 0. Returns NULL without memory.

@@ -54,6 +54,22 @@ bool request_admits_node(fuse_req_t fuse, struct node *node)
 	return false;
 }
 
+int request_make_handle_node(struct request *request, struct node **ret)
+{
+	struct node_table *nodes = request->mount->nodes;
+	const struct fuse_ctx *caller = fuse_req_ctx(request->fuse);
+	struct node *node = node_look_up(nodes, NODE_UNLOCKED, request->node->name.view, node_unique(nodes), request->key,
+		caller->uid);
+
+	if (!node)
+		return -ENOMEM;
+	if (!request_admits_node(request->fuse, node))
+		return -ENFILE;
+	node_belongs_to(node, caller->uid, caller->gid);
+	*ret = node;
+	return 0;
+}
+
 static struct node *look_up_dir(struct request *request)
 {
 	struct node_table *nodes = request->mount->nodes;
