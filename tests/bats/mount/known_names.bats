@@ -12,6 +12,13 @@ has_names_below() {
   (($(names) < $1))
 }
 
+# The daemon has said nothing, or only that a user was refused names until the kernel had forgotten others:
+# on a busy machine it forgets them late.
+told_of_refusals_only() {
+  is "" "$(tr -d '\0' <"$S.stderr" | grep -v "^lockfs: user $(id -u nobody) uses .* is refused more: .*-o user_names= allows more$")"
+  : >"$S.stderr"
+}
+
 @test "however many views a user looks up, the daemon remembers a bounded number of them" {
   mount_shared user_names=2000
   py "$S" <<'PY'
@@ -23,7 +30,7 @@ def look_up():
 as_nobody(look_up)
 PY
   wait_until has_names_below 2001
-  is "" "$(cat "$S.stderr")"
+  told_of_refusals_only
 }
 
 @test "however many locks all users look at, the daemon remembers a bounded number of them" {
@@ -41,6 +48,7 @@ for number in range(5000):
     os.unlink("%s/lock%d" % (shared, number))
 PY
   wait_until has_names_below 2001
+  told_of_refusals_only
 }
 
 @test "a user of 60,000 views costs the daemon no more memory than for the names that one user may have" {
@@ -56,6 +64,7 @@ as_nobody(look_up)
 PY
   after=$(resident)
   (($(names) < 16384 + forgets_max)) || fail "$(names) names"
+  told_of_refusals_only
   # A sanitizer keeps memory that was freed.
   ! grep -q __asan_init "$LOCKFS" || return 0
   # Of some 700 bytes each; half of them as long as the kernel forgets at once. All would be 40 MB.
@@ -216,6 +225,7 @@ for number in range(4000):
     os.unlink("%s/lock%d" % (shared, number))
 PY
   wait_until has_names_below 2001
+  told_of_refusals_only
 }
 
 @test "what is in use works on while the kernel is asked to forget other names" {
@@ -235,7 +245,7 @@ def work():
             check("content", os.pread(held, 10, 0), b"%d" % number)
             check("by its name", attribute("job", "state"), "ACQUIRED")
             check("from the root", attribute(shared + "/job", "state"), "UNAVAILABLE")
-            os.close(os.open("brief", os.O_CREAT | os.O_EXCL))
+            os.close(when_forgotten(os.open, "brief", os.O_CREAT | os.O_EXCL))
             os.unlink("brief")
     os.utime(held)
     check("locked", attribute(shared + "/other", "state"), "ACQUIRED")
@@ -243,4 +253,5 @@ def work():
     os.unlink("job")
 as_nobody(work)
 PY
+  told_of_refusals_only
 }
