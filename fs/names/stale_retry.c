@@ -1,10 +1,11 @@
-/* A table of calls by thread and key. A retry is dropped after 60 s, or if the table is full. */
+/* A table of calls by thread and key. A retry is dropped after 60 s, or if its user has too many. */
 #include "fs/names/stale_retry.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <utlist.h>
 
 #include "backend/util/clock.h"
 #include "backend/util/hash.h"
@@ -20,8 +21,8 @@
  */
 #define AT_ONCE_NS (1 * NS_PER_S)
 
-/* Most calls that are remembered. The call answered first is forgotten first. */
-#define RETRIES_MAX 4096
+/* Most calls that are remembered of one user. The call answered first is forgotten first. */
+#define USER_RETRIES_MAX 1024
 
 /* Identifies a system call, as well as the daemon can. */
 struct call_name {
@@ -29,8 +30,18 @@ struct call_name {
 	uint64_t key;    /* hash of the key */
 };
 
+/* The calls of one user, in the order in which they were answered. Freed with the last one. */
+struct retrying_user {
+	uid_t uid;
+	size_t count;
+	struct stale_retry *retries;
+	UT_hash_handle hh;
+};
+
 struct stale_retry {
 	struct call_name call;
+	struct retrying_user *user;
+	struct stale_retry *prev, *next; /* in the list of the user */
 	int64_t answered_ns; /* CLOCK_BOOTTIME */
 	fuse_ino_t found;    /* node that the LOOKUP after it returned; 0: no LOOKUP yet, or the name was free */
 	bool repeated;       /* the repetition was answered, so the next LOOKUP belongs to another call */
@@ -54,9 +65,41 @@ static struct stale_retry *find(const struct stale_retries *retries, pid_t threa
 	return retry;
 }
 
+/* Returns NULL if there is no memory. */
+static struct retrying_user *get_user(struct stale_retries *retries, uid_t uid)
+{
+	struct retrying_user *user;
+
+	HASH_FIND(hh, retries->users, &uid, sizeof(uid), user);
+	if (user)
+		return user;
+	user = calloc(1, sizeof(*user));
+	if (!user)
+		return NULL;
+	user->uid = uid;
+	HASH_ADD(hh, retries->users, uid, sizeof(user->uid), user);
+	if (user->hh.tbl)
+		return user;
+	free(user);
+	return NULL;
+}
+
+static void put_user(struct stale_retries *retries, struct retrying_user *user)
+{
+	if (user->count > 0)
+		return;
+	HASH_DELETE(hh, retries->users, user);
+	free(user);
+}
+
 static void drop(struct stale_retries *retries, struct stale_retry *retry)
 {
+	struct retrying_user *user = retry->user;
+
 	HASH_DELETE(hh, retries->by_call, retry);
+	DL_DELETE(user->retries, retry);
+	user->count--;
+	put_user(retries, user);
 	free(retry);
 }
 
@@ -64,13 +107,13 @@ static void drop_old(struct stale_retries *retries, int64_t now_ns)
 {
 	struct stale_retry *first;
 
-	while ((first = retries->by_call) &&
-		(now_ns - first->answered_ns > REPETITION_NS || HASH_COUNT(retries->by_call) >= RETRIES_MAX))
+	while ((first = retries->by_call) && now_ns - first->answered_ns > REPETITION_NS)
 		drop(retries, first);
 }
 
 /* Returns NULL if there is no memory. */
-static struct stale_retry *add(struct stale_retries *retries, pid_t thread, const char *key, int64_t now_ns)
+static struct stale_retry *add_for(struct stale_retries *retries, struct retrying_user *user, pid_t thread, const char *key,
+                                   int64_t now_ns)
 {
 	struct stale_retry *retry = calloc(1, sizeof(*retry));
 
@@ -78,26 +121,54 @@ static struct stale_retry *add(struct stale_retries *retries, pid_t thread, cons
 		return NULL;
 	retry->call = (struct call_name){ .thread = (uint64_t)thread, .key = path_inode(key) };
 	retry->answered_ns = now_ns;
+	retry->user = user;
 	HASH_ADD(hh, retries->by_call, call, sizeof(retry->call), retry);
-	if (retry->hh.tbl)
-		return retry;
-	free(retry);
-	return NULL;
+	if (!retry->hh.tbl) {
+		free(retry);
+		return NULL;
+	}
+	DL_APPEND(user->retries, retry);
+	user->count++;
+	return retry;
 }
 
-int stale_retry_or(struct stale_retries *retries, pid_t thread, const char *key, fuse_ino_t number, int otherwise)
+/* Remembers a call that is answered now. Returns NULL if there is no memory. */
+static struct stale_retry *add(struct stale_retries *retries, const struct fuse_ctx *caller, const char *key, int64_t now_ns)
 {
-	struct stale_retry *retry = find(retries, thread, key);
+	struct retrying_user *user;
+	struct stale_retry *retry;
+
+	drop_old(retries, now_ns);
+	user = get_user(retries, caller->uid);
+	if (!user)
+		return NULL;
+	retry = add_for(retries, user, caller->pid, key, now_ns);
+	if (!retry)
+		put_user(retries, user);
+	else if (user->count > USER_RETRIES_MAX)
+		drop(retries, user->retries);
+	return retry;
+}
+
+/* Forgets the call if it is remembered; in each case another one begins. */
+static void forget(struct stale_retries *retries, struct stale_retry *retry)
+{
+	if (retry)
+		drop(retries, retry);
+}
+
+int stale_retry_or(struct stale_retries *retries, const struct fuse_ctx *caller, const char *key, fuse_ino_t number,
+                   int otherwise)
+{
+	struct stale_retry *retry = find(retries, caller->pid, key);
 	int64_t now_ns = boot_ns();
 
 	if (retry && !retry->handle && retry->found == number && now_ns - retry->answered_ns <= REPETITION_NS) {
 		retry->repeated = true;
 		return otherwise;
 	}
-	if (retry)
-		drop(retries, retry);
-	drop_old(retries, now_ns);
-	return add(retries, thread, key, now_ns) ? -ESTALE : otherwise;
+	forget(retries, retry);
+	return add(retries, caller, key, now_ns) ? -ESTALE : otherwise;
 }
 
 void stale_retries_looked_up(struct stale_retries *retries, pid_t thread, const char *key, fuse_ino_t number)
@@ -120,18 +191,17 @@ static bool is_repetition_of(const struct stale_retry *retry, fuse_ino_t number,
 	return retry->found == number && !retry->repeated && age_ns <= REPETITION_NS;
 }
 
-int stale_retry_for_handle(struct stale_retries *retries, pid_t thread, const char *key, fuse_ino_t number, bool exists)
+int stale_retry_for_handle(struct stale_retries *retries, const struct fuse_ctx *caller, const char *key, fuse_ino_t number,
+                           bool exists)
 {
-	struct stale_retry *retry = find(retries, thread, key);
+	struct stale_retry *retry = find(retries, caller->pid, key);
 	int64_t now_ns = boot_ns();
-	bool is_repetition = thread == 0 || (retry && is_repetition_of(retry, number, now_ns));
+	bool is_repetition = caller->pid == 0 || (retry && is_repetition_of(retry, number, now_ns));
 
-	if (retry)
-		drop(retries, retry);
+	forget(retries, retry);
 	if (is_repetition)
 		return 0;
-	drop_old(retries, now_ns);
-	retry = add(retries, thread, key, now_ns);
+	retry = add(retries, caller, key, now_ns);
 	if (!retry)
 		return -ENOMEM;
 	retry->handle = exists ? HANDLE_WANTED : HANDLE_IF_EXISTS;

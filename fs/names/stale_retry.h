@@ -18,19 +18,22 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct retrying_user;
 struct stale_retry;
 
 /* All zero: no call is remembered. */
 struct stale_retries {
 	struct stale_retry *by_call; /* in the order in which they were answered */
+	struct retrying_user *users; /* who have such calls */
 };
 
 /*
- * Returns -ESTALE if the kernel will repeat this call of `thread` on the node `number` of
- * `key` (0: the call creates it). Returns `otherwise` if the call is the repetition, or if
- * there is no memory to recognize the repetition.
+ * Returns -ESTALE if the kernel will repeat this call of the thread `caller` on the node
+ * `number` of `key` (0: the call creates it). Returns `otherwise` if the call is the
+ * repetition, or if there is no memory to recognize the repetition.
  */
-int stale_retry_or(struct stale_retries *retries, pid_t thread, const char *key, fuse_ino_t number, int otherwise);
+int stale_retry_or(struct stale_retries *retries, const struct fuse_ctx *caller, const char *key, fuse_ino_t number,
+                   int otherwise);
 
 /* A LOOKUP of `key` by `thread` is answered with the node `number`. */
 void stale_retries_looked_up(struct stale_retries *retries, pid_t thread, const char *key, fuse_ino_t number);
@@ -43,7 +46,8 @@ void stale_retries_looked_up(struct stale_retries *retries, pid_t thread, const 
  * from those of others. Returns -ENOMEM.
  * `exists`: the lock existed when the call looked it up.
  */
-int stale_retry_for_handle(struct stale_retries *retries, pid_t thread, const char *key, fuse_ino_t number, bool exists);
+int stale_retry_for_handle(struct stale_retries *retries, const struct fuse_ctx *caller, const char *key, fuse_ino_t number,
+                           bool exists);
 
 /* What a LOOKUP must find. */
 enum handle_wanted {

@@ -198,12 +198,11 @@ static void reply_existing(struct request *request, const struct lock *lock)
 static void on_existing_truncated(void *ctx, int status, const struct lock *lock)
 {
 	struct request *request = ctx;
-	pid_t thread = fuse_req_ctx(request->fuse)->pid;
 
 	if (status == 0)
 		reply_existing(request, lock);
 	else if (status == -ENOENT)
-		request_reply(request, stale_retry_or(request->mount->retries, thread, request->key, 0, -EBUSY));
+		request_reply(request, stale_retry_or(request->mount->retries, fuse_req_ctx(request->fuse), request->key, 0, -EBUSY));
 	else
 		request_reply(request, status);
 }

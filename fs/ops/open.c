@@ -69,9 +69,9 @@ static void reply_missed(struct request *request)
 /* Opens a handle: by ESTALE, upon which the kernel opens a node of its own. `lock`: the present lock, NULL: it ended. */
 static void open_handle(struct request *request, const struct lock *lock)
 {
-	pid_t thread = fuse_req_ctx(request->fuse)->pid;
 	bool existed = lock || !request_cache_was_wrong(request);
-	int err = stale_retry_for_handle(request->mount->retries, thread, request->key, request->node->number, existed);
+	int err = stale_retry_for_handle(request->mount->retries, fuse_req_ctx(request->fuse), request->key,
+		request->node->number, existed);
 
 	/* Where the kernel keeps the node, the file belongs to its holding and does not follow the key. */
 	if (err == 0)

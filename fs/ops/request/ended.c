@@ -64,9 +64,7 @@ int request_ended_status(const struct request *request)
 
 int request_stale_or(struct request *request, int otherwise)
 {
-	pid_t thread = fuse_req_ctx(request->fuse)->pid;
-
-	return stale_retry_or(request->mount->retries, thread, request->key, request->node->number, otherwise);
+	return stale_retry_or(request->mount->retries, fuse_req_ctx(request->fuse), request->key, request->node->number, otherwise);
 }
 
 void request_reply_stale(struct request *request, int otherwise)
