@@ -135,6 +135,27 @@ static void on_opening(void *ctx, int status, const struct entry *entry)
 		open_unheld(request, status == 0 ? &entry->lock : NULL);
 }
 
+/* If the caller does not hold the lock, O_TRUNC does nothing. */
+static void on_truncated_for_handle(void *ctx, int status, const struct lock *lock)
+{
+	struct request *request = ctx;
+
+	(void)lock;
+	if (status == 0 || status == -ENOENT || status == -EBUSY || status == -EISDIR)
+		reply_opened(request, false, false);
+	else
+		request_reply(request, status);
+}
+
+/* Opens a node that belongs to a handle, such as /proc/self/fd/9. */
+static void open_node_of_handle(struct request *request)
+{
+	if (!(request->info.flags & O_TRUNC))
+		reply_opened(request, false, false);
+	else if (request_identify_holder_or_reply(request))
+		backend_truncate(request->mount->backend, request->key, &request->claim, match_any(), 0, on_truncated_for_handle, request);
+}
+
 static void open_allowed(struct request *request)
 {
 	bool is_handle = node_token(request->node) == 0;
@@ -144,7 +165,7 @@ static void open_allowed(struct request *request)
 	if (!request_count_file_or_reply(request))
 		return;
 	if (is_handle)
-		reply_opened(request, false, false);
+		open_node_of_handle(request);
 	else if (request_identify_or_reply(request))
 		backend_read_as(request->mount->backend, request->key, &request->claim, on_opening, request);
 }

@@ -369,6 +369,29 @@ for fd in reopened(contender).values():
 PY
 }
 
+@test "/proc/self/fd of a handle with O_TRUNC empties what its session holds, and nothing of others" {
+  { handles; cat <<'PY'; } | py
+handle = os.open(JOB, os.O_RDONLY | os.O_CREAT)
+def truncate():
+    os.close(os.open("/proc/self/fd/%d" % handle, os.O_WRONLY | os.O_TRUNC))
+truncate()
+check("free", attribute(handle, "state"), "EXPIRED")
+take(b"mine")
+check("another session", in_child(truncate, session=True), "OK")
+check("content", do_read(JOB), "mine")
+truncate()
+check("content", do_read(JOB), "")
+os.unlink(JOB)
+other = os.open(JOB, os.O_RDWR | os.O_CREAT)
+fcntl.flock(other, fcntl.LOCK_EX)
+check("write", os.write(other, b"flocked"), 7)
+check("another session", in_child(truncate, session=True), "OK")
+check("content", do_read(JOB), "flocked")
+os.close(os.open("/proc/self/fd/%d" % other, os.O_WRONLY | os.O_TRUNC))
+check("content", do_read(JOB), "")
+PY
+}
+
 @test "/proc/self/fd of a file that holds its lock opens the holding for its session, and for others to look" {
   { handles; cat <<'PY'; } | py
 created = os.open(JOB, os.O_CREAT | os.O_EXCL | os.O_RDWR)
