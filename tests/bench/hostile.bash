@@ -1,8 +1,18 @@
 # The part `hostile`: the cost of a cycle and of a bound lock of one user while another user does
 # everything that could slow down or fill the daemon. Needs root, to run as two users. Loaded by run.
+#
+# The kernel gives each session an equal share of the processors. The daemons and the server, which are all in the session
+# of this script, get HOSTILE_NICE=-10, some nine times as much, as CPUWeight= in their units gives it. With 0
+# they have one share, as each of the sessions of the hostile user has.
 # shellcheck shell=bash disable=SC2154
 
-: "${HOSTILE_SECONDS:=60}" "${HOSTILE_LISTED:=100000}" "${HOSTILE_WAYS:=}" "${HOSTILE_CPUS:=}"
+: "${HOSTILE_SECONDS:=60}" "${HOSTILE_LISTED:=100000}" "${HOSTILE_WAYS:=}" "${HOSTILE_CPUS:=}" "${HOSTILE_NICE:=-10}"
+
+# set_share NICE: how much of the processors the daemons and the server get
+set_share() {
+  # A kernel without these groups shares by process, and needs nothing.
+  [ ! -e /proc/self/autogroup ] || echo "$1" >/proc/$$/autogroup
+}
 
 # run_as USER COMMAND...
 run_as() {
@@ -81,8 +91,10 @@ measure_hostile() {
   mount_lockfs tcp "$redis_tcp" allow_other
   title "a cycle of one user for $HOSTILE_SECONDS s while another does all to slow it: ms; bound locks lost; the daemon's memory before, after, at most: MiB; lines in its log"
   row '' median p99 most lost before after peak log
+  set_share "$HOSTILE_NICE"
   hostile_rows memory memory
   hostile_rows tcp Redis
+  set_share 0
   cat "$work/hostile.said" 2>/dev/null || true
   title 'what the hostile user did: calls that succeeded, and that were refused'
   row '' memory refused Redis refused
