@@ -52,16 +52,8 @@ library() {
   library BoundedSemaphore
 }
 
-# hold FILE: another session has the lock until `let_go`; prints `held`
 flock_forms=$(cat <<'SH'
 cd "$1"
-hold() {
-  rm -f "$2"; mkfifo "$2"
-  setsid flock "$1" sh -c 'echo held; read -r _' <>"$2" &
-}
-let_go() {
-  echo >"$1"; wait
-}
 pipe=$0
 try() {
   echo "$*: $("$@" 2>&1), $?"
@@ -79,7 +71,8 @@ try flock --verbose -n b true | sed 's/took .* seconds/took/'
 exec 9>d; flock 9; echo "exec 9>"; echo text >&9; cat d; flock -u 9; exec 9>&-
 exec 8<>e; flock -w 1 8; echo "exec 8<>"; exec 8>&-
 until flock -n d true; do :; done
-hold f "$pipe" | sed 's/^/holder: /' &
+rm -f "$pipe"; mkfifo "$pipe"
+setsid -w flock f sh -c 'echo held; read -r _' <>"$pipe" >"$pipe.said" &
 until ! flock -n f true; do sleep 0.01; done
 try flock -n f echo no
 try flock -n -E 9 f echo no
@@ -93,6 +86,7 @@ sleep 0.2
 kill -0 "$waiter" && echo "it waits"
 echo >"$pipe"
 wait
+echo "holder: $(<"$pipe.said")"
 flock 9; echo "then exec 9>"
 SH
 )
