@@ -188,7 +188,7 @@ static void metrics_bind(struct backend *backend, const char *key, const struct 
 }
 
 static void metrics_read(struct backend *backend, const char *key, const struct lock_claim *claim,
-                         backend_entry_done *done, void *ctx)
+                 struct holding_match match, backend_entry_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, CALL_READ, key, ctx);
 
@@ -197,7 +197,7 @@ static void metrics_read(struct backend *backend, const char *key, const struct 
 		return;
 	}
 	measure->done.entry = done;
-	backend_read_as(metrics_of(backend)->inner, key, claim, on_entry, measure);
+	backend_read_as(metrics_of(backend)->inner, key, claim, match, on_entry, measure);
 }
 
 /* The server is not asked, so there is nothing to measure. */

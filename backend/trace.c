@@ -112,7 +112,7 @@ static void trace_bind(struct backend *backend, const char *key, const struct lo
 }
 
 static void trace_read(struct backend *backend, const char *key, const struct lock_claim *claim,
-                       backend_entry_done *done, void *ctx)
+                 struct holding_match match, backend_entry_done *done, void *ctx)
 {
 	struct trace_call *call = trace_call_begin(output_of(backend), "read", key, ctx);
 
@@ -120,7 +120,7 @@ static void trace_read(struct backend *backend, const char *key, const struct lo
 		trace_add_claim(&call->line, claim);
 		call->done.entry = done;
 	}
-	backend_read_as(inner_of(backend), key, claim, call ? trace_call_on_entry : done, call ? call : ctx);
+	backend_read_as(inner_of(backend), key, claim, match, call ? trace_call_on_entry : done, call ? call : ctx);
 }
 
 static void trace_watch(struct backend *backend, const char *key, uint64_t token, backend_entry_done *done, void *ctx)

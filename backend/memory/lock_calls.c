@@ -158,13 +158,14 @@ void memory_bind(struct backend *backend, const char *key, const struct lock_cla
 }
 
 void memory_read(struct backend *backend, const char *key, const struct lock_claim *claim,
-                 backend_entry_done *done, void *ctx)
+                 struct holding_match match, backend_entry_done *done, void *ctx)
 {
 	struct memory_backend *memory = memory_of(backend);
 	int64_t now_ns = memory_expire_due(memory);
 	struct mem_entry *found = memory_find_entry(memory, key);
 	struct entry entry;
 
+	(void)match;
 	if (!found) {
 		done(ctx, -ENOENT, NULL);
 		return;

@@ -101,8 +101,8 @@ void memory_refresh(struct backend *backend, const char *key, const struct lock_
                     struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx);
 void memory_bind(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
                  backend_lock_done *done, void *ctx);
-void memory_read(struct backend *backend, const char *key, const struct lock_claim *claim, backend_entry_done *done,
-                 void *ctx);
+void memory_read(struct backend *backend, const char *key, const struct lock_claim *claim,
+                 struct holding_match match, backend_entry_done *done, void *ctx);
 void memory_write(struct backend *backend, const char *key, uint64_t token, off_t offset, const void *data,
                   size_t size, backend_done *done, void *ctx);
 void memory_truncate(struct backend *backend, const char *key, const struct lock_claim *claim,

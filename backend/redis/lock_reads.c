@@ -64,12 +64,13 @@ static void on_read(struct script_call *call, int status, const redisReply *repl
 }
 
 void redis_read(struct backend *backend, const char *key, const struct lock_claim *claim,
-                       backend_entry_done *done, void *ctx)
+                 struct holding_match match, backend_entry_done *done, void *ctx)
 {
 	struct redis_backend *redis = redis_of(backend);
 	struct entry entry = { .kind = ENTRY_LOCK };
 	struct script_call *call;
 
+	(void)match;
 	if (redis->lock_cache.by_key && subscription_is_current(redis->subscription) &&
 		lock_cache_find(&redis->lock_cache, key, &entry.lock)) {
 		done(ctx, 0, &entry);

@@ -82,7 +82,8 @@ void redis_truncate(struct backend *backend, const char *key, const struct lock_
  */
 void redis_note_generation(void *ctx, struct script_call *call);
 void redis_cache_acquired(void *ctx, const struct script_call *call, const struct lock *lock);
-void redis_read(struct backend *backend, const char *key, const struct lock_claim *claim, backend_entry_done *done, void *ctx);
+void redis_read(struct backend *backend, const char *key, const struct lock_claim *claim,
+                 struct holding_match match, backend_entry_done *done, void *ctx);
 bool redis_read_cached(struct backend *backend, const char *key, struct lock *ret);
 void redis_watch(struct backend *backend, const char *key, uint64_t token, backend_entry_done *done, void *ctx);
 

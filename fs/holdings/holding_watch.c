@@ -112,7 +112,7 @@ static void check_holding(struct holding *holding)
 	if (holding->followers && !backend_notifies_all_ends(backend))
 		backend_watch(backend, check->key, check->token, on_checked, check);
 	else
-		backend_read(backend, check->key, on_checked, check);
+		backend_read_holding(backend, check->key, check->token, on_checked, check);
 }
 
 void holdings_on_due(struct deadlines *due)

@@ -193,7 +193,7 @@ static void write_through_handle(struct request *request)
 	if (err < 0)
 		fail_write(request, err);
 	else
-		backend_read_as(request->mount->backend, request->key, &request->claim, on_read_for_write, request);
+		backend_read_as(request->mount->backend, request->key, &request->claim, match_any(), on_read_for_write, request);
 }
 
 static void lock_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,

@@ -152,7 +152,7 @@ static void look_up(struct request *request)
 	if (read_cached(request, &entry.lock))
 		on_looked_up(request, 0, &entry);
 	else
-		backend_read_as(request->mount->backend, request->key, &request->claim, on_looked_up, request);
+		backend_read_as(request->mount->backend, request->key, &request->claim, match_any(), on_looked_up, request);
 }
 
 /*
@@ -292,7 +292,7 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	} else {
 		/* In a view with the holder's id, the caller is shown as the owner. */
 		request_claim_given_id(request);
-		backend_read_as(request->mount->backend, request->key, &request->claim, on_attr, request);
+		backend_read_as(request->mount->backend, request->key, &request->claim, match_any(), on_attr, request);
 	}
 }
 

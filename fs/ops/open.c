@@ -167,7 +167,7 @@ static void open_node_of_handle(struct request *request)
 	if (!(request->info.flags & O_TRUNC))
 		reply_opened(request, false, false);
 	else if (request_identify_holder_or_reply(request))
-		backend_read_as(request->mount->backend, request->key, &request->claim, on_read_for_handle, request);
+		backend_read_as(request->mount->backend, request->key, &request->claim, match_any(), on_read_for_handle, request);
 }
 
 static void open_allowed(struct request *request)
@@ -181,7 +181,7 @@ static void open_allowed(struct request *request)
 	if (is_handle)
 		open_node_of_handle(request);
 	else if (request_identify_or_reply(request))
-		backend_read_as(request->mount->backend, request->key, &request->claim, on_opening, request);
+		backend_read_as(request->mount->backend, request->key, &request->claim, match_any(), on_opening, request);
 }
 
 static void lock_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)

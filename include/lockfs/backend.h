@@ -104,7 +104,12 @@ struct dir_info {
 	gid_t gid;
 	int64_t changed_ms;     /* time of the last change of the settings, since the epoch */
 	int64_t default_ttl_ms; /* lease of new locks: of this directory, else of the nearest one above; LEASE_UNSET: none */
+	uint32_t limit;         /* most locks in this directory at a time, up to DIR_LIMIT_MAX; 0: any number */
+	uint64_t waiters;       /* acquisitions that wait for room in this directory, on all mounts; configure_dir() ignores it */
 };
+
+/* The largest limit of a directory. */
+#define DIR_LIMIT_MAX 1000000
 
 /* The settings that configure_dir() changes; they can be or-ed. */
 enum dir_setting {
@@ -112,6 +117,7 @@ enum dir_setting {
 	DIR_UID = 1 << 1,
 	DIR_GID = 1 << 2,
 	DIR_DEFAULT_TTL = 1 << 3, /* LEASE_UNSET removes the lease of this directory */
+	DIR_LIMIT = 1 << 4,       /* 0 removes the limit. A lower limit ends no lock; a higher one or none serves who waits */
 };
 
 /* Figures that a backend knows without asking a server. */
@@ -191,9 +197,15 @@ struct listing {
  * One attempt to acquire a lock. The caller owns the struct and keeps it until `done`, so that the attempt
  * can be answered late, and can be named to cancel() until then. Anything with a claim can be the holder: a
  * session, a given id, or one open file with an id of its own.
+ *
+ * A conversion (`replaces` is not 0) changes the mode of a holding: it is replaced by a new one, with a new token
+ * and lease, in one step in which nobody else can acquire the lock. The content stays. `holder.claim` must prove the
+ * replaced holding; a claim by id stays the same id.
  */
 struct acquisition {
 	const char *key;
+	enum lock_mode mode;
+	uint64_t replaces;         /* token of the holding that this one replaces; 0: none */
 	struct lock_holder holder; /* claim.id is the id of the new lock, never NULL */
 	int64_t ttl_ms;            /* lease; LEASE_UNSET: the default of the directory */
 	int64_t fallback_ttl_ms;   /* lease if `ttl_ms` is LEASE_UNSET and no directory above has a default */
@@ -228,15 +240,31 @@ struct backend_ops {
 	/*
 	 * Acquires a lock. Answers:
 	 *   0           and the new lock;
-	 *   -EEXIST     and the lock: this claim already holds it; its lease and token stay as they are;
-	 *   -EBUSY      and the lock: another holds it. Not with `waits`;
+	 *   -EEXIST     and the lock: this claim already holds it, in any mode; its lease and token stay as they are;
+	 *   -EBUSY      and the lock: another holds it in a way that excludes this acquisition, or others wait in front.
+	 *               The lock is the oldest holding. Without a lock: the directory is full. Not with `waits`;
 	 *   -ENOENT     the directory does not exist;
 	 *   -ENOTDIR    a lock has the path of the directory;
 	 *   -EISDIR     the key is a directory;
 	 *   -ECANCELED  cancel() came first, and nothing was acquired.
+	 * A conversion answers in addition:
+	 *   0           and the new holding. The end of the replaced one is not told by on_ended() of this mount;
+	 *   -ENOENT     the holding to be replaced has ended;
+	 *   -EPERM      the claim does not prove that holding;
+	 *   -EDEADLK    another shared holding waits for its conversion, and each would wait for the other to end;
+	 *   -EINVAL     the holding has this mode already.
 	 *
-	 * A waiter is granted the lock by the step that ends the holding before, and its lease begins then. A
-	 * wait outlives a loss of the server that is shorter than `timeout_ms`; after that, -EHOSTDOWN.
+	 * Who may have a lock now: anybody, if it is free and nobody waits in front; a shared acquisition, if all holdings
+	 * are shared and nobody waits in front; a conversion to shared always; a conversion to exclusive if there is
+	 * no other holding. All waiters of a key are in one queue, first come, first served; shared waiters next to each
+	 * other are granted together. A conversion that waits is in front of all others and keeps its holding until then.
+	 *
+	 * In a directory with a limit, an acquisition of a free key also needs room. If it has none, or others wait for
+	 * room in front of it, it waits in one queue of the directory. Conversions, shared acquisitions of a lock that is
+	 * held, and hand-overs of a key need no room, as they make no lock more.
+	 *
+	 * A waiter is granted the lock by the step that ends the holding before, or makes room, and its lease begins then.
+	 * A wait outlives a loss of the server that is shorter than `timeout_ms`; after that, -EHOSTDOWN.
 	 */
 	void (*acquire)(struct backend *backend, struct acquisition *acquisition);
 
@@ -247,7 +275,8 @@ struct backend_ops {
 	void (*cancel)(struct backend *backend, struct acquisition *acquisition);
 
 	/*
-	 * Releases a lock. `claim` NULL: by force, whoever holds it. If the holding is not the one that `match`
+	 * Releases one holding: the one that `match` means, or with any, the oldest that the claim proves. `claim` NULL:
+	 * by force, whoever holds it; with any, all holdings. If no holding is the one that `match`
 	 * means, the call answers as for a free key. -ENOENT: the key is free. -EPERM: another holds the lock.
 	 * -EISDIR: the key is a directory.
 	 */
@@ -264,8 +293,8 @@ struct backend_ops {
 	void (*give_back)(struct backend *backend, const char *key, uint64_t token);
 
 	/*
-	 * Restarts the lease from now: `ttl_ms` long, or as long as before with LEASE_UNSET. `match` as in
-	 * release(). Answers 0 and the lock as it is now. -ENOENT: the key is free. -EPERM: another holds the
+	 * Restarts the lease of one holding from now: `ttl_ms` long, or as long as before with LEASE_UNSET. `match` and
+	 * the claim choose it as in release(). Answers 0 and the lock as it is now. -ENOENT: the key is free. -EPERM: another holds the
 	 * lock. -ENOTSUP: the lock never expires. -EINVAL: `ttl_ms` is LEASE_NEVER, which only an acquisition
 	 * can give. -EISDIR: the key is a directory.
 	 */
@@ -317,25 +346,26 @@ struct backend_ops {
 	bool (*read_cached)(struct backend *backend, const char *key, struct lock *ret);
 
 	/*
-	 * Reads the lock or directory at a path. -ENOENT: there is none. `claim` is the caller's if the caller
+	 * Reads the lock or directory at a path. -ENOENT: there is none. Of a lock, describes the holding that `match`
+	 * means; else, or with any, the oldest that the claim proves; else the oldest. `claim` is the caller's if the caller
 	 * uses lock_is_held_by() on the answer: if that answer proves the claim, the lock stays even if its
 	 * acquisition is undone (see give_back). With another claim, or NULL, a lock that may be undone can be
 	 * shown as `granted`.
 	 */
 	void (*read)(struct backend *backend, const char *key, const struct lock_claim *claim,
-	             backend_entry_done *done, void *ctx);
+	             struct holding_match match, backend_entry_done *done, void *ctx);
 
 	/*
 	 * Writes content of the holding `token`, never 0. `offset` -1 appends; a gap is filled with zeros.
-	 * -ESTALE: the holding has ended. -EFBIG: the content would be longer than LOCK_CONTENT_MAX; then
-	 * nothing is written.
+	 * -ESTALE: the holding has ended. -EBUSY: the holding is shared. -EFBIG: the content would be longer than
+	 * LOCK_CONTENT_MAX; then nothing is written.
 	 */
 	void (*write)(struct backend *backend, const char *key, uint64_t token, off_t offset,
 	              const void *data, size_t size, backend_done *done, void *ctx);
 
 	/*
 	 * Cuts or extends content. `match` as in release(). Answers 0 and the lock as it is now. -ENOENT: the
-	 * key is free. -EBUSY: another holds the lock. -EFBIG: as in write(). -EISDIR: the key is a directory.
+	 * key is free. -EBUSY: another holds the lock, or it is shared. -EFBIG: as in write(). -EISDIR: the key is a directory.
 	 */
 	void (*truncate)(struct backend *backend, const char *key, const struct lock_claim *claim,
 	                 struct holding_match match, off_t size, backend_lock_done *done, void *ctx);
@@ -465,14 +495,21 @@ static inline bool backend_notifies_all_ends(const struct backend *b)
 
 static inline void backend_read(struct backend *b, const char *key, backend_entry_done *done, void *ctx)
 {
-	b->ops->read(b, key, NULL, done, ctx);
+	b->ops->read(b, key, NULL, match_any(), done, ctx);
+}
+
+/* Reads the holding `token` of a key, if it exists; see entry_is_holding(). */
+static inline void backend_read_holding(struct backend *b, const char *key, uint64_t token, backend_entry_done *done,
+                                        void *ctx)
+{
+	b->ops->read(b, key, NULL, match_token(token), done, ctx);
 }
 
 /* Reads for a caller that wants to know whether it holds the lock. */
 static inline void backend_read_as(struct backend *b, const char *key, const struct lock_claim *claim,
-                                   backend_entry_done *done, void *ctx)
+                                   struct holding_match match, backend_entry_done *done, void *ctx)
 {
-	b->ops->read(b, key, claim, done, ctx);
+	b->ops->read(b, key, claim, match, done, ctx);
 }
 
 static inline void backend_write(struct backend *b, const char *key, uint64_t token, off_t offset,

@@ -18,6 +18,7 @@ enum lock_event_kind {
 	EVENT_REFRESHED,
 	EVENT_FAILED_REFRESH,
 	EVENT_EXPIRED,
+	EVENT_FULL, /* a caller was refused a lock, as the directory has as many as its limit; `key` is the directory */
 
 	/* Only fs/ makes the events below, no backend. */
 	EVENT_UNEXPECTED_ERROR, /* the backend failed at an operation */

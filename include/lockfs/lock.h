@@ -91,9 +91,21 @@ static inline bool token_is_foreign(uint64_t token)
 	return token >= FOREIGN_TOKEN_MIN;
 }
 
-/* A held lock at the instant at which the backend answered. */
+/* How a holding excludes others. */
+enum lock_mode {
+	LOCK_EXCLUSIVE, /* the only holding of its lock */
+	LOCK_SHARED,    /* beside other shared holdings */
+};
+
+/*
+ * A held lock at the instant at which the backend answered. A lock has one exclusive holding, or any number of shared
+ * ones, each with a holder, a lease and a token of its own. This describes one of them, as the call says; `key`,
+ * `mode`, `holders`, `waiters` and `content` are the same for all.
+ */
 struct lock {
 	const char *key;
+	enum lock_mode mode;
+	uint64_t holders;     /* number of holdings, at least 1 */
 	struct lock_holder holder;
 	int64_t ttl_ms;       /* the lease, or LEASE_NEVER */
 	int64_t remaining_ms; /* what is left of the lease, less the time that the answer took; or LEASE_NEVER */

@@ -9,7 +9,7 @@ static struct answer *start_look_as(struct mount *mount, const char *key, const 
 {
 	struct answer *answer = answer_new(mount, key);
 
-	backend_read_as(mount->backend, answer->key, claim, on_entry_done, answer);
+	backend_read_as(mount->backend, answer->key, claim, match_any(), on_entry_done, answer);
 	return answer;
 }
 

@@ -213,7 +213,7 @@ static void check_node(struct request *request, access_rule *rule, access_next *
 		backend_read(backend, node->name.path, on_dir_read, request);
 	} else {
 		request_claim_given_id(request);
-		backend_read_as(backend, node->name.path, &request->claim, on_lock_read, request);
+		backend_read_as(backend, node->name.path, &request->claim, match_any(), on_lock_read, request);
 	}
 }
 
@@ -342,7 +342,7 @@ static void check_owner(struct request *request)
 		return;
 	}
 	request_claim_given_id(request);
-	backend_read_as(request->mount->backend, request->key, &request->claim, on_removed_read, request);
+	backend_read_as(request->mount->backend, request->key, &request->claim, match_any(), on_removed_read, request);
 }
 
 static void check_sticky(struct request *request)
