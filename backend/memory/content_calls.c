@@ -7,11 +7,15 @@
 static int try_write(struct memory_backend *memory, const char *key, uint64_t token, off_t offset,
                      const void *data, size_t size)
 {
+	struct mem_holding *holding;
 	struct mem_lock *lock;
 	size_t start;
 
-	if (memory_find_lock(memory, key, match_token(token), &lock) < 0)
+	if (memory_find_holding(memory, key, NULL, match_token(token), &holding) < 0)
 		return -ESTALE;
+	lock = holding->lock;
+	if (lock->mode == LOCK_SHARED)
+		return -EBUSY;
 	start = offset < 0 ? lock->content_size : (size_t)offset;
 	if (size == 0)
 		return 0;
@@ -24,7 +28,7 @@ static int try_write(struct memory_backend *memory, const char *key, uint64_t to
 			return err;
 	}
 	memcpy(lock->content + start, data, size);
-	lock->proven = true;
+	holding->proven = true;
 	return 0;
 }
 
@@ -38,20 +42,20 @@ void memory_write(struct backend *backend, const char *key, uint64_t token, off_
 }
 
 static int try_truncate(struct memory_backend *memory, const char *key, const struct lock_claim *claim,
-                        struct holding_match match, off_t size, struct mem_lock **ret)
+                        struct holding_match match, off_t size, struct mem_holding **ret)
 {
-	struct mem_lock *lock;
-	int err = memory_find_lock(memory, key, match, &lock);
+	struct mem_holding *holding;
+	int err = memory_find_holding(memory, key, claim, match, &holding);
 
 	if (err < 0)
 		return err;
-	if (!mem_lock_prove(lock, claim))
+	if (!mem_holding_prove(holding, claim) || holding->lock->mode == LOCK_SHARED)
 		return -EBUSY;
 	if (size > LOCK_CONTENT_MAX)
 		return -EFBIG;
-	err = tree_resize_content(&memory->tree, lock, (size_t)size);
+	err = tree_resize_content(&memory->tree, holding->lock, (size_t)size);
 	if (err == 0)
-		*ret = lock;
+		*ret = holding;
 	return err;
 }
 
@@ -60,8 +64,8 @@ void memory_truncate(struct backend *backend, const char *key, const struct lock
 {
 	struct memory_backend *memory = memory_of(backend);
 	int64_t now_ns = memory_expire_due(memory);
-	struct mem_lock *lock = NULL;
-	int status = try_truncate(memory, key, claim, match, size, &lock);
+	struct mem_holding *holding = NULL;
+	int status = try_truncate(memory, key, claim, match, size, &holding);
 
-	memory_answer_lock(status, lock, now_ns, done, ctx);
+	memory_answer_lock(status, holding, now_ns, done, ctx);
 }

@@ -101,7 +101,7 @@ static void end_due_in(struct memory_backend *memory, const struct mem_dir *dir)
 
 	while (dir->children && dir->children->kind == ENTRY_LOCK &&
 		mem_lock_is_due((const struct mem_lock *)dir->children, now_ns))
-		memory_end_holding(memory, (struct mem_lock *)dir->children, EVENT_EXPIRED);
+		memory_end_lock(memory, (struct mem_lock *)dir->children, EVENT_EXPIRED);
 }
 
 static int try_remove_dir(struct memory_backend *memory, const char *path)

@@ -64,13 +64,13 @@ int holder_get(struct mem_holder **all, struct quota *quota, const struct lock_h
 	if (err < 0)
 		return err;
 	*ret = known ? known : copy;
-	(*ret)->locks++;
+	(*ret)->holdings++;
 	return 0;
 }
 
 void holder_put(struct mem_holder **all, struct quota *quota, struct mem_holder *holder)
 {
-	if (--holder->locks > 0)
+	if (--holder->holdings > 0)
 		return;
 	HASH_DELETE(hh, *all, holder);
 	quota_give(quota, holder->holder.uid, holder->bytes);

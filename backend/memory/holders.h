@@ -18,19 +18,19 @@ struct mem_holder_name {
 
 struct mem_holder {
 	struct lock_holder holder; /* its texts are in `name`; its id is NULL */
-	size_t locks;              /* number of locks that it holds */
+	size_t holdings;           /* number of its holdings */
 	size_t bytes;              /* bytes that count in the quota of its user */
 	UT_hash_handle hh;
 	struct mem_holder_name name; /* last, as its texts follow the struct */
 };
 
 /*
- * Finds the holder, or adds it and counts it in the quota of its user, and counts one lock more. Returns 0,
+ * Finds the holder, or adds it and counts it in the quota of its user, and counts one holding more. Returns 0,
  * -ENOMEM, or the error of the quota.
  */
 int holder_get(struct mem_holder **all, struct quota *quota, const struct lock_holder *holder, struct mem_holder **ret);
 
-/* Counts one lock less, and frees a holder without locks. */
+/* Counts one holding less, and frees a holder without any. */
 void holder_put(struct mem_holder **all, struct quota *quota, struct mem_holder *holder);
 
 #endif

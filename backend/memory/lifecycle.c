@@ -1,39 +1,40 @@
 /*
- * How holdings of the memory backend begin and end: acquisition, leases, expiry, handing over to waiters.
+ * How holdings of the memory backend begin and end: who may have a lock, leases, expiry, handing over to waiters.
  *
  * Expiry takes two ways, so that very many leases that end at once delay nobody for long: the timer ends
  * all of them, some at a time, and a call ends the one that it meets.
  */
 #include <errno.h>
 #include <stddef.h>
+#include <utlist.h>
 
 #include "backend/memory/memory_internal.h"
 #include "backend/util/clock.h"
 #include "backend/util/container_of.h"
 
-static struct mem_lock *lock_of_lease(struct heap_item *item)
+static struct mem_holding *holding_of_lease(struct heap_item *item)
 {
-	return container_of(item, struct mem_lock, lease);
+	return container_of(item, struct mem_holding, lease);
 }
 
 /* While nobody listens, an event has neither owner nor time, which take long to find out. fs/ needs the rest anyway. */
 void memory_publish_event(struct memory_backend *memory, enum lock_event_kind kind, const char *key,
-                          const struct mem_lock *lock)
+                          const struct mem_holding *holding)
 {
 	char owner[EVENT_OWNER_MAX];
 	struct lock_event event = {
 		.kind = kind,
 		.key = key,
-		.token = lock ? lock->token : 0,
-		.ttl_ms = lock ? lock->ttl_ms : LEASE_UNSET,
+		.token = holding ? holding->token : 0,
+		.ttl_ms = holding ? holding->ttl_ms : LEASE_UNSET,
 	};
 
 	if (!memory->on_event)
 		return;
 	if (memory->is_listening) {
 		event.time_us = epoch_ns() / 1000;
-		if (lock) {
-			struct lock_holder holder = lock_holder_of(lock);
+		if (holding) {
+			struct lock_holder holder = mem_holder_of(holding);
 
 			lock_owner_print(&holder, owner, sizeof(owner));
 			event.owner = owner;
@@ -75,77 +76,219 @@ static int64_t resolve_ttl(const struct acquisition *acquisition, const struct m
 	return ttl_ms == LEASE_UNSET ? acquisition->fallback_ttl_ms : ttl_ms;
 }
 
-int memory_grant(struct memory_backend *memory, struct mem_dir *parent, const struct acquisition *acquisition,
-                 int64_t now_ns, struct mem_lock **ret)
+/* Who may have a lock */
+
+bool memory_may_have(const struct mem_lock *lock, const struct acquisition *acquisition)
 {
-	struct mem_lock *lock;
-	int err = tree_add_lock(&memory->tree, parent, acquisition->key, &acquisition->holder, &lock);
+	if (!lock)
+		return true;
+	if (acquisition->replaces)
+		return acquisition->mode == LOCK_SHARED || lock->holding_count == 1;
+	return acquisition->mode == LOCK_SHARED && lock->mode == LOCK_SHARED;
+}
+
+bool memory_is_waited_for(const struct mem_lock *lock)
+{
+	return lock && lock->queue && lock->queue->waiters;
+}
+
+/* Beginning */
+
+/* Sets the lease of a new holding. Returns 0 or -ENOMEM. */
+static int begin_lease(struct memory_backend *memory, struct mem_holding *holding, int64_t ttl_ms, int64_t now_ns)
+{
+	holding->ttl_ms = ttl_ms;
+	if (ttl_ms == LEASE_NEVER)
+		return 0;
+	return heap_insert(&memory->leases.heap, &holding->lease, lease_end(now_ns, ttl_ms));
+}
+
+static int add_holding(struct memory_backend *memory, struct mem_lock *lock, const struct acquisition *acquisition, int64_t now_ns,
+                       struct mem_holding **ret)
+{
+	struct mem_holding *holding;
+	int err = tree_add_holding(&memory->tree, lock, acquisition->mode, next_token(memory), &acquisition->holder, &holding);
 
 	if (err < 0)
 		return err;
-	lock->ttl_ms = resolve_ttl(acquisition, parent);
-	if (lock->ttl_ms != LEASE_NEVER &&
-		heap_insert(&memory->leases.heap, &lock->lease, lease_end(now_ns, lock->ttl_ms)) < 0) {
-		tree_remove(&memory->tree, &lock->entry);
-		return -ENOMEM;
+	err = begin_lease(memory, holding, resolve_ttl(acquisition, lock->entry.parent), now_ns);
+	if (err < 0) {
+		tree_remove_holding(&memory->tree, holding);
+		return err;
 	}
-	lock->token = next_token(memory);
-	memory->lock_count++;
-	lock->acquired_ms = epoch_ns() / NS_PER_MS;
-	lock->refreshed_ms = lock->acquired_ms;
+	holding->acquired_ms = epoch_ns() / NS_PER_MS;
+	holding->refreshed_ms = holding->acquired_ms;
 	deadlines_arm(&memory->leases);
-	memory_publish_event(memory, EVENT_ACQUIRED, acquisition->key, lock);
-	*ret = lock;
+	*ret = holding;
 	return 0;
 }
 
-/* Grants the key, which has just become free, to the first waiter that can have it. */
-static void pass_on(struct memory_backend *memory, struct mem_queue *queue, struct mem_dir *parent)
+/* Finds the lock of an acquisition, or makes one without holdings. Returns 0, or a negative errno as acquire() does. */
+static int get_lock(struct memory_backend *memory, const struct acquisition *acquisition, struct mem_lock **ret)
 {
-	struct mem_lock *lock = NULL;
+	struct mem_entry *entry = tree_find(&memory->tree, acquisition->key);
+	struct mem_dir *parent;
+	int err;
 
-	while (!lock) {
-		struct mem_waiter *first = queue->waiters;
-		struct acquisition *acquisition = first->acquisition;
-		bool last = !first->next;
-		int64_t now_ns = boot_ns();
-		int status = memory_grant(memory, parent, acquisition, now_ns, &lock);
-
-		if (status == 0)
-			queue_attach(queue, lock);
-		queue_leave(&memory->queues, first);
-		memory_answer_lock(status, lock, now_ns, acquisition->done, acquisition->ctx);
-		if (last)
-			return;
+	if (entry) {
+		*ret = (struct mem_lock *)entry;
+		return entry->kind == ENTRY_LOCK ? 0 : -EISDIR;
 	}
+	err = tree_find_parent(&memory->tree, acquisition->key, &parent);
+	if (err == 0)
+		err = tree_add_lock(&memory->tree, parent, acquisition->key, acquisition->holder.uid, ret);
+	return err;
 }
 
-/* The event and on_ended come before the lock is freed, as its path is their key. */
-void memory_end_holding(struct memory_backend *memory, struct mem_lock *lock, enum lock_event_kind why)
+/* Takes a holding out of its lock. Whoever is told must have been told before. */
+static void discard_holding(struct memory_backend *memory, struct mem_holding *holding)
 {
-	struct mem_queue *queue = lock->queue;
-	struct mem_dir *parent = lock->entry.parent;
+	if (holding->ttl_ms != LEASE_NEVER)
+		heap_remove(&memory->leases.heap, &holding->lease);
+	tree_remove_holding(&memory->tree, holding);
+}
 
-	if (lock->ttl_ms != LEASE_NEVER)
-		heap_remove(&memory->leases.heap, &lock->lease);
-	memory_publish_event(memory, why, lock->entry.path, lock);
+/* Ends the holding that a conversion has replaced. The mount knows that, so on_ended is not called. */
+static void end_replaced(struct memory_backend *memory, struct mem_holding *holding)
+{
+	memory_publish_event(memory, EVENT_RELEASED, holding->lock->entry.path, holding);
+	discard_holding(memory, holding);
+}
+
+int memory_grant(struct memory_backend *memory, const struct acquisition *acquisition, int64_t now_ns, struct mem_holding **ret)
+{
+	struct mem_holding *replaced = NULL;
+	enum lock_mode before;
+	struct mem_lock *lock;
+	int err = get_lock(memory, acquisition, &lock);
+
+	if (err < 0)
+		return err;
+	before = lock->mode;
+	if (acquisition->replaces)
+		replaced = tree_find_holding(&memory->tree, lock, acquisition->replaces);
+	err = add_holding(memory, lock, acquisition, now_ns, ret);
+	if (err < 0) {
+		lock->mode = before;
+		if (!lock->holdings)
+			tree_remove(&memory->tree, &lock->entry);
+		return err;
+	}
+	if (lock->holding_count == 1)
+		memory->lock_count++;
+	if (replaced)
+		end_replaced(memory, replaced);
+	memory_publish_event(memory, EVENT_ACQUIRED, acquisition->key, *ret);
+	return 0;
+}
+
+/* Serving who waits */
+
+/* Does the first waiter convert a holding that has ended? */
+static bool has_lost_its_holding(const struct memory_backend *memory, const struct mem_waiter *waiter)
+{
+	const struct mem_lock *lock = waiter->queue->lock;
+	uint64_t replaced = waiter->acquisition->replaces;
+
+	return replaced && (!lock || !tree_find_holding(&memory->tree, lock, replaced));
+}
+
+/* Grants and answers the first waiter of a queue. Returns false if it has to wait. */
+static bool serve_first(struct memory_backend *memory, struct mem_queue *queue)
+{
+	struct mem_waiter *first = queue->waiters;
+	struct acquisition *acquisition = first->acquisition;
+	bool is_lost = has_lost_its_holding(memory, first);
+	struct mem_holding *holding = NULL;
+	int64_t now_ns = boot_ns();
+	int status = -ENOENT;
+
+	if (!is_lost && !memory_may_have(queue->lock, acquisition))
+		return false;
+	if (!is_lost)
+		status = memory_grant(memory, acquisition, now_ns, &holding);
+	if (status == 0)
+		queue_attach(queue, holding->lock);
+	queue_leave(&memory->queues, first);
+	memory_answer_lock(status, holding, now_ns, acquisition->done, acquisition->ctx);
+	return true;
+}
+
+/* A waiter that is answered may acquire or end locks at once, of this key too. */
+void memory_serve(struct memory_backend *memory, struct mem_queue *queue)
+{
+	if (queue->is_served)
+		return;
+	queue->is_served = true;
+	while (queue->waiters) {
+		struct mem_entry *entry = tree_find(&memory->tree, queue->key);
+
+		if (!queue->lock && entry && entry->kind == ENTRY_LOCK)
+			queue_attach(queue, (struct mem_lock *)entry);
+		if (!serve_first(memory, queue))
+			break;
+	}
+	queue->is_served = false;
+	queue_free_if_unused(&memory->queues, queue);
+}
+
+/* Ending */
+
+/* Ends a holding, and its lock if it was the last. The event and on_ended come first, as the path of the lock is their key. */
+static void end_holding(struct memory_backend *memory, struct mem_holding *holding, enum lock_event_kind why)
+{
+	struct mem_lock *lock = holding->lock;
+
+	memory_publish_event(memory, why, lock->entry.path, holding);
 	if (memory->on_ended && why != EVENT_EXPIRED)
-		memory->on_ended(memory->ctx, lock->entry.path, lock->token, why == EVENT_FORCE_RELEASED);
-	if (queue)
-		queue_attach(queue, NULL);
+		memory->on_ended(memory->ctx, lock->entry.path, holding->token, why == EVENT_FORCE_RELEASED);
+	discard_holding(memory, holding);
+	if (lock->holdings)
+		return;
+	if (lock->queue)
+		queue_attach(lock->queue, NULL);
 	tree_remove(&memory->tree, &lock->entry);
 	memory->lock_count--;
-	if (queue)
-		pass_on(memory, queue, parent);
 }
+
+void memory_end_holding(struct memory_backend *memory, struct mem_holding *holding, enum lock_event_kind why)
+{
+	struct mem_queue *queue = holding->lock->queue;
+
+	end_holding(memory, holding, why);
+	if (queue)
+		memory_serve(memory, queue);
+}
+
+void memory_end_lock(struct memory_backend *memory, struct mem_lock *lock, enum lock_event_kind why)
+{
+	struct mem_queue *queue = lock->queue;
+
+	for (uint64_t left = lock->holding_count; left > 0; left--)
+		end_holding(memory, lock->holdings, why);
+	if (queue)
+		memory_serve(memory, queue);
+}
+
+/* Expiry */
 
 /* Most leases that one call, or one turn of the timer, ends. */
 #define CALL_EXPIRES_MAX  16   /* some 20 us */
 #define TIMER_EXPIRES_MAX 1000 /* some 1 ms */
 
+bool mem_holding_is_due(const struct mem_holding *holding, int64_t now_ns)
+{
+	return holding->ttl_ms != LEASE_NEVER && holding->lease.due <= now_ns;
+}
+
 bool mem_lock_is_due(const struct mem_lock *lock, int64_t now_ns)
 {
-	return lock->ttl_ms != LEASE_NEVER && lock->lease.due <= now_ns;
+	const struct mem_holding *holding;
+
+	DL_FOREACH(lock->holdings, holding)
+		if (!mem_holding_is_due(holding, now_ns))
+			return false;
+	return true;
 }
 
 static int64_t expire(struct memory_backend *memory, int most)
@@ -154,7 +297,7 @@ static int64_t expire(struct memory_backend *memory, int most)
 	struct heap_item *first;
 
 	for (int i = 0; i < most && (first = heap_first(&memory->leases.heap)) && first->due <= now_ns; i++)
-		memory_end_holding(memory, lock_of_lease(first), EVENT_EXPIRED);
+		memory_end_holding(memory, holding_of_lease(first), EVENT_EXPIRED);
 	return now_ns;
 }
 
@@ -163,14 +306,34 @@ int64_t memory_expire_due(struct memory_backend *memory)
 	return expire(memory, CALL_EXPIRES_MAX);
 }
 
+/* Returns a holding of the lock whose lease is over, or NULL. */
+static struct mem_holding *find_due(const struct memory_backend *memory, const struct mem_lock *lock, int64_t now_ns)
+{
+	const struct heap_item *first = heap_first(&memory->leases.heap);
+	struct mem_holding *holding;
+
+	if (!first || first->due > now_ns)
+		return NULL;
+	DL_FOREACH(lock->holdings, holding)
+		if (mem_holding_is_due(holding, now_ns))
+			return holding;
+	return NULL;
+}
+
 struct mem_entry *memory_find_entry(struct memory_backend *memory, const char *path)
 {
-	struct mem_entry *entry = tree_find(&memory->tree, path);
+	int64_t now_ns = boot_ns();
 
-	if (!entry || entry->kind != ENTRY_LOCK || !mem_lock_is_due((struct mem_lock *)entry, boot_ns()))
-		return entry;
-	memory_end_holding(memory, (struct mem_lock *)entry, EVENT_EXPIRED);
-	return tree_find(&memory->tree, path); /* the lock of the waiter that was granted the key, or NULL */
+	while (true) {
+		struct mem_entry *entry = tree_find(&memory->tree, path);
+		struct mem_holding *due = NULL;
+
+		if (entry && entry->kind == ENTRY_LOCK)
+			due = find_due(memory, (struct mem_lock *)entry, now_ns);
+		if (!due)
+			return entry;
+		memory_end_holding(memory, due, EVENT_EXPIRED);
+	}
 }
 
 void memory_on_lease_due(struct deadlines *leases)
@@ -179,23 +342,41 @@ void memory_on_lease_due(struct deadlines *leases)
 	deadlines_arm(leases);
 }
 
-int memory_find_lock(struct memory_backend *memory, const char *key, struct holding_match match,
-                     struct mem_lock **ret)
+/* Returns the oldest holding of the lock that the claim proves, or NULL. */
+static struct mem_holding *find_own(const struct mem_lock *lock, const struct lock_claim *claim)
+{
+	struct mem_holding *holding;
+
+	DL_FOREACH(lock->holdings, holding)
+		if (mem_holding_is_of(holding, claim))
+			return holding;
+	return NULL;
+}
+
+int memory_find_holding(struct memory_backend *memory, const char *key, const struct lock_claim *claim,
+                        struct holding_match match, struct mem_holding **ret)
 {
 	struct mem_entry *entry = memory_find_entry(memory, key);
+	struct mem_holding *found = NULL;
+	struct mem_lock *lock;
 
 	if (!entry)
 		return -ENOENT;
 	if (entry->kind != ENTRY_LOCK)
 		return -EISDIR;
 
-	*ret = (struct mem_lock *)entry;
-	return holding_matches(match, (*ret)->token) ? 0 : -ENOENT;
+	lock = (struct mem_lock *)entry;
+	if (!match.any)
+		found = tree_find_holding(&memory->tree, lock, match.token);
+	else if (claim)
+		found = find_own(lock, claim);
+	*ret = found ? found : lock->holdings;
+	return found || match.any ? 0 : -ENOENT;
 }
 
-void memory_restart_lease(struct memory_backend *memory, struct mem_lock *lock, int64_t now_ns)
+void memory_restart_lease(struct memory_backend *memory, struct mem_holding *holding, int64_t now_ns)
 {
-	heap_move(&memory->leases.heap, &lock->lease, lease_end(now_ns, lock->ttl_ms));
-	lock->refreshed_ms = epoch_ns() / NS_PER_MS;
+	heap_move(&memory->leases.heap, &holding->lease, lease_end(now_ns, holding->ttl_ms));
+	holding->refreshed_ms = epoch_ns() / NS_PER_MS;
 	deadlines_arm(&memory->leases);
 }

@@ -3,79 +3,137 @@
 
 #include "backend/memory/memory_internal.h"
 
-/* Acquires a lock that is held. Returns -EINPROGRESS if the acquisition waits now, and is answered later. */
-static int meet_held(struct memory_backend *memory, struct acquisition *acquisition, struct mem_lock *lock)
+/* Refuses an acquisition, or has it wait. Returns -EBUSY, or -EINPROGRESS if it waits now and is answered later. */
+static int refuse_or_wait(struct memory_backend *memory, struct acquisition *acquisition, struct mem_holding *holding)
 {
 	int err;
 
-	if (!acquisition->exclusive_even_for_me && mem_lock_prove(lock, &acquisition->holder.claim))
-		return -EEXIST;
 	if (!acquisition->waits) {
-		memory_publish_event(memory, EVENT_UNAVAILABLE, acquisition->key, lock);
+		memory_publish_event(memory, EVENT_UNAVAILABLE, acquisition->key, holding);
 		return -EBUSY;
 	}
-	err = queue_join(&memory->queues, lock, acquisition);
+	err = queue_join(&memory->queues, holding->lock, acquisition);
 	return err < 0 ? err : -EINPROGRESS;
 }
 
-static int try_acquire(struct memory_backend *memory, struct acquisition *acquisition, int64_t now_ns,
-                       struct mem_lock **ret)
+/* Acquires a lock that is held. Returns -EINPROGRESS if the acquisition is answered later. */
+static int meet_held(struct memory_backend *memory, struct acquisition *acquisition, int64_t now_ns, struct mem_holding **ret)
 {
-	struct mem_dir *parent;
-	int err = memory_find_lock(memory, acquisition->key, match_any(), ret);
+	const struct mem_lock *lock = (*ret)->lock;
+
+	if (!acquisition->exclusive_even_for_me && mem_holding_prove(*ret, &acquisition->holder.claim))
+		return -EEXIST;
+	if (memory_may_have(lock, acquisition) && !memory_is_waited_for(lock))
+		return memory_grant(memory, acquisition, now_ns, ret);
+	*ret = lock->holdings;
+	return refuse_or_wait(memory, acquisition, *ret);
+}
+
+/* Converts a holding. Returns -EINPROGRESS if the acquisition is answered later. */
+static int try_convert(struct memory_backend *memory, struct acquisition *acquisition, int64_t now_ns, struct mem_holding **ret)
+{
+	struct mem_holding *holding = NULL;
+	int err = memory_find_holding(memory, acquisition->key, NULL, match_token(acquisition->replaces), &holding);
+
+	if (err < 0)
+		return err == -EISDIR ? err : -ENOENT;
+	if (!mem_holding_prove(holding, &acquisition->holder.claim))
+		return -EPERM;
+	if (holding->lock->mode == acquisition->mode)
+		return -EINVAL;
+	if (memory_may_have(holding->lock, acquisition))
+		return memory_grant(memory, acquisition, now_ns, ret);
+	*ret = holding->lock->holdings;
+	return refuse_or_wait(memory, acquisition, *ret);
+}
+
+static int try_acquire(struct memory_backend *memory, struct acquisition *acquisition, int64_t now_ns,
+                       struct mem_holding **ret)
+{
+	int err = memory_find_holding(memory, acquisition->key, &acquisition->holder.claim, match_any(), ret);
 
 	if (err == 0)
-		return meet_held(memory, acquisition, *ret);
-	if (err != -ENOENT)
-		return err;
-	err = tree_find_parent(&memory->tree, acquisition->key, &parent);
-	if (err < 0)
-		return err;
-	return memory_grant(memory, parent, acquisition, now_ns, ret);
+		return meet_held(memory, acquisition, now_ns, ret);
+	return err == -ENOENT ? memory_grant(memory, acquisition, now_ns, ret) : err;
+}
+
+/*
+ * Answers an acquisition that changed or refused what others wait for. Whoever may have the lock now is served afterwards; the
+ * caller's answer may end the lock, but not its queue.
+ */
+static void answer_and_serve(struct memory_backend *memory, struct mem_queue *queue, struct acquisition *acquisition, int status,
+                             const struct mem_holding *holding, int64_t now_ns)
+{
+	bool is_served = queue->is_served;
+
+	queue->is_served = true;
+	memory_answer_lock(status, holding, now_ns, acquisition->done, acquisition->ctx);
+	queue->is_served = is_served;
+	memory_serve(memory, queue);
 }
 
 void memory_acquire(struct backend *backend, struct acquisition *acquisition)
 {
 	struct memory_backend *memory = memory_of(backend);
 	int64_t now_ns = memory_expire_due(memory);
-	struct mem_lock *lock = NULL;
+	struct mem_holding *holding = NULL;
 	int status;
 
 	acquisition->pending = NULL;
-	status = try_acquire(memory, acquisition, now_ns, &lock);
-	if (status != -EINPROGRESS)
-		memory_answer_lock(status, lock, now_ns, acquisition->done, acquisition->ctx);
+	status = acquisition->replaces ? try_convert(memory, acquisition, now_ns, &holding)
+		: try_acquire(memory, acquisition, now_ns, &holding);
+	if (status == -EINPROGRESS)
+		return;
+	if (status < 0 && status != -EBUSY && status != -EEXIST)
+		holding = NULL;
+	if (status == 0 && holding->lock->queue)
+		answer_and_serve(memory, holding->lock->queue, acquisition, status, holding, now_ns);
+	else
+		memory_answer_lock(status, holding, now_ns, acquisition->done, acquisition->ctx);
 }
 
+/* Whoever is behind a waiter that leaves may have the lock now. */
 void memory_cancel(struct backend *backend, struct acquisition *acquisition)
 {
-	if (!acquisition->pending)
+	struct memory_backend *memory = memory_of(backend);
+	const struct mem_waiter *waiter = acquisition->pending;
+	struct mem_queue *queue;
+	bool is_served;
+
+	if (!waiter)
 		return;
-	queue_leave(&memory_of(backend)->queues, acquisition->pending);
+	queue = waiter->queue;
+	is_served = queue->is_served;
+	queue->is_served = true;
+	queue_leave(&memory->queues, acquisition->pending);
 	acquisition->done(acquisition->ctx, -ECANCELED, NULL);
+	queue->is_served = is_served;
+	memory_serve(memory, queue);
 }
 
 static int try_release(struct memory_backend *memory, const char *key, const struct lock_claim *claim,
                        struct holding_match match)
 {
-	struct mem_lock *lock = NULL;
-	int err = memory_find_lock(memory, key, match, &lock);
+	struct mem_holding *holding = NULL;
+	int err = memory_find_holding(memory, key, claim, match, &holding);
 
 	if (err == -EISDIR)
 		return err;
 	if (!claim) {
-		if (err == 0)
-			memory_end_holding(memory, lock, EVENT_FORCE_RELEASED);
-		else if (!lock)
+		if (err == 0 && match.any)
+			memory_end_lock(memory, holding->lock, EVENT_FORCE_RELEASED);
+		else if (err == 0)
+			memory_end_holding(memory, holding, EVENT_FORCE_RELEASED);
+		else if (!holding)
 			memory_publish_event(memory, EVENT_FORCE_RELEASED, key, NULL);
 		return err;
 	}
-	if (err == 0 && !mem_lock_is_held_by(lock, claim))
+	if (err == 0 && !mem_holding_is_of(holding, claim))
 		err = -EPERM;
 	if (err < 0)
-		memory_publish_event(memory, EVENT_FAILED_RELEASE, key, lock);
+		memory_publish_event(memory, EVENT_FAILED_RELEASE, key, holding);
 	else
-		memory_end_holding(memory, lock, EVENT_RELEASED);
+		memory_end_holding(memory, holding, EVENT_RELEASED);
 	return err;
 }
 
@@ -91,41 +149,41 @@ void memory_release(struct backend *backend, const char *key, const struct lock_
 void memory_give_back(struct backend *backend, const char *key, uint64_t token)
 {
 	struct memory_backend *memory = memory_of(backend);
-	struct mem_lock *lock;
+	struct mem_holding *holding;
 
 	memory_expire_due(memory);
-	if (memory_find_lock(memory, key, match_token(token), &lock) == 0 && !lock->proven)
-		memory_end_holding(memory, lock, EVENT_RELEASED);
+	if (memory_find_holding(memory, key, NULL, match_token(token), &holding) == 0 && !holding->proven)
+		memory_end_holding(memory, holding, EVENT_RELEASED);
 }
 
-static int may_refresh(struct mem_lock *lock, const struct lock_claim *claim, int64_t ttl_ms)
+static int may_refresh(struct mem_holding *holding, const struct lock_claim *claim, int64_t ttl_ms)
 {
-	if (!mem_lock_prove(lock, claim))
+	if (!mem_holding_prove(holding, claim))
 		return -EPERM;
-	if (lock->ttl_ms == LEASE_NEVER)
+	if (holding->ttl_ms == LEASE_NEVER)
 		return -ENOTSUP;
 	return ttl_ms == LEASE_NEVER ? -EINVAL : 0;
 }
 
 static int try_refresh(struct memory_backend *memory, const char *key, const struct lock_claim *claim,
-                       struct holding_match match, int64_t ttl_ms, int64_t now_ns, struct mem_lock **ret)
+                       struct holding_match match, int64_t ttl_ms, int64_t now_ns, struct mem_holding **ret)
 {
-	struct mem_lock *lock = NULL;
-	int err = memory_find_lock(memory, key, match, &lock);
+	struct mem_holding *holding = NULL;
+	int err = memory_find_holding(memory, key, claim, match, &holding);
 
 	if (err == -EISDIR)
 		return err;
 	if (err == 0)
-		err = may_refresh(lock, claim, ttl_ms);
+		err = may_refresh(holding, claim, ttl_ms);
 	if (err < 0) {
-		memory_publish_event(memory, EVENT_FAILED_REFRESH, key, lock);
+		memory_publish_event(memory, EVENT_FAILED_REFRESH, key, holding);
 		return err;
 	}
-	*ret = lock;
+	*ret = holding;
 	if (ttl_ms != LEASE_UNSET)
-		lock->ttl_ms = ttl_ms;
-	memory_restart_lease(memory, lock, now_ns);
-	memory_publish_event(memory, EVENT_REFRESHED, key, lock);
+		holding->ttl_ms = ttl_ms;
+	memory_restart_lease(memory, holding, now_ns);
+	memory_publish_event(memory, EVENT_REFRESHED, key, holding);
 	return 0;
 }
 
@@ -134,10 +192,10 @@ void memory_refresh(struct backend *backend, const char *key, const struct lock_
 {
 	struct memory_backend *memory = memory_of(backend);
 	int64_t now_ns = memory_expire_due(memory);
-	struct mem_lock *lock = NULL;
-	int status = try_refresh(memory, key, claim, match, ttl_ms, now_ns, &lock);
+	struct mem_holding *holding = NULL;
+	int status = try_refresh(memory, key, claim, match, ttl_ms, now_ns, &holding);
 
-	memory_answer_lock(status, lock, now_ns, done, ctx);
+	memory_answer_lock(status, holding, now_ns, done, ctx);
 }
 
 void memory_bind(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
@@ -145,16 +203,16 @@ void memory_bind(struct backend *backend, const char *key, const struct lock_cla
 {
 	struct memory_backend *memory = memory_of(backend);
 	int64_t now_ns = memory_expire_due(memory);
-	struct mem_lock *lock = NULL;
-	int status = memory_find_lock(memory, key, match_token(token), &lock);
+	struct mem_holding *holding = NULL;
+	int status = memory_find_holding(memory, key, claim, match_token(token), &holding);
 
-	if (status == 0 && !mem_lock_prove(lock, claim))
+	if (status == 0 && !mem_holding_prove(holding, claim))
 		status = -EPERM;
-	if (status == 0 && lock->ttl_ms != LEASE_NEVER) {
-		memory_restart_lease(memory, lock, now_ns);
-		memory_publish_event(memory, EVENT_REFRESHED, key, lock);
+	if (status == 0 && holding->ttl_ms != LEASE_NEVER) {
+		memory_restart_lease(memory, holding, now_ns);
+		memory_publish_event(memory, EVENT_REFRESHED, key, holding);
 	}
-	memory_answer_lock(status, status == 0 ? lock : NULL, now_ns, done, ctx);
+	memory_answer_lock(status, status == 0 ? holding : NULL, now_ns, done, ctx);
 }
 
 void memory_read(struct backend *backend, const char *key, const struct lock_claim *claim,
@@ -163,18 +221,20 @@ void memory_read(struct backend *backend, const char *key, const struct lock_cla
 	struct memory_backend *memory = memory_of(backend);
 	int64_t now_ns = memory_expire_due(memory);
 	struct mem_entry *found = memory_find_entry(memory, key);
+	struct mem_holding *holding = NULL;
 	struct entry entry;
 
-	(void)match;
 	if (!found) {
 		done(ctx, -ENOENT, NULL);
 		return;
 	}
 	entry.kind = found->kind;
 	if (found->kind == ENTRY_LOCK) {
+		if (memory_find_holding(memory, key, claim, match, &holding) < 0)
+			memory_find_holding(memory, key, claim, match_any(), &holding);
 		if (claim)
-			mem_lock_prove((struct mem_lock *)found, claim);
-		entry.lock = mem_lock_describe((const struct mem_lock *)found, now_ns);
+			mem_holding_prove(holding, claim);
+		entry.lock = mem_holding_describe(holding, now_ns);
 	} else {
 		entry.dir = ((const struct mem_dir *)found)->info;
 		entry.dir.default_ttl_ms = mem_dir_default_ttl((const struct mem_dir *)found);

@@ -24,13 +24,13 @@ static void memory_publish(struct backend *backend, enum lock_event_kind kind, c
                            struct holding_match match)
 {
 	struct memory_backend *memory = memory_of(backend);
-	struct mem_lock *lock = NULL;
+	struct mem_holding *holding = NULL;
 	int err;
 
 	memory_expire_due(memory);
-	err = memory_find_lock(memory, key, match, &lock);
+	err = memory_find_holding(memory, key, NULL, match, &holding);
 	if (err == 0 || (err == -ENOENT && kind == EVENT_FAILED_REFRESH))
-		memory_publish_event(memory, kind, key, lock);
+		memory_publish_event(memory, kind, key, holding);
 }
 
 static void memory_stats(struct backend *backend, struct backend_stats *ret)
@@ -107,9 +107,10 @@ static void memory_close(struct backend *backend)
 	struct memory_backend *memory = memory_of(backend);
 
 	while (memory->queues) {
-		struct acquisition *acquisition = memory->queues->waiters->acquisition;
+		struct mem_waiter *first = memory->queues->waiters;
+		struct acquisition *acquisition = first->acquisition;
 
-		queue_leave(&memory->queues, acquisition->pending);
+		queue_leave(&memory->queues, first);
 		acquisition->done(acquisition->ctx, -ESHUTDOWN, NULL);
 	}
 	tree_free(&memory->tree);

@@ -2,7 +2,7 @@
  * What the files of the memory backend share: its struct, the life of holdings (lifecycle.c), what a
  * lock is like (lock_state.c), and the calls of the table in memory.c.
  *
- * A call begins with memory_expire_due(), and finds locks by memory_find_lock() or memory_find_entry()
+ * A call begins with memory_expire_due(), and finds locks by memory_find_holding() or memory_find_entry()
  * only, so that no call sees a lock whose lease is over.
  */
 #ifndef BACKEND_MEMORY_MEMORY_INTERNAL_H
@@ -19,7 +19,7 @@
 struct memory_backend {
 	struct backend base;
 	struct mem_tree tree;
-	struct deadlines leases;  /* of all locks that expire */
+	struct deadlines leases;  /* of all holdings that expire */
 	struct mem_queue *queues; /* of all keys that are waited for */
 	uint64_t last_token;      /* of the last acquisition */
 	int64_t lock_count;
@@ -41,19 +41,36 @@ static inline struct memory_backend *memory_of_leases(struct deadlines *leases)
 
 /* The life of holdings */
 
-/* Calls on_event; `lock` is the lock that the event is about, or NULL. */
+/* Calls on_event; `holding` is what the event is about, or NULL. */
 void memory_publish_event(struct memory_backend *memory, enum lock_event_kind kind, const char *key,
-                          const struct mem_lock *lock);
+                          const struct mem_holding *holding);
 
-/* Makes the lock of an acquisition whose key is free. Returns 0 and the lock, -ENOMEM, or the error of the quota. */
-int memory_grant(struct memory_backend *memory, struct mem_dir *parent, const struct acquisition *acquisition,
-                 int64_t now_ns, struct mem_lock **ret);
+/*
+ * May this acquisition have the lock now, if nobody waits in front of it? `lock` NULL: the key is free. What backend.h
+ * says about acquire() is decided here, for acquisitions, hand-overs and conversions.
+ */
+bool memory_may_have(const struct mem_lock *lock, const struct acquisition *acquisition);
 
-/* Ends a holding, frees its lock, and grants the key to the first waiter that can have it; `why` is the event. */
-void memory_end_holding(struct memory_backend *memory, struct mem_lock *lock, enum lock_event_kind why);
+/* Does anybody wait for the lock in front of an acquisition that comes now? `lock` NULL: the key is free. */
+bool memory_is_waited_for(const struct mem_lock *lock);
 
-/* Restarts the lease of a lock that expires. */
-void memory_restart_lease(struct memory_backend *memory, struct mem_lock *lock, int64_t now_ns);
+/*
+ * Grants an acquisition that may have the lock, which is made if the key is free; a conversion ends the holding that it
+ * replaces. Returns 0 and the new holding; or a negative errno, and nothing has changed.
+ */
+int memory_grant(struct memory_backend *memory, const struct acquisition *acquisition, int64_t now_ns, struct mem_holding **ret);
+
+/* Ends a holding, and its lock if it was the last, and serves who waits; `why` is the event. */
+void memory_end_holding(struct memory_backend *memory, struct mem_holding *holding, enum lock_event_kind why);
+
+/* Ends all holdings of a lock, and serves who waits. */
+void memory_end_lock(struct memory_backend *memory, struct mem_lock *lock, enum lock_event_kind why);
+
+/* Grants the lock to the waiters who may have it now, and answers them. The queue may be freed. */
+void memory_serve(struct memory_backend *memory, struct mem_queue *queue);
+
+/* Restarts the lease of a holding that expires. */
+void memory_restart_lease(struct memory_backend *memory, struct mem_holding *holding, int64_t now_ns);
 
 /* Ends up to 16 leases that are over. Returns the time of CLOCK_BOOTTIME. */
 int64_t memory_expire_due(struct memory_backend *memory);
@@ -61,34 +78,38 @@ int64_t memory_expire_due(struct memory_backend *memory);
 /* Called by the timer: ends up to 1000 leases that are over, and sets the timer for the next one. */
 void memory_on_lease_due(struct deadlines *leases);
 
-/* Returns the lock or directory at a path, or NULL. A lock there whose lease is over is ended first. */
+/* Returns the lock or directory at a path, or NULL. Holdings there whose leases are over are ended first. */
 struct mem_entry *memory_find_entry(struct memory_backend *memory, const char *path);
 
 /*
- * Finds the lock at a key. Returns 0 if it is the holding that `match` means; -ENOENT if it is another, which
- * is in *ret, or if the key is free; -EISDIR for a directory. *ret stays as it was if there is no lock.
+ * Finds a holding of a key: the one that `match` means; with any, the oldest that `claim` (may be NULL) proves, else the oldest.
+ * Returns 0; -ENOENT if there is none that `match` means, and the oldest is in *ret, or if the key is free; -EISDIR for a
+ * directory. *ret stays as it was if there is no lock.
  */
-int memory_find_lock(struct memory_backend *memory, const char *key, struct holding_match match,
-                     struct mem_lock **ret);
+int memory_find_holding(struct memory_backend *memory, const char *key, const struct lock_claim *claim,
+                        struct holding_match match, struct mem_holding **ret);
 
 /* Returns the default lease of a directory, or of the nearest one above that has one; else LEASE_UNSET. */
 int64_t mem_dir_default_ttl(const struct mem_dir *dir);
 
-/* Is the lease of a lock over? */
+/* Is the lease of a holding over? */
+bool mem_holding_is_due(const struct mem_holding *holding, int64_t now_ns);
+
+/* Are the leases of all holdings of a lock over? */
 bool mem_lock_is_due(const struct mem_lock *lock, int64_t now_ns);
 
-/* What a lock is like */
+/* What a holding is like */
 
-/* Does the claim prove that its owner holds this lock? */
-bool mem_lock_is_held_by(const struct mem_lock *lock, const struct lock_claim *claim);
+/* Does the claim prove that its owner has this holding? */
+bool mem_holding_is_of(const struct mem_holding *holding, const struct lock_claim *claim);
 
-/* Answers as mem_lock_is_held_by(), for an answer that the holder relies on: give_back() keeps the lock then. */
-bool mem_lock_prove(struct mem_lock *lock, const struct lock_claim *claim);
+/* Answers as mem_holding_is_of(), for an answer that the holder relies on: give_back() keeps the holding then. */
+bool mem_holding_prove(struct mem_holding *holding, const struct lock_claim *claim);
 
-struct lock mem_lock_describe(const struct mem_lock *lock, int64_t now_ns);
+struct lock mem_holding_describe(const struct mem_holding *holding, int64_t now_ns);
 
-/* Calls `done` with the status and the description of `lock`, which may be NULL. */
-void memory_answer_lock(int status, const struct mem_lock *lock, int64_t now_ns, backend_lock_done *done, void *ctx);
+/* Calls `done` with the status and the description of `holding`, which may be NULL. */
+void memory_answer_lock(int status, const struct mem_holding *holding, int64_t now_ns, backend_lock_done *done, void *ctx);
 
 /* Calls; see struct backend_ops */
 

@@ -45,9 +45,14 @@ static size_t content_bytes(size_t size)
 	return size ? quota_bytes(size) : 0;
 }
 
-static size_t lock_size(const char *path, const char *id)
+static size_t lock_size(const char *path)
 {
-	return sizeof(struct mem_lock) + text_size(id) + text_size(path);
+	return sizeof(struct mem_lock) + text_size(path);
+}
+
+static size_t holding_size(const char *id)
+{
+	return sizeof(struct mem_holding) + text_size(id);
 }
 
 static size_t dir_size(const char *path)
@@ -55,12 +60,12 @@ static size_t dir_size(const char *path)
 	return sizeof(struct mem_dir) + text_size(path);
 }
 
-static uid_t holder_uid(const struct mem_lock *lock)
+static uid_t holder_uid(const struct mem_holding *holding)
 {
-	return lock->holder->holder.uid;
+	return holding->holder->holder.uid;
 }
 
-/* Allocates an entry that counts in the quota of `uid`. Returns 0, -ENOMEM, or the error of the quota. */
+/* Allocates an entry or a holding, which counts in the quota of `uid`. Returns 0, -ENOMEM, or the error of the quota. */
 static int allocate(struct mem_tree *tree, uid_t uid, size_t size, void **ret)
 {
 	int err = quota_take(&tree->quota, uid, entry_bytes(size));
@@ -80,14 +85,106 @@ static void discard(struct mem_tree *tree, uid_t uid, size_t size, void *entry)
 	free(entry);
 }
 
+/* Holdings */
+
+static struct mem_shared_holding *find_shared(const struct mem_tree *tree, uint64_t token)
+{
+	struct mem_shared_holding *shared;
+
+	HASH_FIND(hh, tree->shared, &token, sizeof(token), shared);
+	return shared;
+}
+
+/* Adds a shared holding to the table. Returns 0, -ENOMEM, or the error of the quota. */
+static int index_shared(struct mem_tree *tree, struct mem_holding *holding)
+{
+	struct mem_shared_holding *shared;
+	void *memory;
+	int err = allocate(tree, holder_uid(holding), sizeof(*shared), &memory);
+
+	if (err < 0)
+		return err;
+	shared = memory;
+	shared->holding = holding;
+	shared->token = holding->token;
+	HASH_ADD(hh, tree->shared, token, sizeof(shared->token), shared);
+	if (!shared->hh.tbl) {
+		discard(tree, holder_uid(holding), sizeof(*shared), shared);
+		return -ENOMEM;
+	}
+	holding->shared = shared;
+	return 0;
+}
+
+static void free_holding(struct mem_tree *tree, struct mem_holding *holding)
+{
+	uid_t uid = holder_uid(holding);
+
+	if (holding->shared) {
+		HASH_DELETE(hh, tree->shared, holding->shared);
+		discard(tree, uid, sizeof(*holding->shared), holding->shared);
+	}
+	holder_put(&tree->holders, &tree->quota, holding->holder);
+	discard(tree, uid, holding_size(holding->id), holding);
+}
+
+int tree_add_holding(struct mem_tree *tree, struct mem_lock *lock, enum lock_mode mode, uint64_t token,
+                     const struct lock_holder *holder, struct mem_holding **ret)
+{
+	size_t size = holding_size(holder->claim.id);
+	struct mem_holding *holding;
+	void *memory;
+	int err = allocate(tree, holder->uid, size, &memory);
+
+	if (err < 0)
+		return err;
+	holding = memory;
+	holding->lock = lock;
+	holding->token = token;
+	stpcpy(holding->id, holder->claim.id);
+	err = holder_get(&tree->holders, &tree->quota, holder, &holding->holder);
+	if (err < 0) {
+		discard(tree, holder->uid, size, holding);
+		return err;
+	}
+	if (mode == LOCK_SHARED)
+		err = index_shared(tree, holding);
+	if (err < 0) {
+		free_holding(tree, holding);
+		return err;
+	}
+	DL_APPEND(lock->holdings, holding);
+	lock->holding_count++;
+	lock->mode = mode;
+	*ret = holding;
+	return 0;
+}
+
+void tree_remove_holding(struct mem_tree *tree, struct mem_holding *holding)
+{
+	DL_DELETE(holding->lock->holdings, holding);
+	holding->lock->holding_count--;
+	free_holding(tree, holding);
+}
+
+struct mem_holding *tree_find_holding(const struct mem_tree *tree, const struct mem_lock *lock, uint64_t token)
+{
+	struct mem_shared_holding *shared;
+	struct mem_holding *oldest = lock->holdings;
+
+	if (oldest && oldest->token == token)
+		return oldest;
+	shared = find_shared(tree, token);
+	return shared && shared->holding->lock == lock ? shared->holding : NULL;
+}
+
 static void free_lock(struct mem_tree *tree, struct mem_lock *lock)
 {
-	uid_t uid = holder_uid(lock);
-
-	holder_put(&tree->holders, &tree->quota, lock->holder);
-	quota_give(&tree->quota, uid, content_bytes(lock->content_size));
+	while (lock->holdings)
+		tree_remove_holding(tree, lock->holdings);
+	quota_give(&tree->quota, lock->content_uid, content_bytes(lock->content_size));
 	free(lock->content);
-	discard(tree, uid, lock_size(lock->entry.path, lock->text), lock);
+	discard(tree, lock->maker, lock_size(lock->entry.path), lock);
 }
 
 /* Ends all passes over a directory that is being removed. */
@@ -158,36 +255,27 @@ int tree_find_parent(const struct mem_tree *tree, const char *path, struct mem_d
 	return 0;
 }
 
-int tree_add_lock(struct mem_tree *tree, struct mem_dir *parent, const char *path, const struct lock_holder *holder,
-                  struct mem_lock **ret)
+int tree_add_lock(struct mem_tree *tree, struct mem_dir *parent, const char *path, uid_t uid, struct mem_lock **ret)
 {
-	size_t size = lock_size(path, holder->claim.id);
+	size_t size = lock_size(path);
 	struct mem_lock *lock;
 	void *memory;
 	char *cursor;
-	int err = allocate(tree, holder->uid, size, &memory);
+	int err = allocate(tree, uid, size, &memory);
 
 	if (err < 0)
 		return err;
 	lock = memory;
 	cursor = lock->text;
 	lock->entry.kind = ENTRY_LOCK;
-	copy_text(&cursor, holder->claim.id);
 	lock->entry.path = copy_text(&cursor, path);
-	err = holder_get(&tree->holders, &tree->quota, holder, &lock->holder);
-	if (err < 0)
-		goto fail;
+	lock->maker = uid;
 	if (!link_entry(tree, parent, &lock->entry)) {
-		err = -ENOMEM;
-		goto fail_holder;
+		discard(tree, uid, size, lock);
+		return -ENOMEM;
 	}
 	*ret = lock;
 	return 0;
-fail_holder:
-	holder_put(&tree->holders, &tree->quota, lock->holder);
-fail:
-	discard(tree, holder->uid, size, lock);
-	return err;
 }
 
 int tree_add_dir(struct mem_tree *tree, struct mem_dir *parent, const char *path, const struct dir_info *info)
@@ -235,15 +323,17 @@ int tree_resize_content(struct mem_tree *tree, struct mem_lock *lock, size_t siz
 	size_t before = content_bytes(lock->content_size);
 	size_t after = content_bytes(size);
 	size_t more = after > before ? after - before : 0;
-	int err = quota_take(&tree->quota, holder_uid(lock), more);
+	uid_t uid = lock->content ? lock->content_uid : holder_uid(lock->holdings);
+	int err = quota_take(&tree->quota, uid, more);
 
 	if (err < 0)
 		return err;
 	err = change_content(lock, size);
 	if (err < 0)
-		quota_give(&tree->quota, holder_uid(lock), more);
+		quota_give(&tree->quota, uid, more);
 	else if (after < before)
-		quota_give(&tree->quota, holder_uid(lock), before - after);
+		quota_give(&tree->quota, uid, before - after);
+	lock->content_uid = uid;
 	return err;
 }
 

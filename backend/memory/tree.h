@@ -41,24 +41,45 @@ struct mem_dir {
 
 struct mem_queue;
 
+/* A lock that is held. It has one exclusive holding, or any number of shared ones. */
 struct mem_lock {
 	struct mem_entry entry;
-	struct heap_item lease; /* in the heap unless ttl_ms is LEASE_NEVER */
+	enum lock_mode mode;
+	uid_t maker;                  /* user in whose quota the lock counts: the first holder */
+	struct mem_holding *holdings; /* the oldest first; NULL only while the lock is made or removed */
+	uint64_t holding_count;
+	struct mem_queue *queue;      /* its waiters; NULL: none */
+	char *content;                /* NULL: no content */
+	size_t content_size;
+	uid_t content_uid;            /* user in whose quota the content counts */
+	char text[];                  /* the path */
+};
+
+struct mem_holding {
+	struct mem_lock *lock;
+	struct heap_item lease;    /* in the heap unless ttl_ms is LEASE_NEVER */
 	struct mem_holder *holder; /* the holder without its id */
 	int64_t ttl_ms;            /* the lease, or LEASE_NEVER */
 	int64_t acquired_ms;       /* time of the acquisition since the epoch */
 	int64_t refreshed_ms;      /* time of the last refresh since the epoch; at first acquired_ms */
 	uint64_t token;            /* the fencing token */
-	bool proven;               /* an answer other than that of acquire() told the holder so: give_back() keeps the lock */
-	struct mem_queue *queue;   /* its waiters; NULL: none */
-	char *content;             /* NULL: no content */
-	size_t content_size;
-	char text[];               /* the id, and the path */
+	bool proven;               /* an answer other than that of acquire() told the holder so: give_back() keeps the holding */
+	struct mem_holding *prev, *next; /* in the list of the lock */
+	struct mem_shared_holding *shared; /* its place among all shared holdings; NULL: it is exclusive */
+	char id[];
+};
+
+/* A shared holding in the table of these. A lock has one exclusive holding, which needs no table. */
+struct mem_shared_holding {
+	struct mem_holding *holding;
+	uint64_t token;
+	UT_hash_handle hh;
 };
 
 struct mem_tree {
 	struct mem_entry *by_path;  /* hash table of all entries except the root */
 	struct mem_holder *holders; /* hash table of the holders of all locks */
+	struct mem_shared_holding *shared; /* hash table of all shared holdings by token */
 	struct mem_dir *root;
 	struct quota quota;         /* bytes of locks and directories of each user */
 };
@@ -75,14 +96,26 @@ struct mem_entry *tree_find(const struct mem_tree *tree, const char *path);
 /* Finds the directory that `path` is in. Returns 0; -ENOENT; or -ENOTDIR if it is a lock. */
 int tree_find_parent(const struct mem_tree *tree, const char *path, struct mem_dir **ret);
 
-/* Adds a lock, with copies of the path and the holder. Returns 0, -ENOMEM, or the error of the holder's quota. */
-int tree_add_lock(struct mem_tree *tree, struct mem_dir *parent, const char *path, const struct lock_holder *holder,
-                  struct mem_lock **ret);
+/* Adds a lock without holdings, which counts for `uid`. Returns 0, -ENOMEM, or the error of the quota. */
+int tree_add_lock(struct mem_tree *tree, struct mem_dir *parent, const char *path, uid_t uid, struct mem_lock **ret);
+
+/*
+ * Adds a holding of this mode and token to a lock, with a copy of the holder. The lock has that mode from now on. Returns 0,
+ * -ENOMEM, or the error of the holder's quota, and nothing has changed.
+ */
+int tree_add_holding(struct mem_tree *tree, struct mem_lock *lock, enum lock_mode mode, uint64_t token,
+                     const struct lock_holder *holder, struct mem_holding **ret);
+
+/* Removes and frees a holding. The lock stays, also without any. */
+void tree_remove_holding(struct mem_tree *tree, struct mem_holding *holding);
+
+/* Returns the holding of this token that the lock has, or NULL. */
+struct mem_holding *tree_find_holding(const struct mem_tree *tree, const struct mem_lock *lock, uint64_t token);
 
 /* Adds a directory, with copies of the path and `info`. Returns 0, -ENOMEM, or the error of its owner's quota. */
 int tree_add_dir(struct mem_tree *tree, struct mem_dir *parent, const char *path, const struct dir_info *info);
 
-/* Changes the size of the content; new bytes are zero. Returns 0, -ENOMEM, or the error of the holder's quota. */
+/* Changes the size of the content, which counts for the oldest holder; new bytes are zero. Returns 0, -ENOMEM, or the error of the quota. */
 int tree_resize_content(struct mem_tree *tree, struct mem_lock *lock, size_t size);
 
 /* Begins a pass over the present entries of a directory. Returns NULL if there is no memory. */
@@ -94,14 +127,14 @@ void tree_cursor_free(struct mem_cursor *cursor);
 /* Returns the next entry of a pass, or NULL after the last one. */
 struct mem_entry *tree_cursor_next(struct mem_cursor *cursor);
 
-/* Removes and frees an entry: a lock, or an empty directory other than the root. */
+/* Removes and frees an entry: a lock with its holdings, or an empty directory other than the root. */
 void tree_remove(struct mem_tree *tree, struct mem_entry *entry);
 
-static inline struct lock_holder lock_holder_of(const struct mem_lock *lock)
+static inline struct lock_holder mem_holder_of(const struct mem_holding *holding)
 {
-	struct lock_holder holder = lock->holder->holder;
+	struct lock_holder holder = holding->holder->holder;
 
-	holder.claim.id = lock->text;
+	holder.claim.id = holding->id;
 	return holder;
 }
 
