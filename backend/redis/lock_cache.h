@@ -21,8 +21,8 @@ struct lock_cache {
 };
 
 /*
- * Adds a lock as it was acquired by a call sent at `sent_ns` (CLOCK_BOOTTIME). Locks with content or
- * with a lease below 1 s are not added.
+ * Adds a lock as it was acquired by a call sent at `sent_ns` (CLOCK_BOOTTIME). Shared locks, locks with
+ * content, and locks with a lease below 1 s are not added, but take the place of a cached one.
  */
 void lock_cache_add(struct lock_cache *cache, const struct lock *lock, int64_t sent_ns);
 

@@ -77,6 +77,8 @@ void redis_acquire(struct backend *backend, struct acquisition *acquisition)
 	struct redis_backend *redis = redis_of(backend);
 
 	acquisition->pending = NULL;
+	if (acquisition->replaces)
+		lock_cache_drop(&redis->lock_cache, acquisition->key);
 	if (acquisition->waits)
 		wait_queue_acquire(redis->wait_queue, acquisition);
 	else
@@ -107,6 +109,7 @@ void redis_release(struct backend *backend, const char *key, const struct lock_c
 	call->done = on_release;
 	operation_add_claim(call, claim);
 	script_call_add_match(call, match);
+	script_call_add_text(call, "");
 	script_call_add_text(call, "");
 	operation_start_change(redis, call);
 }

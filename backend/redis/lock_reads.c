@@ -70,7 +70,6 @@ void redis_read(struct backend *backend, const char *key, const struct lock_clai
 	struct entry entry = { .kind = ENTRY_LOCK };
 	struct script_call *call;
 
-	(void)match;
 	if (redis->lock_cache.by_key && subscription_is_current(redis->subscription) &&
 		lock_cache_find(&redis->lock_cache, key, &entry.lock)) {
 		done(ctx, 0, &entry);
@@ -82,6 +81,7 @@ void redis_read(struct backend *backend, const char *key, const struct lock_clai
 		return;
 	}
 	operation_add_claim(call, claim);
+	script_call_add_match(call, match);
 	call->done = on_read;
 	call->owner = redis;
 	call->answer.entry = done;
@@ -114,6 +114,7 @@ static void check_in_background(struct redis_backend *redis, const struct lock *
 		return;
 	}
 	operation_add_claim(call, NULL);
+	script_call_add_token(call, lock->token);
 	call->done = on_checked;
 	call->owner = redis;
 	call->token = lock->token;

@@ -18,7 +18,8 @@
 
 /*
  * Calls of one revocation: a first one, a final one after the grace, and one more if the server lost
- * its record that the holder was notified. A server that forgets again fails the revocation.
+ * its record that the holder was notified. A server that forgets again fails the revocation. The count begins again when
+ * a call goes on with more holdings than fit in one.
  */
 #define ASKS_MAX 3
 
@@ -37,8 +38,9 @@ struct revocation {
 	struct revocations *revocations;
 	enum revocation_state state;
 	unsigned int asks; /* calls made so far */
+	bool all;          /* ends all holdings, not one with a token */
 	const char *key;
-	uint64_t token;       /* while WAITING */
+	uint64_t token;       /* while WAITING: of the holding; or if `all`, the largest of all that end */
 	uint64_t freed_token; /* of a FREED that arrived while a call was under way; 0: none did */
 	int64_t due_ms;       /* while WAITING: the deadline by the clock of the loop */
 	backend_done *done;
@@ -69,7 +71,9 @@ static void answer(struct revocation *revocation, int status)
 	done(ctx, status);
 }
 
-static struct script_call *release_call(struct script_calls *calls, const char *key, struct holding_match match, const char *force)
+/* `upto`: the largest token of the holdings that a final call ends; 0: whatever their tokens. */
+static struct script_call *release_call(struct script_calls *calls, const char *key, struct holding_match match,
+                                        const char *force, uint64_t upto)
 {
 	struct script_call *call = script_call_new(calls, SCRIPT_RELEASE, key);
 
@@ -79,6 +83,10 @@ static struct script_call *release_call(struct script_calls *calls, const char *
 	script_call_add_text(call, NULL);
 	script_call_add_match(call, match);
 	script_call_add_text(call, force);
+	if (upto)
+		script_call_add_token(call, upto);
+	else
+		script_call_add_text(call, NULL);
 	return call;
 }
 
@@ -148,15 +156,19 @@ static void on_asked(struct script_call *call, int status, const redisReply *rep
 	struct revocation *revocation = call->ctx;
 	uint64_t token;
 	int64_t ms;
+	bool asked = status == -EAGAIN && reply_revoked(reply, &token, &ms) == 0;
 
 	(void)age_ms;
+	/* More holdings than fit in one call are left; the grace of those asked to stop is not over. */
+	if (asked && ms == 0)
+		revocation->asks = 1;
 	if (status == -EAGAIN && revocation->asks == ASKS_MAX) {
 		report_forgetful_server(revocation);
 		answer(revocation, -EIO);
 		return;
 	}
 	/* A final call can get this too: a server that lost data does not know that the holder was notified. */
-	if (status == -EAGAIN && reply_revoked(reply, &token, &ms) == 0) {
+	if (asked) {
 		wait_for_end(revocation, token, ms);
 		return;
 	}
@@ -169,8 +181,9 @@ static void on_asked(struct script_call *call, int status, const redisReply *rep
 
 static void force(struct revocation *revocation)
 {
-	struct script_call *call = release_call(revocation->revocations->calls, revocation->key, match_token(revocation->token),
-		FORCE_FINAL);
+	struct holding_match match = revocation->all ? match_any() : match_token(revocation->token);
+	struct script_call *call = release_call(revocation->revocations->calls, revocation->key, match, FORCE_FINAL,
+		revocation->token);
 
 	if (!call) {
 		answer(revocation, -ENOMEM);
@@ -198,7 +211,7 @@ void revocations_release(struct revocations *revocations, const char *key, struc
                        void *ctx)
 {
 	struct revocation *revocation = calloc(1, sizeof(*revocation));
-	struct script_call *call = revocation ? release_call(revocations->calls, key, match, FORCE_FIRST) : NULL;
+	struct script_call *call = revocation ? release_call(revocations->calls, key, match, FORCE_FIRST, 0) : NULL;
 
 	if (!call) {
 		free(revocation);
@@ -208,6 +221,7 @@ void revocations_release(struct revocations *revocations, const char *key, struc
 	revocation->revocations = revocations;
 	revocation->state = ASKING;
 	revocation->asks = 1;
+	revocation->all = match.any;
 	revocation->key = key;
 	revocation->done = done;
 	revocation->ctx = ctx;
@@ -253,7 +267,7 @@ static void on_confirmed(struct script_call *call, int status, const redisReply 
 void revocations_confirm(struct script_calls *calls, const char *key, uint64_t token)
 {
 	char *copy = strdup(key);
-	struct script_call *call = copy ? release_call(calls, copy, match_token(token), FORCE_CONFIRM) : NULL;
+	struct script_call *call = copy ? release_call(calls, copy, match_token(token), FORCE_CONFIRM, 0) : NULL;
 
 	if (!call) {
 		free(copy);

@@ -2,6 +2,7 @@
 #include "backend/redis/calls/acquire_call.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,6 +30,14 @@ static void add_fields(struct packed_table *table, const struct acquisition *acq
 	packed_table_add_number(table, "gid", holder->gid);
 	packed_table_add_text(table, "bound", acquisition->bound ? "1" : "");
 	packed_table_add_number(table, "grace", grace_ms);
+	if (acquisition->mode == LOCK_SHARED)
+		packed_table_add_text(table, "mode", "shared");
+	if (acquisition->replaces) {
+		char token[CALL_NUMBER_MAX];
+
+		snprintf(token, sizeof(token), "%" PRIu64, acquisition->replaces);
+		packed_table_add_text(table, "replaces", token);
+	}
 	if (acquisition->waits)
 		packed_table_add_text(table, "waits", "1");
 	if (acquisition->exclusive_even_for_me)

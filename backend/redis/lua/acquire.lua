@@ -8,6 +8,8 @@
 --   bound             '1': for an open file; else ''
 --   grace             time in ms for the instance to confirm a grant, or to stop the holder
 -- and these, if they are set:
+--   mode              'shared'; absent: exclusive
+--   replaces          token of the holding that this one replaces: a conversion into the other mode
 --   waits             wait in the queue if the lock is held
 --   exclusive_even_for_me   a holding of the same claim is in the way as any other
 --   order             of the ticket of this nonce, as the answer QUEUED gave it; absent: no ticket yet
@@ -18,6 +20,8 @@
 --     holds the lock (else 0), 1 if the instance counted as alive (else 0)
 --   'EBUSY' or 'EEXIST' (the same claim holds it), and the holding as describe() has it
 --   'ENOENT', 'ENOTDIR' or 'EISDIR': no lock can be made at this path
+--   of a conversion also 'ENOENT': the holding has ended; 'EPERM': the claim does not prove it; 'EINVAL': it has this mode;
+--     'EDEADLK': another holder waits for a conversion too
 
 --- @include "include/names.lua"
 --- @include "include/failure.lua"
@@ -26,6 +30,10 @@
 --- @include "include/index.lua"
 --- @include "include/event.lua"
 --- @include "include/message.lua"
+--- @include "include/holding.lua"
+--- @include "include/lease.lua"
+--- @include "include/shared.lua"
+--- @include "include/gone.lua"
 --- @include "include/hold.lua"
 
 local wants = cmsgpack.unpack(ARGV[4])
@@ -35,13 +43,13 @@ wants.mount = mount
 local function answer_ok(held, left, waiters)
   local details = { 'ttl', held.ttl, 'acquired', held.acquired, 'refreshed', held.refreshed }
   if held.content then details[7], details[8] = 'content', held.content end
-  return { 'OK', held.id, left, now_ms, held.token, details, waiters, trouble }
+  return { 'OK', held.id, left, now_ms, held.token, details, waiters, holders_of(path, held), trouble }
 end
 
 -- A ticket that was let into the queue may go on, even if the memory is full by now.
 if wants.order then allow_when_full() end
 
-if path ~= '' and call('EXISTS', KEYS[1], dir_key(path), tickets_key(path)) == 0 then
+if path ~= '' and not wants.replaces and call('EXISTS', KEYS[1], dir_key(path), tickets_key(path)) == 0 then
   local word = check_parent(path)
   if word ~= 'OK' then return { word } end
   local new, problem = hold(path, wants)
@@ -49,57 +57,107 @@ if path ~= '' and call('EXISTS', KEYS[1], dir_key(path), tickets_key(path)) == 0
   return answer_ok(new, new.left, 0)
 end
 
---- @include "include/holding.lua"
---- @include "include/lease.lua"
 --- @include "include/queue.lua"
 --- @include "include/pass.lua"
+--- @include "include/convert.lua"
 
 -- These are of this request alone: a ticket does not keep them.
 local waits, exclusive_even_for_me = wants.waits, wants.exclusive_even_for_me
 local order = tonumber(wants.order or 0)
 wants.waits, wants.exclusive_even_for_me, wants.order = nil, nil, nil
 
-local held = holding(path)
+local meant = { nonce = wants.nonce, token = wants.replaces }
+if not exclusive_even_for_me then meant.id, meant.identity = wants.id, wants.identity end
+
+local function count_waiters() return follow_up(call, 'ZCARD', tickets_key(path)) or 0 end
+
+-- Another shared holding, or the whole lock, may be passed on now that the caller holds it.
+local function pass_on_rest(held)
+  if is_shared(held) and count_waiters() > 0 then follow_up(pass_on, path, held) end
+end
+
+local function answer_held(held)
+  held.content = held.content or is_shared(held) and follow_up(call, 'HGET', details_key(path), 'content') or nil
+  return answer_ok(held, left_of(path, held), count_waiters())
+end
+
+-- Why the holding that is read cannot be converted; nil: it can.
+local function conversion_problem(held)
+  if not held or held.token ~= wants.replaces or held.revoked then return 'ENOENT' end
+  if held.foreign or not proves(wants.id, wants.identity, held) then return 'EPERM' end
+  if is_shared(held) == (wants.mode == 'shared') then return 'EINVAL' end
+end
+
+-- Does another holder wait for a conversion? Then each would wait for the other to end.
+local function is_deadlock()
+  local nonce, other = waiting_conversion(path)
+  return other and nonce ~= wants.nonce and other.replaces ~= wants.replaces and live_end(path, other.replaces) and
+    call('EXISTS', mount_key(other.mount)) == 1
+end
+
+local function convert_now(held)
+  local ttl = wanted_ttl(path, wants)
+  local new = holding_of(new_details(wants, next_token(), integer(ttl)), wants.mode)
+  local expires = ttl > 0 and now_ms + ttl or nil
+  put(new.flat, 'replaced', held.token)
+  new.ends = expires or math.huge
+  local problem = convert(path, held, new, expires)
+  if problem then return problem end
+  if order > 0 then follow_up(leave, path, wants.nonce) end
+  pass_on_rest(new)
+  new.content = follow_up(call, 'HGET', details_key(path), 'content') or nil
+  return answer_ok(new, ttl, count_waiters())
+end
+
+local held = holding(path, meant)
 -- A ticket that was granted the lock and confirmed too late, as a distant one may do each time, still gets it
 -- if it is first.
-if not held and not is_first(path, order) then
+if not wants.replaces and not excludes(path, held, wants) and not is_first(path, order) then
   -- Nobody passes the queue. A caller that waits joins it, and a later heartbeat drops more tickets of dead
   -- instances. A caller that does not wait needs its answer now, so all of them are dropped.
   if not waits then dead_tickets_left = math.huge end
-  pass_on(path)
-  held = holding(path)
+  pass_on(path, held)
+  held = holding(path, meant)
 end
-if held then
-  if held.nonce == wants.nonce then
-    if held.granted then
-      renew_alive()
-      confirm(path, held)
-    end
-    return answer_ok(held, call('PTTL', KEYS[1]), follow_up(call, 'ZCARD', tickets_key(path)) or 0)
+if held and held.nonce == wants.nonce then
+  if held.granted then
+    renew_alive()
+    confirm(path, held)
+    pass_on_rest(held)
   end
-  if not exclusive_even_for_me and proves(wants.id, wants.identity, held) then
-    make_permanent(path, held)
-    if waits then leave(path, wants.nonce) end
-    return describe('EEXIST', path, held)
-  end
+  return answer_held(held)
+end
+if wants.replaces then
+  local word = conversion_problem(held)
+  if word then return { word } end
+elseif held and not exclusive_even_for_me and proves(wants.id, wants.identity, held) then
+  make_permanent(path, held)
+  if waits and leave(path, wants.nonce) then pass_on_rest(held) end
+  return describe('EEXIST', path, held)
+end
+if (held or waits) and not may_have(path, held, wants, order) then
   if not waits then
     publish('UNAVAILABLE', path, held)
     return describe('EBUSY', path, held)
   end
-end
-if waits and (held or not is_first(path, order)) then
+  if wants.replaces and is_deadlock() then return { 'EDEADLK' } end
   -- The first write needs memory, so a full server refuses it before anything has changed.
-  local at = join(path, wants, order)
-  return { 'QUEUED', at, call('PTTL', KEYS[1]), call('ZRANK', tickets_key(path), wants.nonce),
+  local at = join(path, wants, wants.replaces and CONVERSION or order)
+  return { 'QUEUED', at, left_for_waiters(path, held), call('ZRANK', tickets_key(path), wants.nonce),
     held and held.foreign and 1 or 0, renew_alive(), trouble }
 end
-if dir_exists(path) then return { 'EISDIR' } end
-local word = check_parent(path)
-if word ~= 'OK' then return { word } end
-local new, problem = hold(path, wants)
+if wants.replaces then return convert_now(held) end
+if not held then
+  if dir_exists(path) then return { 'EISDIR' } end
+  local word = check_parent(path)
+  if word ~= 'OK' then return { word } end
+end
+local new, problem = hold(path, wants, false, held)
 if not new then return problem end
+new.content = held and follow_up(call, 'HGET', details_key(path), 'content') or nil
 if order > 0 then
   follow_up(leave, path, wants.nonce)
-  follow_up(keep_tickets, path, new.expires)
+  follow_up(keep_tickets, path, new.lock_ends)
+  pass_on_rest(new)
 end
-return answer_ok(new, new.left, follow_up(call, 'ZCARD', tickets_key(path)) or 0)
+return answer_ok(new, new.left, count_waiters())

@@ -13,17 +13,17 @@
 --- @include "include/message.lua"
 --- @include "include/lease.lua"
 
-local held = holding(path)
+local held = holding(path, meant_by(ARGV[6], ARGV[4], ARGV[5]))
 if not held or held.token ~= ARGV[6] or held.foreign or held.revoked then return { 'ENOENT' } end
 if not proves(ARGV[4], ARGV[5], held) then return { 'EPERM' } end
 call('PTTL', KEYS[1]) -- describe() needs it; if it is refused, nothing has changed yet
 allow_when_full()
 make_permanent(path, held)
-call('HSET', details_key(path), 'bound', '1', 'mount', mount, 'grace', ARGV[7])
+set_details(path, held, 'bound', '1', 'mount', mount, 'grace', ARGV[7])
 local ttl = lease(held.ttl)
 if ttl and ttl > 0 then
-  follow_up(call, 'HSET', details_key(path), 'refreshed', integer(now_ms))
-  follow_up(set_lease_end, path, now_ms + ttl)
+  follow_up(set_details, path, held, 'refreshed', integer(now_ms))
+  follow_up(set_lease_end, path, held, now_ms + ttl)
   publish('REFRESHED', path, held)
 end
 return describe_again(path, held)

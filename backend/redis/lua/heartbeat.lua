@@ -16,6 +16,8 @@
 --- @include "include/event.lua"
 --- @include "include/message.lua"
 --- @include "include/lease.lua"
+--- @include "include/shared.lua"
+--- @include "include/gone.lua"
 --- @include "include/hold.lua"
 --- @include "include/queue.lua"
 --- @include "include/pass.lua"
@@ -24,18 +26,21 @@ local was_alive = renew_alive()
 
 local function pass_on_unconfirmed(key)
   call('ZREM', ns .. '#g', key)
-  if call('EXISTS', lock_key(key)) == 0 then pass_on(key) end
+  local held = holding(key)
+  if not held or is_shared(held) then pass_on(key, held) end
 end
 
 local function answer_about(key, nonce)
   local held = holding(key)
-  if not held then
-    pass_on(key)
+  if held and is_shared(held) then follow_up(remove_ended, key) end
+  if not held or is_shared(held) then
+    pass_on(key, held)
     held = holding(key)
   end
   local left = call('PTTL', lock_key(key))
   -- Another Redis client may have extended its lock.
   keep_tickets(key, left >= 0 and now_ms + left or nil)
+  if held and is_shared(held) then left = left_for_waiters(key, held) end
   return { left, call('ZRANK', tickets_key(key), nonce) or -1, held and held.foreign and 1 or 0 }
 end
 

@@ -26,15 +26,25 @@ end
 local step = redis.pcall('ZSCAN', index_key(path), at, 'COUNT', 50)
 if step.err then return { 'OK', '', {} } end
 
-local function publish_held(key, ends)
-  local left = ends and call('PTTL', lock_key(key)) or -1
-  local held = left > 0 and holding(key)
-  if not held or held.foreign or held.granted then return end
+-- Shared holdings of one lock that are published at most.
+local SHARED_MAX = 1000
+
+local function publish_holding(key, held)
+  local left = left_of(key, held)
+  if left <= 0 or held.foreign or held.granted then return end
   -- Computed from `refreshed`, which the event carried too, so that all instances report one end.
   if not held.revoked then left = integer(held.refreshed + held.ttl - now_ms) end
   call('PUBLISH', mount_key(mount), 'HELD ' .. left .. ' ' .. event_text('ACQUIRED', key, held))
 end
 
+local function publish_held(key)
+  local held = holding(key)
+  if not held then return end
+  if not is_shared(held) then return publish_holding(key, held) end
+  local leases = call('ZRANGEBYSCORE', leases_key(key), integer(now_ms), '(inf', 'WITHSCORES', 'LIMIT', 0, SHARED_MAX)
+  for i = 1, #leases, 2 do pcall(publish_holding, key, shared_holding(key, leases[i], tonumber(leases[i + 1]))) end
+end
+
 -- A damaged lock does not keep the others from being published.
-for i = 1, #step[2], 2 do pcall(publish_held, prefix .. step[2][i], step[2][i + 1] ~= 'inf') end
+for i = 1, #step[2], 2 do pcall(publish_held, prefix .. step[2][i]) end
 return { 'OK', step[1] == '0' and '' or LOCKS .. step[1], {} }

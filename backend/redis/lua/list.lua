@@ -11,6 +11,8 @@
 --- @include "include/directory.lua"
 --- @include "include/index.lua"
 --- @include "include/message.lua"
+--- @include "include/holding.lua"
+--- @include "include/gone.lua"
 --- @include "include/forget.lua"
 
 local DIRS, LOCKS = 'd', 'l'

@@ -10,7 +10,7 @@
 --- @include "include/holding.lua"
 --- @include "include/event.lua"
 
-local held = holding(path)
+local held = holding(path, meant_by(ARGV[5]))
 local is_meant = held and (ARGV[5] == '' or ARGV[5] == held.token)
 if is_meant or (not held and ARGV[4] == 'FAILED_REFRESH') then publish(ARGV[4], path, held) end
 return { 'OK', trouble }

@@ -1,6 +1,7 @@
 -- Reads the lock or directory at a path.
 --
--- ARGV: 4 id, 5 identity of a caller that wants to know whether it holds the lock; both '': no such caller
+-- ARGV: 4 id, 5 identity of a caller that wants to know whether it holds the lock; both '': no such caller;
+--   6 token of the holding that is meant ('': any)
 -- Answers: 'OK' and a lock as describe() has it; 'DIR', mode, uid, gid, time of the last change in ms, and the
 --   lease of locks made in the directory (0: unset); 'ENOENT'
 
@@ -19,10 +20,10 @@ if path ~= '' and call('EXISTS', KEYS[1], dir_key(path)) == 0 then return { 'ENO
 -- the server refuses that, the lock is shown as a grant, which is nobody's yet.
 local function may_name_holder(held)
   return not is_undoable(held) or held.mount == mount or (proves(ARGV[4], ARGV[5], held) and
-    type(redis.pcall('HDEL', details_key(path), 'undoable')) == 'number')
+    not try(make_permanent, path, held))
 end
 
-local held = path ~= '' and holding(path) or nil
+local held = path ~= '' and holding(path, meant_by(ARGV[6], ARGV[4], ARGV[5])) or nil
 if held then
   -- The instance of the holder has missed REVOKE.
   if held.revoked and held.mount == mount then notify(mount, 'REVOKE', held.token, path) end

@@ -21,12 +21,12 @@ local function refuse(word, held)
   return { word, trouble }
 end
 
-local held = holding(path)
+local held = holding(path, meant_by(token, id, identity))
 if not held and dir_exists(path) then return { 'EISDIR' } end
 if not held or held.revoked or (token ~= '' and token ~= held.token) then return refuse('ENOENT', held) end
 if not proves(id, identity, held) then return refuse('EPERM', held) end
 make_permanent(path, held)
-local left = call('PTTL', KEYS[1])
+local left = left_of(path, held)
 if left < 0 then return refuse('ENOTSUP', held) end
 if ttl < 0 then return refuse('EINVAL', held) end
 -- If the lease is not known, because it is damaged or another Redis client's, what is left of it counts.
@@ -37,8 +37,8 @@ if ttl < 0 then ttl = left end
 if held.foreign then
   set_expiry(KEYS[1], now_ms + ttl)
 else
-  set_lease_end(path, now_ms + ttl)
-  follow_up(call, 'HSET', details_key(path), 'ttl', integer(ttl), 'refreshed', integer(now_ms))
+  set_lease_end(path, held, now_ms + ttl)
+  follow_up(set_details, path, held, 'ttl', integer(ttl), 'refreshed', integer(now_ms))
 end
 notify_holder('TOUCH', path, held)
 if ttl < left then notify_watchers('TOUCH', path, held) end

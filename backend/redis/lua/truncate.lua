@@ -1,7 +1,7 @@
 -- Sets the size of the content of a lock. The content of another Redis client's lock stays empty.
 --
 -- ARGV: 4 id, 5 identity, 6 token ('': any holding), 7 size, 8 largest size of a content
--- Answers: 'OK' and the lock as describe() has it; 'ENOENT': no such holding; 'EBUSY': another's; 'EFBIG'; 'EISDIR'
+-- Answers: 'OK' and the lock as describe() has it; 'ENOENT': no such holding; 'EBUSY': another's, or shared; 'EFBIG'; 'EISDIR'
 
 --- @include "include/names.lua"
 --- @include "include/failure.lua"
@@ -12,10 +12,10 @@
 
 local id, identity, token, size = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 
-local held = holding(path)
+local held = holding(path, meant_by(token, id, identity))
 if not held and dir_exists(path) then return { 'EISDIR' } end
 if not held or (token ~= '' and token ~= held.token) then return { 'ENOENT' } end
-if not proves(id, identity, held) then return { 'EBUSY' } end
+if is_shared(held) or not proves(id, identity, held) then return { 'EBUSY' } end
 if size > tonumber(ARGV[8]) then return { 'EFBIG' } end
 if not held.foreign then
   call('PTTL', KEYS[1]) -- describe() needs it; if it is refused, nothing has changed yet

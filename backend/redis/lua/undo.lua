@@ -14,20 +14,45 @@
 --- @include "include/event.lua"
 --- @include "include/message.lua"
 --- @include "include/lease.lua"
+--- @include "include/shared.lua"
 --- @include "include/queue.lua"
 --- @include "include/free.lua"
 
-local held, about = holding(path), ARGV[4]
-if not held or (held.nonce ~= about and held.token ~= about) then
-  return { leave(path, about) and 'OK' or 'ENOENT' }
-end
-if not is_undoable(held) then return { 'EEXIST' } end
-local before = free(path, held, 'RELEASED')
-if not before then return { 'OK', held.token, trouble } end
+local about = ARGV[4]
+local held = holding(path, { nonce = about, token = about })
+local is_meant = held and (held.nonce == about or held.token == about)
+if is_meant and not is_undoable(held) then return { 'EEXIST' } end
+local left_queue = not is_meant and leave(path, about)
+if not is_meant and not (left_queue and held and is_shared(held)) then return { left_queue and 'OK' or 'ENOENT' } end
 
+--- @include "include/gone.lua"
 --- @include "include/hold.lua"
 --- @include "include/pass.lua"
+--- @include "include/convert.lua"
 
--- Others wait for the lock.
-follow_up(pass_on, path, before)
+-- Those who waited behind the ticket may go on.
+if left_queue then
+  follow_up(pass_on, path, held)
+  return { 'OK', trouble }
+end
+
+-- Puts back the holding that a conversion replaced. Returns false if others share the lock since.
+local function restore(of)
+  if is_shared(of) and count_shared(path) > 1 then return false end
+  allow_when_full()
+  local flat = { unpack(of.flat) }
+  for _, field in ipairs({ 'replaced', 'undoable', 'content' }) do put(flat, field) end
+  put(flat, 'token', of.replaced)
+  local left = left_of(path, of)
+  local old = holding_of(flat, not is_shared(of) and 'shared' or nil)
+  local problem = convert(path, of, old, left >= 0 and now_ms + left or nil)
+  if problem then error(problem.err) end
+  if is_shared(old) then follow_up(pass_on, path, old) end
+  return true
+end
+
+if number(held.replaced, 1, LAST_TOKEN) and restore(held) then return { 'OK', held.token, trouble } end
+local before, rest = free(path, held, 'RELEASED')
+if held.replaced then notify(held.mount, 'GONE', held.replaced, path) end
+if before then follow_up(pass_on, path, rest, before) end
 return { 'OK', held.token, trouble }

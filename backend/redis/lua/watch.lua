@@ -8,11 +8,11 @@
 --- @include "include/clock.lua"
 --- @include "include/holding.lua"
 
-local held = path ~= '' and holding(path) or nil
+local held = path ~= '' and holding(path, meant_by(ARGV[4])) or nil
 if not held then return { 'ENOENT' } end
 local watchers = held.watchers or ''
 if held.token == ARGV[4] and not held.foreign and held.mount ~= mount and not string.find(watchers, mount, 1, true) then
   pcall(allow_when_full)
-  redis.pcall('HSET', details_key(path), 'watchers', watchers .. mount .. ' ')
+  try(set_details, path, held, 'watchers', watchers .. mount .. ' ')
 end
 return describe('OK', path, held)

@@ -1,7 +1,7 @@
 -- Writes to the content of a lock.
 --
 -- ARGV: 4 token, 5 offset (-1: at the end), 6 data, 7 largest size of a content
--- Answers: 'OK'; 'ESTALE': the holding has ended; 'EFBIG'
+-- Answers: 'OK'; 'ESTALE': the holding has ended; 'EBUSY': it is shared; 'EFBIG'
 
 --- @include "include/names.lua"
 --- @include "include/failure.lua"
@@ -11,8 +11,9 @@
 
 local token, offset, data, largest = ARGV[4], tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
 
-local held = holding(path)
+local held = holding(path, meant_by(token))
 if not held or held.token ~= token or held.foreign then return { 'ESTALE' } end
+if is_shared(held) then return { 'EBUSY' } end
 if data == '' then return { 'OK' } end
 local content = held.content or ''
 if offset < 0 then offset = #content end

@@ -14,38 +14,67 @@
 /* The server counts leases in whole milliseconds, and reads its clock once for a command: up to 2 ms. */
 #define SERVER_TICKS_MS 2
 
-struct lease {
-	struct heap_item end;
-	uint64_t token;
-	int64_t ttl_ms; /* the whole lease */
-	int64_t end_us; /* since the epoch, by the server's clock */
-	char *owner;    /* stored after the key */
+/* The leases of one key: of one exclusive holding, or of shared ones. Freed with the last one. */
+struct leased_key {
+	struct lease *by_token;
 	UT_hash_handle hh;
 	char key[];
 };
 
-static struct lease *find(const struct lease_expiry *expiry, const char *key)
-{
-	struct lease *lease;
+struct lease {
+	struct leased_key *of;
+	struct heap_item end;
+	uint64_t token;
+	bool shared;
+	int64_t ttl_ms; /* the whole lease */
+	int64_t end_us; /* since the epoch, by the server's clock */
+	UT_hash_handle hh; /* in the table of the key */
+	char owner[];
+};
 
-	HASH_FIND_STR(expiry->by_key, key, lease);
+static struct leased_key *find_key(const struct lease_expiry *expiry, const char *key)
+{
+	struct leased_key *leased;
+
+	HASH_FIND_STR(expiry->by_key, key, leased);
+	return leased;
+}
+
+static struct lease *find(const struct leased_key *leased, uint64_t token)
+{
+	struct lease *lease = NULL;
+
+	if (leased)
+		HASH_FIND(hh, leased->by_token, &token, sizeof(token), lease);
 	return lease;
+}
+
+static void put_key(struct lease_expiry *expiry, struct leased_key *leased)
+{
+	if (leased->by_token)
+		return;
+	HASH_DELETE(hh, expiry->by_key, leased);
+	free(leased);
 }
 
 static void drop(struct lease_expiry *expiry, struct lease *lease)
 {
+	struct leased_key *leased = lease->of;
+
 	heap_remove(&expiry->ends.heap, &lease->end);
-	HASH_DELETE(hh, expiry->by_key, lease);
+	HASH_DELETE(hh, leased->by_token, lease);
 	free(lease);
+	put_key(expiry, leased);
 }
 
 static void expire(struct lease_expiry *expiry, struct lease *lease)
 {
 	struct lock_event event = {
 		.kind = EVENT_EXPIRED,
-		.key = lease->key,
+		.key = lease->of->key,
 		.token = lease->token,
 		.ttl_ms = lease->ttl_ms,
+		.shared = lease->shared,
 		.owner = lease->owner,
 		.time_us = lease->end_us,
 	};
@@ -54,28 +83,58 @@ static void expire(struct lease_expiry *expiry, struct lease *lease)
 	drop(expiry, lease);
 }
 
-/* Returns NULL if there is no memory. Then no EXPIRED event is made; waiters poll the server as well. */
-static struct lease *add(struct lease_expiry *expiry, const struct lock_event *event, int64_t end_ns)
+/* Returns NULL if there is no memory. */
+static struct leased_key *get_key(struct lease_expiry *expiry, const char *key)
+{
+	struct leased_key *leased = find_key(expiry, key);
+
+	if (leased)
+		return leased;
+	leased = calloc(1, sizeof(*leased) + strlen(key) + 1);
+	if (!leased)
+		return NULL;
+	stpcpy(leased->key, key);
+	HASH_ADD_STR(expiry->by_key, key, leased);
+	if (leased->hh.tbl)
+		return leased;
+	free(leased);
+	return NULL;
+}
+
+static struct lease *new_lease(const struct lock_event *event)
 {
 	const char *owner = event->owner ? event->owner : "";
 	size_t owner_size = strnlen(owner, EVENT_OWNER_MAX - 1) + 1;
-	struct lease *lease = calloc(1, sizeof(*lease) + strlen(event->key) + 1 + owner_size);
+	struct lease *lease = calloc(1, sizeof(*lease) + owner_size);
 
 	if (!lease)
 		return NULL;
-	lease->owner = stpcpy(lease->key, event->key) + 1;
 	memcpy(lease->owner, owner, owner_size - 1);
-	if (heap_insert(&expiry->ends.heap, &lease->end, end_ns) < 0) {
-		free(lease);
-		return NULL;
-	}
-	HASH_ADD_STR(expiry->by_key, key, lease);
+	lease->token = event->token;
+	lease->shared = event->shared;
+	return lease;
+}
+
+/* Returns NULL if there is no memory. Then no EXPIRED event is made; waiters poll the server as well. */
+static struct lease *add(struct lease_expiry *expiry, const struct lock_event *event, int64_t end_ns)
+{
+	struct leased_key *leased = get_key(expiry, event->key);
+	struct lease *lease = leased ? new_lease(event) : NULL;
+
+	if (!lease || heap_insert(&expiry->ends.heap, &lease->end, end_ns) < 0)
+		goto fail;
+	HASH_ADD(hh, leased->by_token, token, sizeof(lease->token), lease);
 	if (!lease->hh.tbl) {
 		heap_remove(&expiry->ends.heap, &lease->end);
-		free(lease);
-		return NULL;
+		goto fail;
 	}
+	lease->of = leased;
 	return lease;
+fail:
+	free(lease);
+	if (leased)
+		put_key(expiry, leased);
+	return NULL;
 }
 
 /*
@@ -85,7 +144,7 @@ static struct lease *add(struct lease_expiry *expiry, const struct lock_event *e
 static void schedule(struct lease_expiry *expiry, const struct lock_event *event, int64_t left_ms)
 {
 	int64_t end_ns = boot_ns() + (left_ms + SERVER_TICKS_MS) * NS_PER_MS;
-	struct lease *lease = find(expiry, event->key);
+	struct lease *lease = find(find_key(expiry, event->key), event->token);
 
 	if (lease)
 		heap_move(&expiry->ends.heap, &lease->end, end_ns);
@@ -93,22 +152,35 @@ static void schedule(struct lease_expiry *expiry, const struct lock_event *event
 		lease = add(expiry, event, end_ns);
 	if (!lease)
 		return;
-	lease->token = event->token;
 	lease->ttl_ms = event->ttl_ms;
 	/* The server counts in whole milliseconds. */
 	lease->end_us = (event->time_us / 1000 + left_ms) * 1000;
 	deadlines_arm(&expiry->ends);
 }
 
-/* Finds the lease of the holding that an event is about. If another holding had the key, its lease expires now. */
+/* Returns a lease of the key that is over if the holding of this event exists, or NULL: shared holdings exist beside each other. */
+static struct lease *find_ended(const struct leased_key *leased, const struct lock_event *event)
+{
+	struct lease *lease, *next;
+
+	/* Leases that are kept beside each other are all shared. */
+	if (event->shared && leased->by_token->shared)
+		return NULL;
+	HASH_ITER(hh, leased->by_token, lease, next)
+		if (lease->token != event->token)
+			return lease;
+	return NULL;
+}
+
+/* Finds the lease of the holding that an event is about. Leases of the key that must be over by then expire now. */
 static struct lease *find_present(struct lease_expiry *expiry, const struct lock_event *event)
 {
-	struct lease *lease = find(expiry, event->key);
+	struct leased_key *leased;
+	struct lease *ended;
 
-	if (!lease || lease->token == event->token)
-		return lease;
-	expire(expiry, lease);
-	return NULL;
+	while ((leased = find_key(expiry, event->key)) && (ended = find_ended(leased, event)))
+		expire(expiry, ended);
+	return find(leased, event->token);
 }
 
 void lease_expiry_tell(struct lease_expiry *expiry, const struct lock_event *event)
@@ -160,10 +232,8 @@ int lease_expiry_init(struct lease_expiry *expiry, const struct backend_config *
 
 void lease_expiry_forget(struct lease_expiry *expiry)
 {
-	struct lease *lease, *next;
-
-	HASH_ITER(hh, expiry->by_key, lease, next)
-		drop(expiry, lease);
+	while (expiry->by_key)
+		drop(expiry, expiry->by_key->by_token);
 }
 
 void lease_expiry_close(struct lease_expiry *expiry, uv_close_cb closed, void *data)

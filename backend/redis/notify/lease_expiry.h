@@ -8,10 +8,10 @@
 #include "backend/util/deadlines.h"
 #include "lockfs/backend.h"
 
-struct lease;
+struct leased_key;
 
 struct lease_expiry {
-	struct lease *by_key;
+	struct leased_key *by_key;
 	struct deadlines ends; /* one for each lease */
 	void (*on_event)(void *ctx, const struct lock_event *event);
 	void *ctx; /* of on_event() */
@@ -29,7 +29,7 @@ int lease_expiry_init(struct lease_expiry *expiry, const struct backend_config *
 /* Makes EXPIRED events of the leases that ended by this time, on CLOCK_BOOTTIME in ns. */
 void lease_expiry_end(struct lease_expiry *expiry, int64_t until_ns);
 
-/* Passes an event on and schedules the end of its lease. If it shows that another lease of the key is over, EXPIRED comes first. */
+/* Passes an event on and schedules the end of its lease. If it shows that other leases of the key are over, their EXPIRED come first. */
 void lease_expiry_tell(struct lease_expiry *expiry, const struct lock_event *event);
 
 /* Schedules the end of a lease whose beginning was not received; `left_ms` of it are left. */

@@ -9,6 +9,7 @@
 #include "lockfs/lock.h"
 
 #define HELD_WORD "HELD"
+#define SHARED_WORD "shared"
 
 static const struct {
 	const char *word;
@@ -102,12 +103,16 @@ int message_parse_event(const char *text, size_t size, struct lock_event *ret)
 	ret->foreign = token_is_foreign(ret->token);
 	if (ret->token)
 		ret->owner = at;
-	/* The owner ends with a NUL; the key follows it. */
+	/* The owner ends with a NUL; the key follows it. If the holding is shared, a NUL and a word follow the key. */
 	at += strlen(at) + 1;
-	if (at >= text + size || at + strlen(at) != text + size || !is_key(at))
+	if (at >= text + size || !is_key(at))
 		return -EPROTO;
 	ret->key = at;
-	return 0;
+	at += strlen(at);
+	if (at == text + size)
+		return 0;
+	ret->shared = (size_t)(text + size - at) == sizeof(SHARED_WORD) && strcmp(at + 1, SHARED_WORD) == 0;
+	return ret->shared ? 0 : -EPROTO;
 }
 
 int message_parse_held_lease(const char *text, size_t size, int64_t *ret_left_ms, struct lock_event *ret)

@@ -21,6 +21,7 @@ static const struct {
 	{ "ENOTEMPTY", -ENOTEMPTY },
 	{ "ENOTSUP", -ENOTSUP },
 	{ "EINVAL", -EINVAL },
+	{ "EDEADLK", -EDEADLK },
 	{ "ESTALE", -ESTALE },
 	{ "EFBIG", -EFBIG },
 	{ "EAGAIN", -EAGAIN },

@@ -69,22 +69,25 @@ static bool age_lease(struct lock *lock, int64_t pttl_ms, int64_t now_ms, int64_
 
 int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct lock *ret)
 {
-	enum { WORD, ID, PTTL, NOW, TOKEN, DETAILS, WAITERS };
+	enum { WORD, ID, PTTL, NOW, TOKEN, DETAILS, WAITERS, HOLDERS };
 	const char *id = reply_text(reply, ID);
 	const redisReply *pttl = reply_element(reply, PTTL, REDIS_REPLY_INTEGER);
 	const redisReply *now = reply_element(reply, NOW, REDIS_REPLY_INTEGER);
 	int64_t token = reply_number(reply_text(reply, TOKEN), 0);
 	const redisReply *details = reply_element(reply, DETAILS, REDIS_REPLY_ARRAY);
 	const redisReply *waiters = reply_element(reply, WAITERS, REDIS_REPLY_INTEGER);
+	const redisReply *holders = reply_element(reply, HOLDERS, REDIS_REPLY_INTEGER);
 	const redisReply *content;
 	int64_t ttl_ms;
 
 	if (!id || !pttl || !now || now->integer < 0 || now->integer > NOW_MAX_MS || token <= 0 || !details ||
-		!waiters || waiters->integer < 0)
+		!waiters || waiters->integer < 0 || !holders || holders->integer < 0)
 		return -EPROTO;
 	content = detail(details, "content");
 	*ret = (struct lock){
 		.key = key,
+		.mode = holders->integer > 0 ? LOCK_SHARED : LOCK_EXCLUSIVE,
+		.holders = holders->integer > 0 ? (uint64_t)holders->integer : 1,
 		.holder = holder_of(details, id),
 		.granted = detail(details, "granted") != NULL,
 		.foreign = details->elements == 0,

@@ -103,6 +103,16 @@ static void lose(struct ticket *ticket, int status)
 		ticket_take_back(ticket, status);
 }
 
+/* A conversion is in front, as in the queue of the server: polls ask about the first ticket. */
+static void add_to_key(struct key_waiters *waiters, struct ticket *ticket)
+{
+	ticket->key_waiters = waiters;
+	if (ticket->request.replaces)
+		DL_PREPEND(waiters->tickets, ticket);
+	else
+		DL_APPEND(waiters->tickets, ticket);
+}
+
 static void queue_up(struct ticket *ticket, const redisReply *reply)
 {
 	struct wait_queue *queue = ticket->wait_queue;
@@ -118,10 +128,8 @@ static void queue_up(struct ticket *ticket, const redisReply *reply)
 		ticket_take_back(ticket, err == -EPROTO ? -EIO : err);
 		return;
 	}
-	if (!ticket->key_waiters) {
-		ticket->key_waiters = waiters;
-		DL_APPEND(waiters->tickets, ticket);
-	}
+	if (!ticket->key_waiters)
+		add_to_key(waiters, ticket);
 	/* The next poll depends on the rank of the oldest ticket here, and on the poll_ms of all tickets. */
 	if (waiters->tickets == ticket || !waiters->is_poll_planned || ticket->acquisition->poll_ms > 0)
 		key_waiters_plan_poll(queue, waiters, &state);

@@ -38,7 +38,7 @@ struct ticket {
 	char text[];                          /* texts of `request` */
 };
 
-/* The tickets of this mount for one key, the oldest first. */
+/* The tickets of this mount for one key: conversions first, then the oldest. */
 struct key_waiters {
 	struct ticket *tickets;
 	struct key_state state;   /* as the server told it last */

@@ -238,7 +238,7 @@ rights() {
     "+client|kill +client|info +script|load +eval +evalsha +subscribe +unsubscribe +publish +ping +info +time" \
     "+get +set +del +exists +mget +pttl +persist +pexpire +pexpireat" \
     "+hset +hget +hmget +hgetall +hdel" \
-    "+zadd +zrem +zpopmin +zcard +zscore +zrank +zrevrange +zscan +zrangebyscore" \
+    "+zadd +zrem +zcard +zcount +zscore +zrank +zrevrange +zscan +zrangebyscore +zrangebylex" \
     "+sadd +srem +scard +sscan +unlink"
 }
 

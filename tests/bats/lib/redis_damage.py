@@ -29,7 +29,7 @@ NAMESPACE = "lockfs"
 MOMENT = 3  # seconds until an undo has its effect
 HANG = 8  # seconds after which a call hangs
 COMMANDS = """evalsha time get set del exists mget pttl persist pexpire pexpireat hset hget hmget hgetall hdel
-    zadd zrem zpopmin zcard zscore zrank zrevrange zscan zrangebyscore zremrangebyscore sadd srem
+    zadd zrem zcard zcount zscore zrank zrevrange zscan zrangebyscore zrangebylex zremrangebyscore sadd srem
     scard sscan unlink publish""".split()
 EXCLUSIVE = os.O_CREAT | os.O_EXCL | os.O_RDWR
 

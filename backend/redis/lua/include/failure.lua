@@ -10,14 +10,21 @@ local function allow_when_full()
   call('DEL', ns .. '#none')
 end
 
+-- Does something. Returns the error, or nil and the result.
+local function try(act, ...)
+  local done, result = pcall(act, ...)
+  if done then return nil, result end
+  -- Redis 6.2 puts the position first: `@user_script: 12: -`.
+  local text = string.gsub(tostring(result), '^[@=]%S+ %-?%d+: %-?', '')
+  return { err = (string.gsub(text, '[\r\n]', ' ')) }
+end
+
 -- The first error after the write that decided; it is the last element of an answer.
 local trouble
 
 -- Does something that follows from a change that stands. Returns the result, or nil if it fails.
 local function follow_up(act, ...)
-  local done, result = pcall(act, ...)
-  if done then return result end
-  -- Redis 6.2 puts the position first: `@user_script: 12: -`.
-  local text = string.gsub(tostring(result), '^[@=]%S+ %-?%d+: %-?', '')
-  trouble = trouble or { err = (string.gsub(text, '[\r\n]', ' ')) }
+  local problem, result = try(act, ...)
+  trouble = trouble or problem
+  return result
 end

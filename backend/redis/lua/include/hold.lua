@@ -22,7 +22,7 @@ end
 
 -- Writes the details, then the lock. The lock decides, because a lock without details would belong to
 -- nobody. Returns the error, or nil.
-local function write_holding(key, id, flat, expires)
+local function write_exclusive(key, id, flat, expires)
   local problem = problem_of(redis.pcall('HSET', details_key(key), unpack(flat)))
   if not problem and expires then
     problem = problem_of(redis.pcall('PEXPIREAT', details_key(key), integer(expires)))
@@ -32,47 +32,88 @@ local function write_holding(key, id, flat, expires)
   return problem_of(redis.pcall('SET', lock_key(key), id))
 end
 
--- Sends GONE to the holder of a lock that another Redis client deleted: its details are still there.
-local function notify_deleted(key, flat)
-  local held = {}
-  for i = 1, #flat, 2 do held[flat[i]] = flat[i + 1] end
-  if number(held.token, 1, LAST_TOKEN) then notify(held.mount, 'GONE', held.token, key) end
+-- Adds a holding to a shared lock. Its lease decides.
+local function add_shared(key, new, expires)
+  put_details(key, new)
+  put_lease(key, new.token, expires or math.huge)
 end
 
--- Makes a holding of a key that is free. A `granted` one lasts for the grace, until it is confirmed. The
+-- Writes the first holding of a shared lock and then the lock, which decides.
+local function write_shared(key, new, expires)
+  call('DEL', leases_key(key), holdings_key(key), order_key(key))
+  call('HSET', details_key(key), 'shared', '1')
+  put_details(key, new)
+  call('ZADD', leases_key(key), expires and integer(expires) or 'inf', new.token)
+  set_companions_end(key, expires)
+  if expires then
+    call('SET', lock_key(key), SHARED, 'PXAT', integer(expires))
+  else
+    call('SET', lock_key(key), SHARED)
+  end
+end
+
+-- The details of a new holding.
+local function new_details(wants, token, ttl, granted)
+  local now = integer(now_ms)
+  local flat = {
+    'id', wants.id, 'nonce', wants.nonce, 'token', token, 'ttl', ttl, 'acquired', now, 'refreshed', now,
+    'user', wants.user, 'host', wants.host, 'mount', wants.mount, 'place', wants.place, 'command', wants.command,
+    'pid', wants.pid, 'uid', wants.uid, 'gid', wants.gid, 'grace', wants.grace, 'undoable', '1',
+  }
+  if wants.identity ~= '' then put(flat, 'identity', wants.identity) end
+  if wants.bound ~= '' then put(flat, 'bound', '1') end
+  if granted then put(flat, 'granted', '1') end
+  return flat
+end
+
+-- The holding with these details, as holding() reads it.
+local function holding_of(flat, mode)
+  local new = { flat = flat, mode = mode }
+  for i = 1, #flat, 2 do new[flat[i]] = flat[i + 1] end
+  return new
+end
+
+-- Removes what an acquisition wrote before it failed.
+local function take_back(key, new, rest)
+  if rest then return try(remove_details, key, new) end
+  -- The right to HSET was there before; the right to DEL may be missing.
+  redis.pcall('HSET', details_key(key), 'id', '')
+  try(delete_details, key)
+end
+
+-- Makes a holding of a key that is free, or one more of a lock that is shared: then `rest` is what is left of the lock.
+-- A `granted` one lasts for the grace, until it is confirmed. The
 -- first write needs memory, so a full server refuses it before anything has changed. If a later write
 -- fails, what was written means nothing: list.lua forgets the index entry, and the details are deleted,
 -- because another Redis client may take the lock with the same id. Returns the holding, or nil and the
 -- error, or raises the error.
-local function hold(key, wants, granted)
+local function hold(key, wants, granted, rest)
   local ttl = wanted_ttl(key, wants)
   local left = granted and tonumber(wants.grace) or ttl
   local expires = left > 0 and now_ms + left or nil
-  local before = call('HGETALL', details_key(key))
-  local token, ttl_text, now = next_token(), integer(ttl), integer(now_ms)
+  local before = rest and {} or call('HGETALL', details_key(key))
+  local gone = #before > 0 and deleted_holdings(key, holding_of(before)) or {}
+  local new = holding_of(new_details(wants, next_token(), integer(ttl), granted), wants.mode)
+  local ends = expires
+  if rest then ends = time_of(math.max(expires or math.huge, last_end(key) or 0)) end
 
-  local flat = {
-    'id', wants.id, 'nonce', wants.nonce, 'token', token, 'ttl', ttl_text, 'acquired', now, 'refreshed', now,
-    'user', wants.user, 'host', wants.host, 'mount', wants.mount, 'place', wants.place, 'command', wants.command,
-    'pid', wants.pid, 'uid', wants.uid, 'gid', wants.gid, 'grace', wants.grace, 'undoable', '1',
-  }
-  local function add(field, value)
-    flat[#flat + 1], flat[#flat + 2] = field, value
+  index_add(key, ends)
+  if #before > 0 then delete_details(key) end
+  local problem
+  if rest then
+    problem = try(add_shared, key, new, expires)
+  elseif is_shared(new) then
+    problem = try(write_shared, key, new, expires)
+  else
+    problem = write_exclusive(key, new.id, new.flat, expires)
   end
-  if wants.identity ~= '' then add('identity', wants.identity) end
-  if wants.bound ~= '' then add('bound', '1') end
-  if granted then add('granted', '1') end
-  index_add(key, expires)
-  if #before > 0 then call('DEL', details_key(key)) end
-  local problem = write_holding(key, wants.id, flat, expires)
   if problem then
-    -- The right to HSET was there before; the right to DEL may be missing.
-    redis.pcall('HSET', details_key(key), 'id', '')
-    redis.pcall('DEL', details_key(key))
+    take_back(key, new, rest)
     return nil, problem
   end
-  if #before > 0 then notify_deleted(key, before) end
-  wants.token = token
-  if not granted then publish('ACQUIRED', key, wants, ttl_text) end
-  return { id = wants.id, token = token, ttl = ttl_text, acquired = now, refreshed = now, left = left, expires = expires }
+  notify_gone(key, gone)
+  if rest then follow_up(remove_ended, key) end
+  if not granted then publish('ACQUIRED', key, new) end
+  new.left, new.lock_ends = left, ends
+  return new
 end

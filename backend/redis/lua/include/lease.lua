@@ -44,7 +44,7 @@ local function notify_first_waiter(key)
   end
 end
 
--- The time at which a lease ends, in ms.
+-- The time at which a lock ends, in ms.
 local function end_of(key)
   local left = call('PTTL', lock_key(key))
   return left < 0 and math.huge or now_ms + left
@@ -56,12 +56,58 @@ local function set_end_of_tickets(key, expires_ms, early)
   if early then notify_first_waiter(key) end
 end
 
--- Sets the expiry of a lock (nil: it never ends), which decides, and of the keys beside it. `early` is
--- true if waiters may know a later end. An end that is moved forward is always early.
-local function set_lease_end(key, expires_ms, early)
+-- When the last holding of a shared lock ends in ms (math.huge: never); nil if there is none.
+local function last_end(key)
+  return tonumber(call('ZREVRANGE', leases_key(key), 0, 0, 'WITHSCORES')[2])
+end
+
+-- The time of an end for index_add() and set_expiry(): nil if it never comes.
+local function time_of(ends) return ends ~= math.huge and ends or nil end
+
+-- Sets the expiry of the keys that say who holds a shared lock.
+local function set_companions_end(key, expires_ms)
+  for _, companion in ipairs({ details_key(key), leases_key(key), holdings_key(key), order_key(key) }) do
+    set_expiry(companion, expires_ms)
+  end
+end
+
+local function set_shared_end(key, ends)
+  set_companions_end(key, time_of(ends))
+  set_expiry(lock_key(key), time_of(ends))
+end
+
+-- Sets when a shared holding ends, new or old. This decides, but a lock has to last for as long as its holdings: so it is
+-- lengthened before, and shortened after. Returns when the last holding ends now, and when it ended before.
+local function put_lease(key, token, ends)
+  local before = last_end(key) or 0
+  if ends > before then set_shared_end(key, ends) end
+  call('ZADD', leases_key(key), ends == math.huge and 'inf' or integer(ends), token)
+  local last = math.max(ends, before)
+  if ends < before then
+    last = last_end(key)
+    if last < before then follow_up(set_shared_end, key, last) end
+  end
+  return last, before
+end
+
+local function set_exclusive_end(key, expires_ms, early)
   early = expires_ms and (early or expires_ms < end_of(key))
   set_expiry(lock_key(key), expires_ms)
   follow_up(set_expiry, details_key(key), expires_ms)
   follow_up(index_add, key, expires_ms)
   follow_up(set_end_of_tickets, key, expires_ms, early)
+end
+
+local function set_shared_holding_end(key, held, expires_ms, early)
+  allow_when_full()
+  local last, before = put_lease(key, held.token, expires_ms or math.huge)
+  follow_up(index_add, key, time_of(last))
+  follow_up(set_end_of_tickets, key, time_of(last), early or last < before)
+end
+
+-- Sets when a holding ends (nil: never), which decides, and the expiry of the keys beside the lock. `early` is
+-- true if waiters may know a later end. An end that is moved forward is always early.
+local function set_lease_end(key, held, expires_ms, early)
+  if is_shared(held) then return set_shared_holding_end(key, held, expires_ms, early) end
+  set_exclusive_end(key, expires_ms, early)
 end

@@ -4,8 +4,14 @@
 -- ARGV[1] is the namespace, ARGV[2] the path of a lock or directory, ARGV[3] the instance of the calling
 -- daemon; KEYS[1] is the lock at that path. The server may run a script twice with the same arguments.
 --
---   NS:KEY         STRING  the id of the holder; its expiry is the lease
---   NS#d:KEY       HASH    details of the holding, with the same expiry
+--   NS:KEY         STRING  the id of the holder; its expiry is the lease. Of a shared lock: SHARED (holding.lua), until
+--                          its last holding ends
+--   NS#d:KEY       HASH    details of the holding, with the same expiry. Of a shared lock: `shared`, and the content
+--   NS#h:KEY       ZSET    holdings of a shared lock: tokens by expiry (ms; inf: never). Those that have ended are
+--                          removed later, a limited number at a time
+--   NS#H:KEY       HASH    details of each of these holdings by token, packed
+--   NS#o:KEY       ZSET    finds these holdings, the oldest first; all scores are 0. Members are a letter, a text, NUL and the
+--                          token: `n` nonce, `i` id, `I` identity; and `t`, which has no text and no NUL
 --   NS#i:DIR       ZSET    index: names of the locks in a directory, by expiry (ms)
 --   NS#s:DIR       SET     names of the directories in a directory
 --   NS#D:DIR       HASH    settings of a directory; the root has this key only if a setting was made
@@ -17,7 +23,8 @@
 --   NS#token       STRING  the last fencing token
 --   NS#none                never exists (failure.lua)
 --
---   NS#ev          channel of events: `KIND TIME TOKEN LEASE OWNER`, NUL, key; TIME in us since the epoch
+--   NS#ev          channel of events: `KIND TIME TOKEN LEASE OWNER`, NUL, key; TIME in us since the epoch. NUL and
+--                  `shared` follow if the holding is shared
 --   NS#m:INSTANCE  channel of messages to one daemon: `WORD TOKEN KEY`, or `GRANT NONCE KEY`. Anybody can
 --                  publish there, so a message about a holding of another instance changes nothing.
 --                    GRANT   the ticket must ask again: the lock was granted to it and must be confirmed,
@@ -33,6 +40,9 @@ local call = redis.call
 
 local function lock_key(key) return ns .. ':' .. key end
 local function details_key(key) return ns .. '#d:' .. key end
+local function leases_key(key) return ns .. '#h:' .. key end
+local function holdings_key(key) return ns .. '#H:' .. key end
+local function order_key(key) return ns .. '#o:' .. key end
 local function index_key(dir) return ns .. '#i:' .. dir end
 local function dir_key(dir) return ns .. '#D:' .. dir end
 local function tickets_key(key) return ns .. '#w:' .. key end
