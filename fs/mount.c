@@ -300,7 +300,9 @@ void mount_on_event(void *ctx, const struct lock_event *event)
 {
 	struct mount *mount = ctx;
 
-	if (event_ends_holding(event) && backend_notifies_all_ends(mount->backend)) {
+	if (event->kind == EVENT_RELEASED && holdings_converts(mount->holdings, event->key, event->token)) {
+		/* It is being replaced. If it was released instead, the answer to the conversion will say so. */
+	} else if (event_ends_holding(event) && backend_notifies_all_ends(mount->backend)) {
 		holdings_end(mount->holdings, event->key, event->token, event->kind != EVENT_RELEASED);
 		inotify_watches_end(mount->inotify, event->key, event->token);
 	} else if (event_ends_holding(event)) {

@@ -103,11 +103,11 @@ static int begin_lease(struct memory_backend *memory, struct mem_holding *holdin
 	return heap_insert(&memory->leases.heap, &holding->lease, lease_end(now_ns, ttl_ms));
 }
 
-static int add_holding(struct memory_backend *memory, struct mem_lock *lock, const struct acquisition *acquisition, int64_t now_ns,
-                       struct mem_holding **ret)
+static int add_holding(struct memory_backend *memory, struct mem_lock *lock, const struct acquisition *acquisition,
+                       const struct lock_holder *holder, int64_t now_ns, struct mem_holding **ret)
 {
 	struct mem_holding *holding;
-	int err = tree_add_holding(&memory->tree, lock, acquisition->mode, next_token(memory), &acquisition->holder, &holding);
+	int err = tree_add_holding(&memory->tree, lock, acquisition->mode, next_token(memory), holder, &holding);
 
 	if (err < 0)
 		return err;
@@ -157,6 +157,7 @@ static void end_replaced(struct memory_backend *memory, struct mem_holding *hold
 
 int memory_grant(struct memory_backend *memory, const struct acquisition *acquisition, int64_t now_ns, struct mem_holding **ret)
 {
+	struct lock_holder holder = acquisition->holder;
 	struct mem_holding *replaced = NULL;
 	enum lock_mode before;
 	struct mem_lock *lock;
@@ -167,7 +168,9 @@ int memory_grant(struct memory_backend *memory, const struct acquisition *acquis
 	before = lock->mode;
 	if (acquisition->replaces)
 		replaced = tree_find_holding(&memory->tree, lock, acquisition->replaces);
-	err = add_holding(memory, lock, acquisition, now_ns, ret);
+	if (replaced)
+		holder = mem_holder_of(replaced);
+	err = add_holding(memory, lock, acquisition, &holder, now_ns, ret);
 	if (err < 0) {
 		lock->mode = before;
 		if (!lock->holdings)

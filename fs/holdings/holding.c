@@ -171,6 +171,59 @@ int holding_bind(struct holdings *holdings, struct holding_member *member, const
 	return err;
 }
 
+void holding_set_converting(struct holding_member *member, bool is_asked)
+{
+	if (member->holding)
+		member->holding->converting = is_asked;
+}
+
+bool holdings_converts(const struct holdings *holdings, const char *key, uint64_t token)
+{
+	const struct holding *holding = holding_find(holdings, key, token);
+
+	return holding && holding->converting;
+}
+
+static void move_followers(struct holding *from, struct holding *to)
+{
+	struct holding_follower *follower;
+
+	DL_FOREACH(from->followers, follower)
+		follower->holding = to;
+	DL_CONCAT(to->followers, from->followers);
+	from->followers = NULL;
+}
+
+/* Frees `from`, if nothing else uses it. */
+static void move_members(struct holding *from, struct holding *to)
+{
+	for (bool is_last = false; !is_last;) {
+		struct holding_member *member = from->members;
+
+		is_last = !member->next;
+		join(member, to);
+	}
+}
+
+int holding_convert(struct holdings *holdings, struct holding_member *member, const struct lock *lock)
+{
+	struct holding *before = member->holding;
+	struct holding *after = find_or_make(holdings, lock->key, lock->token);
+	bool is_watched = before->watched;
+
+	if (!after)
+		return -ENOMEM;
+	if (after->renewal || after->state != HOLDING_HELD || !holding_is_closed(after))
+		return -EIO;
+	if (before->renewal)
+		renewal_move(before->renewal, after, lock);
+	move_followers(before, after);
+	move_members(before, after);
+	if (is_watched)
+		holding_watch(member);
+	return 0;
+}
+
 const char *holding_member_id(const struct holding_member *member)
 {
 	return member->holding->renewal->id;

@@ -82,6 +82,19 @@ void holding_leave(struct holding_member *member);
 int holding_bind(struct holdings *holdings, struct holding_member *member, const struct lock *lock, const char *id, int signal,
                  struct signal_recipient *recipient);
 
+/* The backend is asked to convert the holding that is bound to this open file. Ends with holding_convert(), or is_asked false. */
+void holding_set_converting(struct holding_member *member, bool is_asked);
+
+/* Is the backend being asked to convert this holding? */
+bool holdings_converts(const struct holdings *holdings, const char *key, uint64_t token);
+
+/*
+ * The holding of this open file was converted: it is `lock` now, with another token. All its open files and followers
+ * go on with it, none is told of an end. Returns 0; or -ENOMEM, or -EIO if the backend has granted a token
+ * again, and nothing has changed.
+ */
+int holding_convert(struct holdings *holdings, struct holding_member *member, const struct lock *lock);
+
 /*
  * The holding is bound to this open file no more; the file stays in it. Returns the renewal, for
  * renewal_release() or renewal_discard(), or NULL if the holding was not bound to this file.

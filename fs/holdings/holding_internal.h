@@ -39,6 +39,7 @@ struct holding {
 	bool timed;              /* `due` is in the heap */
 	struct heap_item due;    /* the next read, renewal or release, or the deadline: what comes first */
 	bool watched;            /* an open file is polled */
+	bool converting;         /* the backend is being asked to convert it */
 	struct renewal *renewal; /* of a bound holding, until its release was answered; NULL: it is not bound */
 	struct holding_member *members; /* open files */
 	struct holding_follower *followers; /* without these and members it is not in the table, and lives until it is released */
@@ -52,6 +53,7 @@ struct renewal {
 	int64_t ttl_ms;
 	int64_t renew_ns;       /* CLOCK_BOOTTIME of the next renewal, or of the next attempt to release */
 	bool renewing;          /* the backend has not answered the last refresh */
+	uint64_t renewing_token; /* of the holding that it was about, which may have been converted since */
 	unsigned int calls;     /* all calls that the backend has not answered */
 	bool released;          /* renewal_release() was called; the release begins when no call is under way */
 	int signal;
@@ -123,6 +125,9 @@ void holdings_on_due(struct deadlines *due);
  * backend grants a token twice.
  */
 int renewal_new(struct holding *holding, const struct lock *lock, const char *id, int signal, struct signal_recipient *recipient);
+
+/* The holding was converted to another one, `lock`, which the renewal keeps from now on. */
+void renewal_move(struct renewal *renewal, struct holding *to, const struct lock *lock);
 
 /* The backend says that the lease is now that of `lock`. */
 void renewal_adopt(struct renewal *renewal, const struct lock *lock);

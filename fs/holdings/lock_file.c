@@ -142,8 +142,33 @@ int lock_file_bind(struct lock_file *file, const struct lock *lock, const char *
 	if (err < 0)
 		return err;
 	file->may_write = true;
+	file->mode = lock->mode;
 	if (file->poll)
 		holding_watch(&file->member);
+	return 0;
+}
+
+int lock_file_convert(struct lock_file *file, const struct lock *lock)
+{
+	struct lock_files *files = file->files;
+	uint64_t before = lock_file_token(file);
+	uint64_t token = lock->token;
+	enum lock_mode mode = lock->mode;
+	struct holding_member *member;
+	int err = holding_convert(files->holdings, &file->member, lock);
+
+	if (err < 0)
+		return err;
+	DL_FOREACH(holdings_members(files->holdings, token), member) {
+		struct lock_file *other = file_of_member(member);
+		struct node *node = node_find(files->nodes, other->node);
+
+		other->mode = mode;
+		if (!node)
+			continue;
+		node_end(files->nodes, node, before);
+		node_bind(node, token);
+	}
 	return 0;
 }
 

@@ -28,6 +28,7 @@ struct lock_file {
 	struct request *lockers;      /* FLOCK requests that wait to lock this file */
 	char *id;                     /* id of the holding that was acquired by creating this file, or NULL */
 	uint64_t acquired;            /* token of that holding; 0: none */
+	enum lock_mode mode;          /* of the holding that was acquired by creating it or is bound to it */
 	fuse_ino_t node;              /* through which the kernel has it open */
 	uid_t uid;                    /* the user who opened it and in whose quota it counts */
 	pid_t acquirer;               /* the process that acquired by creating it; 0: none */
@@ -85,6 +86,12 @@ uint64_t lock_file_token(const struct lock_file *file);
 
 /* Binds a holding to this file, by holding_bind(), which has the arguments and the result. */
 int lock_file_bind(struct lock_file *file, const struct lock *lock, const char *id, int signal, struct signal_recipient *recipient);
+
+/*
+ * The holding of this file was converted to `lock`, which has another token. All open files of the holding, and their nodes,
+ * go on with it. Returns 0, or -ENOMEM or -EIO as holding_convert() does.
+ */
+int lock_file_convert(struct lock_file *file, const struct lock *lock);
 
 /* Makes a file a handle to which a holding was bound. Returns the renewal, for renewal_release() or renewal_discard(). */
 struct renewal *lock_file_unbind(struct lock_file *file);

@@ -227,6 +227,8 @@ static void on_renewed(void *ctx, int status, const struct lock *lock)
 	} else if (renewal->holding->state != HOLDING_HELD) {
 		if (status == 0)
 			release_expired(renewal);
+	} else if (renewal->renewing_token != renewal->holding->token) {
+		(void)set_timer(renewal); /* the holding was converted meanwhile, which began a new lease */
 	} else if (status == 0) {
 		renewal_adopt(renewal, lock);
 	} else if (is_loss(status)) {
@@ -242,6 +244,7 @@ static void renew(struct renewal *renewal)
 	const struct holding *holding = renewal->holding;
 
 	renewal->renewing = true;
+	renewal->renewing_token = holding->token;
 	renewal->calls++;
 	(void)set_timer(renewal); /* to the deadline, because the answer may come too late */
 	backend_refresh(holding->holdings->backend, holding->key, &renewal->claim, match_token(holding->token), LEASE_UNSET, on_renewed,
@@ -287,6 +290,17 @@ int renewal_new(struct holding *holding, const struct lock *lock, const char *id
 	holding->renewal = renewal;
 	renewal_adopt(renewal, lock);
 	return 0;
+}
+
+void renewal_move(struct renewal *renewal, struct holding *to, const struct lock *lock)
+{
+	struct holding *from = renewal->holding;
+
+	from->renewal = NULL;
+	(void)holding_set_timer(from); /* nothing is due any more, so it cannot fail */
+	renewal->holding = to;
+	to->renewal = renewal;
+	renewal_adopt(renewal, lock);
 }
 
 void renewal_release(struct renewal *renewal, backend_done *done, void *ctx)

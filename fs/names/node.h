@@ -44,6 +44,7 @@ struct node {
 	bool eclipsed;    /* the kernel was given another node for this name and holding later */
 	bool named;       /* lookups find it; false after it was removed or its holding ended */
 	bool cached;      /* the last lookup was answered from the cache of the backend, without a call */
+	bool is_shared;   /* of a lock: it was shared when it was looked up last */
 	struct permissions permissions; /* as the kernel was told last */
 	int64_t permissions_ns;         /* of a directory: when that was, CLOCK_BOOTTIME */
 	fuse_ino_t found_last; /* of a directory: the node of the last name that a LOOKUP found in it */

@@ -41,6 +41,13 @@ static int read_hold(struct view_options *options, const char *value)
 	return 0;
 }
 
+static int read_shared(struct view_options *options, const char *value)
+{
+	(void)value;
+	options->mode = LOCK_SHARED;
+	return 0;
+}
+
 static int read_wait(struct view_options *options, const char *value)
 {
 	options->patience.waits = true;
@@ -90,6 +97,7 @@ static const struct view_option {
 	{ "id", true, read_id },
 	{ "force", false, read_force },
 	{ "hold", false, read_hold },
+	{ "shared", false, read_shared },
 	{ "wait", true, read_wait },
 	{ "interval", true, read_interval },
 	{ "attempts", true, read_attempts },

@@ -18,6 +18,7 @@
 struct view_options {
 	int64_t ttl_ms;           /* lease of acquisitions; LEASE_UNSET: not given */
 	bool force;               /* unlink(2) revokes locks of other holders */
+	enum lock_mode mode;      /* of holdings that are acquired by creation */
 	bool hold;                /* a holding is bound to the file that was created */
 	int signal;               /* sent to the process that loses a lock; 0: none */
 	struct patience patience; /* of a creation */
@@ -60,12 +61,14 @@ static inline const struct view_options *view_options_of(const struct view *view
 }
 
 /*
- * Does this view hide locks held by others? It must if creation may wait: otherwise the
- * kernel answers EEXIST itself, and the daemon is not asked.
+ * Does this view hide locks held by others? It must if creation may wait or share the
+ * lock: otherwise the kernel answers EEXIST itself, and the daemon is not asked.
  */
 static inline bool view_hides(const struct view *view)
 {
-	return patience_any(&view_options_of(view)->patience);
+	const struct view_options *options = view_options_of(view);
+
+	return patience_any(&options->patience) || options->mode == LOCK_SHARED;
 }
 
 /*
@@ -76,7 +79,7 @@ static inline bool view_acquires(const struct view *view)
 {
 	const struct view_options *options = view_options_of(view);
 
-	return *options->id || options->hold || patience_any(&options->patience);
+	return *options->id || options->hold || options->mode == LOCK_SHARED || patience_any(&options->patience);
 }
 
 #endif

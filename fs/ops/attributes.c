@@ -43,6 +43,18 @@ static int print_time(int64_t ms, char *value, size_t size)
 	return snprintf(value, size, "%s.%03dZ", text, (int)(ms % 1000));
 }
 
+static int print_mode(const struct attribute_subject *subject, char *value, size_t size)
+{
+	static const char *const words[] = { [LOCK_EXCLUSIVE] = "exclusive", [LOCK_SHARED] = "shared" };
+
+	return snprintf(value, size, "%s", words[subject->lock->mode]);
+}
+
+static int print_holders(const struct attribute_subject *subject, char *value, size_t size)
+{
+	return snprintf(value, size, "%" PRIu64, subject->lock->holders);
+}
+
 static int print_state(const struct attribute_subject *subject, char *value, size_t size)
 {
 	if (!subject->lock)
@@ -160,6 +172,8 @@ static int print_default_ttl(const struct attribute_subject *subject, char *valu
 
 static const struct attribute lock_attributes[] = {
 	{ .name = "user.lock.state", .print = print_state, .without_lock = true },
+	{ .name = "user.lock.mode", .print = print_mode },
+	{ .name = "user.lock.holders", .print = print_holders },
 	{ .name = "user.lock.owner", .print = print_owner },
 	{ .name = "user.lock.ttl", .print = print_ttl, .not_foreign = true, .settable = true },
 	{ .name = "user.lock.remaining", .print = print_remaining },

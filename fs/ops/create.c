@@ -51,6 +51,7 @@ static struct lock_file *open_acquired(struct request *request, const struct loc
 	file->may_write = true;
 	file->may_lock = true;
 	file->acquired = lock->token;
+	file->mode = lock->mode;
 	file->id = strdup(request->acquire.id);
 	if (file->id)
 		*ret_err = bind_if_held(request, file, lock);
@@ -207,9 +208,10 @@ static void on_existing_truncated(void *ctx, int status, const struct lock *lock
 		request_reply(request, status);
 }
 
+/* The content of a shared lock cannot be changed, and O_TRUNC does nothing. */
 static void open_existing(struct request *request, const struct lock *lock)
 {
-	if (request->info.flags & O_TRUNC)
+	if ((request->info.flags & O_TRUNC) && lock->mode == LOCK_EXCLUSIVE)
 		backend_truncate(request->mount->backend, request->key, &request->claim, match_token(lock->token), 0,
 			on_existing_truncated, request);
 	else
@@ -244,6 +246,7 @@ static void acquire_by_creating(struct request *request)
 {
 	const struct view_options *view = node_view(request->node);
 	struct acquire_options options = {
+		.mode = view->mode,
 		.patience = view->patience,
 		.bound = view->hold,
 		/* Two exclusive creations exclude each other, even within one session. */

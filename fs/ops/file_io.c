@@ -84,7 +84,7 @@ static void lock_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		return;
 	request->read.size = size;
 	request->read.offset = offset;
-	backend_read(request->mount->backend, request->key, on_content_read, request);
+	backend_read_as(request->mount->backend, request->key, NULL, request_match(request), on_content_read, request);
 }
 
 /* WRITE */
@@ -162,7 +162,7 @@ static void write_to_own(struct request *request)
 	struct backend *backend = request->mount->backend;
 
 	if (never_fits(request))
-		backend_read(backend, request->key, on_read_for_too_large, request);
+		backend_read_holding(backend, request->key, request->token, on_read_for_too_large, request);
 	else
 		backend_write(backend, request->key, request->token, request->write.offset, request->write.data,
 			request->write.size, on_written, request);
@@ -239,7 +239,7 @@ static void lock_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fus
 	if (request->token == 0)
 		request_reply(request, 0);
 	else
-		backend_read(request->mount->backend, request->key, on_fsync, request);
+		backend_read_holding(request->mount->backend, request->key, request->token, on_fsync, request);
 }
 
 static void lock_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle)

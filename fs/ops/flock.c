@@ -28,7 +28,12 @@
 #include "lockfs/backend.h"
 #include "lockfs/lock.h"
 
-/* Ends the other flock(2) calls that wait on this open file, with success: the file has the lock now. */
+static bool is_locked(const struct lock_file *file)
+{
+	return file->member.bound && !lock_file_has_ended(file);
+}
+
+/* Ends the other flock(2) calls that wait on this open file: it has the lock now, which they may have to convert. */
 static void end_other_lockers(struct lock_file *file, const struct request *but)
 {
 	struct request *other;
@@ -104,11 +109,6 @@ static void reply_without_holding(struct request *request, int status)
 	request_reply(request, status);
 }
 
-static bool is_locked(const struct lock_file *file)
-{
-	return file->member.bound && !lock_file_has_ended(file);
-}
-
 /* Binds a holding to the file. Returns 0 or a negative errno. */
 static int bind_file(struct request *request, struct lock_file *file, const struct lock *lock, const char *id)
 {
@@ -137,6 +137,9 @@ static int bind_file(struct request *request, struct lock_file *file, const stru
 	return 0;
 }
 
+static void lock_again(struct request *request);
+static void lock_file(struct request *request);
+
 static void on_locked(void *ctx, int status, const struct lock *lock)
 {
 	struct request *request = ctx;
@@ -144,7 +147,9 @@ static void on_locked(void *ctx, int status, const struct lock *lock)
 
 	DL_DELETE2(file->lockers, request, acquire.prev, acquire.next);
 	if (status == 0 && !lock) {
-		reply_without_holding(request, 0);
+		/* Another thread or process has locked the same open file meanwhile, maybe in the other mode. */
+		request_drop_recipient(request);
+		lock_file(request);
 		return;
 	}
 	if (status < 0) {
@@ -166,7 +171,7 @@ static void on_locked(void *ctx, int status, const struct lock *lock)
 static void acquire_for_file(struct request *request)
 {
 	struct lock_file *file = request->acquire.file;
-	struct acquire_options options = { .bound = true, .exclusive_even_for_me = true };
+	struct acquire_options options = { .mode = request->acquire.mode, .bound = true, .exclusive_even_for_me = true };
 
 	if (!request->acquire.non_blocking)
 		options.patience = (struct patience){ .waits = true, .wait_ms = WAIT_FOREVER };
@@ -206,7 +211,9 @@ static void on_bound(void *ctx, int status, const struct lock *lock)
 		return;
 	}
 	if (status == 0 && is_locked(file)) {
-		reply_without_holding(request, 0); /* another thread or process has locked the same open file meanwhile */
+		/* Another thread or process has locked the same open file meanwhile. */
+		request_drop_recipient(request);
+		lock_again(request);
 		return;
 	}
 	/* Meanwhile another thread unlocked the file, or its holding ended. A release of it may be under way. */
@@ -221,8 +228,106 @@ static void on_bound(void *ctx, int status, const struct lock *lock)
 		status = bind_file(request, file, lock, file->id);
 	if (status < 0)
 		reply_without_holding(request, status);
+	else if (file->mode != request->acquire.mode)
+		lock_again(request);
 	else
 		reply_bound(request, file);
+}
+
+/* Binds the holding that the file acquired by its creation. */
+static void bind_created(struct request *request)
+{
+	struct lock_file *file = request->acquire.file;
+
+	request->claim = (struct lock_claim){ .id = file->id };
+	backend_bind(request->mount->backend, request->key, &request->claim, lock_file_token(file), on_bound, request);
+}
+
+/* Converting */
+
+static void on_released_to_wait(void *ctx, int status)
+{
+	struct request *request = ctx;
+
+	if (status == 0 || status == -ENOENT || status == -EPERM)
+		acquire_by_name(request);
+	else
+		reply_without_holding(request, status);
+}
+
+/* Replies to a conversion that the backend has made but the file cannot have: the file has lost its lock. */
+static void refuse_converted(struct request *request, int status, uint64_t token)
+{
+	holdings_recheck(request->mount->holdings, request->acquire.replaces);
+	fuse_reply_err(request->fuse, -status);
+	acquire_give_back(request, token);
+}
+
+/* Replies to a conversion that was not made, or may not have been made. */
+static void reply_unconverted(struct request *request, int status)
+{
+	struct lock_file *file = request->acquire.file;
+	bool is_current = lock_file_token(file) == request->acquire.replaces;
+
+	if (status == -EINVAL && is_current) {
+		request_reply(request, 0); /* another thread or process has converted it meanwhile */
+	} else if (status == -EBUSY && is_current && !request->acquire.non_blocking) {
+		/* Others share the lock. As flock(2) does, this gives up the shared lock before it waits for the exclusive one. */
+		renewal_release(unbind(request, file), on_released_to_wait, request);
+	} else if (status == -ENOENT || status == -EPERM) {
+		holdings_end(request->mount->holdings, request->key, request->acquire.replaces, true);
+		lock_file(request);
+	} else {
+		/* Was the answer lost, the holding may have been replaced, and the new one is undone. */
+		holdings_recheck(request->mount->holdings, request->acquire.replaces);
+		request_reply(request, status == -EBUSY ? -EWOULDBLOCK : status);
+	}
+}
+
+static void on_converted(void *ctx, int status, const struct lock *lock)
+{
+	struct request *request = ctx;
+	struct lock_file *file = request->acquire.file;
+	uint64_t token = lock ? lock->token : 0;
+
+	if (lock_file_token(file) == request->acquire.replaces)
+		holding_set_converting(&file->member, false);
+	if (status < 0) {
+		reply_unconverted(request, status);
+		return;
+	}
+	/* Another thread may have unlocked the file meanwhile, or its holding may have ended. */
+	if (lock_file_token(file) == request->acquire.replaces && is_locked(file))
+		status = lock_file_convert(file, lock);
+	else
+		status = -EAGAIN;
+	if (status < 0)
+		refuse_converted(request, status, token);
+	else
+		request_reply(request, 0);
+}
+
+/* Converts the holding that is bound to the file to the other mode, without waiting. */
+static void convert(struct request *request)
+{
+	struct lock_file *file = request->acquire.file;
+	struct acquire_options options = { .mode = request->acquire.mode, .replaces = lock_file_token(file), .bound = true };
+
+	holding_set_converting(&file->member, true);
+	request->acquire.replaces = options.replaces;
+	stpcpy(request->acquire.id, lock_file_proof(file));
+	acquire_start(request, &options, on_converted);
+}
+
+/* Locking */
+
+/* Locks a file that has the lock already, in this mode or the other. */
+static void lock_again(struct request *request)
+{
+	if (request->acquire.file->mode == request->acquire.mode)
+		request_reply(request, 0);
+	else
+		convert(request);
 }
 
 static void lock_file(struct request *request)
@@ -231,7 +336,7 @@ static void lock_file(struct request *request)
 	int err = 0;
 
 	if (is_locked(file)) {
-		request_reply(request, 0);
+		lock_again(request);
 		return;
 	}
 	if (request->mount->waiters->refuses)
@@ -246,12 +351,10 @@ static void lock_file(struct request *request)
 	}
 	holding_drop_lost(&file->member);
 	/* The file acquired nothing by its creation, or that holding has ended or was unlocked. */
-	if (!file->id || !lock_file_token(file) || lock_file_has_ended(file)) {
+	if (!file->id || !lock_file_token(file) || lock_file_has_ended(file))
 		acquire_by_name(request);
-		return;
-	}
-	request->claim = (struct lock_claim){ .id = file->id };
-	backend_bind(request->mount->backend, request->key, &request->claim, lock_file_token(file), on_bound, request);
+	else
+		bind_created(request);
 }
 
 static void on_unlocked(void *ctx, int status)
@@ -279,17 +382,11 @@ void lock_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int
 		return;
 	request->acquire.file = lock_file_of(info);
 	request->acquire.non_blocking = operation & LOCK_NB;
-	switch (operation & ~LOCK_NB) {
-	case LOCK_EX:
-		if (request->mount->options->read_only)
-			request_reply(request, -EROFS);
-		else
-			lock_file(request);
-		break;
-	case LOCK_UN:
+	request->acquire.mode = (operation & ~LOCK_NB) == LOCK_SH ? LOCK_SHARED : LOCK_EXCLUSIVE;
+	if ((operation & ~LOCK_NB) == LOCK_UN)
 		unlock_file(request);
-		break;
-	default: /* LOCK_SH */
-		request_reply(request, -ENOTSUP);
-	}
+	else if (request->mount->options->read_only)
+		request_reply(request, -EROFS);
+	else
+		lock_file(request);
 }

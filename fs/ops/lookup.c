@@ -95,6 +95,16 @@ static bool is_hidden_by_view(struct request *request, const struct entry *entry
 		!lock_is_held_by(&entry->lock, &request->claim);
 }
 
+/*
+ * Is this a lock with several holdings, of which one may be the caller's? Then identifies the caller, as the node is to stand
+ * for that one; the holdings of most locks need no caller to be found.
+ */
+static bool may_be_one_of_several(struct request *request, int status, const struct entry *entry)
+{
+	return status == 0 && entry->kind == ENTRY_LOCK && entry->lock.holders > 1 && !request->claim.identity &&
+		!request->claim.id && request_identify(request) == 0;
+}
+
 /* Replies to the LOOKUP of an open(2) that is to get a handle: with a node that no other LOOKUP finds. */
 static void reply_handle_node(struct request *request)
 {
@@ -118,6 +128,10 @@ static void on_looked_up(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
 
+	if (may_be_one_of_several(request, status, entry)) {
+		backend_read_as(request->mount->backend, request->key, &request->claim, match_any(), on_looked_up, request);
+		return;
+	}
 	if (status == 0 && is_hidden_by_view(request, entry))
 		status = -ENOENT;
 	if (status < 0)
@@ -292,7 +306,7 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 	} else {
 		/* In a view with the holder's id, the caller is shown as the owner. */
 		request_claim_given_id(request);
-		backend_read_as(request->mount->backend, request->key, &request->claim, match_any(), on_attr, request);
+		backend_read_as(request->mount->backend, request->key, &request->claim, request_match(request), on_attr, request);
 	}
 }
 

@@ -113,7 +113,7 @@ static void on_truncated_for_open(void *ctx, int status, const struct lock *lock
 /* Opens the lock for its holder. */
 static void open_held(struct request *request, const struct lock *lock)
 {
-	if (request->info.flags & O_TRUNC) {
+	if ((request->info.flags & O_TRUNC) && lock->mode == LOCK_EXCLUSIVE) {
 		backend_truncate(request->mount->backend, request->key, &request->claim,
 			match_token(node_token(request->node)), 0, on_truncated_for_open, request);
 		return;
@@ -181,7 +181,7 @@ static void open_allowed(struct request *request)
 	if (is_handle)
 		open_node_of_handle(request);
 	else if (request_identify_or_reply(request))
-		backend_read_as(request->mount->backend, request->key, &request->claim, match_any(), on_opening, request);
+		backend_read_as(request->mount->backend, request->key, &request->claim, request_match(request), on_opening, request);
 }
 
 static void lock_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)

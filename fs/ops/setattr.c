@@ -60,7 +60,7 @@ static void on_refreshed(void *ctx, int status, const struct lock *lock)
 	/* A lock that never expires cannot be refreshed. touch(1) sets times right after creating: that must succeed. */
 	if (status == -ENOTSUP &&
 		lock_files_acquired_by(request->mount->lock_files, request->token, request->caller.process))
-		backend_read(request->mount->backend, request->key, on_read_unexpiring, request);
+		backend_read_holding(request->mount->backend, request->key, request->token, on_read_unexpiring, request);
 	else
 		reply_lock_attr(request, status, lock);
 }

@@ -172,7 +172,7 @@ static void get_attribute(struct request *request)
 	if (request_has_ended(request))
 		on_getting(request, -ENOENT, NULL);
 	else
-		backend_read_as(request->mount->backend, request->key, &request->claim, match_any(), on_getting, request);
+		backend_read_as(request->mount->backend, request->key, &request->claim, request_match(request), on_getting, request);
 }
 
 void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
@@ -222,7 +222,7 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	if (request_has_ended(request))
 		on_listing(request, -ENOENT, NULL);
 	else
-		backend_read_as(request->mount->backend, request->key, &request->claim, match_any(), on_listing, request);
+		backend_read_as(request->mount->backend, request->key, &request->claim, request_match(request), on_listing, request);
 }
 
 static void on_lease_set(void *ctx, int status, const struct lock *lock)

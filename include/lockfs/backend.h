@@ -199,8 +199,8 @@ struct listing {
  * session, a given id, or one open file with an id of its own.
  *
  * A conversion (`replaces` is not 0) changes the mode of a holding: it is replaced by a new one, with a new token
- * and lease, in one step in which nobody else can acquire the lock. The content stays. `holder.claim` must prove the
- * replaced holding; a claim by id stays the same id.
+ * and lease, in one step in which nobody else can acquire the lock. The content and the holder stay: of `holder` only
+ * `claim.id` is used, which must be the id of the replaced holding and proves it.
  */
 struct acquisition {
 	const char *key;
@@ -250,7 +250,7 @@ struct backend_ops {
 	 * A conversion answers in addition:
 	 *   0           and the new holding. The end of the replaced one is not told by on_ended() of this mount;
 	 *   -ENOENT     the holding to be replaced has ended;
-	 *   -EPERM      the claim does not prove that holding;
+	 *   -EPERM      the holding has another id;
 	 *   -EDEADLK    another shared holding waits for its conversion, and each would wait for the other to end;
 	 *   -EINVAL     the holding has this mode already.
 	 *

@@ -93,6 +93,12 @@ static bool is_handle(const struct node *node)
 	return node_kind(node) == NODE_UNLOCKED && !node->bound_token;
 }
 
+/* The holding that the node of a lock stands for; of a handle, the one that there is. */
+static struct holding_match match_of(const struct node *node)
+{
+	return is_handle(node) ? match_any() : match_token(node_token(node));
+}
+
 /* The rule for what is opened: what decides is checked afterwards, by open_by_lock_or_dir(). */
 static int allow_all(struct request *request)
 {
@@ -213,7 +219,7 @@ static void check_node(struct request *request, access_rule *rule, access_next *
 		backend_read(backend, node->name.path, on_dir_read, request);
 	} else {
 		request_claim_given_id(request);
-		backend_read_as(backend, node->name.path, &request->claim, match_any(), on_lock_read, request);
+		backend_read_as(backend, node->name.path, &request->claim, match_of(node), on_lock_read, request);
 	}
 }
 
@@ -330,18 +336,21 @@ static void on_removed_read(void *ctx, int status, const struct entry *entry)
  * the release of that token finds nothing. That spares a round trip, and is as safe as reading the lock first.
  * A LOOKUP of another name may have come in between, and then the lock is read. The identity of the caller does not
  * tell: a session also holds what another user in it has acquired.
+ *
+ * A shared lock is always read, for the holding of the caller: the LOOKUP may have been that of another holder.
  */
 static void check_owner(struct request *request)
 {
 	const struct node *found = node_find(request->mount->nodes, request->node->found_last);
 
-	if (found && node_is_of_holding(found) && strcmp(found->name.path, request->key) == 0 &&
+	if (found && node_is_of_holding(found) && !found->is_shared && strcmp(found->name.path, request->key) == 0 &&
 		owner_is_certain(request, found)) {
 		request->access.match = match_token(found->name.token);
 		remove_if_own(request, found->permissions.uid);
 		return;
 	}
-	request_claim_given_id(request);
+	if (!found || !found->is_shared || request_identify(request) < 0)
+		request_claim_given_id(request);
 	backend_read_as(request->mount->backend, request->key, &request->claim, match_any(), on_removed_read, request);
 }
 

@@ -48,9 +48,9 @@ void acquire_start(struct request *request, const struct acquire_options *option
 
 	if (err == 0)
 		err = request_identify(request);
-	if (err == 0 && request->claim.id)
+	if (err == 0 && !options->replaces && request->claim.id)
 		stpcpy(request->acquire.id, request->claim.id);
-	else if (err == 0)
+	else if (err == 0 && !options->replaces)
 		err = random_id(request->acquire.id);
 	if (err < 0) {
 		done(request, err, NULL);
@@ -60,6 +60,8 @@ void acquire_start(struct request *request, const struct acquire_options *option
 	*waiter = (struct waiter){
 		.acquisition = {
 			.key = request->key,
+			.mode = options->mode,
+			.replaces = options->replaces,
 			.holder = {
 				.claim = { .id = request->acquire.id, .identity = request->claim.identity },
 				.user = request->acquire.description.user,

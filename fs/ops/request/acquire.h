@@ -11,11 +11,13 @@ struct request;
 
 struct acquire_options {
 	struct patience patience;
+	enum lock_mode mode;
+	uint64_t replaces; /* the holding to be converted, which request->acquire.id proves; 0: none */
 	bool bound; /* the holding is bound to an open file */
 	bool exclusive_even_for_me; /* a lock that the caller already holds is busy for it too */
 };
 
-/* Acquires request->key. Sets request->acquire; calls `done` exactly once, with the request, possibly at once. */
+/* Acquires or converts request->key. Sets request->acquire; calls `done` exactly once, with the request, possibly at once. */
 void acquire_start(struct request *request, const struct acquire_options *options, backend_lock_done *done);
 
 /*

@@ -59,6 +59,8 @@ struct request {
 
 			struct lock_file *file; /* FLOCK only: the open file to be locked */
 			bool non_blocking; /* FLOCK only: LOCK_NB was given */
+			enum lock_mode mode; /* FLOCK only: what is to be locked */
+			uint64_t replaces; /* FLOCK only: token of the holding that is being converted */
 			struct request *prev, *next; /* FLOCK only: in file->lockers */
 		} acquire;
 		struct { /* READ and READDIR */
@@ -96,6 +98,12 @@ struct request {
 struct request *request_on_node(fuse_req_t fuse, fuse_ino_t number, const struct fuse_file_info *info);
 struct request *request_on_name(fuse_req_t fuse, fuse_ino_t parent, const char *name,
                                 const struct fuse_file_info *info);
+
+/* The holding that a read on behalf of the request is about; any for a handle or a name. */
+static inline struct holding_match request_match(const struct request *request)
+{
+	return request->token ? match_token(request->token) : match_any();
+}
 
 /* Replies with a status (0 or a negative errno) and frees the request. */
 void request_reply(struct request *request, int status);
