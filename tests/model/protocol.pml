@@ -46,7 +46,8 @@
  * or a deadline is tried, and each run ends. A tick is a heartbeat (ALIVE is 2 and not 3,
  * to keep the model small), and the 500 ms of an unconfirmed grant and of a revoked lock.
  *
- * Left out: ids (all callers have the same given one, the worst case, in which only nonce
+ * Left out: shared locks, conversions and limits of directories (holdings.pml has them); ids (all
+ * callers have the same given one, the worst case, in which only nonce
  * and token tell them apart), details, the index, events, several keys, and drifting
  * clocks (MARGIN stands for drift). A heartbeat is one step, as a lost one is like none:
  * the next one follows. Mounts are alike.
