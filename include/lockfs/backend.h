@@ -21,7 +21,8 @@
  *     -EACCES, -EROFS, -ENOSPC, -EIO   the server refused.
  *   After -ETIMEDOUT and -ESHUTDOWN the step may have been taken. An acquisition whose reply was lost is
  *   undone by the backend as soon as possible, unless another call has told its holder since that it holds
- *   the lock. After every other error nothing has changed.
+ *   the lock. A conversion is undone by putting the replaced holding back, with its token; or, if others share the lock
+ *   by then, it ends, and on_ended() is called for the replaced token. After every other error nothing has changed.
  * - A lock whose lease is over does not exist: calls answer as for a free key.
  */
 #ifndef LOCKFS_BACKEND_H
@@ -287,7 +288,7 @@ struct backend_ops {
 	 * Undoes an acquisition whose caller could not be answered. It is called within the `done` of that
 	 * acquisition, and has no answer; `key` is the caller's again when this returns. If any other answer has
 	 * told the holder of this holding since, on any mount (-EEXIST, refresh, bind, write, truncate, or read
-	 * with the holder's claim), the lock stays. The same holds for an acquisition whose reply was lost, or
+	 * with the holder's claim), the lock stays. A conversion ends, and the replaced holding with it. The same holds for an acquisition whose reply was lost, or
 	 * came after cancel().
 	 */
 	void (*give_back)(struct backend *backend, const char *key, uint64_t token);

@@ -20,6 +20,7 @@
 #include "tests/contract/leases.h"
 #include "tests/contract/mounts.h"
 #include "tests/contract/places.h"
+#include "tests/contract/readers.h"
 #include "tests/contract/sharing.h"
 #include "tests/contract/states.h"
 #include "tests/contract/texts.h"
@@ -51,6 +52,7 @@ int main(int argc, char **argv)
 	add_cancelling();
 	add_all(binding_tests, COUNT(binding_tests));
 	add_sharing();
+	add_readers();
 	add_giving_back();
 	/* The macro of this name wants to know the size of an array. */
 	return _cmocka_run_group_tests("contract", tests, test_count, try_source, NULL);

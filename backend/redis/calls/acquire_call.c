@@ -59,7 +59,8 @@ struct script_call *acquire_call(struct script_calls *calls, const struct acquis
 		packed_table_free(&table);
 		return NULL;
 	}
-	call->holder = &acquisition->holder;
+	/* A conversion keeps the holder of the replaced holding, so the reply describes it. */
+	call->holder = acquisition->replaces ? NULL : &acquisition->holder;
 	stpcpy(call->nonce, nonce);
 	script_call_add_table(call, &table);
 	return call;
@@ -70,7 +71,7 @@ int acquire_reply(const struct script_call *call, int status, const redisReply *
 	int err = reply_lock(reply, call->key, age_ms, ret);
 
 	/* The reply of acquire.lua leaves out what the call contained. */
-	if (err != -EPROTO && status == 0)
+	if (err != -EPROTO && status == 0 && call->holder)
 		ret->holder = *call->holder;
 	return err;
 }

@@ -46,7 +46,7 @@ struct script_call {
 		backend_entry_done *entry;
 	} answer;
 	char nonce[NONCE_SIZE]; /* of an acquisition; else "" */
-	const struct lock_holder *holder; /* of an acquisition: the new holder, which lives until `done`; else NULL */
+	const struct lock_holder *holder; /* of an acquisition that is no conversion: the new holder, which lives until `done`; else NULL */
 	bool undo_if_unanswered; /* if no reply comes, the acquisition is undone */
 	bool of_mount;   /* made by the mount itself, not for a user: it waits for no user's turn */
 	uint64_t generation; /* for the caller: of the lock cache when the call was made */

@@ -15,12 +15,13 @@
 --   order             of the ticket of this nonce, as the answer QUEUED gave it; absent: no ticket yet
 --
 -- Answers:
---   'OK', and the rest as describe() has it, but without the details that the acquirer sent
+--   'OK', and the rest as describe() has it, but without the details that the acquirer sent; a conversion keeps those of
+--     the replaced holding, so it is described as a whole
 --   'QUEUED', order, what is left of the lease in ms, rank in the queue, 1 if another Redis client
 --     holds the lock (else 0), 1 if the instance counted as alive (else 0)
 --   'EBUSY' or 'EEXIST' (the same claim holds it), and the holding as describe() has it
 --   'ENOENT', 'ENOTDIR' or 'EISDIR': no lock can be made at this path
---   of a conversion also 'ENOENT': the holding has ended; 'EPERM': the claim does not prove it; 'EINVAL': it has this mode;
+--   of a conversion also 'ENOENT': the holding has ended; 'EPERM': it has another id; 'EINVAL': it has this mode;
 --     'EDEADLK': another holder waits for a conversion too
 
 --- @include "include/names.lua"
@@ -77,6 +78,7 @@ local function pass_on_rest(held)
 end
 
 local function answer_held(held)
+  if wants.replaces then return describe('OK', path, held) end
   held.content = held.content or is_shared(held) and follow_up(call, 'HGET', details_key(path), 'content') or nil
   return answer_ok(held, left_of(path, held), count_waiters())
 end
@@ -84,7 +86,7 @@ end
 -- Why the holding that is read cannot be converted; nil: it can.
 local function conversion_problem(held)
   if not held or held.token ~= wants.replaces or held.revoked then return 'ENOENT' end
-  if held.foreign or not proves(wants.id, wants.identity, held) then return 'EPERM' end
+  if held.foreign or held.granted or held.id ~= wants.id then return 'EPERM' end
   if is_shared(held) == (wants.mode == 'shared') then return 'EINVAL' end
 end
 
@@ -95,8 +97,12 @@ local function is_deadlock()
     call('EXISTS', mount_key(other.mount)) == 1
 end
 
+-- What a conversion keeps of the replaced holding.
+local OF_HOLDER = { 'id', 'identity', 'user', 'host', 'place', 'command', 'pid', 'uid', 'gid' }
+
 local function convert_now(held)
   local ttl = wanted_ttl(path, wants)
+  for _, field in ipairs(OF_HOLDER) do wants[field] = held[field] or '' end
   local new = holding_of(new_details(wants, next_token(), integer(ttl)), wants.mode)
   local expires = ttl > 0 and now_ms + ttl or nil
   put(new.flat, 'replaced', held.token)
@@ -105,8 +111,7 @@ local function convert_now(held)
   if problem then return problem end
   if order > 0 then follow_up(leave, path, wants.nonce) end
   pass_on_rest(new)
-  new.content = follow_up(call, 'HGET', details_key(path), 'content') or nil
-  return answer_ok(new, ttl, count_waiters())
+  return describe_again(path, new)
 end
 
 local held = holding(path, meant)

@@ -37,8 +37,9 @@ if ttl < 0 then ttl = left end
 if held.foreign then
   set_expiry(KEYS[1], now_ms + ttl)
 else
-  set_lease_end(path, held, now_ms + ttl)
-  follow_up(set_details, path, held, 'ttl', integer(ttl), 'refreshed', integer(now_ms))
+  set_lease_end(path, held, now_ms + ttl, false, function()
+    set_details(path, held, 'ttl', integer(ttl), 'refreshed', integer(now_ms))
+  end)
 end
 notify_holder('TOUCH', path, held)
 if ttl < left then notify_watchers('TOUCH', path, held) end

@@ -28,7 +28,7 @@ local id, identity, token, force, upto = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ton
 local GRACE = 500
 
 -- Shared holdings that one script ends by force at most.
-local FORCED_MAX = 250
+local FORCED_MAX = 100
 
 -- Asks the holder of a bound holding to stop. The lock becomes free when it has stopped, or when its grace is
 -- over: even if nobody receives the message, because its instance may be reconnecting, and finds `revoked`
@@ -107,8 +107,10 @@ local last = upto or number(call('GET', ns .. '#token'), 1, LAST_TOKEN) or LAST_
 local tokens = tokens_upto(last)
 local ended, longest
 for _, one in ipairs(tokens) do
-  local ends = tonumber(one) <= last and live_end(path, one)
-  if ends then
+  local ends = live_end(path, one)
+  if not ends then
+    remove_ended(path, { one })
+  elseif tonumber(one) <= last then
     local grace = end_by_force(shared_holding(path, one, ends), last)
     if grace then longest = math.max(longest or 0, grace) else ended = one end
   end

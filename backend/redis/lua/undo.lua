@@ -36,7 +36,7 @@ if left_queue then
   return { 'OK', trouble }
 end
 
--- Puts back the holding that a conversion replaced. Returns false if others share the lock since.
+-- Puts back the holding that a conversion replaced, as its caller was not answered and knows that holding. Returns false if others share the lock since.
 local function restore(of)
   if is_shared(of) and count_shared(path) > 1 then return false end
   allow_when_full()
@@ -51,8 +51,9 @@ local function restore(of)
   return true
 end
 
-if number(held.replaced, 1, LAST_TOKEN) and restore(held) then return { 'OK', held.token, trouble } end
+local replaced = number(held.replaced, 1, LAST_TOKEN) and held.nonce == about
+if replaced and restore(held) then return { 'OK', held.token, trouble } end
 local before, rest = free(path, held, 'RELEASED')
-if held.replaced then notify(held.mount, 'GONE', held.replaced, path) end
+if replaced then notify(held.mount, 'GONE', held.replaced, path) end
 if before then follow_up(pass_on, path, rest, before) end
 return { 'OK', held.token, trouble }

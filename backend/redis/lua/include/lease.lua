@@ -77,37 +77,38 @@ local function set_shared_end(key, ends)
 end
 
 -- Sets when a shared holding ends, new or old. This decides, but a lock has to last for as long as its holdings: so it is
--- lengthened before, and shortened after. Returns when the last holding ends now, and when it ended before.
-local function put_lease(key, token, ends)
+-- lengthened before, and shortened after. `write`, if given, changes details: no key may be written after its expiry was set,
+-- as one with a very short lease may be gone by then, and would come back without an expiry. Returns when the last holding
+-- ends now, and when it ended before.
+local function put_lease(key, token, ends, write)
   local before = last_end(key) or 0
-  if ends > before then set_shared_end(key, ends) end
+  if ends > before then set_expiry(lock_key(key), time_of(ends)) end
   call('ZADD', leases_key(key), ends == math.huge and 'inf' or integer(ends), token)
-  local last = math.max(ends, before)
-  if ends < before then
-    last = last_end(key)
-    if last < before then follow_up(set_shared_end, key, last) end
-  end
+  if write then follow_up(write) end
+  local last = ends < before and last_end(key) or ends
+  if last ~= before then follow_up(set_shared_end, key, last) end
   return last, before
 end
 
-local function set_exclusive_end(key, expires_ms, early)
+local function set_exclusive_end(key, expires_ms, early, write)
   early = expires_ms and (early or expires_ms < end_of(key))
   set_expiry(lock_key(key), expires_ms)
+  if write then follow_up(write) end
   follow_up(set_expiry, details_key(key), expires_ms)
   follow_up(index_add, key, expires_ms)
   follow_up(set_end_of_tickets, key, expires_ms, early)
 end
 
-local function set_shared_holding_end(key, held, expires_ms, early)
+local function set_shared_holding_end(key, held, expires_ms, early, write)
   allow_when_full()
-  local last, before = put_lease(key, held.token, expires_ms or math.huge)
+  local last, before = put_lease(key, held.token, expires_ms or math.huge, write)
   follow_up(index_add, key, time_of(last))
   follow_up(set_end_of_tickets, key, time_of(last), early or last < before)
 end
 
 -- Sets when a holding ends (nil: never), which decides, and the expiry of the keys beside the lock. `early` is
--- true if waiters may know a later end. An end that is moved forward is always early.
-local function set_lease_end(key, held, expires_ms, early)
-  if is_shared(held) then return set_shared_holding_end(key, held, expires_ms, early) end
-  set_exclusive_end(key, expires_ms, early)
+-- true if waiters may know a later end. An end that is moved forward is always early. `write` changes details (put_lease()).
+local function set_lease_end(key, held, expires_ms, early, write)
+  if is_shared(held) then return set_shared_holding_end(key, held, expires_ms, early, write) end
+  set_exclusive_end(key, expires_ms, early, write)
 end

@@ -31,9 +31,9 @@ local function remove_details(key, held)
   call('HDEL', holdings_key(key), held.token)
 end
 
--- Removes holdings that have ended.
-local function remove_ended(key)
-  local tokens = call('ZRANGEBYSCORE', leases_key(key), '-inf', '(' .. integer(now_ms), 'LIMIT', 0, ENDED_MAX)
+-- Removes holdings that have ended: these, or some.
+local function remove_ended(key, tokens)
+  tokens = tokens or call('ZRANGEBYSCORE', leases_key(key), '-inf', '(' .. integer(now_ms), 'LIMIT', 0, ENDED_MAX)
   if #tokens == 0 then return end
   for _, token in ipairs(tokens) do remove_details(key, shared_holding(key, token)) end
   call('ZREM', leases_key(key), unpack(tokens))
