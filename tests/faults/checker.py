@@ -7,7 +7,8 @@ the invocation of its last successful write. An operation took effect at some ti
 its invocation and its return. So a violation that a check reports is one in every order
 that the history allows.
 
-  exclusion   the certain times of two holdings of a key do not overlap
+  exclusion   the certain times of two holdings of a key do not overlap, unless both are shared; so the readers in
+              front of a writer have ended before it
   tokens      who acquires after another's acquisition returned, has a larger one
   told        who holds by an open file is not told that the lock is there (poll, signal, state,
               read, write) once the next acquisition has returned
@@ -17,11 +18,18 @@ that the history allows.
   nobody      what is refused or seen was acquired by somebody; what was never reported, is held by nobody
   content     what is read by a holder is what it wrote
   ended       every operation has an end, and in time
-  order       who waits is served in the order of arrival, but for who is handed a lock that is taken by force at once
+  order       who waits is served in the order of arrival, but for who is handed a lock that is taken by force at once;
+              in a directory with a limit over all of its keys
+  starved     nobody is given a shared lock that came while somebody waited for it exclusively
+  limit       in a directory with a limit, the certain times of more holdings of different keys do not overlap
+  mode        nobody writes through a shared holding
   kept        where nothing fails, and the machine does not stand still, a bound lock is not lost
   beneath     what is acquired is a lock: nobody ever created a plain file in the directory beneath a mount,
               and of two daemons that start on one mount point only one serves it
   full        a server without memory refuses what needs memory, with ENOSPC, and nothing else
+
+A conversion ends one holding and begins another, through the same handle. If it fails, the first one is still there,
+unless its call lets go of it before it waits (`keeps`).
 
 Workers that present one id on several mounts are one holder. What any of them is told of a
 holding of that id (that it was acquired or refreshed, that it is there and how long its lease
@@ -60,11 +68,13 @@ CLOCKS = 30 * MS       # difference between two clocks, each rounded to millisec
 IN_LINE = 400 * MS     # an arrival that is this much later is certainly later
 LONG_LEASE = 4000      # ms; no shorter lease may be left at the end
 REFUSALS = ("EEXIST", "EBUSY", "EAGAIN", "EWOULDBLOCK", "EPERM", "ENOENT", "ESTALE", "EINVAL", "ENOTSUP", "ENOSPC",
-            "ENOLCK")
+            "ENOLCK", "EDEADLK")
+ACQUIRES = ("acquire", "convert")
 KNOWN_HELD = ("EEXIST", "EBUSY", "EAGAIN", "EWOULDBLOCK")
 SETS_CLOCK = ("ClockForward", "ClockBack")
+OF_HELD = ("#d:", "#h:", "#H:", "#o:")  # in names of the server's keys of a lock that is held
 KILLS_DAEMON = ("DaemonKilled", "DaemonRestarted")
-NEEDS_MEMORY = ("acquire", "id-acquire", "write")  # and an attack that writes
+NEEDS_MEMORY = ("acquire", "convert", "id-acquire", "write", "set-limit")  # and an attack that writes
 # Answers to an acquisition by a server to which nothing happened, except that its memory is full.
 SAID_BY_FULL = ("OK", "ENOSPC", "ETIMEDOUT", "EINTR") + REFUSALS
 
@@ -85,6 +95,10 @@ class Op:
     @property
     def ok(self):
         return self.r == "OK"
+
+    @property
+    def shared(self):
+        return getattr(self, "mode", "exclusive") == "shared"
 
     @property
     def maybe(self):
@@ -122,7 +136,10 @@ class Holding:
         self.key, self.p = acquire.key, acquire.p
         self.inv, self.ret = acquire.inv, acquire.ret
         self.bound = acquire.bound
+        self.shared = acquire.shared
         self.bind = None
+        self.converts = []     # what converted it, or may have, or let go of it in vain
+        self.before = None     # the holding that was converted to this one
         self.token = None
         self.reopened = False  # by plain creation: it may be an earlier holding, whose acquisition was not reported
         self.ops = []          # on its handle, in order
@@ -162,6 +179,7 @@ class Summary:
         yield "operations: %d" % self.operations
         yield "  acquired: %d, refused: %d, failed or unknown: %d" % (
             count["acquired"], count["refused"], count["failed"])
+        yield "  acquired shared: %d; converted: %d" % (count["shared"], count["converted"])
         yield "  writes by a holder: %d, refused with ESTALE: %d" % (count["written"], count["stale"])
         yield "judged: hand-overs of a key: %d, by which a bound lock was lost: %d; pairs in the order of arrival: %d" % (
             count["handovers"], count["lost"], count["pairs"])
@@ -186,6 +204,7 @@ class Checker:
         self.stalls = []
         self.pids, self.mounts, self.killed = {}, {}, {}
         self.last_token = 0
+        self.limits = {}  # of directories
         self.left, self.keys, self.stuck, self.crashes, self.beneath, self.stacked = [], {}, [], [], [], []
         self.read_events(events)
         self.by_handle = collections.defaultdict(list)
@@ -202,8 +221,14 @@ class Checker:
         self.of_key = collections.defaultdict(list)  # holdings with tokens, in order
         for holding in sorted(self.by_token.values(), key=lambda holding: holding.token):
             self.of_key[holding.key].append(holding)
-        self.next_of = {holding: later for holdings in self.of_key.values()
-                        for holding, later in zip(holdings, holdings[1:])}
+        self.next_of = {}  # the first that excludes it, of those with larger tokens
+        for holdings in self.of_key.values():
+            later = later_exclusive = None
+            for holding in reversed(holdings):
+                excludes = later_exclusive if holding.shared else later
+                if excludes:
+                    self.next_of[holding] = excludes
+                later, later_exclusive = holding, later_exclusive if holding.shared else holding
 
     # Reading
 
@@ -235,6 +260,8 @@ class Checker:
                 self.stuck.append(event)
             elif kind == "crash":
                 self.crashes.append(event)
+            elif kind == "limit":
+                self.limits[event["dir"]] = event["limit"]
             elif kind == "beneath":
                 self.beneath.append(event)
             elif kind == "stacked":
@@ -248,12 +275,7 @@ class Checker:
             if op.op != "acquire" or not op.ok:
                 continue
             holding = Holding(op)
-            holding.ops = self.by_handle[op.h]
-            for each in holding.ops:
-                if each.op == "token" and each.ok:
-                    holding.token = each.returned["token"]
-                if each.op == "bind" and each.ok:
-                    holding.bound, holding.bind = True, each
+            self.take_ops(holding, self.by_handle[op.h])
             before = of_token.get(holding.token) if holding.token else None
             if before and before.p == holding.p and op.how == "plain":
                 # Its holder opened it again.
@@ -267,7 +289,40 @@ class Checker:
                 self.violate("tokens", "two acquisitions have the same", before.acquire, op)
             of_token[holding.token] = holding
             holdings.append(holding)
+            for later in self.conversions_of(holding):
+                before = of_token.get(later.token) if later.token else None
+                if before:
+                    self.violate("tokens", "a conversion has that of an acquisition before", before.acquire, later.acquire)
+                of_token[later.token] = later
+                holdings.append(later)
         return holdings
+
+    @staticmethod
+    def take_ops(holding, ops):
+        """Those on its handle, up to its conversion."""
+        for each in ops:
+            if each.op == "convert" and each is not holding.acquire:
+                if each.ok or each.maybe or not each.keeps:
+                    holding.converts.append(each)
+                if each.ok:
+                    break
+            holding.ops.append(each)
+            if each.op == "token" and each.ok:
+                holding.token = each.returned["token"]
+            if each.op == "bind" and each.ok:
+                holding.bound, holding.bind = True, each
+
+    def conversions_of(self, holding):
+        """The holdings that it was converted to, one after the other."""
+        found = []
+        while holding.converts and holding.converts[-1].ok:
+            convert = holding.converts[-1]
+            ops = self.by_handle[convert.h]
+            before, holding = holding, Holding(convert)
+            holding.before = before
+            self.take_ops(holding, ops[ops.index(convert):])
+            found.append(holding)
+        return found
 
     # Reporting
 
@@ -364,7 +419,7 @@ class Checker:
         """By its own process, whatever they answered but no."""
         own = [op for op in holding.named("release") if op.how != "close"]
         own += [op for op in self.by_key[holding.key] if op.p == holding.p and op.op == "attack" and op.how == "unlink"]
-        return [op for op in own if op.inv >= holding.inv and (op.ok or op.maybe)]
+        return [op for op in own if op.inv >= holding.inv and (op.ok or op.maybe)] + holding.converts
 
     def forced(self, holding, until):
         return [op for op in self.by_key[holding.key] if op.op == "force" and (op.ok or op.maybe) and
@@ -407,7 +462,8 @@ class Checker:
     def check(self):
         for check in (self.check_tokens, self.check_exclusion, self.check_told, self.check_told_of_loss, self.check_ends,
                       self.check_leases, self.check_refusals, self.check_looks, self.check_attacks,
-                      self.check_content, self.check_ended, self.check_order, self.check_left,
+                      self.check_content, self.check_ended, self.check_order, self.check_starved,
+                      self.check_modes, self.check_limits, self.check_left,
                       self.check_beneath, self.check_full, self.check_ids):
             check()
         self.count()
@@ -427,12 +483,58 @@ class Checker:
         self.result.summary.token = max([self.last_token, *self.by_token])
 
     def check_exclusion(self):
-        for holdings in self.of_key.values():
-            for holding, later in zip(holdings, holdings[1:]):
-                writes = [op for op in holding.named("write") if op.ok and op.inv > later.ret]
-                if writes:
-                    self.violate("exclusion", "two held the key: token %d was written by after %d was acquired" % (
-                        holding.token, later.token), holding.acquire, later.acquire, writes[0])
+        for holding, later in self.next_of.items():
+            used = [op for op in self.certain_uses(holding) if op.inv > later.ret]
+            if used:
+                what = "written" if used[0].op == "write" else "used"
+                self.violate("exclusion", "two held the key: token %d was %s by after %d was acquired" % (
+                    holding.token, what, later.token), holding.acquire, later.acquire, used[0])
+
+    def certain_uses(self, holding):
+        """What the server allows to a holder alone. A shared one cannot write, so it is asked whether it is there."""
+        if not holding.shared:
+            return [op for op in holding.named("write") if op.ok]
+        return [op for op in holding.named("state") if self.says_it_is_there(op) and not (
+            self.clock_set(holding.inv, op.ret) or self.lost_data(holding.inv, op.ret))]
+
+    def check_modes(self):
+        for holding in self.holdings:
+            for op in holding.named("write"):
+                if op.ok and holding.shared:
+                    self.violate("mode", "written through a shared holding", holding.acquire, op)
+
+    @staticmethod
+    def directory(key):
+        return key.rpartition("/")[0]
+
+    def check_limits(self):
+        for directory, limit in self.limits.items():
+            spans = []
+            for holding in self.holdings:
+                if self.directory(holding.key) != directory or self.was_unlimited(directory, holding.acquire):
+                    continue
+                uses = [op.inv for op in self.certain_uses(holding) if op.inv > holding.ret]
+                if uses:
+                    spans.append((holding.ret, max(uses), holding))
+            for begin, _, holding in spans:
+                beside = {}
+                for other_begin, end, other in spans:
+                    if other_begin <= begin < end:
+                        beside[other.key] = other
+                if len(beside) > limit:
+                    self.violate("limit", "%d keys were held where the limit is %d" % (len(beside), limit),
+                                 *[other.acquire for other in beside.values()])
+                    break
+
+    def was_unlimited(self, directory, op):
+        """A server that came back empty has lost the limit, until somebody sets it again."""
+        for fault in self.faults:
+            if fault.kind == "RedisEmptied":
+                again = min((each.ret for each in self.ops if each.op == "set-limit" and each.dir == directory and
+                             each.ok and each.inv > fault.ret), default=NEVER)
+                if op.ret >= fault.inv and op.inv <= again:
+                    return True
+        return False
 
     @staticmethod
     def says_it_is_there(op):
@@ -553,7 +655,7 @@ class Checker:
         """Whoever is refused is refused because of somebody."""
         intervals = collections.defaultdict(list)
         for op in self.ops:
-            if op.op == "acquire":
+            if op.op in ACQUIRES:
                 intervals[op.key].append([op.inv, self.may_be_held_until(op), op])
         for holding in self.holdings:
             for interval in intervals[holding.key]:
@@ -561,24 +663,41 @@ class Checker:
                     interval[1] = NEVER if holding.reopened else self.over(holding)
         for key, known in intervals.items():
             for _, _, op in known:
-                if op.r in KNOWN_HELD and not any(begin <= op.ret and end >= op.inv for begin, end, other in known
-                                                  if other is not op):
+                if op.r in KNOWN_HELD and not any(begin <= op.ret and end >= op.inv and self.may_exclude(other, op)
+                                                  for begin, end, other in known) and not self.may_be_full(intervals, op):
                     self.violate("nobody", "refused (%s), and nobody held it" % op.r, op)
+                if op.r == "EDEADLK" and not any(other.op == "convert" and other.h != op.h and begin <= op.ret and
+                                                 end >= op.inv for begin, end, other in known):
+                    self.violate("nobody", "refused as a deadlock, and nobody else converted", op)
             known.sort(key=lambda interval: interval[0])
+
+    @staticmethod
+    def may_exclude(other, op):
+        """Who waits to have a lock exclusively keeps others from sharing it. A process that holds it is told so."""
+        if other is op or (op.op == "convert" and other.h == op.h):
+            return False
+        return not (op.shared and other.shared) or other.p == op.p
+
+    def may_be_full(self, intervals, op):
+        """May as many locks have been in its directory as the limit, or have waited for room?"""
+        directory = self.directory(op.key)
+        if directory not in self.limits:
+            return False
+        others = [key for key, known in intervals.items() if key != op.key and self.directory(key) == directory and
+                  any(begin <= op.ret and end >= op.inv for begin, end, _ in known)]
+        return len(others) >= self.limits[directory]
 
     def check_looks(self):
         for key, holdings in self.of_key.items():
             looks = [op for op in self.by_key[key] if op.op == "look" and op.ok]
             returned = sorted(holdings, key=lambda holding: holding.ret)
-            times = [holding.ret for holding in returned]
-            largest = []
-            for holding in returned:
-                largest.append(max(holding, largest[-1], key=lambda each: each.token) if largest else holding)
             for op in looks:
-                index = bisect.bisect_left(times, op.inv)
-                if index and largest[index - 1].token > op.returned["token"]:
+                seen = self.by_token.get(op.returned["token"])
+                excluding = [holding for holding in returned if holding.token > op.returned["token"] and
+                             holding.ret < op.inv and not (holding.shared and (not seen or seen.shared))]
+                if excluding:
                     self.violate("told", "a look shows token %d, after %d was acquired" % (
-                        op.returned["token"], largest[index - 1].token), largest[index - 1].acquire, op)
+                        op.returned["token"], excluding[-1].token), excluding[-1].acquire, op)
         for op in self.ops:
             if op.op == "look" and op.ok:
                 self.check_look(op)
@@ -600,10 +719,10 @@ class Checker:
         Was there an acquisition by that process whose token is not known, that may be it? Or
         was it waiting, and the lock was handed to it, but it did not take it in time?
         """
-        known = {holding.acquire.h for holding in self.by_token.values()}
-        return any(each.op == "acquire" and self.pids[each.p] == pid and each.inv <= end and (
+        known = {holding.acquire for holding in self.by_token.values()}
+        return any(each.op in ACQUIRES and self.pids[each.p] == pid and each.inv <= end and (
             (each.queued and each.ret >= begin) or
-            (each.h not in known and (each.ok or self.may_be_held_until(each) >= begin)))
+            (each not in known and (each.ok or self.may_be_held_until(each) >= begin)))
                    for each in self.by_key[key])
 
     def check_attacks(self):
@@ -616,24 +735,34 @@ class Checker:
             if not mine:
                 self.violate("unchanged", "%s by one who never held it succeeded" % op.how, op)
 
+    def content_at_first(self, holding):
+        """What it may be when the holding begins; None: anything, as others may have written before they converted."""
+        before = holding.before
+        if before:
+            # Nobody else can have written, unless it let go of the lock meanwhile.
+            return self.contents.get(before) if holding.acquire.keeps else None
+        return None if holding.shared else {""}
+
     def check_content(self):
+        self.contents = {}
         for holding in self.holdings:
             if holding.reopened:
                 continue
-            possible = {""}
+            possible = self.content_at_first(holding)
             emptied = list(holding.emptied)
             for op in holding.ops:
                 while emptied and emptied[0].inv < op.inv:
                     emptied.pop(0)
-                    possible.add("")
+                    possible = possible and possible | {""}
                 if op.op == "write":
                     if op.ok:
                         possible = {op.text}
-                    elif op.maybe:
+                    elif op.maybe and possible is not None:
                         possible.add(op.text)
-                elif op.op == "read" and op.ok and op.returned["text"] not in possible and holding.acquire.how != "plain":
+                elif op.op == "read" and op.ok and possible is not None and op.returned["text"] not in possible and holding.acquire.how != "plain":
                     self.violate("content", "read is what was not written", holding.acquire, op)
                     break
+            self.contents[holding] = possible
 
     def check_ended(self):
         summary = self.result.summary
@@ -672,21 +801,46 @@ class Checker:
                    for force in ends)
 
     def check_order(self):
-        tokens = {holding.acquire.h: holding.token for holding in self.holdings}
-        for ops in self.by_key.values():
-            waits = [op for op in ops if op.op == "acquire" and op.queued and op.ok and tokens.get(op.h)]
+        tokens = {holding.acquire: holding.token for holding in self.holdings}
+        for ops in self.by_queue():
+            waits = [op for op in ops if op.op == "acquire" and op.queued and op.ok and tokens.get(op)]
             waits.sort(key=lambda op: op.inv)
             for index, first in enumerate(waits):
                 for second in waits[index + 1:]:
                     if second.inv > first.ret:
                         break
-                    touching = (first.p, second.p, self.mounts[first.p], self.mounts[second.p], "redis")
-                    if second.inv < first.inv + IN_LINE or self.faults_near(
-                            first.inv - HEALTHY, max(first.ret, second.ret), on=touching):
+                    if second.inv < first.inv + IN_LINE or self.touched(first, second):
                         continue
                     self.result.summary.counts["pairs"] += 1
-                    if tokens[second.h] < tokens[first.h] and not self.passed_by_force(ops, second):
+                    if tokens[second] < tokens[first] and not self.passed_by_force(ops, second):
                         self.violate("order", "who came later was served first", first, second)
+
+    def touched(self, first, second):
+        on = (first.p, second.p, self.mounts[first.p], self.mounts[second.p], "redis")
+        return self.faults_near(first.inv - HEALTHY, max(first.ret, second.ret), on=on)
+
+    def by_queue(self):
+        """Operations that wait for each other: of a key, or of a directory with a limit, in which no two use one key."""
+        queues = collections.defaultdict(list)
+        for op in self.ops:
+            if hasattr(op, "key"):
+                directory = self.directory(op.key)
+                queues[directory if directory in self.limits else op.key].append(op)
+        return queues.values()
+
+    def check_starved(self):
+        tokens = {holding.acquire: holding.token for holding in self.holdings}
+        for ops in self.by_queue():
+            writers = [op for op in ops if op.op == "acquire" and op.queued and not op.shared]
+            readers = [op for op in ops if op.op == "acquire" and op.shared and op.ok and tokens.get(op)]
+            for writer in writers:
+                for reader in readers:
+                    # An end of its wait that was not the lock came a moment before its return.
+                    gave_up = writer.ret - (0 if tokens.get(writer) else IN_LINE)
+                    if reader.inv < writer.inv + IN_LINE or reader.ret > gave_up or self.touched(writer, reader):
+                        continue
+                    if tokens[reader] < tokens.get(writer, NEVER) and not self.passed_by_force(ops, reader):
+                        self.violate("starved", "who came later shares the lock that another waits for", writer, reader)
 
     def check_left(self):
         for event in self.left:
@@ -715,7 +869,7 @@ class Checker:
                 else:
                     self.result.violations.append(line)
         for key, ttl in self.keys.items():
-            if ":" in key.partition("#")[0] or "#d:" in key or (ttl == -1 and not key.endswith("#token")):
+            if ":" in key.partition("#")[0] or any(part in key for part in OF_HELD) or (ttl == -1 and not key.endswith("#token")):
                 self.result.violations.append("nobody: Redis keeps %s (expires in %d ms) when nothing is held" % (key, ttl))
 
     def check_beneath(self):
@@ -833,9 +987,9 @@ class Checker:
 
     def was_cut_short(self, event):
         """Its process was killed while it acquired, or could not read its token."""
-        known = {holding.acquire.h for holding in self.by_token.values()}
-        return any(op.op == "acquire" and self.pids[op.p] == event["pid"] and op.ttl > LONG_LEASE and
-                   op.h not in known and ((op.ok or op.ret == NEVER) and not op.bound or self.daemon_killed(
+        known = {holding.acquire for holding in self.by_token.values()}
+        return any(op.op in ACQUIRES and self.pids[op.p] == event["pid"] and op.ttl > LONG_LEASE and
+                   op not in known and ((op.ok or op.ret == NEVER) and not op.bound or self.daemon_killed(
                        self.mounts[op.p], op.inv, self.healed(self.mounts[op.p], op.ret)))
                    for op in self.by_key[event["key"]])
 
@@ -845,6 +999,9 @@ class Checker:
         for op in self.ops:
             if op.op == "acquire":
                 count["acquired" if op.ok else "refused" if op.r in REFUSALS else "failed"] += 1
+                count["shared"] += op.ok and op.shared
+            elif op.op == "convert":
+                count["converted"] += op.ok
             elif op.op == "write":
                 count["written"] += op.ok
                 count["stale"] += op.r == "ESTALE"

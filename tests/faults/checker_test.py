@@ -31,6 +31,9 @@ class History:
     def left(self, key, token, pid, **more):
         self.add(e="left", key=key, token=token, pid=pid, t=99000 * MS, **more)
 
+    def limited(self, limit, directory="pool"):
+        self.add(e="limit", dir=directory, limit=limit, t=0)
+
     def violations(self):
         return checker.check(self.events).violations
 
@@ -51,14 +54,28 @@ class Process:
         if end is not None:
             self.history.add(e="ret", p=self.name, n=self.number, t=end * MS, r=result, **(returned or {}))
 
-    def acquire(self, begin, end, token=None, result="OK", key="k", ttl=1000, wait=0, bound=False, how="excl"):
+    def acquire(self, begin, end, token=None, result="OK", key="k", ttl=1000, wait=0, bound=False, how="excl",
+                mode="exclusive"):
         """The name of its handle."""
         handle = "%s#%d" % (self.name, self.number)
         self.do(begin, end, "acquire", result, key=key, h=handle, how=how, ttl=ttl, wait=wait,
-                queued=wait, excl=True, bound=bound, signal=bound)
+                queued=wait, excl=True, bound=bound, signal=bound, mode=mode)
         if token:
             self.do(end, end + 1, "token", returned={"token": token}, h=handle)
         return handle
+
+    def share(self, begin, end, token=None, **more):
+        """With a lease that the test does not outlast."""
+        return self.acquire(begin, end, token, **{"mode": "shared", "ttl": 60000, **more})
+
+    def convert(self, begin, end, handle, token=None, result="OK", mode="exclusive", wait=0, keeps=True, key="k"):
+        self.do(begin, end, "convert", result, key=key, h=handle, how="flock", ttl=60000, wait=wait, queued=0,
+                bound=True, mode=mode, keeps=keeps)
+        if token:
+            self.do(end, end + 1, "token", returned={"token": token}, h=handle)
+
+    def set_limit(self, at, limit, directory="pool"):
+        self.do(at, at + 1, "set-limit", dir=directory, limit=limit)
 
     def write(self, at, handle, result="OK", text="x"):
         self.do(at, at + 1, "write", result, h=handle, text=text)
@@ -1135,6 +1152,396 @@ def served_out_of_order():
     one.acquire(100, 1800, 11, wait=3000)
     other.acquire(600, 1500, 10, wait=3000, ttl=200)
     holder.release(1400, 1401, handle)
+    return history
+
+
+# Shared locks and conversions
+
+def three():
+    history, one, other = two()
+    return history, one, other, history.process("m3")
+
+
+@accepts
+def readers_then_a_writer():
+    """two share a lock, one goes, the other goes, and a writer that waited has it, and the next reader after it"""
+    history, one, other, writer = three()
+    late = history.process("m1")
+    first, second = one.share(0, 5, 10, bound=True), other.share(10, 15, 11, bound=True)
+    one.state(20, first, "ACQUIRED")
+    one.look(25, 10, one.pid)
+    one.release(500, 501, first, how="unlock")
+    other.state(600, second, "ACQUIRED")
+    other.write(610, second, "EBUSY")
+    other.look(620, 11, other.pid)
+    other.release(700, 701, second, how="unlock")
+    handle = writer.acquire(100, 705, 12, wait=2000, bound=True)
+    writer.write(710, handle)
+    writer.release(800, 801, handle, how="unlock")
+    late.share(610, 805, 13, wait=2000)
+    return history
+
+
+@accepts
+def reader_refused_behind_writer():
+    """a reader is refused while a writer waits"""
+    history, one, other, writer = three()
+    one.share(0, 5, 10)
+    writer.acquire(100, 2100, result="EBUSY", wait=2000)
+    other.share(700, 705, result="EBUSY")
+    return history
+
+
+@rejects("nobody")
+def reader_refused_for_readers():
+    """a reader is refused, and only other readers had the lock"""
+    history, one, other, _ = three()
+    one.share(0, 5, 10)
+    other.share(100, 105, result="EBUSY")
+    return history
+
+
+@rejects("exclusion")
+def reader_beside_writer():
+    """a reader has the lock after a writer acquired it"""
+    history, one, other = two()
+    handle = one.share(0, 5, 10)
+    other.acquire(10, 15, 11)
+    one.state(20, handle, "ACQUIRED")
+    return history
+
+
+@rejects("exclusion")
+def writer_beside_reader():
+    """a writer writes after a reader shares its lock"""
+    history, one, other = two()
+    handle = one.acquire(0, 5, 10, ttl=60000)
+    other.share(10, 15, 11)
+    one.write(20, handle)
+    return history
+
+
+@rejects("exclusion")
+def second_reader_beside_writer():
+    """of two readers in front of a waiting writer only one has ended when it acquires"""
+    history, one, other, writer = three()
+    first, second = one.share(0, 5, 10, bound=True), other.share(10, 15, 11, bound=True)
+    writer.acquire(100, 705, 12, wait=2000, bound=True)
+    one.release(700, 701, first, how="unlock")
+    other.state(710, second, "ACQUIRED")
+    return history
+
+
+@rejects("unchanged")
+def release_ended_all():
+    """the release of one reader ends the holding of another"""
+    history, one, other = two()
+    first, second = one.share(0, 5, 10), other.share(10, 15, 11)
+    one.release(20, 21, first)
+    other.state(30, second, "EXPIRED")
+    return history
+
+
+@rejects("told")
+def writer_not_told():
+    """a writer is not told that a reader has the lock"""
+    history, one, other = two()
+    handle = one.acquire(0, 5, 10, bound=True)
+    other.force(10)
+    other.share(12, 15, 11)
+    one.poll(20, handle, False)
+    return history
+
+
+@accepts
+def writer_then_readers_seen():
+    """a look shows the oldest of several readers"""
+    history, one, other = two()
+    one.share(0, 5, 10)
+    other.share(10, 15, 11)
+    other.look(20, 10, one.pid)
+    return history
+
+
+@rejects("told")
+def look_before_the_writer():
+    """a look shows a reader after a writer acquired the lock"""
+    history, one, other = two()
+    handle = one.share(0, 5, 10)
+    one.release(10, 20, handle)
+    other.acquire(15, 18, 11)
+    other.look(19, 10, one.pid)
+    return history
+
+
+@rejects("mode")
+def reader_writes():
+    """a write through a shared holding succeeds"""
+    history, one, _ = two()
+    one.write(10, one.share(0, 5, 10))
+    return history
+
+
+@rejects("tokens")
+def reader_with_old_token():
+    """a reader has a smaller token than one that acquired before"""
+    history, one, other = two()
+    one.share(0, 5, 11)
+    other.share(10, 15, 10)
+    return history
+
+
+@rejects("tokens")
+def readers_with_one_token():
+    """two readers have one token"""
+    history, one, other = two()
+    one.share(0, 50, 10)
+    other.share(10, 15, 10)
+    return history
+
+
+@rejects("order")
+def reader_before_writer_served():
+    """a reader that came later than a writer is served first"""
+    history, one, other, writer = three()
+    handle = one.acquire(0, 5, 9, bound=True)
+    one.release(1400, 1401, handle, how="unlock")
+    writer.acquire(100, 1500, 11, wait=3000, ttl=200)
+    other.share(600, 1410, 10, wait=3000, ttl=80, bound=True)
+    return history
+
+
+@rejects("starved")
+def reader_passes():
+    """a reader shares a lock with others while a writer waits for it"""
+    history, one, other, writer = three()
+    one.share(0, 5, 10, ttl=1000)
+    writer.acquire(100, 3000, 12, wait=3000)
+    other.share(600, 605, 11, ttl=1000)
+    return history
+
+
+@rejects("starved")
+def writer_gives_up():
+    """readers follow each other until a writer gives up"""
+    history, one, other, writer = three()
+    one.share(0, 5, 10, ttl=1000)
+    writer.acquire(100, 2100, result="EBUSY", wait=2000)
+    other.share(600, 605, 11, ttl=1000)
+    one.share(1500, 1505, 12, ttl=1000)
+    return history
+
+
+@accepts
+def conversions():
+    """a reader converts when it is alone, back, and shares the lock again; content is kept"""
+    history, one, other = two()
+    handle = one.share(0, 5, 10, bound=True)
+    one.convert(10, 15, handle, 11)
+    one.write(20, handle, text="a")
+    one.convert(30, 35, handle, 12, mode="shared")
+    one.read(40, handle, "a")
+    other.share(45, 50, 13)
+    one.convert(55, 56, handle, result="EAGAIN")
+    one.state(60, handle, "ACQUIRED")
+    one.read(65, handle, "a")
+    return history
+
+
+@accepts
+def deadlock():
+    """of two readers that both convert one is refused, and the other has the lock when that one is gone"""
+    history, one, other = two()
+    first, second = one.share(0, 5, 10, bound=True), other.share(10, 15, 11, bound=True)
+    one.convert(20, 60, first, 12, wait=1000)
+    other.convert(30, 35, second, result="EDEADLK", wait=1000)
+    other.state(40, second, "ACQUIRED")
+    other.release(50, 51, second, how="unlock")
+    one.write(70, first)
+    return history
+
+
+@rejects("nobody")
+def false_deadlock():
+    """a conversion is refused as a deadlock, and nobody else converts"""
+    history, one, other = two()
+    first = one.share(0, 5, 10, bound=True)
+    other.share(10, 15, 11, bound=True)
+    one.convert(20, 25, first, result="EDEADLK", wait=1000)
+    return history
+
+
+@accepts
+def gave_up_to_convert():
+    """who lets go of a shared lock to wait for it exclusively may have neither in the end"""
+    history, one, other = two()
+    handle = one.share(0, 5, 10, bound=True)
+    other.share(10, 15, 11, bound=True)
+    one.convert(20, 1020, handle, result="EINTR", wait=1000, keeps=False)
+    one.state(1030, handle, "EXPIRED")
+    return history
+
+
+@rejects("unchanged")
+def refused_conversion_ends():
+    """a conversion is refused, and the holding is gone"""
+    history, one, other = two()
+    handle = one.share(0, 5, 10, bound=True)
+    other.share(10, 15, 11, bound=True)
+    one.convert(20, 25, handle, result="EAGAIN")
+    one.state(30, handle, "EXPIRED")
+    return history
+
+
+@rejects("exclusion")
+def converts_beside():
+    """a reader converts while another has the lock"""
+    history, one, other = two()
+    first, second = one.share(0, 5, 10, bound=True), other.share(10, 15, 11, bound=True)
+    one.convert(20, 25, first, 12)
+    other.state(30, second, "ACQUIRED")
+    return history
+
+
+@rejects("tokens")
+def conversion_with_old_token():
+    """a conversion leaves the token as it is"""
+    history, one, _ = two()
+    handle = one.share(0, 5, 10, bound=True)
+    one.convert(20, 25, handle, 10)
+    return history
+
+
+@rejects("unchanged")
+def lost_in_conversion():
+    """another acquires while a writer converts to shared"""
+    history, one, other = two()
+    handle = one.acquire(0, 5, 10, bound=True, ttl=60000)
+    one.convert(20, 35, handle, 12, mode="shared")
+    other.acquire(22, 30, 11)
+    one.state(40, handle, "EXPIRED")
+    return history
+
+
+@rejects("content")
+def content_lost_in_conversion():
+    """a conversion empties the lock"""
+    history, one, _ = two()
+    handle = one.acquire(0, 5, 10, bound=True, ttl=60000)
+    one.write(10, handle, text="a")
+    one.convert(20, 35, handle, 12, mode="shared")
+    one.read(40, handle, "")
+    return history
+
+
+@rejects("lease")
+def seen_after_conversion():
+    """the holding that was converted is seen after that"""
+    history, one, other = two()
+    handle = one.acquire(0, 5, 10, bound=True, ttl=60000)
+    one.convert(20, 35, handle, 12, mode="shared")
+    other.look(40, 10, one.pid)
+    return history
+
+
+@rejects("nobody")
+def left_of_a_reader():
+    """what one of two readers had is left in the end"""
+    history, one, other = two()
+    first, second = one.share(0, 5, 10, bound=True), other.share(10, 15, 11, bound=True)
+    one.release(20, 21, first, how="unlock")
+    other.release(30, 31, second, how="unlock")
+    history.left("k", 11, other.pid)
+    return history
+
+
+@rejects("nobody")
+def shared_key_leaked():
+    """Redis keeps a set of holdings when nothing is held"""
+    history = History()
+    history.add(e="keys", keys={"faults#token": -1, "faults#h:k": 5000})
+    return history
+
+
+# Directories with a limit
+
+@accepts
+def limit_kept():
+    """as many as the limit, one is refused, one waits and comes when another goes"""
+    history, one, other, third = three()
+    history.limited(2)
+    first = one.acquire(0, 5, 10, key="pool/a", ttl=60000)
+    second = other.acquire(10, 15, 11, key="pool/b", ttl=60000)
+    one.write(20, first)
+    other.write(30, second)
+    third.acquire(40, 45, result="EBUSY", key="pool/c")
+    one.release(500, 501, first, key="pool/a")
+    handle = third.acquire(100, 510, 12, wait=2000, key="pool/c", ttl=60000)
+    third.write(520, handle)
+    other.write(530, second)
+    return history
+
+
+@rejects("limit")
+def limit_exceeded():
+    """three write where the limit is two"""
+    history, *processes = three()
+    history.limited(2)
+    handles = [process.acquire(10 * index, 10 * index + 5, 10 + index, key="pool/%d" % index, ttl=60000)
+               for index, process in enumerate(processes)]
+    for index, process in enumerate(processes):
+        process.write(100 + index, handles[index])
+    return history
+
+
+@rejects("nobody")
+def refused_where_there_is_room():
+    """refused, and there is room in the directory"""
+    history, one, other = two()
+    history.limited(2)
+    one.acquire(0, 5, 10, key="pool/a", ttl=60000)
+    other.acquire(10, 15, result="EBUSY", key="pool/b")
+    return history
+
+
+@rejects("order")
+def room_out_of_order():
+    """who came later for room is served first"""
+    history, one, other, holder = three()
+    history.limited(1)
+    handle = holder.acquire(0, 1, 9, ttl=5000, key="pool/h")
+    one.acquire(100, 1800, 11, wait=3000, key="pool/a")
+    other.acquire(600, 1500, 10, wait=3000, ttl=200, key="pool/b")
+    holder.release(1400, 1401, handle, key="pool/h")
+    return history
+
+
+@accepts
+def limit_lost_with_the_data():
+    """a server that came back empty has no limit until it is set again"""
+    history, one, other, third = three()
+    history.limited(1)
+    history.fault("RedisEmptied", 0, 50)
+    first = one.acquire(60, 65, 10, key="pool/a", ttl=60000)
+    second = other.acquire(70, 75, 11, key="pool/b", ttl=60000)
+    third.set_limit(80, 1)
+    one.write(90, first)
+    other.write(100, second)
+    return history
+
+
+@rejects("limit")
+def limit_set_again():
+    """more than the limit, which was set again after the server came back empty"""
+    history, one, other, third = three()
+    history.limited(1)
+    history.fault("RedisEmptied", 0, 50)
+    third.set_limit(60, 1)
+    first = one.acquire(70, 75, 10, key="pool/a", ttl=60000)
+    second = other.acquire(80, 85, 11, key="pool/b", ttl=60000)
+    one.write(90, first)
+    other.write(100, second)
+    one.write(110, first)
     return history
 
 

@@ -9,6 +9,7 @@ that the file of a killed process has the operation that it had begun.
   {"e": "fault", "kind": KIND, "on": TARGET, "t": NS, "until": NS, …}
   {"e": "stalled", "t": NS, "until": NS}                 the machine stood still, for everybody
   {"e": "killed", "p": PROCESS, "t": NS}
+  {"e": "limit", "dir": DIR, "limit": N, "t": NS}        a directory has a limit from now on
   {"e": "last", "token": N}                              the largest token of the history before
   {"e": "left", "key": KEY, "token": N, "pid": N, "t": NS}   a lock that is there in the end, all being well
   {"e": "keys", "keys": [KEY]}                           what the server holds after all was released
@@ -22,8 +23,9 @@ or the name of an errno.
 Operations, with the fields of their `inv`; `h` names a handle, an open file of
 one acquisition:
 
-  acquire  key, h, how, ttl (ms), wait (ms; 0: does not wait), excl, bound, signal; its `ret` has plain: true
-           where the file is a plain one, beneath the mount
+  acquire  key, h, how, mode (exclusive or shared), ttl (ms), wait (ms; 0: does not wait), excl, bound, signal; its `ret`
+           has plain: true where the file is a plain one, beneath the mount
+  convert  key, h, how, mode (the new one), ttl, wait, queued, bound, keeps: does the lock stay as it is if the answer is no
   token    h; its `ret` has the fencing token
   write, read   h, and what was written or read
   state    h; its `ret` has user.lock.state
@@ -35,6 +37,7 @@ one acquisition:
   close    h; of what is not bound, so that nothing is released
   attack   key, how: an unlink or utime, or a truncate or write of what was opened by its path, by somebody who may not
   force    key
+  set-limit   dir, limit: the directory is made, if need be, and has a limit
   look     key; its `ret` has token and pid where a lock is there
   rush     creations and removals in a tight loop; its `ret` has tries, acquired, and plain: how many
            of the files were plain ones
