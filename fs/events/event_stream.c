@@ -285,6 +285,9 @@ const struct open_file_ops event_stream_ops = {
 	.fsync = refuse_fsync,
 	.poll = stream_poll,
 	.flock = refuse_flock,
+	.setlk = refuse_setlk,
+	.getlk = refuse_getlk,
+	.flush = ignore_flush,
 	.release = stream_release,
 };
 

@@ -138,18 +138,23 @@ void holding_leave(struct holding_member *member)
 
 struct renewal *holding_unbind(struct holding_member *member)
 {
-	struct renewal *renewal = member->bound ? member->holding->renewal : NULL;
-
+	if (!member->bound)
+		return NULL;
 	member->bound = false;
-	return renewal;
+	member->holding->bindings--;
+	return member->holding->bindings == 0 ? member->holding->renewal : NULL;
 }
 
 void holding_drop_lost(struct holding_member *member)
 {
+	struct renewal *renewal;
+
 	if (!member->bound)
 		return;
 	holding_end(member->holding, HOLDING_EXPIRED, true); /* the timer may not have run yet */
-	renewal_release(holding_unbind(member), NULL, NULL);
+	renewal = holding_unbind(member);
+	if (renewal)
+		renewal_release(renewal, NULL, NULL);
 }
 
 int holding_bind(struct holdings *holdings, struct holding_member *member, const struct lock *lock, const char *id, int signal,
@@ -165,10 +170,35 @@ int holding_bind(struct holdings *holdings, struct holding_member *member, const
 		holding_drop_lost(member); /* calls the backend, so `lock` is not valid any more */
 		join(member, holding);
 		member->bound = true;
+		holding->bindings = 1;
 	} else {
 		close_if_unused(holding);
 	}
 	return err;
+}
+
+void holding_share(struct holding_member *member, struct holding_member *other)
+{
+	if (member->bound)
+		return;
+	join(member, other->holding);
+	member->bound = true;
+	other->holding->bindings++;
+}
+
+bool holding_is_bound_once(const struct holding_member *member)
+{
+	return member->bound && member->holding->bindings == 1;
+}
+
+bool holding_is_converting(const struct holding_member *member)
+{
+	return member->holding && member->holding->converting;
+}
+
+struct holding_member *holding_siblings(const struct holding_member *member)
+{
+	return member->holding ? member->holding->members : NULL;
 }
 
 void holding_set_converting(struct holding_member *member, bool is_asked)
@@ -217,6 +247,8 @@ int holding_convert(struct holdings *holdings, struct holding_member *member, co
 		return -EIO;
 	if (before->renewal)
 		renewal_move(before->renewal, after, lock);
+	after->bindings = before->bindings;
+	before->bindings = 0;
 	move_followers(before, after);
 	move_members(before, after);
 	if (is_watched)

@@ -97,9 +97,21 @@ int holding_convert(struct holdings *holdings, struct holding_member *member, co
 
 /*
  * The holding is bound to this open file no more; the file stays in it. Returns the renewal, for
- * renewal_release() or renewal_discard(), or NULL if the holding was not bound to this file.
+ * renewal_release() or renewal_discard(), or NULL if the holding was not bound to this file or is bound to another one too.
  */
 struct renewal *holding_unbind(struct holding_member *member);
+
+/* Moves an open file to the holding that is bound to `other`, and binds that to it as well. It must not be bound to another one. */
+void holding_share(struct holding_member *member, struct holding_member *other);
+
+/* Is the holding bound to no other open file? */
+bool holding_is_bound_once(const struct holding_member *member);
+
+/* Is the backend being asked to convert the holding of this file? */
+bool holding_is_converting(const struct holding_member *member);
+
+/* Returns the first open file of the holding of this file, or NULL if it has none. */
+struct holding_member *holding_siblings(const struct holding_member *member);
 
 /* Ends a bound holding that is lost, also if only its deadline tells so. The file stays in it, and may be bound to another one. */
 void holding_drop_lost(struct holding_member *member);

@@ -42,6 +42,7 @@ struct holding {
 	bool converting;         /* the backend is being asked to convert it */
 	struct renewal *renewal; /* of a bound holding, until its release was answered; NULL: it is not bound */
 	struct holding_member *members; /* open files */
+	size_t bindings;                /* members that the holding is bound to */
 	struct holding_follower *followers; /* without these and members it is not in the table, and lives until it is released */
 	struct holding *prev, *next;    /* holdings of one token, of which the first is in the table; or ended foreign ones */
 	UT_hash_handle hh;

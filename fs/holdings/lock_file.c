@@ -6,6 +6,7 @@
 #include <utlist.h>
 
 #include "backend/util/container_of.h"
+#include "fs/holdings/posix_lock.h"
 #include "fs/holdings/renewal.h"
 #include "fs/names/node.h"
 #include "lockfs/lock.h"
@@ -97,8 +98,10 @@ struct lock_file *lock_file_open_handle(struct lock_files *files, uid_t uid)
 void lock_file_close(struct lock_file *file)
 {
 	struct lock_files *files = file->files;
-	struct renewal *renewal = holding_unbind(&file->member);
+	struct renewal *renewal;
 
+	posix_locks_close(file);
+	renewal = holding_unbind(&file->member);
 	holding_leave(&file->member);
 	if (renewal)
 		renewal_release(renewal, NULL, NULL);
@@ -135,14 +138,38 @@ uint64_t lock_file_token(const struct lock_file *file)
 	return holding_member_token(&file->member);
 }
 
+/* The holding of the file was just bound to it: its node stands for that now, and no longer for the one `before`. */
+static void bind_node(struct lock_file *file, uint64_t before, uid_t uid, gid_t gid)
+{
+	struct node_table *nodes = file->files->nodes;
+	struct node *node = node_find(nodes, file->node);
+	uint64_t token = lock_file_token(file);
+
+	if (!node)
+		return;
+	if (before && before != token)
+		node_end(nodes, node, before);
+	node_bind(node, token);
+	node_belongs_to(node, uid, gid);
+	/* A foreign token can come again as another holding, which must not find this node by name. */
+	if (node_is_of_holding(node) && node->name.token != token)
+		node_unname(nodes, node);
+}
+
 int lock_file_bind(struct lock_file *file, const struct lock *lock, const char *id, int signal, struct signal_recipient *recipient)
 {
+	/* Copies, as binding may call the backend, which ends the life of `lock`. */
+	uint64_t before = lock_file_token(file);
+	uid_t uid = lock->holder.uid;
+	gid_t gid = lock->holder.gid;
+	enum lock_mode mode = lock->mode;
 	int err = holding_bind(file->files->holdings, &file->member, lock, id, signal, recipient);
 
 	if (err < 0)
 		return err;
 	file->may_write = true;
-	file->mode = lock->mode;
+	file->mode = mode;
+	bind_node(file, before, uid, gid);
 	if (file->poll)
 		holding_watch(&file->member);
 	return 0;
@@ -174,11 +201,44 @@ int lock_file_convert(struct lock_file *file, const struct lock *lock)
 
 struct renewal *lock_file_unbind(struct lock_file *file)
 {
+	uint64_t token = lock_file_token(file);
 	struct renewal *renewal = holding_unbind(&file->member);
+	struct node *node = node_find(file->files->nodes, file->node);
 
 	holding_leave(&file->member);
 	file->may_write = false;
+	file->flocked = false;
+	if (node && node->bound_token == token)
+		node->bound_token = 0;
 	return renewal;
+}
+
+struct renewal *lock_file_unbind_if_unclaimed(struct lock_file *file)
+{
+	return file->member.bound && !lock_file_is_claimed(file) ? lock_file_unbind(file) : NULL;
+}
+
+void lock_file_drop_lost(struct lock_file *file)
+{
+	if (!file->member.bound)
+		return;
+	posix_locks_close(file);
+	file->flocked = false;
+	holding_drop_lost(&file->member);
+}
+
+void lock_file_share(struct lock_file *file, struct lock_file *other)
+{
+	const struct node *node = node_find(file->files->nodes, other->node);
+	uint64_t before = lock_file_token(file);
+
+	holding_share(&file->member, &other->member);
+	file->may_write = true;
+	file->mode = other->mode;
+	if (node)
+		bind_node(file, before, node->permissions.uid, node->permissions.gid);
+	if (file->poll)
+		holding_watch(&file->member);
 }
 
 unsigned int lock_file_poll(struct lock_file *file, struct fuse_pollhandle *handle)

@@ -18,6 +18,8 @@
 #include "fs/holdings/open_file.h"
 
 struct node_table;
+struct posix_lock;
+struct posix_use;
 struct request;
 
 struct lock_file {
@@ -25,7 +27,11 @@ struct lock_file {
 	struct holding_member member; /* of a holding; while it has none, the file is a handle */
 	struct lock_files *files;
 	struct fuse_pollhandle *poll; /* of the process that polls, or NULL */
-	struct request *lockers;      /* FLOCK requests that wait to lock this file */
+	struct request *lockers;      /* FLOCK and SETLK requests that wait to lock this file */
+	bool flocked;                 /* flock(2) or a view with `hold` has locked it, in flock_mode */
+	enum lock_mode flock_mode;
+	struct posix_use *posix_uses; /* fcntl(2) locks through this file */
+	size_t attempts;              /* requests for fcntl(2) locks that keep the holding bound meanwhile */
 	char *id;                     /* id of the holding that was acquired by creating this file, or NULL */
 	uint64_t acquired;            /* token of that holding; 0: none */
 	enum lock_mode mode;          /* of the holding that was acquired by creating it or is bound to it */
@@ -44,6 +50,7 @@ struct lock_files {
 	struct lock_file *all;
 	struct holdings *holdings; /* set by the owner */
 	struct node_table *nodes;  /* set by the owner */
+	struct posix_lock *posix_locks;
 	struct quota quota;        /* open lock files of each user; set by the owner */
 };
 
@@ -93,8 +100,32 @@ int lock_file_bind(struct lock_file *file, const struct lock *lock, const char *
  */
 int lock_file_convert(struct lock_file *file, const struct lock *lock);
 
-/* Makes a file a handle to which a holding was bound. Returns the renewal, for renewal_release() or renewal_discard(). */
+/*
+ * Makes a file a handle to which a holding was bound. Returns the renewal, for renewal_release() or renewal_discard(); NULL
+ * if the holding is bound to another file as well.
+ */
 struct renewal *lock_file_unbind(struct lock_file *file);
+
+/* As lock_file_unbind(), unless flock(2) or fcntl(2) has the file locked; then, or if it is not bound, returns NULL. */
+struct renewal *lock_file_unbind_if_unclaimed(struct lock_file *file);
+
+/* Ends what is bound to the file, as it is lost: the file stays with it, and may be bound to another holding. */
+void lock_file_drop_lost(struct lock_file *file);
+
+/* Has flock(2) or fcntl(2) locked the file? */
+static inline bool lock_file_is_claimed(const struct lock_file *file)
+{
+	return file->flocked || file->posix_uses || file->attempts > 0;
+}
+
+/* Binds the holding that is bound to `other` to this file as well. */
+void lock_file_share(struct lock_file *file, struct lock_file *other);
+
+/* Does the kernel send FLUSH for this file? What created it spares that. */
+static inline bool lock_file_flushes(const struct lock_file *file)
+{
+	return file->acquired == 0;
+}
 
 /*
  * Returns the id of the holding that this file has acquired or that is bound to it: an

@@ -29,6 +29,21 @@ void op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int o
 	open_file_of(info)->ops->flock(req, ino, info, operation);
 }
 
+void op_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock, int waits)
+{
+	open_file_of(info)->ops->setlk(req, ino, info, lock, waits);
+}
+
+void op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock)
+{
+	open_file_of(info)->ops->getlk(req, ino, info, lock);
+}
+
+void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	open_file_of(info)->ops->flush(req, ino, info);
+}
+
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	open_file_of(info)->ops->release(req, ino, info);
@@ -60,4 +75,28 @@ void refuse_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, i
 	(void)info;
 	(void)operation;
 	fuse_reply_err(req, EOPNOTSUPP);
+}
+
+void refuse_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock, int waits)
+{
+	(void)ino;
+	(void)info;
+	(void)lock;
+	(void)waits;
+	fuse_reply_err(req, EOPNOTSUPP);
+}
+
+void refuse_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock)
+{
+	(void)ino;
+	(void)info;
+	(void)lock;
+	fuse_reply_err(req, EOPNOTSUPP);
+}
+
+void ignore_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
+{
+	(void)ino;
+	(void)info;
+	fuse_reply_err(req, 0);
 }

@@ -17,6 +17,9 @@ struct open_file_ops {
 	void (*fsync)(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *info);
 	void (*poll)(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle);
 	void (*flock)(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation);
+	void (*setlk)(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock, int waits);
+	void (*getlk)(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock);
+	void (*flush)(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 	void (*release)(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 };
 
@@ -35,9 +38,17 @@ void refuse_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
                   struct fuse_file_info *info);
 void refuse_fsync(fuse_req_t req, fuse_ino_t ino, int only_data, struct fuse_file_info *info);
 void refuse_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation);
+void refuse_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock, int waits);
+void refuse_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock);
+
+/* FLUSH of files that cannot be locked. */
+void ignore_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 
 /* The FUSE operations on open files. Each calls the operation of the kind of file. */
 void op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation);
+void op_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock, int waits);
+void op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock);
+void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info);
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,

@@ -35,9 +35,12 @@ static int bind_if_held(struct request *request, struct lock_file *file, const s
 	if (!view->hold)
 		return 0;
 	err = lock_file_bind(file, lock, request->acquire.id, view->signal, request->acquire.recipient);
-	if (err == 0)
-		request->acquire.recipient = NULL;
-	return err;
+	if (err < 0)
+		return err;
+	request->acquire.recipient = NULL;
+	file->flocked = true;
+	file->flock_mode = file->mode;
+	return 0;
 }
 
 /* Makes the open file of the new holding. Returns NULL and sets `ret_err` if that fails. */
@@ -84,6 +87,7 @@ static bool reply_created(struct request *request, struct lock_file *file, struc
 	};
 	request->info.fh = (uintptr_t)file;
 	request->info.direct_io = 1;
+	request->info.noflush = !lock_file_flushes(file); /* close(2) of what it created costs no request that it waits for */
 	if (fuse_reply_create(request->fuse, &reply, &request->info) < 0)
 		return false;
 	file->node = node->number;

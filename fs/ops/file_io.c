@@ -254,5 +254,8 @@ const struct open_file_ops lock_file_ops = {
 	.fsync = lock_fsync,
 	.poll = lock_poll,
 	.flock = lock_flock,
+	.setlk = lock_setlk,
+	.getlk = lock_getlk,
+	.flush = lock_flush,
 	.release = lock_release,
 };

@@ -236,6 +236,9 @@ static const struct open_file_ops stats_ops = {
 	.fsync = refuse_fsync,
 	.poll = stats_poll,
 	.flock = refuse_flock,
+	.setlk = refuse_setlk,
+	.getlk = refuse_getlk,
+	.flush = ignore_flush,
 	.release = stats_release,
 };
 

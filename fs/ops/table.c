@@ -100,27 +100,6 @@ static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
 	refuse_making(req, parent, name, -EPERM);
 }
 
-/*
- * fcntl(2) locks are refused here. Without these two the kernel would grant them locally, and other mounts would
- * not know of them.
- */
-static void op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock)
-{
-	(void)ino;
-	(void)info;
-	(void)lock;
-	fuse_reply_err(req, EOPNOTSUPP);
-}
-
-static void op_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock, int sleep)
-{
-	(void)ino;
-	(void)info;
-	(void)lock;
-	(void)sleep;
-	fuse_reply_err(req, EOPNOTSUPP);
-}
-
 const struct fuse_lowlevel_ops lockfs_ops = {
 	.init = op_init,
 	.lookup = op_lookup,
@@ -132,6 +111,7 @@ const struct fuse_lowlevel_ops lockfs_ops = {
 	.create = op_create,
 	.unlink = op_unlink,
 	.open = op_open,
+	.flush = op_flush,
 	.release = op_release,
 	.read = op_read,
 	.write = op_write,

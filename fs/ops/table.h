@@ -33,6 +33,11 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int which, st
 /* flock.c: locks an open file; op_flock() in open_file.h calls it for lock files */
 void lock_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, int operation);
 
+/* fcntl.c: locks an open file for a process or for the open file; op_setlk() and others in open_file.h call these for lock files */
+void lock_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock, int waits);
+void lock_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock);
+void lock_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
+
 /* file_io.c: opens lock files and control files; open_file.h has the operations on open files */
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 

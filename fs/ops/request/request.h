@@ -12,6 +12,7 @@
 
 #include "fs/caller/caller.h"
 #include "fs/caller/permission.h"
+#include "fs/holdings/posix_lock.h"
 #include "fs/holdings/waiter.h"
 #include "fs/mount.h"
 #include "fs/names/node.h"
@@ -48,21 +49,28 @@ struct request {
 	uid_t file_uid; /* the user who is charged for the open file */
 	int name_status; /* 0, or why `key` is not set: no lock or directory can have the name; see access.h */
 	struct access access; /* the check of permissions, see access.h */
+	struct posix_attempt posix; /* SETLK to lock: for whom */
 
 	/* Data of one operation, kept until the backend has answered. */
 	union {
-		struct { /* CREATE and FLOCK */
+		struct { /* CREATE, FLOCK and SETLK */
 			struct waiter waiter;
 			struct caller_description description;
 			char id[LOCK_ID_MAX + 1]; /* of the holding to be acquired */
 			struct signal_recipient *recipient; /* process that gets the view's signal if the lock is lost; NULL: none */
 
-			struct lock_file *file; /* FLOCK only: the open file to be locked */
-			bool non_blocking; /* FLOCK only: LOCK_NB was given */
-			enum lock_mode mode; /* FLOCK only: what is to be locked */
-			uint64_t replaces; /* FLOCK only: token of the holding that is being converted */
-			struct request *prev, *next; /* FLOCK only: in file->lockers */
+			/* FLOCK and SETLK only */
+			struct lock_file *file; /* the open file to be locked */
+			bool non_blocking; /* with LOCK_NB or F_SETLK */
+			enum lock_mode mode; /* in which it is to be locked */
+			uint64_t replaces; /* token of the holding that is being converted */
+			struct request *prev, *next; /* in file->lockers */
 		} acquire;
+		struct { /* GETLK */
+			enum lock_mode mode;
+			pid_t process; /* that calls */
+			uint64_t token; /* of the caller's own holding; 0: none */
+		} test;
 		struct { /* READ and READDIR */
 			size_t size;
 			off_t offset;

@@ -307,11 +307,6 @@ PY
   (($(lock "$M/job" token) >= before))
 }
 
-@test "fcntl locks are refused and do not lock locally" {
-  take "$M/job"
-  matches "ENOTSUP|ENOLCK" "$(call lockf "$M/job")"
-}
-
 @test "O_TMPFILE is refused, because an unnamed file is no lock" {
   matches "ENOTSUP|EISDIR|ENOENT" "$(call open "$M" TMPFILE,RDWR)"
   is "" "$(call list "$M")"
