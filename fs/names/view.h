@@ -72,6 +72,15 @@ static inline bool view_hides(const struct view *view)
 }
 
 /*
+ * Does this view hide shared locks also from their holders? A holding that is bound to an open file is one of several, or
+ * waits for them to end, within one session as between two.
+ */
+static inline bool view_hides_own_shared(const struct view *view)
+{
+	return view_hides(view) && view_options_of(view)->hold;
+}
+
+/*
  * Does creating for writing acquire in this view, also without O_EXCL? It does if the view says who acquires, or
  * how. In every other view and in the plain tree such a creation gives a handle.
  */

@@ -253,8 +253,9 @@ static void acquire_by_creating(struct request *request)
 		.mode = view->mode,
 		.patience = view->patience,
 		.bound = view->hold,
-		/* Two exclusive creations exclude each other, even within one session. */
-		.exclusive_even_for_me = (request->info.flags & O_EXCL) && patience_any(&view->patience),
+		/* An exclusive creation meets the locks of its own session as those of others. */
+		.exclusive_even_for_me = (request->info.flags & O_EXCL) &&
+			(patience_any(&view->patience) || view_hides_own_shared(request->node->name.view)),
 	};
 	int err = 0;
 

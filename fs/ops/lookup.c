@@ -88,11 +88,15 @@ static void look_up_view(fuse_req_t req, const char *text)
 	view_put(&nodes->views, view);
 }
 
-/* Is this a lock of another holder, in a view that hides those? */
+/* Is this a lock that the caller may acquire by exclusive creation in a view that hides those? */
 static bool is_hidden_by_view(struct request *request, const struct entry *entry)
 {
-	return entry->kind == ENTRY_LOCK && view_hides(request->node->name.view) &&
-		!lock_is_held_by(&entry->lock, &request->claim);
+	const struct view *view = request->node->name.view;
+
+	if (entry->kind != ENTRY_LOCK || !view_hides(view))
+		return false;
+	return !lock_is_held_by(&entry->lock, &request->claim) ||
+		(entry->lock.mode == LOCK_SHARED && view_hides_own_shared(view));
 }
 
 /*

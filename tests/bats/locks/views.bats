@@ -144,6 +144,30 @@ PY
   unchanged "$before" "$M/job"
 }
 
+@test "with hold, each exclusive creation of one session is one holder of a shared lock, and a waiting exclusive one waits for all" {
+  py <<'PY'
+path = M + "/.with/hold,shared/job"
+first = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+second = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+check("holders", attribute(M + "/job", "holders"), "2")
+check("tokens", attribute(first, "token") < attribute(second, "token"), True)
+check("hidden", outcome(os.stat, path), "ENOENT")
+check("shared without hold", outcome(do_open, M + "/.with/shared/job", "CREAT,EXCL,WRONLY"), "EEXIST")
+check("exclusive", outcome(do_open, M + "/.with/hold,wait=10ms/job", "CREAT,EXCL,WRONLY"), "ETIMEDOUT")
+check("exclusive, at once", outcome(do_open, M + "/.with/hold/job", "CREAT,EXCL,WRONLY"), "EEXIST")
+check("holders after that", attribute(M + "/job", "holders"), "2")
+os.close(first)
+# The daemon is told of a close after close(2) has returned.
+end = boottime() + 20
+while attribute(M + "/job", "holders") != "1":
+    check("one is left", boottime() < end, True)
+    time.sleep(0.005)
+check("state", attribute(second, "state"), "ACQUIRED")
+os.close(second)
+check("exclusive, after all", outcome(do_open, M + "/.with/hold,wait=20s/job", "CREAT,EXCL,WRONLY"), "OK")
+PY
+}
+
 @test "in a view with signal= and without hold an open takes nothing, and what would acquire fails with EINVAL" {
   py <<'PY'
 for view, writing in (("signal=TERM", "OK"), ("signal=TERM,ttl=5s", "OK"), ("force,signal=SIGUSR1", "OK"),
