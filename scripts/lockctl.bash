@@ -39,17 +39,17 @@ _lockctl() {
 		mapfile -t COMPREPLY < <(compgen -d -- "$current")
 		return
 		;;
-	-t | -I | -w | -i | -n | -E | -k) return ;;
+	-t | -I | -w | -i | -n | -E | -L | -k) return ;;
 	esac
 	case $current in
 	-*)
 		case $command in
-		acquire) options='-d -x -t -I -w -i -n --or-fail' ;;
+		acquire) options='-d -x -s -t -I -w -i -n --or-fail' ;;
 		release | force-release | handle) options='-d -x -I --or-fail' ;;
 		refresh) options='-d -x -I -t --or-fail' ;;
 		state) options='-d -x -I' ;;
 		wait) options='-d -x -I -w -i --or-fail' ;;
-		run) options='-d -x -t -I -w -i -n -E -k --' ;;
+		run) options='-d -x -s -t -I -w -i -n -E -L -k --' ;;
 		ls) options='-d -x -i --json --watch' ;;
 		events) options='-d -x --json' ;;
 		esac

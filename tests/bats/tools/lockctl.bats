@@ -130,6 +130,70 @@ LEASES
   is 10.000 "$(lock "$M/job" ttl)"
 }
 
+# Shared locks
+
+@test "acquire -s shares a lock with those who share it, and is refused by one who does not" {
+  lockctl acquire -s "$M/job"
+  answers_with 1 "" acquire -s "$M/job"
+  other_lockctl acquire -s -t 30s "$M/job"
+  is "shared 2" "$(lock "$M/job" mode) $(lock "$M/job" holders)"
+  run other_lockctl acquire "$M/job"
+  is 1 "$status"
+  lockctl release "$M/job"
+  answers_with 1 "" release "$M/job"
+  is "shared 1 30.000" "$(lock "$M/job" mode) $(lock "$M/job" holders) $(lock "$M/job" ttl)"
+  lockctl force-release "$M/job"
+  lockctl acquire "$M/job"
+  run other_lockctl acquire -s "$M/job"
+  is 1 "$status"
+  is "exclusive" "$(lock "$M/job" mode)"
+}
+
+@test "acquire -s with an id and a time to wait waits for the exclusive holder" {
+  lockctl acquire -I alice "$M/job"
+  other_lockctl acquire -s -I bob -t 30s -w 1m "$M/job" 3>&- &
+  waiter=$!
+  wait_until eval '[ "$(lock "$M/job" waiters)" = 1 ]'
+  lockctl release -I alice "$M/job"
+  wait "$waiter"
+  is "bob 30.000 shared" "$(lock "$M/job" owner) $(lock "$M/job" ttl) $(lock "$M/job" mode)"
+}
+
+@test "a path through the view shared is as good as -s" {
+  lockctl acquire "$M/.with/shared,id=alice/job"
+  lockctl acquire "$M/.with/shared,id=bob/job"
+  is "shared 2" "$(lock "$M/job" mode) $(lock "$M/job" holders)"
+}
+
+@test "state and --or-fail tell that a lock is shared, and by how many" {
+  lockctl acquire -s -I alice -t never "$M/job"
+  answers_with 0 "UNAVAILABLE shared by 1" state "$M/job"
+  answers_with 0 "ACQUIRED shared by 1" state -I alice "$M/job"
+  answers_with 1 "lockctl: job is shared, held by alice and never expires" acquire --or-fail "$M/job"
+  lockctl acquire -s -I bob -t 59s "$M/job"
+  answers_with 0 "ACQUIRED shared by 2" state -I bob "$M/job"
+  answers_with 1 "lockctl: not free: job is shared, held by alice and never expires, and by 1 more" wait --or-fail -w 0.05 "$M/job"
+  run lockctl acquire --or-fail -I bob "$M/job"
+  matches "lockctl: job is shared, held by bob for another [0-9]+ s, and by 1 more" "$output"
+  lockctl acquire -I carol -w forever "$M/job" 3>&- &
+  waiter=$!
+  wait_until eval '[ "$(lock "$M/job" waiters)" = 1 ]'
+  # Who waits in front keeps out who would share.
+  answers_with 1 "lockctl: job is shared, held by alice and never expires, and by 1 more; 1 wait" acquire --or-fail -s "$M/job"
+  lockctl force-release "$M/job"
+  wait "$waiter"
+  answers_with 0 UNAVAILABLE state "$M/job"
+}
+
+@test "ls tells which locks are shared, and by how many" {
+  for id in alice bob carol; do
+    lockctl acquire -s -I "$id" -t never "$M/job"
+  done
+  run -0 lockctl ls "$M"
+  matches "job  alice and 2 more  shared  never +0 +$(lock "$M/job" token)" "${lines[1]}"
+  contains '"mode":"shared","holders":3}' "$(lockctl ls --json "$M")"
+}
+
 # Waiting
 
 @test "wait is over at once where the lock is free, which stays free" {
@@ -232,9 +296,9 @@ LEASES
   : >"$M/.with/id=bob,ttl=5m/team/jöb"
   run -0 lockctl ls "$M"
   is 3 "${#lines[@]}"
-  matches 'KEY +HOLDER +REMAINING +WAITERS +TOKEN' "${lines[0]}"
-  matches "job       alice   never +0 +$(lock "$M/job" token)" "${lines[1]}"
-  matches "team/jöb  bob     [1-4] min .* +0 +$(lock "$M/team/jöb" token)" "${lines[2]}"
+  matches 'KEY +HOLDER +MODE +REMAINING +WAITERS +TOKEN' "${lines[0]}"
+  matches "job       alice   exclusive  never +0 +$(lock "$M/job" token)" "${lines[1]}"
+  matches "team/jöb  bob     exclusive  [1-4] min .* +0 +$(lock "$M/team/jöb" token)" "${lines[2]}"
   run -0 lockctl ls -d "$M" team
   is 2 "${#lines[@]}"
   run -0 lockctl ls "$M/job"
@@ -255,7 +319,7 @@ assert first["holder"] == '"bob"\\', first
 assert first["state"] == "UNAVAILABLE" and first["remaining"] is None and first["ttl"] is None, first
 assert 90 < second.pop("remaining") <= 100, second
 assert second == {"key": "job", "holder": sys.argv[3], "state": "ACQUIRED", "ttl": 100, "waiters": 0,
-                  "token": int(sys.argv[2])}, second
+                  "token": int(sys.argv[2]), "mode": "exclusive", "holders": 1}, second
 PY
 }
 
@@ -376,6 +440,8 @@ completes() {
   completes "refresh release" re
   completes "-I -d -x" state -
   completes "--json --watch" ls --
+  completes "--or-fail -I -d -i -n -s -t -w -x" acquire -
+  completes "-- -E -I -L -d -i -k -n -s -t -w -x" run -
   completes "$M/job $M/jobs" state "$M/jo"
   completes "job jobs" state -d "$M" jo
   LOCKFS_DIR=$M completes "team" state te

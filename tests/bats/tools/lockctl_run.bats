@@ -136,6 +136,67 @@ noted_ended() {
   gone "$M/job"
 }
 
+@test "commands with -s run at a time, also in one session, and exclude those without" {
+  mkfifo "$T/go1" "$T/go2" "$T/go3"
+  for n in 1 2; do
+    start -s "$M/job" -- sh -c "$note"'echo runs >"$0/$1"; exec cat "$0/go$1"' "$T" "$n"
+  done
+  setsid "$lockctl" run -s "$M/job" -- sh -c "$note"'echo runs >"$0/3"; exec cat "$0/go3"' "$T" 3>&- &
+  supervisors+=($!)
+  wait_until test -s "$T/1" -a -s "$T/2" -a -s "$T/3"
+  is "shared 3" "$(lock "$M/job" mode) $(lock "$M/job" holders)"
+  run "$lockctl" run -E 9 "$M/job" -- true
+  is 9 "$status"
+  matches 'lockctl: job is shared, held by [^ ]* sh for another .*, and by 2 more' "$output"
+  "$lockctl" run -w 1m "$M/job" -- sh -c 'getfattr --absolute-names --only-values -n user.lock.mode "$0/job" >"$1/writer"' "$M" "$T" 3>&- &
+  writer=$!
+  supervisors+=("$writer")
+  wait_until waiters_are 1
+  # Later ones wait behind it.
+  run "$lockctl" run -s "$M/job" -- true
+  is 1 "$status"
+  : >"$T/go1" >"$T/go2" >"$T/go3"
+  for supervisor in "${supervisors[@]}"; do
+    ends 0
+  done
+  is exclusive "$(cat "$T/writer")"
+  gone "$M/job"
+}
+
+@test "a shared lock that is lost stops its command, and no other" {
+  start -s -I alice "$M/job" -- sh -c "$note"'echo ready; exec sleep 1000' "$T"
+  says ready
+  first=$supervisor
+  mkfifo "$T/go"
+  "$lockctl" run -s -I bob "$M/job" -- sh -c 'echo ready >"$0/second"; exec cat "$0/go"' "$T" 3>&- &
+  second=$!
+  supervisors+=("$second")
+  wait_until test -s "$T/second"
+  rm "$M/.with/id=alice/job"
+  supervisor=$first
+  ends 75
+  noted_ended
+  is "bob 1" "$(lock "$M/job" owner) $(lock "$M/job" holders)"
+  : >"$T/go"
+  supervisor=$second
+  ends 0
+  gone "$M/job"
+}
+
+@test "lockctl run -s killed: its holding ends after its command, and the others stay" {
+  start -s "$M/job" -- sh -c "$note"'echo ready; exec sleep 1000' "$T"
+  says ready
+  wait_until has_watch
+  session sh -c ': >"$0/.with/shared,id=bob/job"' "$M"
+  kill -KILL "$supervisor"
+  ends 137
+  while ! noted_ended; do
+    [ "$(lock "$M/job" holders)" = 2 ] || noted_ended || fail "the holding ended, and the command runs"
+  done
+  wait_until eval '[ "$(lock "$M/job" holders)" = 1 ]'
+  is bob "$(lock "$M/job" owner)"
+}
+
 @test "signals while waiting end it at once, and leave no waiter" {
   for signal in TERM INT HUP KILL; do
     take_as_other "$M/job"
