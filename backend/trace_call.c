@@ -104,7 +104,7 @@ void trace_call_on_entry(void *ctx, int status, const struct entry *entry)
 	if (status == 0 && entry->kind == ENTRY_LOCK)
 		trace_add_lock(&line, &entry->lock);
 	else if (status == 0)
-		trace_add_dir_info(&line, DIR_MODE | DIR_UID | DIR_GID | DIR_DEFAULT_TTL, &entry->dir);
+		trace_add_dir_info(&line, DIR_MODE | DIR_UID | DIR_GID | DIR_DEFAULT_TTL | DIR_LIMIT, &entry->dir);
 	ended = end(ctx, &line);
 	ended.done.entry(ended.ctx, status, entry);
 }

@@ -82,6 +82,7 @@ static int try_make_dir(struct memory_backend *memory, const char *path, const s
 		return err;
 	own.changed_ms = epoch_ns() / NS_PER_MS;
 	own.default_ttl_ms = LEASE_UNSET;
+	own.limit = 0;
 	return tree_add_dir(&memory->tree, parent, path, &own);
 }
 
@@ -117,6 +118,7 @@ static int try_remove_dir(struct memory_backend *memory, const char *path)
 	if (dir->children)
 		return -ENOTEMPTY;
 	tree_remove(&memory->tree, &dir->entry);
+	memory_dismiss_room(memory);
 	return 0;
 }
 
@@ -146,7 +148,10 @@ static int try_configure_dir(struct memory_backend *memory, const char *path, un
 		dir->info.gid = info->gid;
 	if (which & DIR_DEFAULT_TTL)
 		dir->info.default_ttl_ms = info->default_ttl_ms;
+	if (which & DIR_LIMIT)
+		dir->info.limit = info->limit;
 	dir->info.changed_ms = epoch_ns() / NS_PER_MS;
+	memory_serve_room(memory, path);
 	return 0;
 }
 

@@ -6,11 +6,13 @@
  */
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <utlist.h>
 
 #include "backend/memory/memory_internal.h"
 #include "backend/util/clock.h"
 #include "backend/util/container_of.h"
+#include "backend/util/text/key.h"
 
 static struct mem_holding *holding_of_lease(struct heap_item *item)
 {
@@ -155,6 +157,16 @@ static void end_replaced(struct memory_backend *memory, struct mem_holding *hold
 	discard_holding(memory, holding);
 }
 
+/* A key that was free has a lock now: whoever waited for the key waits for the lock. */
+static void begin_lock(struct memory_backend *memory, struct mem_lock *lock)
+{
+	struct mem_queue *queue = room_find(lock->entry.parent, lock->entry.path);
+
+	memory->lock_count++;
+	if (queue)
+		queue_attach(queue, lock);
+}
+
 int memory_grant(struct memory_backend *memory, const struct acquisition *acquisition, int64_t now_ns, struct mem_holding **ret)
 {
 	struct lock_holder holder = acquisition->holder;
@@ -178,7 +190,7 @@ int memory_grant(struct memory_backend *memory, const struct acquisition *acquis
 		return err;
 	}
 	if (lock->holding_count == 1)
-		memory->lock_count++;
+		begin_lock(memory, lock);
 	if (replaced)
 		end_replaced(memory, replaced);
 	memory_publish_event(memory, EVENT_ACQUIRED, acquisition->key, *ret);
@@ -196,43 +208,94 @@ static bool has_lost_its_holding(const struct memory_backend *memory, const stru
 	return replaced && (!lock || !tree_find_holding(&memory->tree, lock, replaced));
 }
 
+/* Has the directory of a queue been removed? */
+static bool has_lost_its_directory(const struct mem_queue *queue)
+{
+	return !queue->lock && !queue->dir;
+}
+
 /* Grants and answers the first waiter of a queue. Returns false if it has to wait. */
 static bool serve_first(struct memory_backend *memory, struct mem_queue *queue)
 {
 	struct mem_waiter *first = queue->waiters;
 	struct acquisition *acquisition = first->acquisition;
-	bool is_lost = has_lost_its_holding(memory, first);
+	bool is_lost = has_lost_its_directory(queue) || has_lost_its_holding(memory, first);
 	struct mem_holding *holding = NULL;
 	int64_t now_ns = boot_ns();
 	int status = -ENOENT;
 
 	if (!is_lost && !memory_may_have(queue->lock, acquisition))
 		return false;
+	if (!is_lost && queue->dir && !room_admits(queue->dir, queue))
+		return false;
 	if (!is_lost)
 		status = memory_grant(memory, acquisition, now_ns, &holding);
-	if (status == 0)
-		queue_attach(queue, holding->lock);
 	queue_leave(&memory->queues, first);
 	memory_answer_lock(status, holding, now_ns, acquisition->done, acquisition->ctx);
 	return true;
 }
 
+static struct mem_dir *find_dir(const struct memory_backend *memory, const char *path)
+{
+	struct mem_entry *entry = tree_find(&memory->tree, path);
+
+	return entry && entry->kind == ENTRY_DIR ? (struct mem_dir *)entry : NULL;
+}
+
+/* Returns the directory at a path if somebody waits for room in it and it has some, else NULL. */
+static struct mem_dir *find_room(const struct memory_backend *memory, const char *dir_path)
+{
+	struct mem_dir *dir = find_dir(memory, dir_path);
+	bool serves = dir && dir->room && !dir->room->is_served && room_admits(dir, dir->room);
+
+	return serves ? dir : NULL;
+}
+
 /* A waiter that is answered may acquire or end locks at once, of this key too. */
 void memory_serve(struct memory_backend *memory, struct mem_queue *queue)
 {
+	char dir_path[LOCK_KEY_MAX + 1];
+
 	if (queue->is_served)
 		return;
 	queue->is_served = true;
-	while (queue->waiters) {
-		struct mem_entry *entry = tree_find(&memory->tree, queue->key);
-
-		if (!queue->lock && entry && entry->kind == ENTRY_LOCK)
-			queue_attach(queue, (struct mem_lock *)entry);
-		if (!serve_first(memory, queue))
-			break;
-	}
+	while (queue->waiters && serve_first(memory, queue))
+		;
 	queue->is_served = false;
+	snprintf(dir_path, sizeof(dir_path), "%.*s", (int)key_parent_length(queue->key), queue->key);
 	queue_free_if_unused(&memory->queues, queue);
+	memory_serve_room(memory, dir_path);
+}
+
+void memory_serve_room(struct memory_backend *memory, const char *dir_path)
+{
+	struct mem_dir *dir = find_room(memory, dir_path);
+	char path[LOCK_KEY_MAX + 1];
+
+	if (!dir || dir->is_served)
+		return;
+	snprintf(path, sizeof(path), "%s", dir_path);
+	for (; dir; dir = find_room(memory, path)) {
+		dir->is_served = true;
+		memory_serve(memory, dir->room);
+	}
+	/* Whoever was answered may have removed the directory. */
+	dir = find_dir(memory, path);
+	if (dir)
+		dir->is_served = false;
+}
+
+void memory_dismiss_room(struct memory_backend *memory)
+{
+	struct mem_queue *queue = memory->queues.all;
+
+	while (queue) {
+		bool is_stray = !queue->lock && !queue->dir && !queue->is_served;
+
+		if (is_stray)
+			memory_serve(memory, queue);
+		queue = is_stray ? memory->queues.all : queue->next;
+	}
 }
 
 /* Ending */
@@ -249,28 +312,37 @@ static void end_holding(struct memory_backend *memory, struct mem_holding *holdi
 	if (lock->holdings)
 		return;
 	if (lock->queue)
-		queue_attach(lock->queue, NULL);
+		queue_detach(lock->queue);
 	tree_remove(&memory->tree, &lock->entry);
 	memory->lock_count--;
+}
+
+/* Serves those who waited for a lock, else those who wait for room in its directory. */
+static void serve_after_end(struct memory_backend *memory, struct mem_queue *queue, const struct mem_dir *dir)
+{
+	if (queue)
+		memory_serve(memory, queue);
+	else if (dir->room)
+		memory_serve_room(memory, dir->entry.path);
 }
 
 void memory_end_holding(struct memory_backend *memory, struct mem_holding *holding, enum lock_event_kind why)
 {
 	struct mem_queue *queue = holding->lock->queue;
+	const struct mem_dir *dir = holding->lock->entry.parent;
 
 	end_holding(memory, holding, why);
-	if (queue)
-		memory_serve(memory, queue);
+	serve_after_end(memory, queue, dir);
 }
 
 void memory_end_lock(struct memory_backend *memory, struct mem_lock *lock, enum lock_event_kind why)
 {
 	struct mem_queue *queue = lock->queue;
+	const struct mem_dir *dir = lock->entry.parent;
 
 	for (uint64_t left = lock->holding_count; left > 0; left--)
 		end_holding(memory, lock->holdings, why);
-	if (queue)
-		memory_serve(memory, queue);
+	serve_after_end(memory, queue, dir);
 }
 
 /* Expiry */
@@ -307,6 +379,16 @@ static int64_t expire(struct memory_backend *memory, int most)
 int64_t memory_expire_due(struct memory_backend *memory)
 {
 	return expire(memory, CALL_EXPIRES_MAX);
+}
+
+bool memory_expire_more(struct memory_backend *memory)
+{
+	const struct heap_item *first = heap_first(&memory->leases.heap);
+
+	if (!first || first->due > boot_ns())
+		return false;
+	expire(memory, TIMER_EXPIRES_MAX);
+	return true;
 }
 
 /* Returns a holding of the lock whose lease is over, or NULL. */

@@ -49,14 +49,43 @@ static int try_convert(struct memory_backend *memory, struct acquisition *acquis
 	return refuse_or_wait(memory, acquisition, *ret);
 }
 
+/* Acquires a lock that is free. Returns -EINPROGRESS if the acquisition is answered later. */
+static int meet_free(struct memory_backend *memory, struct acquisition *acquisition, int64_t now_ns, struct mem_holding **ret)
+{
+	struct mem_dir *dir;
+	int err = tree_find_parent(&memory->tree, acquisition->key, &dir);
+
+	if (err < 0)
+		return err;
+	if (room_admits(dir, NULL))
+		return memory_grant(memory, acquisition, now_ns, ret);
+	if (!acquisition->waits) {
+		memory_publish_event(memory, EVENT_FULL, dir->entry.path, NULL);
+		return -EBUSY;
+	}
+	err = queue_join_room(&memory->queues, dir, acquisition);
+	return err < 0 ? err : -EINPROGRESS;
+}
+
+/* Has the directory of a free key no room, as far as is known? */
+static bool is_full(const struct memory_backend *memory, const char *key)
+{
+	struct mem_dir *dir;
+
+	return !tree_find(&memory->tree, key) && tree_find_parent(&memory->tree, key, &dir) == 0 && !room_admits(dir, NULL);
+}
+
 static int try_acquire(struct memory_backend *memory, struct acquisition *acquisition, int64_t now_ns,
                        struct mem_holding **ret)
 {
 	int err = memory_find_holding(memory, acquisition->key, &acquisition->holder.claim, match_any(), ret);
 
+	/* Locks whose leases are over take no room. */
+	while (err == -ENOENT && is_full(memory, acquisition->key) && memory_expire_more(memory))
+		err = memory_find_holding(memory, acquisition->key, &acquisition->holder.claim, match_any(), ret);
 	if (err == 0)
 		return meet_held(memory, acquisition, now_ns, ret);
-	return err == -ENOENT ? memory_grant(memory, acquisition, now_ns, ret) : err;
+	return err == -ENOENT ? meet_free(memory, acquisition, now_ns, ret) : err;
 }
 
 /*
@@ -240,6 +269,7 @@ void memory_read(struct backend *backend, const char *key, const struct lock_cla
 	} else {
 		entry.dir = ((const struct mem_dir *)found)->info;
 		entry.dir.default_ttl_ms = mem_dir_default_ttl((const struct mem_dir *)found);
+		entry.dir.waiters = ((const struct mem_dir *)found)->room_waiters;
 	}
 	done(ctx, 0, &entry);
 }

@@ -20,6 +20,15 @@ static bool memory_listen(struct backend *backend, enum listen_extent extent)
 	return true;
 }
 
+/* Publishes that the directory of a free key has no room, if that is so. */
+static void publish_full(struct memory_backend *memory, const char *key)
+{
+	struct mem_dir *dir;
+
+	if (tree_find_parent(&memory->tree, key, &dir) == 0 && !room_admits(dir, NULL))
+		memory_publish_event(memory, EVENT_FULL, dir->entry.path, NULL);
+}
+
 static void memory_publish(struct backend *backend, enum lock_event_kind kind, const char *key,
                            struct holding_match match)
 {
@@ -31,6 +40,8 @@ static void memory_publish(struct backend *backend, enum lock_event_kind kind, c
 	err = memory_find_holding(memory, key, NULL, match, &holding);
 	if (err == 0 || (err == -ENOENT && kind == EVENT_FAILED_REFRESH))
 		memory_publish_event(memory, kind, key, holding);
+	else if (err == -ENOENT && kind == EVENT_UNAVAILABLE && match.any)
+		publish_full(memory, key);
 }
 
 static void memory_stats(struct backend *backend, struct backend_stats *ret)
@@ -40,7 +51,7 @@ static void memory_stats(struct backend *backend, struct backend_stats *ret)
 
 	memory_expire_due(memory);
 	*ret = (struct backend_stats){ .up = true, .locks = memory->lock_count };
-	DL_FOREACH(memory->queues, queue)
+	DL_FOREACH(memory->queues.all, queue)
 		ret->waiting_keys++;
 }
 
@@ -106,8 +117,8 @@ static void memory_close(struct backend *backend)
 {
 	struct memory_backend *memory = memory_of(backend);
 
-	while (memory->queues) {
-		struct mem_waiter *first = memory->queues->waiters;
+	while (memory->queues.all) {
+		struct mem_waiter *first = memory->queues.all->waiters;
 		struct acquisition *acquisition = first->acquisition;
 
 		queue_leave(&memory->queues, first);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "backend/memory/queue.h"
+#include "backend/memory/room.h"
 #include "backend/memory/tree.h"
 #include "backend/util/container_of.h"
 #include "backend/util/deadlines.h"
@@ -20,7 +21,7 @@ struct memory_backend {
 	struct backend base;
 	struct mem_tree tree;
 	struct deadlines leases;  /* of all holdings that expire */
-	struct mem_queue *queues; /* of all keys that are waited for */
+	struct mem_queues queues; /* of all keys that are waited for */
 	uint64_t last_token;      /* of the last acquisition */
 	int64_t lock_count;
 	bool is_listening;        /* listen() asked for events */
@@ -68,6 +69,15 @@ void memory_end_lock(struct memory_backend *memory, struct mem_lock *lock, enum 
 
 /* Grants the lock to the waiters who may have it now, and answers them. The queue may be freed. */
 void memory_serve(struct memory_backend *memory, struct mem_queue *queue);
+
+/* Gives the room of a directory to those who wait for it, in the order of arrival, until there is none. */
+void memory_serve_room(struct memory_backend *memory, const char *dir_path);
+
+/* Answers those who waited for keys of a directory that is removed. */
+void memory_dismiss_room(struct memory_backend *memory);
+
+/* Ends leases that are over. Returns false if there are none. */
+bool memory_expire_more(struct memory_backend *memory);
 
 /* Restarts the lease of a holding that expires. */
 void memory_restart_lease(struct memory_backend *memory, struct mem_holding *holding, int64_t now_ns);

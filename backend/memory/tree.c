@@ -6,6 +6,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "backend/memory/room.h"
 #include "backend/util/text/key.h"
 #include "backend/util/text_copy.h"
 
@@ -18,6 +19,7 @@ static bool link_entry(struct mem_tree *tree, struct mem_dir *parent, struct mem
 	entry->parent = parent;
 	DL_APPEND(parent->children, entry);
 	parent->child_count++;
+	parent->lock_count += entry->kind == ENTRY_LOCK;
 	return true;
 }
 
@@ -202,6 +204,7 @@ static void end_passes(struct mem_dir *dir)
 static void free_dir(struct mem_tree *tree, struct mem_dir *dir)
 {
 	end_passes(dir);
+	room_dissolve(dir);
 	discard(tree, dir->maker, dir_size(dir->entry.path), dir);
 }
 
@@ -384,6 +387,7 @@ void tree_remove(struct mem_tree *tree, struct mem_entry *entry)
 	pass_over(entry->parent, entry);
 	DL_DELETE(entry->parent->children, entry);
 	entry->parent->child_count--;
+	entry->parent->lock_count -= entry->kind == ENTRY_LOCK;
 	HASH_DELETE(hh, tree->by_path, entry);
 	entry_free(tree, entry);
 }

@@ -29,17 +29,23 @@ struct mem_cursor {
 	struct mem_cursor *prev, *next; /* in the list of its directory */
 };
 
+struct mem_queue;
+
 struct mem_dir {
 	struct mem_entry entry;
 	struct mem_entry *children; /* locks and directories, in the order in which they were made */
 	size_t child_count;
+	uint64_t lock_count; /* locks among the children */
+	struct mem_queue *room;   /* hash table of the queues that wait for room (room.h), in the order of their first waiters */
+	struct mem_queue *kept;   /* queues that keep the place of a lock that has ended */
+	uint64_t kept_count;
+	uint64_t room_waiters;    /* waiters of the queues in `room` */
+	bool is_served;           /* its room is being given to waiters */
 	struct mem_cursor *cursors; /* passes over the children */
 	struct dir_info info; /* default_ttl_ms is that of this directory, never of one above */
 	uid_t maker;          /* user in whose quota the directory counts */
 	char text[];          /* the path */
 };
-
-struct mem_queue;
 
 /* A lock that is held. It has one exclusive holding, or any number of shared ones. */
 struct mem_lock {

@@ -104,6 +104,11 @@ void redis_configure_dir(struct backend *backend, const char *path, unsigned int
 		done(ctx, -EPERM);
 		return;
 	}
+	/* This backend keeps no limits yet. */
+	if (which & DIR_LIMIT) {
+		done(ctx, -EOPNOTSUPP);
+		return;
+	}
 	call = operation_plain(backend, SCRIPT_CONFIGURE_DIR, path, done, ctx);
 	if (!call)
 		return;

@@ -320,7 +320,8 @@ struct backend_ops {
 	/*
 	 * Publishes an event to all mounts that no other call publishes:
 	 *   EVENT_ACQUIRED        the holder opened its lock again; only while the holding that `match` means exists;
-	 *   EVENT_UNAVAILABLE     a caller was refused the lock; only while the holding that `match` means exists;
+	 *   EVENT_UNAVAILABLE     a caller was refused the lock; only while the holding that `match` means exists.
+	 *                         If `match` is any, the key is free and its directory has no room, EVENT_FULL instead;
 	 *   EVENT_FAILED_REFRESH  a refresh was refused, as the caller's holding has ended; `match` is any. The event
 	 *                         names the holding that has the key now, if there is one.
 	 * It has no answer; `key` is the caller's again when this returns.

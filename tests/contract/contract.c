@@ -21,6 +21,7 @@
 #include "tests/contract/mounts.h"
 #include "tests/contract/places.h"
 #include "tests/contract/readers.h"
+#include "tests/contract/room.h"
 #include "tests/contract/sharing.h"
 #include "tests/contract/states.h"
 #include "tests/contract/texts.h"
@@ -53,6 +54,9 @@ int main(int argc, char **argv)
 	add_all(binding_tests, COUNT(binding_tests));
 	add_sharing();
 	add_readers();
+	/* The Redis backend keeps no limits yet. */
+	if (strcmp(contract_source, "memory:") == 0)
+		add_room();
 	add_giving_back();
 	/* The macro of this name wants to know the size of an array. */
 	return _cmocka_run_group_tests("contract", tests, test_count, try_source, NULL);
