@@ -57,11 +57,16 @@ static void drop_first(struct event_gate *gate)
 }
 
 /* Returns the length of the next longer directory path of a key, after the one of `length` bytes; 0: only the name follows. */
-static size_t next_dir(const char *key, size_t length)
+static size_t next_dir(const struct lock_event *event, size_t length)
 {
+	const char *key = event->key;
 	const char *slash = strchr(key + length + (length > 0), '/');
+	size_t whole = strlen(key);
 
-	return slash ? (size_t)(slash - key) : 0;
+	if (slash)
+		return (size_t)(slash - key);
+	/* The key of EVENT_FULL is a directory itself. */
+	return event->kind == EVENT_FULL && length < whole ? whole : 0;
 }
 
 /*
@@ -69,16 +74,16 @@ static size_t next_dir(const char *key, size_t length)
  * of one cannot be known; or -EAGAIN: the first `*ret_length` bytes of the key are a directory
  * that must be read first.
  */
-static int find_dirs(const struct event_gate *gate, const char *key, int64_t received_ns,
+static int find_dirs(const struct event_gate *gate, const struct lock_event *event, int64_t received_ns,
                      struct permissions dirs[DIRS_MAX], size_t *ret_length)
 {
 	int count = 0;
 
 	dirs[count++] = gate->root;
-	for (size_t length = next_dir(key, 0); length > 0 && count < DIRS_MAX; length = next_dir(key, length)) {
+	for (size_t length = next_dir(event, 0); length > 0 && count < DIRS_MAX; length = next_dir(event, length)) {
 		struct known_dir *dir;
 
-		HASH_FIND(hh, gate->known, key, length, dir);
+		HASH_FIND(hh, gate->known, event->key, length, dir);
 		if (!dir || dir->read_ns < received_ns - KNOWN_NS) {
 			*ret_length = length;
 			return -EAGAIN;
@@ -99,7 +104,7 @@ static bool pass(struct event_gate *gate, const struct lock_event *event, uint64
 	int count = 0;
 
 	if (event->key && gate->log->restricted_count > 0)
-		count = find_dirs(gate, event->key, received_ns, dirs, ret_length);
+		count = find_dirs(gate, event, received_ns, dirs, ret_length);
 	if (count < 0)
 		return false;
 	news.dir_count = (size_t)count;

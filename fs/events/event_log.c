@@ -32,6 +32,12 @@ static bool is_below(const char *key, const char *dir)
 	return length == 0 || (strncmp(key, dir, length) == 0 && key[length] == '/');
 }
 
+/* Is the event about something in this directory, or about the directory being full? */
+static bool is_of(const struct lock_event *event, const char *dir)
+{
+	return is_below(event->key, dir) || (event->kind == EVENT_FULL && strcmp(event->key, dir) == 0);
+}
+
 /* A user who can list a directory may see the events of locks in it. */
 static bool may_see(const struct credentials *who, const struct event_news *news)
 {
@@ -48,7 +54,7 @@ static bool is_for(const struct event_reader *reader, const struct event_news *n
 {
 	if (news->number <= reader->since)
 		return false;
-	return !news->event->key || (is_below(news->event->key, reader->dir) && may_see(&reader->who, news));
+	return !news->event->key || (is_of(news->event, reader->dir) && may_see(&reader->who, news));
 }
 
 static struct event_record *make_record(const struct event_news *news)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "backend/util/text/number.h"
 #include "fs/mount.h"
 #include "fs/names/node.h"
 #include "fs/names/reserved_name.h"
@@ -170,12 +171,41 @@ static int print_default_ttl(const struct attribute_subject *subject, char *valu
 	return print_duration(ttl_ms, value, size);
 }
 
+static int print_limit(const struct attribute_subject *subject, char *value, size_t size)
+{
+	if (subject->dir->limit == 0)
+		return -ENODATA;
+	return snprintf(value, size, "%" PRIu32, subject->dir->limit);
+}
+
+static int print_room_waiters(const struct attribute_subject *subject, char *value, size_t size)
+{
+	if (subject->dir->limit == 0)
+		return -ENODATA;
+	return snprintf(value, size, "%" PRIu64, subject->dir->waiters);
+}
+
+static int parse_limit(const char *value, size_t size, int64_t *ret)
+{
+	char text[sizeof("1000000")]; /* the digits of DIR_LIMIT_MAX */
+	uint64_t limit;
+
+	if (size >= sizeof(text) || memchr(value, '\0', size))
+		return -EINVAL;
+	memcpy(text, value, size);
+	text[size] = '\0';
+	if (number_parse(text, 10, DIR_LIMIT_MAX, &limit) < 0 || limit == 0)
+		return -EINVAL;
+	*ret = (int64_t)limit;
+	return 0;
+}
+
 static const struct attribute lock_attributes[] = {
 	{ .name = "user.lock.state", .print = print_state, .without_lock = true },
 	{ .name = "user.lock.mode", .print = print_mode },
 	{ .name = "user.lock.holders", .print = print_holders },
 	{ .name = "user.lock.owner", .print = print_owner },
-	{ .name = "user.lock.ttl", .print = print_ttl, .not_foreign = true, .settable = true },
+	{ .name = "user.lock.ttl", .print = print_ttl, .not_foreign = true, .parse = lease_parse_bytes },
 	{ .name = "user.lock.remaining", .print = print_remaining },
 	{ .name = "user.lock.acquired", .print = print_acquired, .not_foreign = true },
 	{ .name = "user.lock.expires", .print = print_expires },
@@ -193,7 +223,11 @@ static const struct attribute lock_attributes[] = {
 
 static const struct attribute dir_attributes[] = {
 	{ .name = "user.lock.identity", .print = print_identity },
-	{ .name = "user.lock.default_ttl", .print = print_default_ttl, .settable = true },
+	{ .name = "user.lock.default_ttl", .print = print_default_ttl, .parse = lease_parse_bytes,
+		.dir_setting = DIR_DEFAULT_TTL },
+	{ .name = "user.lock.limit", .print = print_limit, .parse = parse_limit, .dir_setting = DIR_LIMIT,
+		.may_be_unset = true },
+	{ .name = "user.lock.waiters", .print = print_room_waiters },
 	{ .name = NULL },
 };
 

@@ -6,10 +6,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "lockfs/backend.h"
 #include "lockfs/lock.h"
 
-struct dir_info;
 struct node;
 struct request;
 
@@ -28,12 +29,17 @@ struct attribute_subject {
 /* Prints a value with its NUL; returns its length, or -ENODATA if the caller may not see it. */
 typedef int attribute_print_fn(const struct attribute_subject *subject, char *value, size_t size);
 
+/* Reads a setting from `size` bytes without a NUL: a lease in ms, or a number. Returns 0 or -EINVAL. */
+typedef int attribute_parse_fn(const char *value, size_t size, int64_t *ret);
+
 struct attribute {
 	const char *name;
 	attribute_print_fn *print;
 	bool without_lock; /* is also shown for a free lock and for a holding that has ended */
 	bool not_foreign;  /* is not known of a lock of another Redis client */
-	bool settable;     /* setxattr(2) takes a lease */
+	attribute_parse_fn *parse;    /* reads what setxattr(2) is given; NULL: it cannot be set */
+	enum dir_setting dir_setting; /* of a directory, if it can be set: the setting that it changes */
+	bool may_be_unset; /* of a directory: it is not shown and cannot be removed while the setting is not made */
 };
 
 /* All attributes of this kind of node; a row without a name ends them. */

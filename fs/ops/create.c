@@ -232,6 +232,11 @@ static void on_created(void *ctx, int status, const struct lock *lock)
 		return;
 	}
 	request_drop_recipient(request);
+	/* The directory has as many locks as its limit. */
+	if (status == -EBUSY && !lock) {
+		request_reply(request, -EBUSY);
+		return;
+	}
 	/* Another caller holds the lock, and the flags allow a handle on it. */
 	if (status == -EBUSY && opens_handle(flags)) {
 		reply_handle(request);

@@ -25,13 +25,6 @@
 #include "lockfs/duration.h"
 #include "lockfs/lock.h"
 
-static bool is_settable(const struct node *node, const char *name)
-{
-	const struct attribute *attribute = attribute_find(node, name);
-
-	return attribute && attribute->settable;
-}
-
 /* The id proves holding the lock, so only the holder sees it, and the holder's user on the mount that acquired. */
 static bool may_see_id(const struct request *request, const struct lock *lock, bool held_by_caller)
 {
@@ -254,28 +247,64 @@ static void set_lease(struct request *request, int64_t ttl_ms)
 	backend_refresh(request->mount->backend, request->key, &request->claim, match, ttl_ms, on_lease_set, request);
 }
 
-static void set_default_ttl(struct request *request, int64_t ttl_ms)
+/* Changes the setting of the directory that the attribute stands for. 0, which is also LEASE_UNSET, removes it. */
+static void configure_dir(struct request *request)
 {
-	request->dir = (struct dir_info){ .default_ttl_ms = ttl_ms };
-	backend_configure_dir(request->mount->backend, request->key, DIR_DEFAULT_TTL, &request->dir, request_done,
-		request);
+	enum dir_setting which = attribute_find(request->node, request->xattr.name)->dir_setting;
+	int64_t value = request->xattr.value;
+
+	request->dir = (struct dir_info){
+		.default_ttl_ms = which == DIR_DEFAULT_TTL ? value : LEASE_UNSET,
+		.limit = which == DIR_LIMIT ? (uint32_t)value : 0,
+	};
+	backend_configure_dir(request->mount->backend, request->key, which, &request->dir, request_done, request);
+}
+
+static void on_read_to_configure(void *ctx, int status, const struct entry *entry)
+{
+	struct request *request = ctx;
+	struct attribute_subject subject;
+	char value[ATTRIBUTE_VALUE_MAX];
+	bool is_set;
+
+	status = subject_of(request, status, entry, &subject);
+	if (status < 0) {
+		request_reply(request, status);
+		return;
+	}
+	is_set = attribute_print(attribute_find(request->node, request->xattr.name), &subject, value, sizeof(value)) >= 0;
+	if (is_set && (request->xattr.flags & XATTR_CREATE))
+		request_reply(request, -EEXIST);
+	else if (!is_set && (request->xattr.flags & XATTR_REPLACE))
+		request_reply(request, -ENODATA);
+	else
+		configure_dir(request);
+}
+
+/* Sets or removes an attribute of a directory. If it depends on whether the setting is made, that is read first. */
+static void change_dir(struct request *request)
+{
+	if (request->xattr.flags && attribute_find(request->node, request->xattr.name)->may_be_unset)
+		backend_read(request->mount->backend, request->key, on_read_to_configure, request);
+	else
+		configure_dir(request);
 }
 
 /* Reads what is to be set. Returns 0 or a negative errno. */
 static int parse_setting(const struct node *node, const char *name, const char *value, size_t size, int flags,
-                         int64_t *ret_ttl_ms)
+                         int64_t *ret)
 {
-	if (!is_settable(node, name))
+	const struct attribute *attribute = attribute_find(node, name);
+
+	if (!attribute || !attribute->parse)
 		return -EPERM;
-	if (flags & XATTR_CREATE)
+	if ((flags & XATTR_CREATE) && !attribute->may_be_unset)
 		return -EEXIST;
-	return lease_parse_bytes(value, size, ret_ttl_ms) < 0 ? -EINVAL : 0;
+	return attribute->parse(value, size, ret) < 0 ? -EINVAL : 0;
 }
 
 static void set_attribute(struct request *request)
 {
-	/* Copies, as set_default_ttl() keeps other data in their place. */
-	int64_t ttl_ms = request->xattr.ttl_ms;
 	int status = request->xattr.set_status;
 
 	if (!identify_for_attribute(request))
@@ -283,9 +312,9 @@ static void set_attribute(struct request *request)
 	if (status < 0)
 		request_reply(request, status);
 	else if (node_kind(request->node) == NODE_DIR)
-		set_default_ttl(request, ttl_ms);
+		change_dir(request);
 	else
-		set_lease(request, ttl_ms);
+		set_lease(request, request->xattr.value);
 }
 
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
@@ -294,18 +323,17 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 
 	if (!request)
 		return;
-	request->xattr.set_status = parse_setting(request->node, name, value, size, flags, &request->xattr.ttl_ms);
+	request->xattr.flags = flags;
+	request->xattr.set_status = parse_setting(request->node, name, value, size, flags, &request->xattr.value);
 	access_check(request, may_set_attribute, set_attribute);
 }
 
 static void remove_attribute(struct request *request)
 {
-	bool removable = node_kind(request->node) == NODE_DIR && is_settable(request->node, request->xattr.name);
-
 	if (!identify_for_attribute(request))
 		return;
-	if (removable)
-		set_default_ttl(request, LEASE_UNSET);
+	if (node_kind(request->node) == NODE_DIR && attribute_find(request->node, request->xattr.name)->parse)
+		change_dir(request);
 	else
 		request_reply(request, -EPERM);
 }
@@ -314,6 +342,9 @@ void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	struct request *request = request_on_attribute(req, ino, name, -ENODATA);
 
-	if (request)
-		access_check(request, may_set_attribute, remove_attribute);
+	if (!request)
+		return;
+	request->xattr.value = 0;
+	request->xattr.flags = XATTR_REPLACE;
+	access_check(request, may_set_attribute, remove_attribute);
 }

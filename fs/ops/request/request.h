@@ -85,7 +85,8 @@ struct request {
 			size_t size;
 			int unknown; /* the status if there is no attribute of this name */
 			int set_status; /* SETXATTR: 0, or why the value cannot be set */
-			int64_t ttl_ms; /* SETXATTR: the value */
+			int64_t value; /* SETXATTR: what is to be set: a lease in ms, or a number */
+			int flags; /* SETXATTR: XATTR_CREATE or XATTR_REPLACE; REMOVEXATTR: XATTR_REPLACE */
 		} xattr;
 		struct dir_info dir; /* MKDIR, SETATTR and SETXATTR of directories: the settings to be stored */
 		enum node_kind control_kind; /* LOOKUP of a control file */
