@@ -58,7 +58,9 @@ static void trace_acquire(struct backend *backend, struct acquisition *acquisiti
 	trace_add_claim(&call->line, &acquisition->holder.claim);
 	trace_add(&call->line, " pid=%d", (int)acquisition->holder.pid);
 	trace_add_lease(&call->line, "ttl", acquisition->ttl_ms);
-	trace_add(&call->line, "%s%s%s", acquisition->bound ? " bound" : "",
+	if (acquisition->replaces)
+		trace_add(&call->line, " replaces=%" PRIu64, acquisition->replaces);
+	trace_add(&call->line, "%s%s%s%s", acquisition->mode == LOCK_SHARED ? " shared" : "", acquisition->bound ? " bound" : "",
 		acquisition->exclusive_even_for_me ? " exclusive_even_for_me" : "", acquisition->waits ? " waits" : "");
 	if (acquisition->waits)
 		trace_put(output_of(backend), &call->line);
@@ -118,6 +120,7 @@ static void trace_read(struct backend *backend, const char *key, const struct lo
 
 	if (call) {
 		trace_add_claim(&call->line, claim);
+		trace_add_match(&call->line, match);
 		call->done.entry = done;
 	}
 	backend_read_as(inner_of(backend), key, claim, match, call ? trace_call_on_entry : done, call ? call : ctx);

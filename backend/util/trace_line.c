@@ -132,6 +132,8 @@ void trace_add_lock(struct trace_line *line, const struct lock *lock)
 	add_holder(line, &lock->holder);
 	trace_add(line, " token=%" PRIu64, lock->token);
 	trace_add_lease(line, "remaining", lock->remaining_ms);
+	if (lock->mode == LOCK_SHARED)
+		trace_add(line, " shared holders=%" PRIu64, lock->holders);
 	if (lock->granted)
 		trace_add(line, " granted");
 	if (lock->waiters)

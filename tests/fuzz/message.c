@@ -21,6 +21,8 @@ static char *publish(const struct lock_event *event, size_t *ret_size)
 	require(out != NULL, "there is memory");
 	fprintf(out, "%s %" PRId64 " %" PRIu64 " %" PRId64 " %s%c%s", event_word(event->kind), event->time_us,
 		event->token, event->ttl_ms, event->owner ? event->owner : "", '\0', event->key);
+	if (event->shared)
+		fprintf(out, "%cshared", '\0');
 	fclose(out);
 	return text;
 }
@@ -28,7 +30,7 @@ static char *publish(const struct lock_event *event, size_t *ret_size)
 static bool same_event(const struct lock_event *one, const struct lock_event *other)
 {
 	return one->kind == other->kind && one->token == other->token && one->ttl_ms == other->ttl_ms &&
-		one->foreign == other->foreign && one->time_us == other->time_us &&
+		one->foreign == other->foreign && one->shared == other->shared && one->time_us == other->time_us &&
 		same_text(one->owner, other->owner) && same_text(one->key, other->key);
 }
 

@@ -33,6 +33,7 @@ static void check_lock(const redisReply *reply)
 	require(lock.holder.claim.id && lock.holder.user && lock.holder.host && lock.holder.mount_point_id &&
 			lock.holder.command,
 		"a holder has all that is told of one");
+	require(lock.holders >= 1 && (lock.mode == LOCK_SHARED || lock.holders == 1), "an exclusive lock has one holder");
 	require(lock.content || !lock.content_size, "there is the content");
 	require(lock.acquired_ms >= 0 && lock.acquired_ms <= TIME_MAX_MS && lock.refreshed_ms >= 0 &&
 			lock.refreshed_ms <= TIME_MAX_MS,

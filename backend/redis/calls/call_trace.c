@@ -38,7 +38,7 @@ struct argument {
 static const struct argument shown_fields[] = {
 	{ "id", FORM_SECRET }, { "nonce", FORM_SECRET }, { "ttl", FORM_MS }, { "fallback", FORM_MS }, { "pid", FORM_PLAIN },
 	{ "uid", FORM_PLAIN }, { "order", FORM_PLAIN }, { "bound", FORM_FLAG }, { "waits", FORM_FLAG },
-	{ "exclusive_even_for_me", FORM_FLAG },
+	{ "exclusive_even_for_me", FORM_FLAG }, { "mode", FORM_PLAIN }, { "replaces", FORM_PLAIN },
 };
 
 /* Bytes of a field that is shown, its NUL included; the rest of a longer one is cut off. */
@@ -53,7 +53,8 @@ static const struct shown_script {
 	[SCRIPT_ACQUIRE] = { "acquire", { { "fields", FORM_TABLE } } },
 	[SCRIPT_UNDO] = { "undo", { { "about", FORM_SECRET } } },
 	[SCRIPT_RELEASE] = { "release", {
-		{ "id", FORM_SECRET }, { "identity", FORM_HIDDEN }, { "token", FORM_TOKEN }, { "force", FORM_PLAIN } } },
+		{ "id", FORM_SECRET }, { "identity", FORM_HIDDEN }, { "token", FORM_TOKEN }, { "force", FORM_PLAIN },
+		{ "upto", FORM_PLAIN } } },
 	[SCRIPT_REFRESH] = { "refresh", {
 		{ "id", FORM_SECRET }, { "identity", FORM_HIDDEN }, { "token", FORM_TOKEN }, { "ttl", FORM_MS } } },
 	[SCRIPT_BIND] = { "bind", {
@@ -62,7 +63,7 @@ static const struct shown_script {
 	[SCRIPT_LEASE_SCAN] = { "lease_scan", { { "cursor", FORM_PLAIN } } },
 	[SCRIPT_WATCH] = { "watch", { { "token", FORM_TOKEN } } },
 	[SCRIPT_HEARTBEAT] = { "heartbeat", { { "keys", FORM_HIDDEN } } },
-	[SCRIPT_READ] = { "read", { { "id", FORM_SECRET } } },
+	[SCRIPT_READ] = { "read", { { "id", FORM_SECRET }, { "identity", FORM_HIDDEN }, { "token", FORM_TOKEN } } },
 	[SCRIPT_WRITE] = { "write", { { "token", FORM_TOKEN }, { "offset", FORM_PLAIN }, { "data", FORM_HIDDEN } } },
 	[SCRIPT_TRUNCATE] = { "truncate", {
 		{ "id", FORM_SECRET }, { "identity", FORM_HIDDEN }, { "token", FORM_TOKEN }, { "size", FORM_PLAIN } } },

@@ -111,7 +111,9 @@ local function convert_now(held)
   if problem then return problem end
   if order > 0 then follow_up(leave, path, wants.nonce) end
   pass_on_rest(new)
-  return describe_again(path, new)
+  local content = follow_up(call, 'HGET', details_key(path), 'content')
+  if content then put(new.flat, 'content', content) end
+  return { 'OK', new.id, ttl, now_ms, new.token, new.flat, count_waiters(), holders_of(path, new), trouble }
 end
 
 local held = holding(path, meant)

@@ -4,6 +4,7 @@ redis_damage.py rights SOCKET USER M N OPERATION...      takes each command of t
 redis_damage.py types SOCKET USER M N OPERATION...       puts a list in the place of each key, in turn
 redis_damage.py settings SOCKET USER M N OPERATION...    puts damaged text in the place of the directory's lease, or of the last token
 redis_damage.py details SOCKET USER M N OPERATION...     puts damaged text in the place of each detail of a holding, in turn
+redis_damage.py holdings SOCKET USER M N OPERATION...    puts damaged text in the place of the shared holdings of a lock
 redis_damage.py tickets SOCKET USER M N OPERATION...     puts damaged text in the place of what a ticket wants
 
 M is a mount with the rights of USER; N is a mount with all rights. Whatever is damaged: an
@@ -31,6 +32,7 @@ HANG = 8  # seconds after which a call hangs
 COMMANDS = """evalsha time get set del exists mget pttl persist pexpire pexpireat hset hget hmget hgetall hdel
     zadd zrem zcard zcount zscore zrank zrevrange zscan zrangebyscore zrangebylex zremrangebyscore sadd srem
     scard sscan unlink publish""".split()
+SHARED = "\0shared"  # the value of a shared lock
 EXCLUSIVE = os.O_CREAT | os.O_EXCL | os.O_RDWR
 
 
@@ -152,8 +154,16 @@ class Case:
     def detail(self, field):
         return self("HGET", self.name("#d:"), field)
 
+    def holders(self):
+        """The number of holdings of a shared lock; 0: it is not shared."""
+        return self("ZCOUNT", self.name("#h:"), time.time() * 1000, "inf") if self("GET", self.name(":")) == SHARED else 0
+
+    def shared(self, mount):
+        return "%s/.with/shared/%s" % (mount, self.key)
+
     def remember(self):
         self.before = self("GET", self.name(":")), self.detail("token"), self.left(), time.monotonic()
+        self.holders_before = self.holders()
 
     def as_before(self):
         """It is the same holding, and does not end earlier."""
@@ -161,14 +171,15 @@ class Case:
         if not id:
             return not self.exists()
         passed = (time.monotonic() - at) * 1000
-        return self("GET", self.name(":")) == id and self.left() >= left - passed - 500
+        return self("GET", self.name(":")) == id and self.holders() == self.holders_before and \
+            (left < 0 or self.left() >= left - passed - 500)
 
     def end(self):
         for caller in self.me, self.other:
             caller(close_all)
             os.kill(caller.pid, signal.SIGKILL)
             os.waitpid(caller.pid, 0)
-        for kind in ":", "#d:", "#w:", "#t:":
+        for kind in ":", "#d:", "#w:", "#t:", "#h:", "#H:", "#o:":
             self("DEL", self.name(kind))
         self("DEL", self.name("#D:", self.dir), self.name("#i:", self.dir), self.name("#s:", self.dir))
         self("SREM", self.name("#s:", ""), self.dir)
@@ -352,6 +363,88 @@ class ForceBound(Force):
         return case.as_before() and case.other(state, case.theirs) == "ACQUIRED"
 
 
+class Share(Operation):
+    def act(self, case):
+        return case.me(create, case.shared(case.m))
+
+    def done(self, case):
+        return case.holders() == 1
+
+
+class ShareBeside(Share):
+    def prepare(self, case):
+        case.must("prepare", case.other(create, case.shared(case.n)))
+
+    def done(self, case):
+        return case.holders() == 2
+
+
+class ReleaseShared(Operation):
+    def prepare(self, case):
+        case.must("prepare", case.other(create, case.shared(case.n)))
+        case.must("prepare", case.me(create, case.shared(case.m)))
+
+    def act(self, case):
+        return case.me(os.unlink, case.mine)
+
+    def done(self, case):
+        return case.holders() == 1
+
+
+class ReleaseLastShared(ReleaseShared):
+    def prepare(self, case):
+        case.must("prepare", case.me(create, case.shared(case.m)))
+
+    def done(self, case):
+        return not case.exists()
+
+
+class TouchShared(ReleaseShared):
+    def act(self, case):
+        return case.me(os.setxattr, case.mine, "user.lock.ttl", b"900")
+
+    def done(self, case):
+        return case.holders() == 2 and 800000 < case.left() <= 900000
+
+
+class ForceShared(ReleaseShared):
+    """One holding is bound, one is not."""
+
+    def prepare(self, case):
+        case.must("prepare", case.other(lock, case.theirs, fcntl.LOCK_SH | fcntl.LOCK_NB))
+        case.must("prepare", case.me(create, case.shared(case.m)))
+
+    def act(self, case):
+        return case.me(os.unlink, case.view("force", case.key))
+
+    def done(self, case):
+        return not case.exists()
+
+    def undone(self, case):
+        # Each holding ends by itself, so one may have before the server refused to end the other.
+        return case.as_before() or case.holders() == 1
+
+
+class Upgrade(Operation):
+    before, after = fcntl.LOCK_SH, fcntl.LOCK_EX
+
+    def prepare(self, case):
+        case.must("prepare", case.me(lock, case.mine, self.before | fcntl.LOCK_NB))
+
+    def act(self, case):
+        return case.me(lock, case.mine, self.after | fcntl.LOCK_NB)
+
+    def done(self, case):
+        return case.exists() and case.detail("id") == case("GET", case.name(":"))
+
+
+class Downgrade(Upgrade):
+    before, after = fcntl.LOCK_EX, fcntl.LOCK_SH
+
+    def done(self, case):
+        return case.holders() == 1
+
+
 class Write(Operation):
     needs_lock = True
     content = "words"
@@ -437,6 +530,8 @@ OPERATIONS = {
     "create": Create, "create-by-id": CreateById, "create-waiting": CreateWaiting, "lock-own": LockOwn,
     "contend": Contend, "release": Release, "pass-on": PassOn, "receive": Receive, "cancel": Cancel, "touch": Touch,
     "shorten": Shorten, "force": Force, "force-bound": ForceBound, "write": Write, "truncate": Truncate,
+    "share": Share, "share-beside": ShareBeside, "release-shared": ReleaseShared, "release-last-shared": ReleaseLastShared,
+    "touch-shared": TouchShared, "force-shared": ForceShared, "upgrade": Upgrade, "downgrade": Downgrade,
     "mkdir": MakeDir, "rmdir": RemoveDir, "configure": ConfigureDir, "list": List,
 }
 
@@ -482,6 +577,13 @@ def wrong_value(kind, field, value, of=None):
     return damage
 
 
+def without_key(kind):
+    def damage(case):
+        case("DEL", case.name(kind))
+        return lambda: None
+    return damage
+
+
 def in_dir(case):
     return case.dir
 
@@ -496,7 +598,7 @@ def rights():
 
 
 def types():
-    for kind, of in ((":", None), ("#d:", None), ("#w:", None), ("#t:", None), ("#i:", in_dir), ("#s:", in_dir),
+    for kind, of in ((":", None), ("#d:", None), ("#w:", None), ("#t:", None), ("#h:", None), ("#H:", None), ("#o:", None), ("#i:", in_dir), ("#s:", in_dir),
                      ("#D:", in_dir), ("#g", nothing), ("#token", nothing)):
         yield "a list at %s%s" % (NAMESPACE, kind), wrong_type(kind, of)
 
@@ -511,6 +613,13 @@ def details():
     for field in "ttl", "token", "grace", "refreshed", "acquired", "mount", "user", "identity", "id":
         for value in "abc", "-5", "", None:
             yield "%s=%r in the details" % (field, value), wrong_value("#d:", field, value)
+
+
+def holdings():
+    for value in b"\xc1 garbage", b"\x00", b"\x92\xa2id\xa1x", b"":
+        yield "shared holdings with the details %r" % value, wrong_value("#H:", "*", value)
+    yield "no details of shared holdings", without_key("#H:")
+    yield "no order of shared holdings", without_key("#o:")
 
 
 def tickets():

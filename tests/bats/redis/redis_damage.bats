@@ -21,6 +21,7 @@ acquiring=(create create-by-id create-waiting lock-own contend)
 holding=(release touch shorten force force-bound write truncate)
 waiting=(pass-on receive cancel)
 dirs=(mkdir rmdir configure list)
+sharing=(share share-beside upgrade downgrade release-shared release-last-shared touch-shared force-shared)
 
 @test "whichever right of the server is taken away, an acquisition is held by its caller or by nobody" {
   damaged rights "${acquiring[@]}" "${waiting[@]}"
@@ -28,6 +29,18 @@ dirs=(mkdir rmdir configure list)
 
 @test "whichever right of the server is taken away, a release, refresh, write or change of a directory is done whole or not at all" {
   damaged rights "${holding[@]}" "${dirs[@]}"
+}
+
+@test "whichever right of the server is taken away, a shared holding begins, changes or ends whole or not at all" {
+  damaged rights "${sharing[@]}"
+}
+
+@test "whichever key of a shared lock has a wrong type, each operation is done whole or not at all" {
+  damaged types "${sharing[@]}"
+}
+
+@test "whichever details of shared holdings are damaged or missing, each operation is done whole or not at all" {
+  damaged holdings "${sharing[@]}"
 }
 
 @test "whichever key has a wrong type, each operation is done whole or not at all" {
