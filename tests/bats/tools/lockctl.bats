@@ -194,6 +194,77 @@ LEASES
   contains '"mode":"shared","holders":3}' "$(lockctl ls --json "$M")"
 }
 
+# Directories with a limit
+
+# limited LIMIT NAME...: makes the directory $M/pool with this limit, and these locks in it
+limited() {
+  mkdir "$M/pool"
+  setfattr -n user.lock.limit -v "$1" "$M/pool"
+  shift
+  for name; do
+    lockctl acquire -I "$name" -t never "$M/pool/$name"
+  done
+}
+
+@test "state tells the room in a directory with a limit" {
+  limited 2 alice
+  mkdir "$M/pool/below"
+  take "$M/pool/below/job"
+  answers_with 0 "ROOM 1 of 2, 0 waiting" state "$M/pool"
+  take "$M/pool/"$'new\nline'
+  answers_with 0 "FULL 2 of 2, 0 waiting" state -d "$M" pool
+  other_lockctl acquire -w forever "$M/pool/job" 3>&- &
+  waiter=$!
+  wait_until eval '[ "$(lock "$M/pool" waiters)" = 1 ]'
+  answers_with 0 "FULL 2 of 2, 1 waiting" state "$M/pool"
+  lockctl force-release "$M/pool/alice"
+  wait "$waiter"
+  setfattr -n user.lock.limit -v 1 "$M"
+  answers_with 0 "ROOM 0 of 1, 0 waiting" state "$M"
+}
+
+@test "a lock that finds no room is refused, and --or-fail says so" {
+  limited 1 alice
+  answers_with 1 "lockctl: pool is full: 1 of 1 locks are held, and 0 wait for room" acquire --or-fail "$M/pool/job"
+  answers_with 1 "lockctl: pool is full: 1 of 1 locks are held, and 0 wait for room" acquire --or-fail -s "$M/pool/job"
+  answers_with 1 "lockctl: pool is full: 1 of 1 locks are held, and 0 wait for room" acquire --or-fail -w 0.1 "$M/pool/job"
+  answers_with 1 "lockctl: pool is full: 1 of 1 locks are held, and 0 wait for room" acquire --or-fail -n 2 -i 0.1 "$M/pool/job"
+  answers_with 1 "lockctl: pool/alice is held by alice and never expires" acquire --or-fail "$M/pool/alice"
+  answers_with 1 "lockctl: not released: pool/job is free" release --or-fail "$M/pool/job"
+  is alice "$(ls "$M/pool")"
+}
+
+@test "wait ends when a directory has room, and gives up after -w" {
+  limited 1 alice
+  answers_with 1 "lockctl: not free: pool is full: 1 of 1 locks are held, and 0 wait for room" wait --or-fail -w 0.1 "$M/pool"
+  lockctl wait -i 0.1 "$M/pool" 3>&- &
+  waiter=$!
+  (trap '' EXIT; ! wait_until 1 ended "$waiter" 2>"$T/out")
+  lockctl force-release "$M/pool/alice"
+  wait_until ended "$waiter"
+  wait "$waiter"
+  lockctl wait "$M/pool"
+}
+
+@test "ls shows directories with a limit, wherever they are" {
+  limited 2 alice
+  mkdir "$M/a b\\" "$M/a b\\/c" "$M/plain"
+  setfattr -n user.lock.limit -v 3 "$M/a b\\/c"
+  run -0 lockctl ls "$M"
+  is 4 "${#lines[@]}"
+  matches 'a b\\/c/ +0 of 3 taken  limit +- +0 +-' "${lines[1]}"
+  matches 'pool/ +1 of 2 taken  limit +- +0 +-' "${lines[2]}"
+  matches 'pool/alice +alice +exclusive +never +0 +[0-9]+' "${lines[3]}"
+  run -0 lockctl ls -d "$M" pool
+  is 3 "${#lines[@]}"
+  matches 'pool/ +1 of 2 taken .*' "${lines[1]}"
+  is '{"key":"a b\\/c/","limit":3,"taken":0,"waiters":0}, {"key":"pool/","limit":2,"taken":1,"waiters":0}' \
+    "$(lockctl ls --json "$M" | grep limit | sed 's/^ *//; s/,$//' | paste -sd, | sed 's/},/}, /')"
+  python3 -c 'import json, sys; json.load(sys.stdin)' < <(lockctl ls --json "$M")
+  setfattr -n user.lock.limit -v 5 "$M"
+  matches '\./ +0 of 5 taken .*' "$(lockctl ls "$M" | sed -n 2p)"
+}
+
 # Waiting
 
 @test "wait is over at once where the lock is free, which stays free" {

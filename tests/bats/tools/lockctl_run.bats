@@ -155,7 +155,9 @@ noted_ended() {
   # Later ones wait behind it.
   run "$lockctl" run -s "$M/job" -- true
   is 1 "$status"
-  : >"$T/go1" >"$T/go2" >"$T/go3"
+  for n in 1 2 3; do
+    : >"$T/go$n"
+  done
   for supervisor in "${supervisors[@]}"; do
     ends 0
   done
@@ -195,6 +197,142 @@ noted_ended() {
   done
   wait_until eval '[ "$(lock "$M/job" holders)" = 1 ]'
   is bob "$(lock "$M/job" owner)"
+}
+
+# Permits
+
+# permits_are N: so many locks are in $M/pool
+permits_are() {
+  [ "$(find "$M/pool" -type f | wc -l)" = "$1" ]
+}
+
+# holds_permit NAME: starts a command with one of 2 permits, which runs until $T/goNAME is opened
+holds_permit() {
+  mkfifo "$T/go$1"
+  start -w 1m -L 2 "$M/pool" -- sh -c "$note"'echo "$1" >>"$0/began"; exec cat "$0/go$1"' "$T" "$1"
+}
+
+began() {
+  [ "$(paste -sd ' ' "$T/began" 2>/dev/null)" = "$1" ]
+}
+
+@test "run -L makes the directory with its limit, and takes a lock in it under a name of its own" {
+  run -0 "$lockctl" run -L 2 -t 30s "$M/a/pool" -- sh -c 'cd "$0/a/pool" && echo * && getfattr --only-values -n user.lock.ttl *
+    echo; echo "$LOCK_KEY"; getfattr --only-values -n user.lock.limit .' "$M"
+  matches '[^ /]+-[0-9]+-[0-9a-f]{8}' "${lines[0]}"
+  is "30.000 a/pool/${lines[0]} 2" "${lines[1]} ${lines[2]} ${lines[3]}"
+  is "" "$(ls "$M/a/pool")"
+  is 2 "$(lock "$M/a/pool" limit)"
+}
+
+@test "as many commands run as there are permits, and those that wait have their turn" {
+  holds_permit 1
+  wait_until began 1
+  holds_permit 2
+  wait_until began "1 2"
+  run "$lockctl" run -E 9 -L 2 "$M/pool" -- touch "$T/ran"
+  is 9 "$status"
+  is "lockctl: pool is full: 2 of 2 locks are held, and 0 wait for room" "$output"
+  run "$lockctl" run -E 9 -w 200ms -L 2 "$M/pool" -- touch "$T/ran"
+  is 9 "$status"
+  holds_permit 3
+  wait_until eval '[ "$(lock "$M/pool" waiters)" = 1 ]'
+  setsid "$lockctl" run -w 1m -L 2 "$M/pool" -- sh -c 'echo 4 >>"$0/began"' "$T" 3>&- &
+  supervisors+=($!)
+  wait_until eval '[ "$(lock "$M/pool" waiters)" = 2 ]'
+  : >"$T/go2"
+  wait_until began "1 2 3"
+  : >"$T/go3"
+  wait_until began "1 2 3 4"
+  : >"$T/go1"
+  for supervisor in "${supervisors[@]}"; do
+    ends 0
+  done
+  permits_are 0
+  [ ! -e "$T/ran" ]
+}
+
+@test "signals while waiting for room end it at once, and leave no waiter" {
+  mkdir "$M/pool"
+  take "$M/pool/job"
+  for signal in TERM KILL; do
+    start -w forever -L 1 "$M/pool" -- touch "$T/ran"
+    wait_until eval '[ "$(lock "$M/pool" waiters)" = 1 ]'
+    kill -s "$signal" "$supervisor"
+    ends $((128 + $(kill -l "$signal")))
+    wait_until eval '[ "$(lock "$M/pool" waiters)" = 0 ]'
+  done
+  [ ! -e "$T/ran" ]
+}
+
+@test "lockctl run -L killed: its command is stopped, and then its permit is free" {
+  start -L 1 "$M/pool" -- sh -c "$note"'echo ready; exec sleep 1000' "$T"
+  says ready
+  wait_until has_watch
+  kill -KILL "$supervisor"
+  ends 137
+  while ! noted_ended; do
+    permits_are 1 || noted_ended || fail "the permit is free, and the command runs"
+  done
+  run -0 "$lockctl" run -w 20 -L 1 "$M/pool" -- echo mine
+  is mine "$output"
+}
+
+@test "a limit that is lowered evicts nobody, and the last one counts" {
+  holds_permit 1
+  wait_until began 1
+  holds_permit 2
+  wait_until began "1 2"
+  run "$lockctl" run -L 1 "$M/pool" -- true
+  is 1 "$status"
+  is "lockctl: pool is full: 2 of 1 locks are held, and 0 wait for room" "$output"
+  permits_are 2
+  run -0 "$lockctl" run -L 3 "$M/pool" -- true
+  is 3 "$(lock "$M/pool" limit)"
+  for n in 1 2; do
+    : >"$T/go$n"
+  done
+  for supervisor in "${supervisors[@]}"; do
+    ends 0
+  done
+}
+
+@test "who may not set the limit runs below a lower one only" {
+  need_root
+  unmount_lockfs
+  mount_lockfs -o allow_other
+  cp "$lockctl" "$T/lockctl"
+  mkdir -m 755 "$M/pool"
+  as() { TMPDIR=/tmp run as_user nobody "$T/lockctl" run -L "$@"; }
+  as 2 "$M/pool" -- true
+  is "77 lockctl: pool: Operation not permitted" "$status ${output/Permission denied/Operation not permitted}"
+  setfattr -n user.lock.limit -v 3 "$M/pool"
+  as 2 "$M/pool" -- true
+  is 77 "$status"
+  is 3 "$(lock "$M/pool" limit)"
+  # The root of the mount is for all to lock in, and not for all to limit.
+  setfattr -n user.lock.limit -v 3 "$M"
+  for limit in 3 4; do
+    as "$limit" "$M" -- echo mine
+    is "0 mine" "$status $output"
+  done
+  as 2 "$M" -- true
+  is 77 "$status"
+  is 3 "$(lock "$M" limit)"
+}
+
+@test "wrong use of permits is 64, and makes no directory" {
+  take "$M/job"
+  for args in "-L 0 $M/pool" "-L -1 $M/pool" "-L x $M/pool" "-L 03 $M/pool" "-L 1000001 $M/job/pool" "-s -L 2 $M/pool" \
+    "-L 2 $M/job" "-L 2 $M/job/pool"; do
+    # shellcheck disable=SC2086  # some words
+    run "$lockctl" run $args -- true
+    is "64 1 line of: $args" "$status ${#lines[@]} line of: $args"
+    contains "lockctl: " "$output"
+  done
+  is job "$(ls "$M")"
+  run "$lockctl" run -L 99999999999999999999 "$M/pool" -- true
+  is 64 "$status"
 }
 
 @test "signals while waiting end it at once, and leave no waiter" {
