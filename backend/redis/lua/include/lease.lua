@@ -101,7 +101,8 @@ end
 
 local function set_shared_holding_end(key, held, expires_ms, early, write)
   allow_when_full()
-  local last, before = put_lease(key, held.token, expires_ms or math.huge, write)
+  held.ends = expires_ms or math.huge
+  local last, before = put_lease(key, held.token, held.ends, write)
   follow_up(index_add, key, time_of(last))
   follow_up(set_end_of_tickets, key, time_of(last), early or last < before)
 end
