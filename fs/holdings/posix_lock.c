@@ -110,6 +110,7 @@ static void remove_use(struct posix_use *use)
 		return;
 	lock->exclusive.count = 0;
 	lock->shared.count = 0;
+	lock->process.pid = 0;
 }
 
 static enum lock_mode mode_of(const struct posix_lock *lock)
@@ -149,6 +150,20 @@ enum lock_mode posix_lock_needed_mode(const struct lock_file *file, const struct
 				return LOCK_EXCLUSIVE;
 	}
 	return LOCK_SHARED;
+}
+
+void posix_locks_drop_dead(struct lock_file *file)
+{
+	struct posix_use *use, *next;
+
+	DL_FOREACH_SAFE2(file->posix_uses, use, next, file_next) {
+		struct posix_lock *lock = use->lock;
+
+		if (!lock->process.pid || process_lives(&lock->process))
+			continue;
+		remove_use(use);
+		free_if_unused(lock);
+	}
 }
 
 /* Locking */

@@ -73,6 +73,12 @@ int posix_attempt_begin(struct posix_attempt *attempt, struct posix_lock **locks
 /* Ends an attempt, successful or not. Accepts one that was not begun. */
 void posix_attempt_end(struct posix_attempt *attempt);
 
+/*
+ * Ends the locks through this file whose process is known to have died, without a FLUSH for what it opened by creating. The
+ * file stays bound.
+ */
+void posix_locks_drop_dead(struct lock_file *file);
+
 /* Binds the file to the holding of the owner's lock, if it has one that has not ended: the attempt then converts or keeps that. */
 void posix_attempt_join(struct posix_attempt *attempt);
 

@@ -148,7 +148,8 @@ void lock_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, str
 	if (!request)
 		return;
 	request->test.mode = mode_of_type(lock->l_type);
-	request->test.process = lock->l_pid;
+	/* The kernel sends the process with SETLK only. Without it, a lock through what an exclusive creation opened counts as another's. */
+	(void)process_of_thread(fuse_req_ctx(req)->pid, &request->test.process);
 	request->test.token = own_token(request);
 	backend_read_as(request->mount->backend, request->key, NULL,
 		request->test.token ? match_token(request->test.token) : match_any(), on_tested, request);

@@ -314,7 +314,8 @@ static void on_released_to_wait(void *ctx, int status)
 /* Replies to a conversion that the backend has made but the file cannot have: the file has lost its lock. */
 static void refuse_converted(struct request *request, int status, uint64_t token)
 {
-	holdings_recheck(request->mount->holdings, request->acquire.replaces);
+	if (lock_file_token(request->acquire.file) == request->acquire.replaces)
+		lock_file_drop_lost(request->acquire.file);
 	fuse_reply_err(request->fuse, -status);
 	acquire_give_back(request, token);
 }
@@ -336,8 +337,9 @@ static void reply_unconverted(struct request *request, int status)
 		holdings_end(request->mount->holdings, request->key, request->acquire.replaces, true);
 		file_lock(request);
 	} else {
-		/* Was the answer lost, the holding may have been replaced, and the new one is undone. */
-		holdings_recheck(request->mount->holdings, request->acquire.replaces);
+		/* If the conversion was made, others may share the lock by now. */
+		if (is_current && (status == -ETIMEDOUT || status == -ESHUTDOWN))
+			lock_file_drop_lost(file);
 		request_reply(request, status == -EBUSY ? -EWOULDBLOCK : status);
 	}
 }
@@ -426,8 +428,10 @@ void file_lock(struct request *request)
 	struct lock_file *file = request->acquire.file;
 	int err = 0;
 
-	if (request->posix.lock)
+	if (request->posix.lock) {
+		posix_locks_drop_dead(file);
 		posix_attempt_join(&request->posix);
+	}
 	if (may_lock_again(request)) {
 		lock_again(request);
 		return;

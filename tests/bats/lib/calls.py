@@ -14,8 +14,8 @@ import sys
 import threading
 import time
 
-# ENOTSUP and EOPNOTSUPP are one number, for which Python's table may have either name.
-ERRNO_NAMES = {**errno.errorcode, errno.ENOTSUP: "ENOTSUP"}
+# ENOTSUP and EOPNOTSUPP are one number, as are EDEADLK and EDEADLOCK; Python's table may have either name.
+ERRNO_NAMES = {**errno.errorcode, errno.ENOTSUP: "ENOTSUP", errno.EDEADLK: "EDEADLK"}
 
 KINDS = {"fifo": stat.S_IFIFO, "char": stat.S_IFCHR, "block": stat.S_IFBLK, "socket": stat.S_IFSOCK}
 

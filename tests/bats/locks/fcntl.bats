@@ -354,3 +354,263 @@ check("shared", me.setlk(second, SH), "OK")
 check("write while shared", me.outcome("=os.write", mine, b"x"), "EBUSY")
 PY
 }
+
+@test "a shared lock of a process becomes exclusive without being given up, and back at once" {
+  workers <<'PY'
+me, other, third = Worker(), Worker(), Worker()
+mine, theirs, last = me.opened(JOB), other.opened(JOB), third.opened(JOB)
+def waiting(number):
+    while b"%d" % number != os.getxattr(JOB, "user.lock.waiters"):
+        time.sleep(0.01)
+check("both read", (me.setlk(mine, SH), other.setlk(theirs, SH)), ("OK", "OK"))
+check("refused", (me.setlk(mine, EX), me.getlk(mine, EX)), ("EAGAIN", "shared 0"))
+check("it reads still", third.setlk(last, EX), "EAGAIN")
+check("interrupted", me.alarmed("=setlkw", mine, EX), "EINTR")
+check("it reads still", os.getxattr(JOB, "user.lock.holders"), b"2")
+me.begin("setlkw", mine, EX)
+waiting(1)
+check("no reader comes in between", third.setlk(last, SH), "EAGAIN")
+check("two that wait for each other", other.setlkw(theirs, EX), "EDEADLK")
+check("the other reads still", os.getxattr(JOB, "user.lock.holders"), b"2")
+check("unlock", other.setlk(theirs, UN), "OK")
+check("converted", (me.end(), os.getxattr(JOB, "user.lock.mode")), ("OK", b"exclusive"))
+check("it writes", me.outcome("=os.write", mine, b"words"), 5)
+other.begin("setlkw", theirs, SH)
+waiting(1)
+third.begin("setlkw", last, SH)
+waiting(2)
+check("to shared", me.setlk(mine, SH), "OK")
+check("the readers", (other.end(), third.end()), ("OK", "OK"))
+check("three", os.getxattr(JOB, "user.lock.holders"), b"3")
+check("the content stays", other.outcome("=os.pread", theirs, 10, 0), b"words")
+check("parts", me.setlk(mine, SH, 0, 10), "OK")
+for each, fd in (me, mine), (other, theirs):
+    check("unlock", each.setlk(fd, UN), "OK")
+check("alone", (third.getlk(last, EX), third.setlk(last, EX), third.setlk(last, UN)), ("none", "OK", "OK"))
+check("free", os.path.exists(JOB), False)
+PY
+}
+
+@test "what has the lock in any way keeps it as strong as the strongest needs it" {
+  workers <<'PY'
+me, other = Worker(), Worker()
+mine, second, theirs = me.opened(JOB), me.opened(JOB), other.opened(JOB)
+def mode():
+    return os.getxattr(JOB, "user.lock.mode")
+check("exclusive and shared ranges", (me.setlk(mine, EX, 0, 10), me.setlk(mine, SH, 100, 10), mode()), ("OK", "OK", b"exclusive"))
+check("all shared", (me.setlk(second, SH), mode()), ("OK", b"shared"))
+check("one of them", (me.setlk(second, EX, 5, 1), mode()), ("OK", b"exclusive"))
+check("unlock that", (me.setlk(mine, UN, 5, 1), other.setlk(theirs, EX)), ("OK", "EAGAIN"))
+check("unlock all", me.setlk(mine, UN), "OK")
+check("flock exclusive, fcntl shared", (me.flock(mine, fcntl.LOCK_EX), me.setlk(mine, SH), mode()), ("OK", "OK", b"exclusive"))
+check("flock shared", (me.flock(mine, fcntl.LOCK_SH), mode()), ("OK", b"shared"))
+check("fcntl exclusive", (me.setlk(mine, EX), mode()), ("OK", b"exclusive"))
+check("flock shared again", (me.flock(mine, fcntl.LOCK_SH), mode()), ("OK", b"exclusive"))
+check("unlock one", (me.setlk(mine, UN), other.setlk(theirs, EX)), ("OK", "EAGAIN"))
+check("unlock the other", (me.flock(mine, fcntl.LOCK_UN), os.path.exists(JOB)), ("OK", False))
+PY
+}
+
+@test "a file that was created exclusively is locked, and keeps the lock until it is closed everywhere" {
+  workers <<'PY'
+me, other = Worker(), Worker()
+theirs = other.opened(JOB)
+mine = me.opened(JOB, os.O_CREAT | os.O_EXCL | os.O_RDWR)
+check("test", (me.getlk(mine, EX), other.getlk(theirs, SH)), ("none", "exclusive %d" % me.pid))
+second = me.opened(JOB)
+check("another descriptor", (me.getlk(second, EX).split()[0], me.setlk(second, EX)), ("exclusive", "EAGAIN"))
+check("lock", me.setlk(mine, EX), "OK")
+check("now another descriptor", (me.getlk(second, EX), me.setlk(second, EX)), ("none", "OK"))
+check("others", other.setlk(theirs, EX), "EAGAIN")
+check("close of a copy ends nothing", (me.outcome("=os.close", me.outcome("=os.dup", mine)), os.path.exists(JOB)), ("OK", True))
+check("close of another open file does", (me.outcome("=os.close", second), other.setlk(theirs, EX)), ("OK", "OK"))
+check("unlock", other.setlk(theirs, UN), "OK")
+check("the descriptor locks again", me.setlk(mine, EX), "OK")
+me.kill()
+while other.setlk(theirs, EX) != "OK":
+    time.sleep(0.01)
+check("unlock", other.setlk(theirs, UN), "OK")
+# The lock of a process that has died ends with the open file, and its child may take it over.
+reader, writer = os.pipe()
+if os.fork() == 0:
+    mine = opened(JOB, os.O_CREAT | os.O_EXCL | os.O_RDWR)
+    check("lock", setlk(mine, EX), "OK")
+    child = os.fork()
+    if child == 0:
+        parent = os.getppid()
+        os.write(writer, b"x")
+        while os.getppid() == parent:
+            time.sleep(0.01)
+        while setlk(mine, EX) != "OK":  # until the dead parent was waited for
+            time.sleep(0.01)
+        os.write(writer, b"%d" % os.getpid())
+        while not os.path.exists(T + "/end"):
+            time.sleep(0.01)
+        os._exit(0)
+    check("begun", os.read(reader, 1), b"x")
+    os._exit(0)
+os.wait()
+check("the child", (os.read(reader, 20).isdigit(), other.setlk(theirs, EX)), (True, "EAGAIN"))
+open(T + "/end", "w").close()
+while other.setlk(theirs, EX) != "OK":
+    time.sleep(0.01)
+PY
+}
+
+@test "a lock that is lost answers ESTALE, and its process locks anew" {
+  workers <<'PY'
+me, other = Worker(), Worker()
+mine, second = me.opened(JOB), me.opened(JOB)
+check("lock", (me.setlk(mine, EX), me.setlk(second, EX, 5, 5)), ("OK", "OK"))
+token = os.getxattr(JOB, "user.lock.token")
+os.unlink(M + "/.with/force/job")
+check("write", (me.outcome("=os.write", mine, b"x"), me.outcome("=os.write", second, b"x")), ("ESTALE", "ESTALE"))
+theirs = other.opened(JOB)
+check("another", other.setlk(theirs, EX), "OK")
+check("the loser", (me.setlk(mine, EX), me.getlk(mine, EX)), ("EAGAIN", "exclusive %d" % other.pid))
+check("unlock of what is lost", me.setlk(mine, UN), "OK")
+check("the other has it", other.outcome("=os.write", theirs, b"x"), 1)
+check("unlock", other.setlk(theirs, UN), "OK")
+check("anew", (me.setlk(mine, EX), me.outcome("=os.write", mine, b"new")), ("OK", 3))
+check("another token", os.getxattr(JOB, "user.lock.token") != token, True)
+check("the other descriptor", (me.setlk(second, EX), me.outcome("=os.write", second, b"x")), ("OK", 1))
+PY
+}
+
+@test "a lock of fcntl is renewed while it is held" {
+  unmount_lockfs
+  mount_lockfs -o ttl=400ms
+  workers <<'PY'
+me, other = Worker(), Worker()
+mine, theirs = me.opened(JOB), other.opened(JOB)
+for fd in mine, me.opened(JOB):
+    check("lock", me.setlk(fd, SH if fd == mine else EX), "OK")
+token = os.getxattr(JOB, "user.lock.token")
+time.sleep(1.2)
+check("held", (other.setlk(theirs, EX), os.getxattr(JOB, "user.lock.token")), ("EAGAIN", token))
+PY
+}
+
+@test "who may not create in the directory may not lock, but test and unlock" {
+  need_root
+  unmount_lockfs
+  mount_lockfs -o allow_other,mode=755
+  workers <<'PY'
+os.close(os.open(JOB, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+def as_user():
+    fd = os.open(JOB, os.O_RDONLY)
+    check("lock", (setlk(fd, SH), ofd(fd, SH)), ("EACCES", "EACCES"))
+    check("test", getlk(fd, SH).split()[0], "exclusive")
+    check("unlock", setlk(fd, UN), "OK")
+as_nobody(as_user)
+PY
+}
+
+@test "fcntl on a mount with ro fails with EROFS" {
+  [[ $LOCKFS_TEST_SOURCE != memory: ]] || skip "no lock can be made on a mount with ro"
+  unmount_lockfs
+  mount_lockfs "$T/other"
+  take "$T/other/job"
+  mount_lockfs -o ro
+  workers <<'PY'
+fd = os.open(JOB, os.O_RDONLY)
+check("lock", (setlk(fd, SH), ofd(fd, SH)), ("EROFS", "EROFS"))
+check("test", getlk(fd, SH).split()[0], "exclusive")
+check("unlock", setlk(fd, UN), "OK")
+PY
+  rm "$T/other/job"
+}
+
+@test "a signal ends the wait, and the waiter's place goes with it" {
+  workers <<'PY'
+me, other = Worker(), Worker()
+mine, theirs = me.opened(JOB), other.opened(JOB)
+check("lock", other.setlk(theirs, EX), "OK")
+for call, un in ("=setlkw", "setlk"), ("=ofdw", "ofd"):
+    check(call, me.alarmed(call, mine, EX), "EINTR")
+    check("nobody waits", os.getxattr(JOB, "user.lock.waiters"), b"0")
+check("unlock", other.setlk(theirs, UN), "OK")
+check("nobody got it", os.path.exists(JOB), False)
+check("wait for a free one", me.alarmed("=setlkw", mine, EX), "OK")
+PY
+}
+
+@test "the lock of a process on one key is not that on another, and rm by the holder ends it" {
+  workers <<'PY'
+me, other = Worker(), Worker()
+mine, theirs = me.opened(JOB), other.opened(JOB)
+more = [me.opened(M + "/key%d" % number) for number in range(20)]
+check("lock", [me.setlk(fd, EX) for fd in more + [mine]], ["OK"] * 21)
+check("all of them", len(os.listdir(M)), 21)
+me.outcome("=os.close", more[0])
+check("but the closed one", len(os.listdir(M)), 20)
+check("unlink by the holder", me.outcome("=os.unlink", JOB), "OK")
+check("another", other.setlk(theirs, EX), "OK")
+check("it is lost for its descriptor", me.outcome("=os.write", mine, b"x"), "ESTALE")
+check("close", me.outcome("=os.close", mine), "OK")
+check("the other keeps it", other.outcome("=os.write", theirs, b"x"), 1)
+me.kill()
+while os.listdir(M) != ["job"]:
+    time.sleep(0.01)
+PY
+}
+
+@test "in a view with signal= the process is signalled when it loses a lock of fcntl" {
+  workers <<'PY'
+told = []
+signal.signal(signal.SIGUSR1, lambda *_: told.append("told"))
+fd = os.open(M + "/.with/signal=USR1/job", os.O_CREAT | os.O_RDWR)
+check("lock", setlk(fd, EX), "OK")
+check("another session", in_child(lambda: os.unlink(M + "/.with/force/job"), session=True), "OK")
+while not told:
+    time.sleep(0.01)
+check("write", outcome(os.write, fd, b"x"), "ESTALE")
+PY
+}
+
+@test "poll, events and the lease through the descriptor are those of a lock" {
+  workers <<'PY'
+events = os.open(M + "/.events", os.O_RDONLY)
+fd = opened(JOB)
+check("lock", setlk(fd, EX), "OK")
+os.setxattr(fd, "user.lock.ttl", b"60s")
+check("lease", os.getxattr(fd, "user.lock.ttl"), b"60.000")
+poll = select.poll()
+poll.register(fd, select.POLLERR)
+check("poll", poll.poll(0), [])
+check("unlock", setlk(fd, UN), "OK")
+text = b""
+while b"RELEASED" not in text:
+    text += os.read(events, 1000)
+for word in b"ACQUIRED", b"REFRESHED":
+    check(word, word in text, True)
+check("lock", setlk(fd, EX), "OK")
+os.unlink(JOB)
+check("poll of what has ended", bool(poll.poll(10000)), True)
+PY
+}
+
+@test "the lock is one over two mounts, and a close on one serves a waiter on the other" {
+  [[ $LOCKFS_TEST_SOURCE != memory: ]] || skip "two mounts do not share a memory"
+  mount_lockfs "$T/other"
+  workers <<'PY'
+me, other = Worker(), Worker()
+mine, second, theirs = me.opened(JOB), me.opened(JOB), other.opened(T + "/other/job")
+check("lock", me.setlk(mine, EX), "OK")
+check("test", other.getlk(theirs, EX), "exclusive %d" % me.pid)
+check("lock there", (other.setlk(theirs, EX), other.setlk(theirs, SH)), ("EAGAIN", "EAGAIN"))
+other.begin("setlkw", theirs, EX)
+me.outcome("=os.close", second)
+check("waited", other.end(), "OK")
+me.begin("setlkw", mine, SH)
+while b"1" != os.getxattr(JOB, "user.lock.waiters"):
+    time.sleep(0.01)
+check("to shared", (other.setlk(theirs, SH), me.end()), ("OK", "OK"))
+me.begin("setlkw", mine, EX)
+while b"1" != os.getxattr(JOB, "user.lock.waiters"):
+    time.sleep(0.01)
+check("two that wait for each other", other.setlkw(theirs, EX), "EDEADLK")
+other.kill()
+check("converted", (me.end(), me.outcome("=os.write", mine, b"x")), ("OK", 1))
+PY
+}
