@@ -606,13 +606,22 @@ class Checker:
         for op in holding.ops:
             if op.ret > dead:
                 break
-            if self.says_over(op):
+            if self.says_over(op) and not self.may_be_about_before(holding, op):
                 found.append(op)
                 break
         later = self.next_of.get(holding)
         if later:
             found.append(later.acquire)
         return min(found, key=lambda op: op.ret, default=None)
+
+    def may_be_about_before(self, holding, op):
+        """May a signal be about the end of the holding that was converted? The call has acquired it anew then."""
+        return op.op == "signal" and bool(holding.before) and self.may_have_lost(holding.before, holding.acquire)
+
+    def may_have_lost(self, holding, convert):
+        """May a holding have ended before it was converted?"""
+        return bool(self.forced(holding, convert.ret) or self.next_of.get(holding, convert).ret < convert.ret or
+                    self.faults_near(holding.inv - HEALTHY, convert.ret) or self.stalled(holding, convert))
 
     def check_ends(self):
         for holding in self.holdings:
@@ -739,8 +748,9 @@ class Checker:
         """What it may be when the holding begins; None: anything, as others may have written before they converted."""
         before = holding.before
         if before:
-            # Nobody else can have written, unless it let go of the lock meanwhile.
-            return self.contents.get(before) if holding.acquire.keeps else None
+            # Nobody else can have written, unless it let go of the lock or lost it.
+            sure = holding.acquire.keeps and not self.may_have_lost(before, holding.acquire)
+            return self.contents.get(before) if sure else None
         return None if holding.shared else {""}
 
     def check_content(self):

@@ -1382,6 +1382,28 @@ def gave_up_to_convert():
     return history
 
 
+@accepts
+def signal_from_before():
+    """a signal that is about a loss is there after the file was locked anew"""
+    history, one, other = two()
+    handle = one.acquire(0, 5, 10, bound=True, ttl=60000)
+    other.force(20)
+    one.convert(30, 35, handle, 11, mode="shared")
+    one.signal(40, handle, True)
+    one.state(50, handle, "ACQUIRED")
+    return history
+
+
+@rejects("unchanged")
+def signal_for_a_conversion():
+    """a conversion is signalled as a loss"""
+    history, one, _ = two()
+    handle = one.acquire(0, 5, 10, bound=True, ttl=60000)
+    one.convert(30, 35, handle, 11, mode="shared")
+    one.signal(40, handle, True)
+    return history
+
+
 @rejects("unchanged")
 def refused_conversion_ends():
     """a conversion is refused, and the holding is gone"""

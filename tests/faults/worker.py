@@ -51,6 +51,14 @@ def mount_id(fd):
         return next(int(line.split()[1]) for line in file if line.startswith("mnt_id:"))
 
 
+# How likely an acquisition is shared, and how likely the holder of a locked file converts it at each turn.
+SHARED = 0.35
+CONVERTS = 0.1
+
+FLOCK = ("flock", "flocknb")
+MODES = {"exclusive": fcntl.LOCK_EX, "shared": fcntl.LOCK_SH}
+
+
 class Interrupted(Exception):
     pass
 
@@ -65,9 +73,11 @@ class Handle:
     def __init__(self, name, key, fd, ttl, bound, signalled):
         self.name, self.key, self.fd, self.ttl = name, key, fd, ttl
         self.bound, self.signalled = bound, signalled
+        self.how, self.mode = None, "exclusive"
         self.locked = False  # by flock(2)
         self.writable = True
         self.lost = False
+        self.unsure = False  # whether it still has the lock
 
 
 class Worker:
@@ -123,13 +133,15 @@ class Worker:
         """Is this file none of lockfs, but a plain one beneath the mount?"""
         return mount_id(fd) == self.plain_mount
 
-    def acquire(self, how, key, ttl=None):
+    def acquire(self, how, key, ttl=None, mode="exclusive"):
         """A handle, or None where the answer was no."""
         ttl = ttl or self.lease()
         wait = 0
         options = ["ttl=%dms" % ttl] if ttl != LEASE_MS else []
+        if mode == "shared" and how not in FLOCK:
+            options.append("shared")
         flags = os.O_CREAT | os.O_RDWR | os.O_EXCL
-        bound = how in ("hold", "flock", "flocknb")
+        bound = how == "hold" or how in FLOCK
         signalled = bound and self.random.random() < 0.7
         if how in ("wait", "hold"):
             wait = self.random.choice((300, 1000, 2500, 4000))
@@ -145,7 +157,7 @@ class Worker:
             # In this view, creation acquires without O_EXCL, too, and does not wait.
             options.append("attempts=1")
             flags = os.O_CREAT | os.O_RDWR | os.O_TRUNC
-        if how in ("flock", "flocknb"):
+        if how in FLOCK:
             flags = os.O_CREAT | self.random.choice((os.O_RDONLY, os.O_RDWR, os.O_RDWR | os.O_TRUNC))
         if how == "flock":
             wait = self.random.choice((300, 1000, 2500, 4000))
@@ -153,39 +165,55 @@ class Worker:
         name = "%s#%d" % (self.name, self.count + 1)
         # A view in which no call can wait has no place in the order of waiters.
         queued = wait if how in ("wait", "hold", "flock") else 0
-        result, fd = self.do("acquire", self.open_and_lock, self.path(key, *options), flags, how, wait,
-                             key=key, h=name, how=how, ttl=ttl, wait=wait, queued=queued,
+        result, fd = self.do("acquire", self.open_and_lock, self.path(key, *options), flags, how, mode, wait,
+                             key=key, h=name, how=how, mode=mode, ttl=ttl, wait=wait, queued=queued,
                              excl=bool(flags & os.O_EXCL), bound=bound, signal=signalled,
                              found=lambda fd: {"plain": True} if self.is_plain(fd) else {})
         if result != "OK":
             return self.step_back(result)
         handle = Handle(name, key, fd, ttl, bound, signalled)
-        handle.locked = how in ("flock", "flocknb")
+        handle.how, handle.mode, handle.locked = how, mode, how in FLOCK
         handle.writable = flags & os.O_ACCMODE != os.O_RDONLY
         self.read_token(handle)
         return handle
 
-    @staticmethod
-    def open_and_lock(path, flags, how, wait):
+    def open_and_lock(self, path, flags, how, mode, wait):
         fd = os.open(path, flags, 0o644)
-        if how not in ("flock", "flocknb"):
+        if how not in FLOCK:
             return fd
         try:
-            try:
-                if how == "flocknb":
-                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    return fd
-                signal.setitimer(signal.ITIMER_REAL, wait / 1000)
-                fcntl.flock(fd, fcntl.LOCK_EX)
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
+            self.lock(fd, how, mode, wait)
             return fd
-        except Interrupted:
-            os.close(fd)
-            raise InterruptedError(errno.EINTR, "interrupted") from None
         except OSError:
             os.close(fd)
             raise
+
+    @staticmethod
+    def lock(fd, how, mode, wait):
+        """Locks or converts an open file, for as long as it may take (ms; 0: does not wait)."""
+        try:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, wait / 1000)
+                fcntl.flock(fd, MODES[mode] | (0 if wait else fcntl.LOCK_NB))
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+        except Interrupted:
+            raise InterruptedError(errno.EINTR, "interrupted") from None
+
+    def convert(self, handle):
+        mode = "exclusive" if handle.mode == "shared" else "shared"
+        # To share a lock takes no wait.
+        wait = self.random.choice((0, 300, 1000)) if mode == "exclusive" else 0
+        # flock(2) lets go of a shared lock before it waits for an exclusive one.
+        keeps = not wait
+        result, _ = self.do("convert", self.lock, handle.fd, handle.how, mode, wait, key=handle.key, h=handle.name,
+                            how=handle.how, mode=mode, ttl=handle.ttl, wait=wait, queued=0, bound=True, keeps=keeps)
+        if result == "OK":
+            handle.mode = mode
+            self.read_token(handle)
+        elif not keeps or result not in ("EAGAIN", "EDEADLK"):
+            handle.unsure = True
+        return result
 
     def read_token(self, handle):
         self.do("token", os.getxattr, handle.fd, "user.lock.token", h=handle.name,
@@ -245,15 +273,21 @@ class Worker:
     def use_once(self, handle):
         """One thing that a holder does; whether it still has the lock, for all that it was told."""
         actions = [self.state, self.poll, self.poll]
-        if handle.writable:
+        if handle.mode == "shared":
+            actions += [self.state] * 3 + [self.read]
+            actions += [self.write] if handle.writable else []
+        elif handle.writable:
             actions += [self.write] * 5 + [self.read]
         if handle.signalled:
             actions += [self.signalled] * 2
         if not handle.bound and self.random.random() < 0.15:
             actions = [self.refresh]
+        # Locking again what was lost would acquire it.
+        if handle.locked and not handle.lost and self.random.random() < CONVERTS:
+            actions = [self.convert]
         result = self.random.choice(actions)(handle)
         handle.lost = handle.lost or result in ("ESTALE", "EXPIRED", "HUP", "SIGNAL", "ENOENT", "ENOTCONN")
-        return not handle.lost
+        return not handle.lost and not handle.unsure
 
     def hold_time(self, handle):
         chance = self.random.random()
@@ -296,6 +330,8 @@ class Worker:
         if not handle.bound:
             if handle.ttl > LEASE_MAX_SHORT or self.random.random() < 0.9:
                 self.unlink(handle)
+        elif handle.unsure:
+            pass  # it is closed
         elif not handle.locked:
             if self.random.random() < 0.3:
                 self.unlink(handle)
@@ -306,10 +342,11 @@ class Worker:
     # Turns
 
     def turn_lock(self, how, key=None, ttl=None):
-        handle = self.acquire(how, key or self.any_key(), ttl)
+        shares = key is None and how != "plain" and self.random.random() < SHARED
+        handle = self.acquire(how, key or self.any_key(), ttl, "shared" if shares else "exclusive")
         if not handle:
             return
-        if how == "excl" and handle.ttl <= 2000 and self.random.random() < 0.2:
+        if how == "excl" and not shares and handle.ttl <= 2000 and self.random.random() < 0.2:
             result, _ = self.do("bind", fcntl.flock, handle.fd, fcntl.LOCK_EX | fcntl.LOCK_NB, key=handle.key,
                                 h=handle.name)
             handle.bound = result == "OK"

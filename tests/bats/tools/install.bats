@@ -60,6 +60,7 @@ installed() {
 ./usr/local/share/bash-completion/completions/lockctl
 ./usr/local/share/doc/lockfs/examples/README.md
 ./usr/local/share/doc/lockfs/examples/archive-orders
+./usr/local/share/doc/lockfs/examples/catalogue
 ./usr/local/share/doc/lockfs/examples/deploy
 ./usr/local/share/doc/lockfs/examples/document
 ./usr/local/share/doc/lockfs/examples/fencing.py
@@ -68,6 +69,7 @@ installed() {
 ./usr/local/share/doc/lockfs/examples/invoice-worker
 ./usr/local/share/doc/lockfs/examples/orders.go
 ./usr/local/share/doc/lockfs/examples/orders.mjs
+./usr/local/share/doc/lockfs/examples/simulate
 ./usr/local/share/man/man1/lockctl.1
 ./usr/local/share/man/man1/lockfs.1
 ./usr/local/share/man/man5/lockfs.5
@@ -394,6 +396,7 @@ LIMITED
 ./usr/share/doc/lockfs/copyright
 ./usr/share/doc/lockfs/examples/README.md
 ./usr/share/doc/lockfs/examples/archive-orders
+./usr/share/doc/lockfs/examples/catalogue
 ./usr/share/doc/lockfs/examples/deploy
 ./usr/share/doc/lockfs/examples/document
 ./usr/share/doc/lockfs/examples/fencing.py
@@ -402,6 +405,7 @@ LIMITED
 ./usr/share/doc/lockfs/examples/invoice-worker
 ./usr/share/doc/lockfs/examples/orders.go
 ./usr/share/doc/lockfs/examples/orders.mjs
+./usr/share/doc/lockfs/examples/simulate
 ./usr/share/man/man1/lockctl.1.gz
 ./usr/share/man/man1/lockfs.1.gz
 ./usr/share/man/man5/lockfs.5.gz

@@ -109,6 +109,16 @@ make_run() {
   run_manual "WAITING"
 }
 
+@test "manual: readers and writers" {
+  make_run
+  run_manual "READERS AND WRITERS"
+}
+
+@test "manual: at most N at a time" {
+  make_run
+  run_manual "AT MOST N AT A TIME"
+}
+
 @test "manual: sharing locks between hosts" {
   run_manual "SHARING LOCKS BETWEEN HOSTS"
 }

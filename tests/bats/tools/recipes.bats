@@ -247,6 +247,57 @@ order() {
   wait_until gone "$M/archive"
 }
 
+# Shared locks, and directories with a limit
+
+# work NAME: a command that says `NAME ARGUMENT…` in $T/log until the test opens $T/NAME-ARGUMENT
+work() {
+  program "$1" "echo $1 \$* >>'$T/log'; read -r _ <'$T/$1'-\$1"
+}
+
+# open_for NAME-ARGUMENT...: ends these commands
+open_for() {
+  local each
+  for each; do
+    deadline 10 bash -c 'echo >"$0"' "$T/$each"
+  done
+}
+
+@test "a catalogue: readers on all hosts read together, and the nightly job rebuilds it while nobody reads" {
+  local each
+  work make-report
+  work rebuild-catalogue
+  mkfifo "$T"/make-report-{1,2,3} "$T/rebuild-catalogue-"
+  example_program "$M" catalogue
+  example_program "$N" catalogue catalogue-there
+  start catalogue read make-report 1
+  pids=("$pid")
+  wait_until log_has 1
+  start catalogue-there read make-report 2
+  pids+=("$pid")
+  wait_until log_has 2
+  is "shared 2" "$(lock "$M/catalogue" mode) $(lock "$N/catalogue" holders)"
+  start sh -c "$(crontab_line "$N" 3)"
+  pids+=("$pid")
+  wait_until waiting catalogue 1
+  # One that comes while the job waits reads after it.
+  start catalogue read make-report 3
+  pids+=("$pid")
+  wait_until waiting catalogue 2
+  open_for make-report-2 make-report-1
+  wait_until log_has 3
+  open_for rebuild-catalogue-
+  wait_until log_has 4
+  open_for make-report-3
+  for each in "${pids[@]}"; do
+    ends "$each"
+  done
+  is "make-report 1 make-report 2 rebuild-catalogue make-report 3" "$(xargs <"$T/log")"
+  start catalogue-there rebuild
+  open_for rebuild-catalogue-
+  ends "$pid"
+  wait_until gone "$M/catalogue"
+}
+
 # Programs in other languages: `work` says `work TOKEN`, and waits for a line of input.
 
 python_program() {
