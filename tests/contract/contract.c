@@ -22,6 +22,7 @@
 #include "tests/contract/places.h"
 #include "tests/contract/readers.h"
 #include "tests/contract/room.h"
+#include "tests/contract/shared.h"
 #include "tests/contract/sharing.h"
 #include "tests/contract/states.h"
 #include "tests/contract/texts.h"
@@ -52,6 +53,7 @@ int main(int argc, char **argv)
 	add_waiting();
 	add_cancelling();
 	add_all(binding_tests, COUNT(binding_tests));
+	add_all(shared_tests, COUNT(shared_tests));
 	add_sharing();
 	add_readers();
 	/* The Redis backend keeps no limits yet. */

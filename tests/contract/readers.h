@@ -2,59 +2,8 @@
 #ifndef TESTS_CONTRACT_READERS_H
 #define TESTS_CONTRACT_READERS_H
 
+#include "tests/contract/shared.h"
 #include "tests/contract/sharing.h"
-
-/* Prepares an acquisition with a claim of its own, `reader-NUMBER`. */
-static struct answer *plan_reader(struct mount *mount, size_t number, int64_t ttl_ms, unsigned int how)
-{
-	struct lock_holder holder = holder_of(&me);
-	struct answer *answer = plan_acquire(mount, KEY, &holder, ttl_ms, how);
-
-	if (asprintf(&answer->names, "reader-%zu", number) < 0)
-		abort();
-	answer->acquisition.mode = LOCK_SHARED;
-	answer->acquisition.holder.claim = (struct lock_claim){ .id = answer->names };
-	return answer;
-}
-
-static struct answer *start_reader(struct mount *mount, size_t number, int64_t ttl_ms, unsigned int how)
-{
-	return start(mount, plan_reader(mount, number, ttl_ms, how));
-}
-
-static struct answer *read_shared(struct mount *mount, size_t number, int64_t ttl_ms, unsigned int how)
-{
-	return wait_for(mount, start_reader(mount, number, ttl_ms, how));
-}
-
-/* Converts the holding of an answer to this mode. */
-static struct answer *start_conversion(struct mount *mount, const struct answer *held, enum lock_mode mode, unsigned int how)
-{
-	struct answer *answer = plan_acquire(mount, KEY, &held->acquisition.holder, LONG_MS, how);
-
-	answer->acquisition.mode = mode;
-	answer->acquisition.replaces = held->lock->token;
-	return start(mount, answer);
-}
-
-static struct answer *convert(struct mount *mount, const struct answer *held, enum lock_mode mode, unsigned int how)
-{
-	return wait_for(mount, start_conversion(mount, held, mode, how));
-}
-
-static void expect_holders(struct mount *mount, enum lock_mode mode, uint64_t holders)
-{
-	const struct lock *lock = see(mount, KEY);
-
-	assert_int_equal(lock->mode, mode);
-	assert_int_equal(lock->holders, holders);
-}
-
-/* Ends the holding of an answer by its claim and token. */
-static void end(struct mount *mount, const struct answer *held)
-{
-	expect(0, release(mount, KEY, &held->acquisition.holder.claim, held->lock->token));
-}
 
 static void test_readers_of_two_mounts(void **state)
 {
@@ -316,50 +265,6 @@ static void test_forced_release_of_very_many_readers(void **state)
 	mount_leave(other);
 }
 
-/* The expiry of each reader is an event, though the server publishes none. */
-static void test_expiry_of_each_reader_is_told(void **state)
-{
-	struct mount *mount = *state;
-	struct answer *readers[3], *last;
-
-	for (size_t i = 0; i < COUNT(readers); i++) {
-		readers[i] = expect(0, read_shared(mount, i, WORK_MS, PLAIN));
-		expect_event_of(mount, EVENT_ACQUIRED, readers[i]->lock);
-	}
-	last = expect(0, read_shared(mount, 9, LONG_MS, PLAIN));
-	expect_event_of(mount, EVENT_ACQUIRED, last->lock);
-	for (size_t i = 0; i < COUNT(readers); i++)
-		expect_event_of(mount, EVENT_EXPIRED, readers[i]->lock);
-	expect_holders(mount, LOCK_SHARED, 1);
-	last = expect(0, convert(mount, last, LOCK_EXCLUSIVE, PLAIN));
-	assert_int_equal(next_event(mount)->kind, EVENT_RELEASED);
-	expect_event_of(mount, EVENT_ACQUIRED, last->lock);
-	end(mount, last);
-	expect_event_of(mount, EVENT_RELEASED, last->lock);
-}
-
-/* An acquisition that nobody took ends alone, and a conversion with the holding that it replaced. */
-static void test_giving_back_shared_holdings(void **state)
-{
-	struct mount *mount = *state;
-	struct answer *held = expect(0, read_shared(mount, 1, LONG_MS, PLAIN));
-	struct answer *given = expect(0, read_shared(mount, 2, LONG_MS, PLAIN));
-
-	backend_give_back(mount->backend, KEY, given->lock->token);
-	expect_holders(mount, LOCK_SHARED, 1);
-	assert_int_equal(see(mount, KEY)->token, held->lock->token);
-	given = expect(0, convert(mount, held, LOCK_EXCLUSIVE, PLAIN));
-	expect(0, refresh(mount, KEY, &held->acquisition.holder.claim, given->lock->token, LEASE_UNSET));
-	/* Its holder was told, so it stays. */
-	backend_give_back(mount->backend, KEY, given->lock->token);
-	expect_holders(mount, LOCK_EXCLUSIVE, 1);
-	assert_int_equal(see(mount, KEY)->token, given->lock->token);
-	held = given;
-	given = expect(0, convert(mount, held, LOCK_SHARED, PLAIN));
-	backend_give_back(mount->backend, KEY, given->lock->token);
-	expect(-ENOENT, look(mount, KEY));
-}
-
 /* A conversion that is cancelled too late is undone: the holding that its caller knows is there again. */
 static void test_conversion_cancelled_too_late(void **state)
 {
@@ -396,8 +301,6 @@ static const struct CMUnitTest reader_tests[] = {
 	TEST(forced_release_of_readers),
 	TEST(forced_release_spares_who_comes_later),
 	TEST(forced_release_of_very_many_readers),
-	TEST(expiry_of_each_reader_is_told),
-	TEST(giving_back_shared_holdings),
 	TEST(conversion_cancelled_too_late),
 };
 
