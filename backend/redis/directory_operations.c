@@ -104,11 +104,6 @@ void redis_configure_dir(struct backend *backend, const char *path, unsigned int
 		done(ctx, -EPERM);
 		return;
 	}
-	/* This backend keeps no limits yet. */
-	if (which & DIR_LIMIT) {
-		done(ctx, -EOPNOTSUPP);
-		return;
-	}
 	call = operation_plain(backend, SCRIPT_CONFIGURE_DIR, path, done, ctx);
 	if (!call)
 		return;
@@ -116,5 +111,6 @@ void redis_configure_dir(struct backend *backend, const char *path, unsigned int
 	add_setting(call, which & DIR_UID, info->uid);
 	add_setting(call, which & DIR_GID, info->gid);
 	add_setting(call, which & DIR_DEFAULT_TTL, info->default_ttl_ms);
+	add_setting(call, which & DIR_LIMIT, info->limit);
 	operation_start_change(redis_of(backend), call);
 }

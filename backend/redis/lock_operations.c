@@ -28,12 +28,18 @@ static void on_release(struct script_call *call, int status, const redisReply *r
 	operation_on_plain(call, status, reply, age_ms);
 }
 
+/* Does the reply describe a lock? An acquisition that was refused for want of room has none. */
+static bool describes_lock(int status, const redisReply *reply)
+{
+	return status == 0 || status == -EEXIST || (status == -EBUSY && reply->elements > 2);
+}
+
 /* Answers with the holder also if the acquisition was refused. */
 static void on_acquire(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct redis_backend *redis = call->owner;
 	struct lock lock;
-	bool described = status == 0 || status == -EEXIST || status == -EBUSY;
+	bool described = describes_lock(status, reply);
 	int err = described ? acquire_reply(call, status, reply, age_ms, &lock) : 0;
 
 	if (err == -ENOENT && status < 0) {

@@ -56,9 +56,7 @@ int main(int argc, char **argv)
 	add_all(shared_tests, COUNT(shared_tests));
 	add_sharing();
 	add_readers();
-	/* The Redis backend keeps no limits yet. */
-	if (strcmp(contract_source, "memory:") == 0)
-		add_room();
+	add_room();
 	add_giving_back();
 	/* The macro of this name wants to know the size of an array. */
 	return _cmocka_run_group_tests("contract", tests, test_count, try_source, NULL);

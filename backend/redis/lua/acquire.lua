@@ -19,7 +19,7 @@
 --     the replaced holding, so it is described as a whole
 --   'QUEUED', order, what is left of the lease in ms, rank in the queue, 1 if another Redis client
 --     holds the lock (else 0), 1 if the instance counted as alive (else 0)
---   'EBUSY' or 'EEXIST' (the same claim holds it), and the holding as describe() has it
+--   'EBUSY' or 'EEXIST' (the same claim holds it), and the holding as describe() has it; 'EBUSY' alone: the directory is full
 --   'ENOENT', 'ENOTDIR' or 'EISDIR': no lock can be made at this path
 --   of a conversion also 'ENOENT': the holding has ended; 'EPERM': it has another id; 'EINVAL': it has this mode;
 --     'EDEADLK': another holder waits for a conversion too
@@ -36,6 +36,8 @@
 --- @include "include/shared.lua"
 --- @include "include/gone.lua"
 --- @include "include/hold.lua"
+--- @include "include/room.lua"
+--- @include "include/forget.lua"
 
 local wants = cmsgpack.unpack(ARGV[4])
 wants.mount = mount
@@ -50,7 +52,8 @@ end
 -- A ticket that was let into the queue may go on, even if the memory is full by now.
 if wants.order then allow_when_full() end
 
-if path ~= '' and not wants.replaces and call('EXISTS', KEYS[1], dir_key(path), tickets_key(path)) == 0 then
+if path ~= '' and not wants.replaces and
+  call('EXISTS', KEYS[1], dir_key(path), tickets_key(path), limit_key(parent(path))) == 0 then
   local word = check_parent(path)
   if word ~= 'OK' then return { word } end
   local new, problem = hold(path, wants)
@@ -116,6 +119,13 @@ local function convert_now(held)
   return { 'OK', new.id, ttl, now_ms, new.token, new.flat, count_waiters(), holders_of(path, new), trouble }
 end
 
+-- A ticket of a key that is free waits for room.
+local function answer_queued(at, held)
+  if not held then enter_room(path) end
+  local left, rank, foreign = state_for_waiters(path, held, wants.nonce)
+  return { 'QUEUED', at, left, rank, foreign, renew_alive(), trouble }
+end
+
 local held = holding(path, meant)
 -- A ticket that was granted the lock and confirmed too late, as a distant one may do each time, still gets it
 -- if it is first.
@@ -131,6 +141,7 @@ if held and held.nonce == wants.nonce then
     renew_alive()
     confirm(path, held)
     pass_on_rest(held)
+    follow_up(serve_room, parent(path))
   end
   return answer_held(held)
 end
@@ -150,18 +161,23 @@ if (held or waits) and not may_have(path, held, wants, order) then
   if wants.replaces and is_deadlock() then return { 'EDEADLK' } end
   -- The first write needs memory, so a full server refuses it before anything has changed.
   local at = join(path, wants, wants.replaces and CONVERSION or order)
-  return { 'QUEUED', at, left_for_waiters(path, held), call('ZRANK', tickets_key(path), wants.nonce),
-    held and held.foreign and 1 or 0, renew_alive(), trouble }
+  return answer_queued(at, held)
 end
 if wants.replaces then return convert_now(held) end
 if not held then
   if dir_exists(path) then return { 'EISDIR' } end
   local word = check_parent(path)
   if word ~= 'OK' then return { word } end
+  if not is_next_in_room(path, order) then
+    if waits then return answer_queued(join(path, wants, order, true)) end
+    publish('FULL', parent(path))
+    return { 'EBUSY', trouble }
+  end
 end
 local new, problem = hold(path, wants, false, held)
 if not new then return problem end
 new.content = held and follow_up(call, 'HGET', details_key(path), 'content') or nil
+if not held then follow_up(call, 'ZREM', room_key(parent(path)), name(path)) end
 if order > 0 then
   follow_up(leave, path, wants.nonce)
   follow_up(keep_tickets, path, new.lock_ends)

@@ -19,6 +19,8 @@
 --- @include "include/shared.lua"
 --- @include "include/gone.lua"
 --- @include "include/hold.lua"
+--- @include "include/room.lua"
+--- @include "include/forget.lua"
 --- @include "include/queue.lua"
 --- @include "include/pass.lua"
 
@@ -37,11 +39,9 @@ local function answer_about(key, nonce)
     pass_on(key, held)
     held = holding(key)
   end
-  local left = call('PTTL', lock_key(key))
   -- Another Redis client may have extended its lock.
-  keep_tickets(key, left >= 0 and now_ms + left or nil)
-  if held and is_shared(held) then left = left_for_waiters(key, held) end
-  return { left, call('ZRANK', tickets_key(key), nonce) or -1, held and held.foreign and 1 or 0 }
+  keep_tickets(key, end_of_tickets(key))
+  return { state_for_waiters(key, held, nonce) }
 end
 
 local late = follow_up(call, 'ZRANGEBYSCORE', ns .. '#g', '-inf', '(' .. integer(now_ms), 'LIMIT', 0, 100)

@@ -3,7 +3,7 @@
 -- ARGV: 4 id, 5 identity of a caller that wants to know whether it holds the lock; both '': no such caller;
 --   6 token of the holding that is meant ('': any)
 -- Answers: 'OK' and a lock as describe() has it; 'DIR', mode, uid, gid, time of the last change in ms, and the
---   lease of locks made in the directory (0: unset); 'ENOENT'
+--   lease of locks made in the directory (0: unset), its limit (0: none), and how many wait for room; 'ENOENT'
 
 --- @include "include/names.lua"
 
@@ -14,6 +14,7 @@ if path ~= '' and call('EXISTS', KEYS[1], dir_key(path)) == 0 then return { 'ENO
 --- @include "include/directory.lua"
 --- @include "include/holding.lua"
 --- @include "include/message.lua"
+--- @include "include/room.lua"
 
 -- May the caller be told who holds the lock? The instance of the holder knows whether it may still undo the
 -- acquisition (may_be_undone() in lock_reads.c). For another instance the acquisition is made permanent first; if
@@ -34,5 +35,7 @@ if held then
   return describe('OK', path, held)
 end
 if not dir_exists(path) then return { 'ENOENT' } end
+local limit = limit_of(path)
 local dir = call('HMGET', dir_key(path), 'mode', 'uid', 'gid', 'changed')
-return { 'DIR', dir[1] or '0', dir[2] or '0', dir[3] or '0', dir[4] or '0', integer(default_ttl(path) or 0) }
+return { 'DIR', dir[1] or '0', dir[2] or '0', dir[3] or '0', dir[4] or '0', integer(default_ttl(path) or 0),
+  integer(limit or 0), limit and count_room_waiters(path) or 0 }

@@ -72,6 +72,8 @@ end
 
 --- @include "include/gone.lua"
 --- @include "include/hold.lua"
+--- @include "include/room.lua"
+--- @include "include/forget.lua"
 --- @include "include/queue.lua"
 --- @include "include/pass.lua"
 

@@ -15,6 +15,7 @@
 --- @include "include/message.lua"
 --- @include "include/lease.lua"
 --- @include "include/shared.lua"
+--- @include "include/room.lua"
 --- @include "include/queue.lua"
 --- @include "include/free.lua"
 
@@ -23,10 +24,12 @@ local held = holding(path, { nonce = about, token = about })
 local is_meant = held and (held.nonce == about or held.token == about)
 if is_meant and not is_undoable(held) then return { 'EEXIST' } end
 local left_queue = not is_meant and leave(path, about)
-if not is_meant and not (left_queue and held and is_shared(held)) then return { left_queue and 'OK' or 'ENOENT' } end
+local may_serve = held and is_shared(held) or not held and call('EXISTS', room_key(parent(path))) == 1
+if not is_meant and not (left_queue and may_serve) then return { left_queue and 'OK' or 'ENOENT' } end
 
 --- @include "include/gone.lua"
 --- @include "include/hold.lua"
+--- @include "include/forget.lua"
 --- @include "include/pass.lua"
 --- @include "include/convert.lua"
 

@@ -91,7 +91,7 @@ int message_parse_event(const char *text, size_t size, struct lock_event *ret)
 	int64_t token, ttl_ms;
 
 	/* Later kinds are found out by each mount itself, and published by nobody. */
-	if (!event_kind_of(text, length, &kind) || kind > EVENT_FAILED_REFRESH)
+	if (!event_kind_of(text, length, &kind) || (kind > EVENT_FAILED_REFRESH && kind != EVENT_FULL))
 		return -EPROTO;
 	*ret = (struct lock_event){ .kind = kind };
 	if (!read_number(&at, &ret->time_us) || ret->time_us < 0 || ret->time_us > NOW_MAX_MS * 1000 ||
@@ -103,9 +103,9 @@ int message_parse_event(const char *text, size_t size, struct lock_event *ret)
 	ret->foreign = token_is_foreign(ret->token);
 	if (ret->token)
 		ret->owner = at;
-	/* The owner ends with a NUL; the key follows it. If the holding is shared, a NUL and a word follow the key. */
+	/* The owner ends with a NUL; the key follows it. The root directory, which can be full, has the key "". If the holding is shared, a NUL and a word follow the key. */
 	at += strlen(at) + 1;
-	if (at >= text + size || !is_key(at))
+	if (at > text + size || (*at ? !is_key(at) : kind != EVENT_FULL))
 		return -EPROTO;
 	ret->key = at;
 	at += strlen(at);

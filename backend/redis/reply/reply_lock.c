@@ -137,14 +137,16 @@ static int reply_lock_seen(const redisReply *reply, const char *key, int64_t age
 
 int reply_entry(const redisReply *reply, const char *key, int64_t age_ms, struct entry *ret)
 {
-	enum { WORD, MODE, UID, GID, CHANGED, TTL };
+	enum { WORD, MODE, UID, GID, CHANGED, TTL, LIMIT, WAITERS };
+	const redisReply *waiters;
 	const char *ttl;
 
 	if (strcmp(reply_text(reply, WORD), "DIR") != 0) {
 		ret->kind = ENTRY_LOCK;
 		return reply_lock_seen(reply, key, age_ms, &ret->lock);
 	}
-	if (reply->elements <= TTL)
+	waiters = reply_element(reply, WAITERS, REDIS_REPLY_INTEGER);
+	if (!waiters || waiters->integer < 0)
 		return -EPROTO;
 	ttl = reply_text(reply, TTL);
 	ret->kind = ENTRY_DIR;
@@ -155,6 +157,8 @@ int reply_entry(const redisReply *reply, const char *key, int64_t age_ms, struct
 		.gid = (gid_t)number_up_to(reply_text(reply, GID), UINT32_MAX - 1),
 		.changed_ms = reply_time(reply_text(reply, CHANGED)),
 		.default_ttl_ms = reply_number(ttl, 0) == LEASE_NEVER ? LEASE_NEVER : reply_lease(ttl),
+		.limit = (uint32_t)number_up_to(reply_text(reply, LIMIT), DIR_LIMIT_MAX),
+		.waiters = (uint64_t)waiters->integer,
 	};
 	return 0;
 }

@@ -9,11 +9,11 @@ local function notify_revoker(key, held)
 end
 
 -- Ends a holding and publishes an event of this kind. The DEL or ZREM decides: a server that takes no writes
--- refuses it, so nobody may be notified earlier. If others wait, returns when the lock would have ended
+-- refuses it, so nobody may be notified earlier. If others wait for the lock or for room, returns when the lock would have ended
 -- (ms), and the caller must pass the lock on; else returns nil. Returns also what is left of the lock, for pass_on():
 -- nil if it is free.
 local function free(key, held, kind)
-  local before = call('EXISTS', tickets_key(key)) == 1 and end_of(key) or nil
+  local before = call('EXISTS', tickets_key(key), room_key(parent(key))) > 0 and end_of(key) or nil
   local rest
 
   if is_shared(held) then

@@ -20,6 +20,16 @@ local function keep_tickets(key, expires_ms)
   end
 end
 
+-- 10 min in ms: tickets of a free key, which wait for room, outlive their last heartbeat by this.
+local ROOM_WAIT = 600000
+
+-- When the tickets of a key end unless they are kept, for keep_tickets().
+local function end_of_tickets(key)
+  local left = call('PTTL', lock_key(key))
+  if left == -2 then return now_ms + ROOM_WAIT end
+  return left >= 0 and now_ms + left or nil
+end
+
 -- The fields of a ticket, all text: what acquire.lua was given and keeps.
 local WANTS = { 'id', 'identity', 'nonce', 'ttl', 'fallback', 'user', 'host', 'place', 'command', 'pid', 'uid', 'gid',
   'bound', 'grace', 'mount' }
@@ -44,6 +54,12 @@ local function notify_first_waiter(key)
   end
 end
 
+-- Notifies the first waiter for room, as notify_first_waiter() does.
+local function notify_first_for_room(dir)
+  local first = call('ZRANGEBYSCORE', room_key(dir), '-inf', 'inf', 'LIMIT', 0, 1)[1]
+  if first then notify_first_waiter(dir == '' and first or dir .. '/' .. first) end
+end
+
 -- The time at which a lock ends, in ms.
 local function end_of(key)
   local left = call('PTTL', lock_key(key))
@@ -51,9 +67,11 @@ local function end_of(key)
 end
 
 local function set_end_of_tickets(key, expires_ms, early)
-  if call('EXISTS', tickets_key(key)) == 0 then return end
+  if call('EXISTS', tickets_key(key), room_key(parent(key))) == 0 then return end
   keep_tickets(key, expires_ms)
-  if early then notify_first_waiter(key) end
+  if not early then return end
+  notify_first_waiter(key)
+  notify_first_for_room(parent(key))
 end
 
 -- When the last holding of a shared lock ends in ms (math.huge: never); nil if there is none.

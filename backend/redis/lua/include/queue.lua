@@ -15,21 +15,24 @@ end
 -- The order of a conversion that waits: in front of all others, whose orders are times. There is one at most.
 local CONVERSION = 1
 
--- Puts a ticket into the queue by its order (0: behind all others; CONVERSION: in front). Returns its order.
-local function join(key, wants, order)
+-- The highest score of a sorted set of orders, or 0.
+local function last_order(of) return tonumber(call('ZREVRANGE', of, 0, 0, 'WITHSCORES')[2] or 0) end
+
+-- Puts a ticket into the queue by its order (0: behind all others, and if it waits `for_room`, behind all who do;
+-- CONVERSION: in front). Returns its order.
+local function join(key, wants, order, for_room)
   local known = call('ZSCORE', tickets_key(key), wants.nonce)
   if known then
     order = tonumber(known)
   else
     if order == 0 then
-      local last = call('ZREVRANGE', tickets_key(key), 0, 0, 'WITHSCORES')
-      order = math.max(now_us, last[2] and tonumber(last[2]) + 1 or 0)
+      order = math.max(now_us, last_order(tickets_key(key)) + 1)
+      if for_room then order = math.max(order, last_order(room_key(parent(key))) + 1) end
     end
     call('HSET', wants_key(key), wants.nonce, cmsgpack.pack(wants))
     call('ZADD', tickets_key(key), integer(order), wants.nonce)
   end
-  local left = call('PTTL', lock_key(key))
-  keep_tickets(key, left >= 0 and now_ms + left or nil)
+  keep_tickets(key, end_of_tickets(key))
   return integer(order)
 end
 
@@ -68,9 +71,37 @@ local function waiting_conversion(key)
   return nonce, nonce and wants_of(key, nonce)
 end
 
--- What is left in ms, as PTTL answers it, until waiters can go on if nobody releases the lock: a conversion when
--- the holdings of the others have ended, others when the lock has ended.
+-- Has a key that is free its tickets wait for room by the order of the first one. Returns false if it has none.
+local function enter_room(key)
+  local first = call('ZRANGEBYSCORE', tickets_key(key), '-inf', 'inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  allow_when_full()
+  if #first == 0 then
+    call('ZREM', room_key(parent(key)), name(key))
+    return false
+  end
+  call('ZADD', room_key(parent(key)), first[2], name(key))
+  call('PEXPIRE', room_key(parent(key)), ROOM_WAIT)
+  return true
+end
+
+-- The place of a ticket among all that it waits for; nil: it is in no queue.
+local function rank_of(key, held, nonce)
+  local rank = call('ZRANK', tickets_key(key), nonce)
+  if not rank or held then return rank or nil end
+  return rank + (call('ZRANK', room_key(parent(key)), name(key)) or 0)
+end
+
+-- What is left until the first lock of a directory ends, as PTTL answers it.
+local function left_for_room(dir)
+  local ends = call('ZRANGEBYSCORE', index_key(dir), integer(now_ms), 'inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+  if not ends then return -2 end
+  return ends == 'inf' and -1 or math.max(0, tonumber(ends) - now_ms)
+end
+
+-- What is left in ms, as PTTL answers it, until waiters can go on if nobody releases a lock: a conversion when
+-- the holdings of the others have ended, those who wait for room when any lock there has ended, others when the lock has ended.
 local function left_for_waiters(key, held)
+  if not held and limit_of(parent(key)) then return left_for_room(parent(key)) end
   local _, wants = nil, nil
   if held and is_shared(held) then _, wants = waiting_conversion(key) end
   if wants then
@@ -79,4 +110,16 @@ local function left_for_waiters(key, held)
     if ends then return ends == math.huge and -1 or math.max(0, ends - now_ms) end
   end
   return call('PTTL', lock_key(key))
+end
+
+-- Waiters for room, of which each has a key of its own, that poll when a lock ends: the first ones. The first one of all is
+-- notified of locks that come (note_grant()), and every heartbeat about a key of the directory serves them all.
+local POLLERS_MAX = 20
+
+-- What waiters need to know of a key, as read_key_state() of reply_wait.c reads it: left_for_waiters(), rank_of() (-1: none), and
+-- 1 if another Redis client holds it, else 0.
+local function state_for_waiters(key, held, nonce)
+  local rank = rank_of(key, held, nonce) or -1
+  local left = not held and rank >= POLLERS_MAX and -1 or left_for_waiters(key, held)
+  return left, rank, held and held.foreign and 1 or 0
 end
