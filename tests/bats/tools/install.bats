@@ -75,7 +75,7 @@ installed() {
 ./usr/local/share/man/man5/lockfs.5
 ./usr/local/share/man/man7/lockfs-recipes.7
 ./usr/local/share/zsh/site-functions/_lockctl" "$(files "$T/root")"
-  refute grep -rE '@[A-Z]+@' "$T/root"
+  refute grep -rIE '@[A-Z]+@' "$T/root"
   make_target uninstall DESTDIR="$T/root"
   is "" "$(files "$T/root")"
   [ ! -e "$T/root/usr/local/share/doc/lockfs" ]
@@ -92,7 +92,7 @@ installed() {
 @test "a PREFIX of one's own is not left" {
   use_build
   make_target install PREFIX="$T/own"
-  is 21 "$(files "$T/own" | wc -l)"
+  is 23 "$(files "$T/own" | wc -l)"
   contains "$T/own/bin/lockfs " "$(cat "$T/own/sbin/mount.lockfs")"
   make_target uninstall PREFIX="$T/own"
   is "" "$(files "$T/own")"
