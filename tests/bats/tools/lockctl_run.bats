@@ -185,6 +185,23 @@ noted_ended() {
   gone "$M/job"
 }
 
+@test "with -s and one id, each command has its own holding, and gives back no other" {
+  mkfifo "$T/go1" "$T/go2"
+  for n in 1 2; do
+    start -s -I alice "$M/job" -- sh -c "$note"'echo runs >"$0/$1"; exec cat "$0/go$1"' "$T" "$n"
+    wait_until test -s "$T/$n"
+  done
+  first=${supervisors[0]}
+  : >"$T/go2"
+  ends 0
+  wait_until eval '[ "$(lock "$M/job" holders)" = 1 ]'
+  kill -0 "$first"
+  : >"$T/go1"
+  supervisor=$first
+  ends 0
+  wait_until gone "$M/job"
+}
+
 @test "lockctl run -s killed: its holding ends after its command, and the others stay" {
   start -s "$M/job" -- sh -c "$note"'echo ready; exec sleep 1000' "$T"
   says ready
