@@ -21,6 +21,7 @@ import os
 import random
 import select
 import signal
+import struct
 import sys
 import time
 
@@ -55,8 +56,19 @@ def mount_id(fd):
 SHARED = 0.35
 CONVERTS = 0.1
 
-FLOCK = ("flock", "flocknb")
-MODES = {"exclusive": fcntl.LOCK_EX, "shared": fcntl.LOCK_SH}
+# Ways to lock an open file, and if they wait. `posix` locks belong to the process, `ofd` ones to the open file.
+FLOCK = {"flock": True, "flocknb": False}
+FCNTL = {"posix": True, "posixnb": False, "ofd": True, "ofdnb": False}
+LOCKING = {**FLOCK, **FCNTL}
+FLOCK_MODES = {"exclusive": fcntl.LOCK_EX, "shared": fcntl.LOCK_SH}
+FCNTL_MODES = {"exclusive": fcntl.F_WRLCK, "shared": fcntl.F_RDLCK}
+F_OFD_SETLK, F_OFD_SETLKW = 37, 38
+
+
+def fcntl_lock(fd, how, kind, waits):
+    """F_SETLK of the whole file, or what goes with it."""
+    plain, waiting = (fcntl.F_SETLK, fcntl.F_SETLKW) if how.startswith("posix") else (F_OFD_SETLK, F_OFD_SETLKW)
+    fcntl.fcntl(fd, waiting if waits else plain, struct.pack("hhqqi4x", kind, os.SEEK_SET, 0, 0, 0))
 
 
 class Interrupted(Exception):
@@ -74,7 +86,7 @@ class Handle:
         self.name, self.key, self.fd, self.ttl = name, key, fd, ttl
         self.bound, self.signalled = bound, signalled
         self.how, self.mode = None, "exclusive"
-        self.locked = False  # by flock(2)
+        self.locked = False  # by flock(2) or fcntl(2)
         self.writable = True
         self.lost = False
         self.unsure = False  # whether it still has the lock
@@ -138,10 +150,10 @@ class Worker:
         ttl = ttl or self.lease()
         wait = 0
         options = ["ttl=%dms" % ttl] if ttl != LEASE_MS else []
-        if mode == "shared" and how not in FLOCK:
+        if mode == "shared" and how not in LOCKING:
             options.append("shared")
         flags = os.O_CREAT | os.O_RDWR | os.O_EXCL
-        bound = how == "hold" or how in FLOCK
+        bound = how == "hold" or how in LOCKING
         signalled = bound and self.random.random() < 0.7
         if how in ("wait", "hold"):
             wait = self.random.choice((300, 1000, 2500, 4000))
@@ -159,12 +171,14 @@ class Worker:
             flags = os.O_CREAT | os.O_RDWR | os.O_TRUNC
         if how in FLOCK:
             flags = os.O_CREAT | self.random.choice((os.O_RDONLY, os.O_RDWR, os.O_RDWR | os.O_TRUNC))
-        if how == "flock":
+        if how in FCNTL:
+            flags = os.O_CREAT | os.O_RDWR
+        if LOCKING.get(how):
             wait = self.random.choice((300, 1000, 2500, 4000))
         self.forget_signals()
         name = "%s#%d" % (self.name, self.count + 1)
         # A view in which no call can wait has no place in the order of waiters.
-        queued = wait if how in ("wait", "hold", "flock") else 0
+        queued = wait if how in ("wait", "hold") or how in LOCKING else 0
         result, fd = self.do("acquire", self.open_and_lock, self.path(key, *options), flags, how, mode, wait,
                              key=key, h=name, how=how, mode=mode, ttl=ttl, wait=wait, queued=queued,
                              excl=bool(flags & os.O_EXCL), bound=bound, signal=signalled,
@@ -172,14 +186,14 @@ class Worker:
         if result != "OK":
             return self.step_back(result)
         handle = Handle(name, key, fd, ttl, bound, signalled)
-        handle.how, handle.mode, handle.locked = how, mode, how in FLOCK
+        handle.how, handle.mode, handle.locked = how, mode, how in LOCKING
         handle.writable = flags & os.O_ACCMODE != os.O_RDONLY
         self.read_token(handle)
         return handle
 
     def open_and_lock(self, path, flags, how, mode, wait):
         fd = os.open(path, flags, 0o644)
-        if how not in FLOCK:
+        if how not in LOCKING:
             return fd
         try:
             self.lock(fd, how, mode, wait)
@@ -194,7 +208,10 @@ class Worker:
         try:
             try:
                 signal.setitimer(signal.ITIMER_REAL, wait / 1000)
-                fcntl.flock(fd, MODES[mode] | (0 if wait else fcntl.LOCK_NB))
+                if how in FLOCK:
+                    fcntl.flock(fd, FLOCK_MODES[mode] | (0 if wait else fcntl.LOCK_NB))
+                else:
+                    fcntl_lock(fd, how, FCNTL_MODES[mode], wait > 0)
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
         except Interrupted:
@@ -204,14 +221,14 @@ class Worker:
         mode = "exclusive" if handle.mode == "shared" else "shared"
         # To share a lock takes no wait.
         wait = self.random.choice((0, 300, 1000)) if mode == "exclusive" else 0
-        # flock(2) lets go of a shared lock before it waits for an exclusive one.
-        keeps = not wait
+        # flock(2) lets go of a shared lock before it waits for an exclusive one. fcntl(2) does not.
+        keeps = not wait or handle.how in FCNTL
         result, _ = self.do("convert", self.lock, handle.fd, handle.how, mode, wait, key=handle.key, h=handle.name,
                             how=handle.how, mode=mode, ttl=handle.ttl, wait=wait, queued=0, bound=True, keeps=keeps)
         if result == "OK":
             handle.mode = mode
             self.read_token(handle)
-        elif not keeps or result not in ("EAGAIN", "EDEADLK"):
+        elif not keeps or result not in ("EAGAIN", "EDEADLK", "EINTR"):
             handle.unsure = True
         return result
 
@@ -336,8 +353,15 @@ class Worker:
             if self.random.random() < 0.3:
                 self.unlink(handle)
         elif self.random.random() < 0.4:
-            self.do("release", fcntl.flock, handle.fd, fcntl.LOCK_UN, key=handle.key, h=handle.name, how="unlock")
+            self.do("release", self.unlock, handle, key=handle.key, h=handle.name, how="unlock")
         self.close(handle)
+
+    @staticmethod
+    def unlock(handle):
+        if handle.how in FLOCK:
+            fcntl.flock(handle.fd, fcntl.LOCK_UN)
+        else:
+            fcntl_lock(handle.fd, handle.how, fcntl.F_UNLCK, False)
 
     # Turns
 
@@ -556,6 +580,7 @@ class Worker:
 
     def take_any_turn(self):
         turns = {"excl": 18, "plain": 6, "wait": 22, "attempts": 6, "hold": 20, "flock": 14, "flocknb": 6,
+                 "posix": 8, "posixnb": 3, "ofd": 6, "ofdnb": 3,
                  "own": 8, "attack": 8, "look": 12, "force": 3, "id": 6}
         turn = self.random.choices(list(turns), list(turns.values()))[0]
         if turn == "own":
