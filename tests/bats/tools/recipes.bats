@@ -249,6 +249,11 @@ order() {
 
 # Shared locks, and directories with a limit
 
+# lockctl_program: lockctl by its name, as the recipes call it
+lockctl_program() {
+  program lockctl "exec '$BATS_TEST_DIRNAME/../../../scripts/lockctl' \"\$@\""
+}
+
 # work NAME: a command that says `NAME ARGUMENT…` in $T/log until the test opens $T/NAME-ARGUMENT
 work() {
   program "$1" "echo $1 \$* >>'$T/log'; read -r _ <'$T/$1'-\$1"
@@ -296,6 +301,58 @@ open_for() {
   open_for rebuild-catalogue-
   ends "$pid"
   wait_until gone "$M/catalogue"
+}
+
+@test "three licences: three run on all hosts together, and the others wait for one, first come, first served" {
+  local each
+  lockctl_program
+  work simulator
+  mkfifo "$T"/simulator-{1,2,3,4,5}
+  example_program "$M" simulate
+  example_program "$N" simulate simulate-there
+  pids=()
+  for each in 1 2 3; do
+    start simulate "$each"
+    pids+=("$pid")
+    wait_until log_has "$each"
+  done
+  start simulate-there 4
+  pids+=("$pid")
+  wait_until waiting licences 1
+  start simulate 5
+  pids+=("$pid")
+  wait_until waiting licences 2
+  is "FULL 3 of 3, 2 waiting" "$(lockctl state "$N/licences")"
+  open_for simulator-2
+  wait_until log_has 4
+  is "simulator 4" "$(tail -n 1 "$T/log")"
+  # A licence is free again also if lockctl is killed.
+  kill -KILL "${pids[0]}"
+  wait_until log_has 5
+  is "simulator 5" "$(tail -n 1 "$T/log")"
+  open_for simulator-3 simulator-4 simulator-5
+  for each in 1 2 3 4; do
+    ends "${pids[each]}"
+  done
+  wait_until eval '[ -z "$(ls "$M/licences")" ]'
+}
+
+@test "three licences in a crontab: the job waits for one of three" {
+  local each
+  lockctl_program
+  program simulate "echo simulate >>'$T/log'"
+  mkdir "$M/licences"
+  for each in a b c; do
+    take "$M/licences/$each"
+  done
+  setfattr -n user.lock.limit -v 3 "$M/licences"
+  start sh -c "$(crontab_line "$N" 4)"
+  wait_until waiting licences 1
+  log_has 0 || [ ! -e "$T/log" ]
+  rm "$M/licences/b"
+  ends "$pid"
+  is simulate "$(cat "$T/log")"
+  is $'a\nc' "$(ls "$M/licences")"
 }
 
 # Programs in other languages: `work` says `work TOKEN`, and waits for a line of input.
