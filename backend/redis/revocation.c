@@ -71,9 +71,9 @@ static void answer(struct revocation *revocation, int status)
 	done(ctx, status);
 }
 
-/* `upto`: the largest token of the holdings that a final call ends; 0: whatever their tokens. */
+/* `newest`: the largest token of the holdings that a final call ends; 0: whatever their tokens. */
 static struct script_call *release_call(struct script_calls *calls, const char *key, struct holding_match match,
-                                        const char *force, uint64_t upto)
+                                        const char *force, uint64_t newest)
 {
 	struct script_call *call = script_call_new(calls, SCRIPT_RELEASE, key);
 
@@ -83,8 +83,8 @@ static struct script_call *release_call(struct script_calls *calls, const char *
 	script_call_add_text(call, NULL);
 	script_call_add_match(call, match);
 	script_call_add_text(call, force);
-	if (upto)
-		script_call_add_token(call, upto);
+	if (newest)
+		script_call_add_token(call, newest);
 	else
 		script_call_add_text(call, NULL);
 	return call;

@@ -54,7 +54,7 @@ static const struct shown_script {
 	[SCRIPT_UNDO] = { "undo", { { "about", FORM_SECRET } } },
 	[SCRIPT_RELEASE] = { "release", {
 		{ "id", FORM_SECRET }, { "identity", FORM_HIDDEN }, { "token", FORM_TOKEN }, { "force", FORM_PLAIN },
-		{ "upto", FORM_PLAIN } } },
+		{ "newest", FORM_PLAIN } } },
 	[SCRIPT_REFRESH] = { "refresh", {
 		{ "id", FORM_SECRET }, { "identity", FORM_HIDDEN }, { "token", FORM_TOKEN }, { "ttl", FORM_MS } } },
 	[SCRIPT_BIND] = { "bind", {

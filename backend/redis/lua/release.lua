@@ -22,7 +22,7 @@
 --- @include "include/shared.lua"
 --- @include "include/free.lua"
 
-local id, identity, token, force, upto = ARGV[4], ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
+local id, identity, token, force, newest = ARGV[4], ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
 
 -- The grace if the stored one is damaged: 0.5 s in ms, as GRACE_MIN_MS of round_trip.c.
 local GRACE = 500
@@ -38,7 +38,7 @@ local function revoke(held, last)
   local grace, left = number(held.grace, 1, GRACE_MAX) or GRACE, left_of(path, held)
   -- The write comes before the message, as in free().
   allow_when_full()
-  set_details(path, held, 'revoked', mount, 'upto', last and integer(last) or '')
+  set_details(path, held, 'revoked', mount, 'newest', last and integer(last) or '')
   notify(held.mount, 'REVOKE', held.token, path)
   if left < 0 or left > grace then follow_up(set_lease_end, path, held, now_ms + grace) end
   return grace
@@ -50,7 +50,7 @@ local function is_asked(held) return force == '1' or (force == '2' and not held.
 local held = holding(path, meant_by(token, id, identity))
 if not held and dir_exists(path) then return { 'EISDIR' } end
 local ends_all = force ~= '' and token == '' and held and is_shared(held)
-local meant = held and (token == '' or token == held.token) and not (upto and tonumber(held.token) > upto)
+local meant = held and (token == '' or token == held.token) and not (newest and tonumber(held.token) > newest)
 -- Anybody can publish REVOKE, so this ends only a bound holding of the calling instance.
 if force == '3' and not (meant and held.bound == '1' and held.mount == mount) then return { 'ENOENT' } end
 if force ~= '' and not ends_all then
@@ -84,7 +84,7 @@ if not ends_all then
 end
 
 -- The tokens of the oldest holdings up to `last`, FORCED_MAX at most. NS#h decides if NS#o is damaged.
-local function tokens_upto(last)
+local function first_tokens(last)
   local tokens = {}
   for _, member in ipairs(call('ZRANGEBYLEX', order_key(path), '[t', '[t' .. integer(last), 'LIMIT', 0, FORCED_MAX)) do
     tokens[#tokens + 1] = string.sub(member, 2)
@@ -105,8 +105,8 @@ local function end_by_force(one, last)
 end
 
 -- All tokens up to now are not larger than the last one that was given.
-local last = upto or number(call('GET', ns .. '#token'), 1, LAST_TOKEN) or LAST_TOKEN
-local tokens = tokens_upto(last)
+local last = newest or number(call('GET', ns .. '#token'), 1, LAST_TOKEN) or LAST_TOKEN
+local tokens = first_tokens(last)
 local ended, longest
 for _, one in ipairs(tokens) do
   local ends = live_end(path, one)

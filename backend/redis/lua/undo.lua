@@ -39,7 +39,8 @@ if left_queue then
   return { 'OK', trouble }
 end
 
--- Puts back the holding that a conversion replaced, as its caller was not answered and knows that holding. Returns false if others share the lock since.
+-- Puts back the holding that a conversion replaced, as its caller was not answered and knows that holding. Returns false if
+-- others share the lock since.
 local function restore(of)
   if is_shared(of) and count_shared(path) > 1 then return false end
   allow_when_full()

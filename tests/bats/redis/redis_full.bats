@@ -88,6 +88,46 @@ keys_of() {
   is "" "$(cat "$M.stderr" "$N.stderr")"
 }
 
+@test "in a full server, shared locks are refreshed, renewed, handed over and released, but not taken or converted" {
+  take "$M/.with/shared,id=one/job"
+  take "$N/.with/shared,id=two/job"
+  take_as_other "$M/written"
+  exec 7>"$M/bound" 8>"$N/bound"
+  flock -s -n 7
+  flock -s -n 8
+  (exec flock -s "$N/written" true) 9>&- &
+  wait_until waited_for "$M/written"
+  fill
+  expect ENOSPC open "$M/.with/shared,id=three/job" CREAT,WRONLY
+  is 2 "$(lock "$M/job" holders)"
+  setfattr -n user.lock.ttl -v 900 "$M/.with/id=one/job"
+  remains "$M/.with/id=one/job" 800000 900000
+  rm "$M/.with/id=one/job"
+  is 1 "$(lock "$M/job" holders)"
+  rm "$N/.with/id=two/job"
+  gone "$M/job"
+  refute flock -n 7
+  is 2 "$(lock "$M/bound" holders)"
+  flock -u 8
+  wait_until shared_by 1 "$M/bound"
+  refute flock -n 7
+  is shared "$(lock "$M/bound" mode)"
+  rm "$M/.with/force/bound"
+  gone "$M/bound"
+  exec 7>&- 8>&-
+  rm "$M/.with/force/written"
+  wait $!
+  wait_until gone "$M/written"
+}
+
+waited_for() {
+  is 1 "$(lock "$1" waiters)"
+}
+
+shared_by() {
+  is "$1" "$(lock "$2" holders)"
+}
+
 heard_all() {
   local line
   for line in "REFRESHED refreshed" "REFRESHED shortened" "RELEASED released" "FORCE_RELEASED forced"; do

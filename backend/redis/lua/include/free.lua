@@ -2,10 +2,10 @@
 
 -- Notifies the instance that revoked a holding. One that revoked all holdings up to a token waits for the last of them.
 local function notify_revoker(key, held)
-  local upto = number(held.upto, 1, LAST_TOKEN)
-  if not upto then return notify(held.revoked, 'FREED', held.token, key) end
+  local newest = number(held.newest, 1, LAST_TOKEN)
+  if not newest then return notify(held.revoked, 'FREED', held.token, key) end
   local first = is_shared(held) and follow_up(oldest, key, 't')
-  if not first or tonumber(first) > upto then notify(held.revoked, 'FREED', held.upto, key) end
+  if not first or tonumber(first) > newest then notify(held.revoked, 'FREED', held.newest, key) end
 end
 
 -- Ends a holding and publishes an event of this kind. The DEL or ZREM decides: a server that takes no writes

@@ -42,6 +42,7 @@ local function wants_of(key, nonce)
   for _, field in ipairs(WANTS) do
     if type(wants[field]) ~= 'string' then return nil end
   end
+  if wants.replaces and not number(wants.replaces, 1, LAST_TOKEN) then return nil end
   if number(wants.grace, 1, GRACE_MAX) and number(wants.fallback, -1, LEASE_MAX) then return wants end
 end
 
