@@ -267,3 +267,18 @@ PY
   expect EBUSY open "$M/b" CREAT,EXCL,WRONLY
   heard "$T/heard" "FULL ."
 }
+
+# Many
+
+@test "200 processes on a limit of 7, of which 100 are killed: never more than 7, all served in order" {
+  local mounts=("$M")
+  # Mounts of memory share nothing.
+  if [[ $LOCKFS_TEST_SOURCE != memory: ]]; then
+    mount_lockfs "$T/second"
+    mount_lockfs "$T/third"
+    mounts+=("$T/second" "$T/third")
+  fi
+  make_pool 7
+  run python3 -S "$BATS_TEST_DIRNAME/../lib/pool.py" 7 200 100 "${mounts[@]}"
+  matches '[0-9]+ served, 100 killed' "$output"
+}
