@@ -420,3 +420,62 @@ never_lost() {
   touch "$M/job"
   remains "$M/job" 295000 300000
 }
+
+# Conversions
+
+# lost_conversion FROM TO TEXT TRAP [MORE]: descriptor 7 is locked by flock FROM; the answer of converting it by TO is
+# lost. TEXT is an end of the word `replaces`, another one each time, as a trap is sprung again only by another text.
+lost_conversion() {
+  local from=$1 to=$2 text=$3
+  shift 3
+  exec 7<>"$M/job"
+  flock "$from" -n 7
+  trap_at "$text" "$@"
+  refute flock "$to" -n 7
+  sprung || fail "the trap was not sprung"
+}
+
+@test "a conversion whose answer is lost costs the lock, and leaves nothing behind: others can have it" {
+  local case
+  proxy_start
+  for case in '-s -x replaces mute' '-x -s eplaces mute' '-s -x places cut' '-x -s laces cut'; do
+    # shellcheck disable=SC2086
+    lost_conversion $case
+    mended
+    wait_until 4 gone "$N/job"
+    py <<'PY'
+check("read", outcome(os.pread, 7, 10, 0), "ESTALE")
+PY
+    # Nor is it there again later.
+    never_held 1 lockfs:job
+    is "" "$(redis_cli KEYS 'lockfs#[dhHo]:*')"
+    take "$N/job"
+    rm "$N/job"
+    exec 7<&-
+    : >"$T/proxy"
+  done
+}
+
+@test "a holder who shares with others since its lost conversion from exclusive is told that it lost the lock" {
+  proxy_start
+  exec 7<>"$M/job"
+  flock -x -n 7
+  trap_at replaces mute '"away": true'
+  refute flock -s -n 7
+  sprung || fail "the trap was not sprung"
+  take "$N/.with/shared,id=other/job"
+  orders '{}'
+  mended
+  wait_until 4 shared_by_one
+  py <<'PY'
+check("read", outcome(os.pread, 7, 10, 0), "ESTALE")
+PY
+  exec 7<&-
+  is 1 "$(lock "$N/job" holders)"
+  rm "$N/.with/id=other/job"
+  gone "$N/job"
+}
+
+shared_by_one() {
+  is 1 "$(lock "$N/job" holders)"
+}
