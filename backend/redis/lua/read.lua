@@ -7,7 +7,8 @@
 
 --- @include "include/names.lua"
 
-if path ~= '' and call('EXISTS', KEYS[1], dir_key(path)) == 0 then return { 'ENOENT' } end
+local found = path == '' and 2 or call('EXISTS', KEYS[1], dir_key(path), limit_key(path))
+if found == 0 then return { 'ENOENT' } end
 
 --- @include "include/failure.lua"
 --- @include "include/clock.lua"
@@ -35,7 +36,7 @@ if held then
   return describe('OK', path, held)
 end
 if not dir_exists(path) then return { 'ENOENT' } end
-local limit = limit_of(path)
+local limit = found > 1 and limit_of(path) or nil
 local dir = call('HMGET', dir_key(path), 'mode', 'uid', 'gid', 'changed')
 return { 'DIR', dir[1] or '0', dir[2] or '0', dir[3] or '0', dir[4] or '0', integer(default_ttl(path) or 0),
   integer(limit or 0), limit and count_room_waiters(path) or 0 }
