@@ -31,6 +31,8 @@ struct lock_file {
 	bool flocked;                 /* flock(2) or a view with `hold` has locked it, in flock_mode */
 	enum lock_mode flock_mode;
 	struct posix_use *posix_uses; /* fcntl(2) locks through this file */
+	bool flock_upgrades;          /* the holding is being made exclusive for flock(2) of this file */
+	const struct posix_lock *upgrading; /* the lock of fcntl(2) for which the holding is being made exclusive, or NULL */
 	size_t attempts;              /* requests for fcntl(2) locks that keep the holding bound meanwhile */
 	char *id;                     /* id of the holding that was acquired by creating this file, or NULL */
 	uint64_t acquired;            /* token of that holding; 0: none */

@@ -135,6 +135,41 @@ const struct posix_lock *posix_lock_against(const struct lock_file *file, uint64
 	return NULL;
 }
 
+/* Does what has locked `other` by flock(2) exclude a call on `file`? */
+static bool flock_excludes(const struct lock_file *other, const struct lock_file *file, const struct posix_lock *own,
+                           enum lock_mode mode)
+{
+	if (other == file || (own && use_of(own, other)))
+		return false;
+	return other->flock_upgrades || (other->flocked && (mode == LOCK_EXCLUSIVE || other->flock_mode == LOCK_EXCLUSIVE));
+}
+
+/* Does this lock of fcntl(2) exclude a call on `file`? */
+static bool lock_excludes(const struct posix_lock *lock, const struct lock_file *file, const struct posix_lock *own,
+                          enum lock_mode mode)
+{
+	if (lock == own || (!own && use_of(lock, file)))
+		return false;
+	return mode == LOCK_EXCLUSIVE || mode_of(lock) == LOCK_EXCLUSIVE;
+}
+
+bool posix_lock_excludes(const struct lock_file *file, const struct posix_lock *own, enum lock_mode mode)
+{
+	const struct holding_member *member;
+	const struct posix_use *use;
+
+	DL_FOREACH(holding_siblings(&file->member), member) {
+		const struct lock_file *other = file_of(member);
+
+		if (flock_excludes(other, file, own, mode) || (own && other->upgrading && other->upgrading != own))
+			return true;
+		DL_FOREACH2(other->posix_uses, use, file_next)
+			if (lock_excludes(use->lock, file, own, mode))
+				return true;
+	}
+	return false;
+}
+
 enum lock_mode posix_lock_needed_mode(const struct lock_file *file, const struct posix_lock *but, bool without_flock)
 {
 	const struct holding_member *member;

@@ -95,6 +95,13 @@ enum lock_mode posix_attempt_mode(const struct posix_attempt *attempt);
 const struct posix_lock *posix_lock_against(const struct lock_file *file, uint64_t owner, enum lock_mode mode);
 
 /*
+ * Has anything else locked the holding of this file, or is about to, so that a call on the file in this mode is refused? `own`: the
+ * caller's lock of fcntl(2); NULL: the call is flock(2). What was locked through the same open file by flock(2) and by fcntl(2)
+ * excludes nothing.
+ */
+bool posix_lock_excludes(const struct lock_file *file, const struct posix_lock *own, enum lock_mode mode);
+
+/*
  * The mode in which the holding of this file is needed by all that has it locked, other than the lock `but` (NULL: none)
  * and the flock(2) of `file` itself if `without_flock`. LOCK_SHARED if nothing needs it.
  */

@@ -84,16 +84,25 @@ void lock_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, str
 
 /* GETLK */
 
-/* The holding that the caller has, or that its open file acquired by creation; 0: none. */
-static uint64_t own_token(const struct request *request)
+/* The caller's lock; an empty one if it has none. */
+static const struct posix_lock *own_lock(const struct request *request)
+{
+	static const struct posix_lock none;
+	const struct posix_lock *own = posix_lock_find(request->mount->lock_files->posix_locks, request->info.lock_owner,
+		request->key, lock_file_of(&request->info), request->test.process);
+
+	return own ? own : &none;
+}
+
+/* The open file that has the caller's holding: its own, or another one through which its process locked. NULL: it has none. */
+static const struct lock_file *own_file(const struct request *request)
 {
 	const struct lock_file *file = lock_file_of(&request->info);
-	const struct posix_lock *own = posix_lock_find(request->mount->lock_files->posix_locks, request->info.lock_owner,
-		request->key, file, request->test.process);
+	const struct posix_lock *own = own_lock(request);
 
 	if (file_lock_is_held(file) || (file->acquired && file->acquired == lock_file_token(file)))
-		return lock_file_token(file);
-	return own && own->uses ? lock_file_token(own->uses->file) : 0;
+		return file;
+	return own->uses ? own->uses->file : NULL;
 }
 
 /* Kernel and caller know the process if it is on this host; for another one the answer is 0. */
@@ -107,11 +116,10 @@ static pid_t pid_of_holder(const struct request *request, const struct lock *loc
 /* The holder that keeps the caller from locking, in `ret`. Returns false if none does. */
 static bool find_conflict(const struct request *request, const struct lock *lock, struct flock *ret)
 {
-	const struct lock_file *file = lock_file_of(&request->info);
+	const struct lock_file *file = own_file(request);
 	enum lock_mode mode = request->test.mode;
-	bool is_own = lock->token == request->test.token;
-	const struct posix_lock *other = is_own && file->member.bound ?
-		posix_lock_against(file, request->info.lock_owner, mode) : NULL;
+	bool is_own = file && lock->token == lock_file_token(file);
+	const struct posix_lock *other = is_own ? posix_lock_against(file, request->info.lock_owner, mode) : NULL;
 
 	*ret = (struct flock){ .l_type = lock->mode == LOCK_SHARED ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
 	if (other) {
@@ -119,6 +127,9 @@ static bool find_conflict(const struct request *request, const struct lock *lock
 		ret->l_pid = other->pid;
 		return true;
 	}
+	/* By flock(2) of another open file, which fcntl(2) of this process has locked as well. */
+	if (is_own && posix_lock_excludes(file, own_lock(request), mode))
+		return true;
 	if (mode == LOCK_SHARED && (is_own || lock->mode == LOCK_SHARED))
 		return false;
 	/* Of an own shared lock, it is one of the other holders, of whom this is not told. */
@@ -144,15 +155,16 @@ static void on_tested(void *ctx, int status, const struct entry *entry)
 void lock_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock)
 {
 	struct request *request = request_on_node(req, ino, info);
+	const struct lock_file *own;
 
 	if (!request)
 		return;
 	request->test.mode = mode_of_type(lock->l_type);
 	/* The kernel sends the process with SETLK only. Without it, a lock through what an exclusive creation opened counts as another's. */
 	(void)process_of_thread(fuse_req_ctx(req)->pid, &request->test.process);
-	request->test.token = own_token(request);
-	backend_read_as(request->mount->backend, request->key, NULL,
-		request->test.token ? match_token(request->test.token) : match_any(), on_tested, request);
+	own = own_file(request);
+	backend_read_as(request->mount->backend, request->key, NULL, own ? match_token(lock_file_token(own)) : match_any(),
+		on_tested, request);
 }
 
 /* FLUSH */

@@ -34,10 +34,10 @@ bool file_lock_is_held(const struct lock_file *file)
 	return file->member.bound && !lock_file_has_ended(file);
 }
 
-/* Has the request another owner's lock of fcntl(2) on the holding of the file against it? */
+/* Has anything else than the caller locked the holding of the file, so that it excludes the request? */
 static bool is_excluded(const struct request *request, const struct lock_file *file)
 {
-	return request->posix.lock && posix_lock_against(file, request->posix.lock->owner.number, request->acquire.mode);
+	return posix_lock_excludes(file, request->posix.lock, request->acquire.mode);
 }
 
 /* Ends the other calls that wait to lock this open file and may have it now, which they may have to convert. */
@@ -352,6 +352,10 @@ static void on_converted(void *ctx, int status, const struct lock *lock)
 
 	if (lock_file_token(file) == request->acquire.replaces)
 		holding_set_converting(&file->member, false);
+	if (request->posix.lock)
+		file->upgrading = NULL;
+	else
+		file->flock_upgrades = false;
 	if (status < 0) {
 		reply_unconverted(request, status);
 		return;
@@ -380,6 +384,10 @@ static void convert(struct request *request, enum lock_mode mode)
 		options.patience = (struct patience){ .waits = true, .wait_ms = WAIT_FOREVER };
 	if (request->posix.lock)
 		posix_attempt_keep(&request->posix);
+	if (mode == LOCK_EXCLUSIVE && request->posix.lock)
+		file->upgrading = request->posix.lock;
+	else if (mode == LOCK_EXCLUSIVE)
+		file->flock_upgrades = true;
 	holding_set_converting(&file->member, true);
 	request->acquire.replaces = options.replaces;
 	stpcpy(request->acquire.id, lock_file_proof(file));
@@ -420,7 +428,9 @@ static bool may_lock_again(const struct request *request)
 {
 	const struct lock_file *file = request->acquire.file;
 
-	return file_lock_is_held(file) && (!is_excluded(request, file) || posix_lock_uses(request->posix.lock, file));
+	if (!file_lock_is_held(file))
+		return false;
+	return !is_excluded(request, file) || (request->posix.lock ? posix_lock_uses(request->posix.lock, file) : file->flocked);
 }
 
 void file_lock(struct request *request)

@@ -69,7 +69,6 @@ struct request {
 		struct { /* GETLK */
 			enum lock_mode mode;
 			pid_t process; /* that calls */
-			uint64_t token; /* of the caller's own holding; 0: none */
 		} test;
 		struct { /* READ and READDIR */
 			size_t size;

@@ -614,3 +614,95 @@ other.kill()
 check("converted", (me.end(), me.outcome("=os.write", mine, b"x")), ("OK", 1))
 PY
 }
+
+@test "random calls of several processes answer as on another filesystem" {
+  workers <<'PY'
+import random
+class Place:
+    """Processes with their descriptors, of one key each; the first two share the open files of their parent."""
+    def __init__(self, path):
+        self.path = path
+        self.shared = [opened(path), opened(path)]
+        self.workers = [Worker(), Worker()]
+        for fd in self.shared:
+            os.close(fd)
+        self.workers += [Worker()]
+        self.files = [list(self.shared), list(self.shared), []]
+
+def step(place, number, choice, kind, which):
+    worker, files = place.workers[number], place.files[number]
+    fd = files[which % len(files)] if files else None
+    if choice == "open" and len(files) < 5 or fd is None:
+        files.append(worker.opened(place.path))
+        return "opened"
+    if choice == "open":
+        choice = "close"
+    if choice == "close":
+        files.remove(fd)
+        return worker.outcome("=os.close", fd)
+    if choice == "dup":
+        files.append(worker.outcome("=os.dup", fd))
+        return "duplicated"
+    answer = worker.getlk(fd, kind, OFD_GETLK if choice == "ofd_getlk" else fcntl.F_GETLK) if "getlk" in choice else \
+        getattr(worker, choice)(fd, kind)
+    return answer.split()[0]
+
+os.mkdir(T + "/elsewhere")
+for seed in range(4):
+    source = random.Random(seed)
+    places = Place(JOB), Place(T + "/elsewhere/job")
+    trace = []
+    for _ in range(250):
+        number = source.randrange(3)
+        choice = source.choice(["setlk"] * 6 + ["ofd"] * 3 + ["getlk", "ofd_getlk", "open", "close", "dup"])
+        kind = source.choice([EX, SH, UN, UN] if choice in ("setlk", "ofd") else [EX, SH])
+        which = source.randrange(100)
+        answers = [step(place, number, choice, kind, which) for place in places]
+        trace.append("%d %s %s %s: %s %s" % (number, choice, WORDS[kind], which % 5, *answers))
+        check("seed %d: %s" % (seed, "; ".join(trace[-12:])), answers[0], answers[1])
+    for place in places:
+        for worker in place.workers:
+            worker.quit()
+    os.unlink(T + "/elsewhere/job")
+    while os.path.exists(JOB):
+        time.sleep(0.01)
+PY
+}
+
+@test "what one process has locked by flock and fcntl through several files excludes a child that inherited one of them" {
+  workers <<'PY'
+fd = opened(JOB)
+child = Worker()
+own = opened(JOB)
+check("all read", (setlk(fd, SH), setlk(own, SH), child.setlk(fd, SH)), ("OK", "OK", "OK"))
+check("flock through the file that the child has not", flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB), "EAGAIN")
+check("shared", flock(own, fcntl.LOCK_SH | fcntl.LOCK_NB), "OK")
+check("the child unlocks", child.setlk(fd, UN), "OK")
+check("flock", flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB), "OK")
+check("the child", (child.setlk(fd, SH), child.getlk(fd, SH).split()[0]), ("EAGAIN", "exclusive"))
+third = opened(JOB)
+check("a third file", (setlk(third, SH), flock(third, fcntl.LOCK_SH | fcntl.LOCK_NB)), ("OK", "EAGAIN"))
+check("unlock", (setlk(fd, UN), child.setlk(fd, SH)), ("OK", "EAGAIN"))
+check("unlock flock", (flock(own, fcntl.LOCK_UN), child.setlk(fd, EX), child.setlk(fd, UN)), ("OK", "OK", "OK"))
+check("free", os.path.exists(JOB), False)
+PY
+}
+
+@test "a process that shares a lock with another is not there when that one has made it exclusive" {
+  workers <<'PY'
+fd = opened(JOB)
+first, second, other = Worker(), Worker(), Worker()
+theirs = other.opened(JOB)
+check("two holders", (first.setlk(fd, SH), other.setlk(theirs, SH)), ("OK", "OK"))
+first.begin("setlkw", fd, EX)
+while b"1" != os.getxattr(JOB, "user.lock.waiters"):
+    time.sleep(0.01)
+check("meanwhile", (second.setlk(fd, SH), second.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)), ("EAGAIN", "OK"))
+second.begin("setlkw", fd, SH)
+while b"2" != os.getxattr(JOB, "user.lock.waiters"):
+    time.sleep(0.01)
+check("unlock", (other.setlk(theirs, UN), first.end()), ("OK", "OK"))
+check("not the second", other.getlk(theirs, SH), "exclusive %d" % first.pid)
+check("unlock", (first.setlk(fd, UN), second.end()), ("OK", "OK"))
+PY
+}
