@@ -306,9 +306,9 @@ static void on_released_to_wait(void *ctx, int status)
 	struct request *request = ctx;
 
 	if (status == 0 || status == -ENOENT || status == -EPERM)
-		acquire_by_name(request);
+		file_lock(request); /* as if it were the first lock of the file, with a recipient of its own */
 	else
-		reply_without_holding(request, status);
+		request_reply(request, status);
 }
 
 /* Replies to a conversion that the backend has made but the file cannot have: the file has lost its lock. */

@@ -677,6 +677,31 @@ check("write", outcome(os.write, fd, b"x"), "ESTALE")
 PY
 }
 
+@test "who waited to turn a shared lock into an exclusive one is signalled when that is lost" {
+  py <<'PY'
+import threading
+told = []
+signal.signal(signal.SIGUSR1, lambda *_: told.append("told"))
+fd = os.open(M + "/.with/signal=USR1/job", os.O_CREAT | os.O_RDWR)
+other = os.open(M + "/job", os.O_CREAT | os.O_RDWR)
+for each in fd, other:
+    check("share", outcome(fcntl.flock, each, fcntl.LOCK_SH | fcntl.LOCK_NB), "OK")
+waiter = threading.Thread(target=fcntl.flock, args=(fd, fcntl.LOCK_EX))
+waiter.start()
+end = boottime() + 20
+while os.getxattr(other, "user.lock.waiters") != b"1":
+    check("a waiter", boottime() < end, True)
+    time.sleep(0.01)
+fcntl.flock(other, fcntl.LOCK_UN)
+waiter.join()
+check("mode", os.getxattr(fd, "user.lock.mode"), b"exclusive")
+check("another session", in_child(lambda: os.unlink(M + "/.with/force/job"), session=True), "OK")
+while not told:
+    check("a signal", boottime() < end, True)
+    time.sleep(0.01)
+PY
+}
+
 @test "flock on a mount with ro fails with EROFS" {
   unmount_lockfs
   if [[ $LOCKFS_TEST_SOURCE == memory: ]]; then
