@@ -531,7 +531,7 @@ class Checker:
         for fault in self.faults:
             if fault.kind == "RedisEmptied":
                 again = min((each.ret for each in self.ops if each.op == "set-limit" and each.dir == directory and
-                             each.ok and each.inv > fault.ret), default=NEVER)
+                             each.ok and each.inv > fault.inv), default=NEVER)
                 if op.ret >= fault.inv and op.inv <= again:
                     return True
         return False

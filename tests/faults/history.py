@@ -51,6 +51,7 @@ Operations of workers that present one id on several mounts, `id`:
   id-force    key
 """
 
+import contextlib
 import errno
 import json
 import os
@@ -69,6 +70,13 @@ def outcome(function, *arguments, **named):
         return "OK", function(*arguments, **named)
     except OSError as error:
         return ERRNO_NAMES.get(error.errno, str(error.errno)), None
+
+
+def set_limit(path, limit):
+    """Makes a directory, if need be, in which there may be so many locks."""
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path)
+    os.setxattr(path, "user.lock.limit", b"%d" % limit)
 
 
 class Writer:

@@ -12,9 +12,9 @@ import sys
 import time
 
 import checker
-from history import Writer, boot_ns, outcome, read
+from history import Writer, boot_ns, outcome, read, set_limit
 from nemesis import Nemesis
-from stage import NAMESPACE, Stage, StageError, die_with_runner, wait_until
+from stage import LIMIT, NAMESPACE, POOL, Stage, StageError, die_with_runner
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 KEYS = ("alpha", "beta", "gamma")
@@ -106,8 +106,13 @@ class Run:
             _, pid = outcome(os.getxattr, path, "user.lock.pid")
             self.writer.write(e="left", key=key, r=result, token=int(token or 0), pid=int(pid or 0), t=boot_ns())
             outcome(os.unlink, "%s/.with/force/%s" % (mount.path, key))
+        outcome(os.rmdir, mount.path + "/" + POOL)
         redis = self.stage.redis
         self.writer.write(e="keys", keys={key: redis.ask("PTTL", key) for key in redis.ask("KEYS", NAMESPACE + "*")})
+
+    def limit_pool(self):
+        set_limit(self.stage.mounts[0].path + "/" + POOL, LIMIT)
+        self.writer.write(e="limit", dir=POOL, limit=LIMIT, t=boot_ns())
 
     def look_beneath(self):
         """Nobody may ever have created a plain file in a directory that is a mount point."""
@@ -134,6 +139,7 @@ class Run:
         metronome = subprocess.Popen([sys.executable, "-S", "-B", os.path.join(HERE, "metronome.py"),
                                       directory + "/metronome.jsonl"], stdin=subprocess.DEVNULL)
         self.writer.write(e="last", token=self.token)
+        self.limit_pool()
         self.order(str(self.round))
         self.nemesis.run(min(time.monotonic() + ROUND, max(self.end - CALM - 3, time.monotonic() + 5)))
         self.check_daemons()

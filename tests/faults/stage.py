@@ -22,6 +22,8 @@ NAMESPACE = "faults"
 TIMEOUT_MS = 1000
 LEASE_MS = 2000  # of a lock that is acquired by a plain path
 DISK_MB = 64
+POOL = "pool"    # a directory with room for so many locks
+LIMIT = 3
 
 # On a busy machine the tested processes must get processor time.
 NICE = -5

@@ -25,8 +25,8 @@ import struct
 import sys
 import time
 
-from history import Writer, boot_ns, outcome
-from stage import LEASE_MS
+from history import Writer, boot_ns, outcome, set_limit
+from stage import LEASE_MS, LIMIT, POOL
 
 SIGNAL = signal.SIGUSR1
 AWAY = ("ENOTCONN", "EHOSTDOWN", "ETIMEDOUT", "ECONNABORTED")
@@ -42,6 +42,9 @@ IDS = ("blue", "green")
 ID_KEYS = tuple("id-%d" % number for number in range(30))
 FEW = 3
 ID_LEASES = (1000, 2000, 4000, 4000)
+
+# Of locks in a directory with a limit: short, so that what a killed process leaves does not fill it for long.
+POOL_LEASES = (500, 1000, 2000)
 
 RUSH = 0.3  # seconds
 
@@ -382,6 +385,17 @@ class Worker:
         self.use(handle)
         self.give_back(handle)
 
+    def turn_pool(self):
+        """Acquires one of the few locks that a directory has room for, by a name that nobody else uses."""
+        how = self.random.choice(("excl", "wait", "wait", "hold", "flock", "flocknb"))
+        handle = self.acquire(how, "%s/%s-%d" % (POOL, self.name, self.count), self.random.choice(POOL_LEASES))
+        if handle:
+            self.use(handle)
+            self.give_back(handle)
+        elif outcome(os.stat, self.path(POOL))[0] == "ENOENT":
+            # Redis has come back empty.
+            self.do("set-limit", set_limit, self.path(POOL), LIMIT, dir=POOL, limit=LIMIT)
+
     def turn_attack(self):
         key = self.any_key()
         how = self.random.choice(("unlink", "utime", "truncate", "write"))
@@ -581,10 +595,12 @@ class Worker:
     def take_any_turn(self):
         turns = {"excl": 18, "plain": 6, "wait": 22, "attempts": 6, "hold": 20, "flock": 14, "flocknb": 6,
                  "posix": 8, "posixnb": 3, "ofd": 6, "ofdnb": 3,
-                 "own": 8, "attack": 8, "look": 12, "force": 3, "id": 6}
+                 "pool": 14, "own": 8, "attack": 8, "look": 12, "force": 3, "id": 6}
         turn = self.random.choices(list(turns), list(turns.values()))[0]
         if turn == "own":
             self.turn_lock("excl", self.own_key)
+        elif turn == "pool":
+            self.turn_pool()
         elif turn == "id":
             self.turn_id(ID_KEYS[:FEW], 0.2, (0, 0.2, 1, 2, 4), 0.5)
         elif turn == "attack":
