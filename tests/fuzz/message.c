@@ -40,7 +40,8 @@ static void check_event(const struct lock_event *event)
 	size_t size;
 	char *text = publish(event, &size);
 
-	require(event->kind <= EVENT_FAILED_REFRESH, "a server tells of nothing else");
+	require(event->kind <= EVENT_FAILED_REFRESH || event->kind == EVENT_FULL, "a server tells of nothing else");
+	require(*event->key || event->kind == EVENT_FULL, "only the root directory has no name");
 	require(event->time_us >= 0 && event->time_us <= TIME_MAX_US, "its time can be shown");
 	require(event->ttl_ms >= LEASE_NEVER && event->ttl_ms <= LEASE_MAX_MS, "a lease is in its bounds");
 	require(strlen(event->key) <= LOCK_KEY_MAX, "a key has room");

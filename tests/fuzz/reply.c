@@ -58,6 +58,7 @@ static void check_entry(const redisReply *reply)
 	require(entry.dir.changed_ms >= 0 && entry.dir.changed_ms <= TIME_MAX_MS, "its time can be shown");
 	require(entry.dir.default_ttl_ms >= LEASE_NEVER && entry.dir.default_ttl_ms <= LEASE_MAX_MS,
 		"a lease is in its bounds");
+	require(entry.dir.limit <= DIR_LIMIT_MAX, "a limit is in its bounds");
 }
 
 static void check_page(const struct list_page *page)

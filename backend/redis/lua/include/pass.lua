@@ -131,6 +131,8 @@ end
 local function is_next_in_room(key, order)
   local dir = parent(key)
   if not limit_of(dir) then return true end
+  -- By its own order, so that this ticket is not granted the lock as one in front of itself.
+  if order > 0 then enter_room(key) end
   serve_room(dir, order > 0 and order or nil)
   local first = call('ZRANGEBYSCORE', room_key(dir), '-inf', 'inf', 'WITHSCORES', 'LIMIT', 0, 1)
   if #first > 0 and (order == 0 or tonumber(first[2]) < order) then return false end
