@@ -106,7 +106,10 @@ struct dir_info {
 	int64_t changed_ms;     /* time of the last change of the settings, since the epoch */
 	int64_t default_ttl_ms; /* lease of new locks: of this directory, else of the nearest one above; LEASE_UNSET: none */
 	uint32_t limit;         /* most locks in this directory at a time, up to DIR_LIMIT_MAX; 0: any number */
-	/* Acquisitions that wait for room in this directory, on all mounts; a backend may count each key only once if there are more than 1000 keys. configure_dir() ignores it. */
+	/*
+	 * Acquisitions that wait for room in this directory, on all mounts. Behind the first 1000 keys a backend may count
+	 * each key once. configure_dir() ignores it.
+	 */
 	uint64_t waiters;
 };
 
