@@ -23,7 +23,7 @@ TIMEOUT_MS = 1000
 LEASE_MS = 2000  # of a lock that is acquired by a plain path
 DISK_MB = 64
 POOL = "pool"    # a directory with room for so many locks
-LIMIT = 3
+LIMIT = 2
 
 # On a busy machine the tested processes must get processor time.
 NICE = -5

@@ -595,7 +595,7 @@ class Worker:
     def take_any_turn(self):
         turns = {"excl": 18, "plain": 6, "wait": 22, "attempts": 6, "hold": 20, "flock": 14, "flocknb": 6,
                  "posix": 8, "posixnb": 3, "ofd": 6, "ofdnb": 3,
-                 "pool": 14, "own": 8, "attack": 8, "look": 12, "force": 3, "id": 6}
+                 "pool": 20, "own": 8, "attack": 8, "look": 12, "force": 3, "id": 6}
         turn = self.random.choices(list(turns), list(turns.values()))[0]
         if turn == "own":
             self.turn_lock("excl", self.own_key)
