@@ -71,8 +71,11 @@ static int subject_of(struct request *request, int status, const struct entry *e
 		ret->may_see_id = may_see_id(request, &entry->lock, ret->held_by_caller);
 		return 0;
 	}
-	/* ESTALE only if no descriptor is open: fgetxattr(2) is not repeated, and the caller would get ESTALE. */
-	if (!node->files && request_cache_was_wrong(request))
+	/*
+	 * The name may be another holding's by now. ESTALE only if no descriptor is open: fgetxattr(2) is not repeated, and
+	 * the caller would get ESTALE.
+	 */
+	if (!node->files && (status == 0 || request_cache_was_wrong(request)))
 		return request_stale_or(request, -ENOENT);
 	return request_ended_status(request) == -ESTALE ? 0 : -ENOENT;
 }

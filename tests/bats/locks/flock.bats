@@ -397,21 +397,6 @@ check("tokens", tokens, sorted(set(tokens)))
 PY
 }
 
-@test "LOCK_SH is refused, also of what is locked" {
-  run flock -s -n "$M/job" echo no
-  contains "Operation not supported" "$output"
-  gone "$M/job"
-  exec 9<>"$M/job"
-  run flock -s -n 9
-  contains "Operation not supported" "$output"
-  gone "$M/job"
-  flock 9
-  run flock -s -n 9
-  contains "Operation not supported" "$output"
-  is ACQUIRED "$(state "$M/job")"
-  exec 9>&-
-}
-
 @test "dup and fork: held until the last copy is closed" {
   exec 9<>"$M/job"
   flock 9
