@@ -54,6 +54,7 @@ has_ended() {
   done
   is 9 "$(lock "$M/job" holders)"
   in_background flock "$M/job" true
+  wait_until 4 waits 1  # else the reader may come first, and share the lock
   in_background flock -s "$O/job" true
   wait_until 4 waits 2
   kill -KILL "${daemon_of[$O]}"
