@@ -5,8 +5,6 @@ import os
 import signal
 import socket
 import struct
-import sys
-import threading
 
 from calls import outcome
 

@@ -8,18 +8,10 @@ setup() {
   mount_lockfs
 }
 
-# What is in a file that a script writes.
-says() {
-  [[ -e $2 && $(<"$2") == "$1" ]]
-}
-
-is_given_back() {
-  wait_until gone "$1"
-}
-
+# Runs a Python script that has fcntl_workers.py, and the path JOB.
 workers() {
   { echo 'from fcntl_workers import *'; echo 'JOB = M + "/job"'; cat; } >"$T/workers"
-  py "$@" <"$T/workers"
+  py <"$T/workers"
 }
 
 @test "who holds a lock decides what every call for it answers, by the table" {
