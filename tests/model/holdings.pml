@@ -15,6 +15,9 @@
  *   pass_on_key, pass_on_room                         pass.lua
  *   Caller           the Redis backend of a daemon, and its caller
  *
+ * `room` marks a ticket that waits for room. In the program it stays in the queue of its key, and the key is in that of the
+ * directory, by the order of its first ticket.
+ *
  * Properties, each by the name in its assertion:
  *
  *   exclusion        a holding is made, or becomes exclusive, only if no caller believes to have one that it excludes: so the
