@@ -418,8 +418,23 @@ class Checker:
     def releases(self, holding):
         """By its own process, whatever they answered but no."""
         own = [op for op in holding.named("release") if op.how != "close"]
-        own += [op for op in self.by_key[holding.key] if op.p == holding.p and op.op == "attack" and op.how == "unlink"]
+        # A release by path ends the oldest holding of its process, which this one may be if it is shared.
+        by_path = ("attack", "release") if holding.shared else ("attack",)
+        own += [op for op in self.by_key[holding.key] if op.p == holding.p and op.op in by_path and op.how == "unlink" and
+                op not in own]
         return [op for op in own if op.inv >= holding.inv and (op.ok or op.maybe)] + holding.converts
+
+    def may_end_another(self, holding, release):
+        """May a release by path have ended another holding of its process? It ends the oldest one."""
+        if release not in holding.ops:
+            return True
+        for op in self.by_key[holding.key]:
+            if op.op == "acquire" and op.p == holding.p and op.shared and op.inv < holding.inv and (op.ok or op.maybe):
+                end = max(op.ret + op.ttl * MS, self.may_be_held_until(op)) + CLOCKS + self.set_back(op.inv)
+                released = any(each.op == "release" and each.ok and each.ret < holding.inv for each in self.by_handle[op.h])
+                if end > holding.inv and not (op.ok and released):
+                    return True
+        return False
 
     def forced(self, holding, until):
         return [op for op in self.by_key[holding.key] if op.op == "force" and (op.ok or op.maybe) and
@@ -429,7 +444,8 @@ class Checker:
         """When it is over for sure, in whatever way."""
         mount = self.mounts[holding.p]
         # A forced release ends a holding: releasing it after the loss was reported does nothing more.
-        ends = [op.ret for op in self.releases(holding) if op.ok and not self.was_told(holding, op.inv)]
+        ends = [op.ret for op in self.releases(holding) if op.ok and not self.was_told(holding, op.inv) and not (
+            holding.shared and op.op != "convert" and op.how == "unlink" and self.may_end_another(holding, op))]
         if holding.bound:
             closed = [op.inv for op in holding.named("release") if op.how == "close"] + \
                 [op.inv for op in holding.named("close")]

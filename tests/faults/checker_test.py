@@ -1242,6 +1242,20 @@ def release_ended_all():
     return history
 
 
+@accepts
+def two_of_one_process():
+    """of two shared holdings of one process, a release by path ends the older one"""
+    history, one, other = two()
+    one.share(0, 5, 10)
+    second = one.share(10, 15, 11)
+    one.release(20, 21, second)
+    other.look(30, 11, one.pid)
+    other.acquire(40, 45, result="EBUSY")
+    one.release(50, 51, second)
+    other.acquire(60, 65, 12)
+    return history
+
+
 @rejects("told")
 def writer_not_told():
     """a writer is not told that a reader has the lock"""

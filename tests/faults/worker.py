@@ -279,7 +279,7 @@ class Worker:
 
     def refresh(self, handle):
         how = self.random.random()
-        if how < 0.4:
+        if how < 0.4 and handle.mode == "exclusive":
             path = self.path(handle.key)
             result, _ = self.do("refresh", os.utime, path, key=handle.key, h=handle.name, ttl=0)
         elif how < 0.7:
@@ -348,7 +348,8 @@ class Worker:
 
     def give_back(self, handle):
         if not handle.bound:
-            if handle.ttl > LEASE_MAX_SHORT or self.random.random() < 0.9:
+            # Of several shared holdings of a process, a release by path ends the oldest, so it should have one only.
+            if handle.ttl > LEASE_MAX_SHORT or handle.mode == "shared" or self.random.random() < 0.9:
                 self.unlink(handle)
         elif handle.unsure:
             pass  # it is closed
