@@ -108,6 +108,7 @@ void memory_acquire(struct backend *backend, struct acquisition *acquisition)
 	struct memory_backend *memory = memory_of(backend);
 	int64_t now_ns = memory_expire_due(memory);
 	struct mem_holding *holding = NULL;
+	struct mem_queue *queue;
 	int status;
 
 	acquisition->pending = NULL;
@@ -117,8 +118,9 @@ void memory_acquire(struct backend *backend, struct acquisition *acquisition)
 		return;
 	if (status < 0 && status != -EBUSY && status != -EEXIST)
 		holding = NULL;
-	if (status == 0 && holding->lock->queue)
-		answer_and_serve(memory, holding->lock->queue, acquisition, status, holding, now_ns);
+	queue = status == 0 && holding ? holding->lock->queue : NULL;
+	if (queue)
+		answer_and_serve(memory, queue, acquisition, status, holding, now_ns);
 	else
 		memory_answer_lock(status, holding, now_ns, acquisition->done, acquisition->ctx);
 }

@@ -35,11 +35,11 @@ typedef int attribute_parse_fn(const char *value, size_t size, int64_t *ret);
 struct attribute {
 	const char *name;
 	attribute_print_fn *print;
-	bool without_lock; /* is also shown for a free lock and for a holding that has ended */
-	bool not_foreign;  /* is not known of a lock of another Redis client */
 	attribute_parse_fn *parse;    /* reads what setxattr(2) is given; NULL: it cannot be set */
 	enum dir_setting dir_setting; /* of a directory, if it can be set: the setting that it changes */
 	bool may_be_unset; /* of a directory: it is not shown and cannot be removed while the setting is not made */
+	bool without_lock; /* is also shown for a free lock and for a holding that has ended */
+	bool not_foreign;  /* is not known of a lock of another Redis client */
 };
 
 /* All attributes of this kind of node; a row without a name ends them. */

@@ -41,6 +41,8 @@ static char *write_view(const struct view_options *options)
 		fputs(",force", out);
 	if (options->hold)
 		fputs(",hold", out);
+	if (options->mode == LOCK_SHARED)
+		fputs(",shared", out);
 	write_patience(out, &options->patience);
 	if (options->signal)
 		fprintf(out, ",signal=%s", sigabbrev_np(options->signal));
@@ -57,6 +59,7 @@ static bool same_patience(const struct patience *one, const struct patience *oth
 static bool same_view(const struct view_options *one, const struct view_options *other)
 {
 	return one->ttl_ms == other->ttl_ms && one->force == other->force && one->hold == other->hold &&
+		one->mode == other->mode &&
 		one->signal == other->signal && strcmp(one->id, other->id) == 0 &&
 		same_patience(&one->patience, &other->patience);
 }
@@ -81,7 +84,8 @@ static void check_table(const char *text, const struct view_options *options)
 
 	require(view_get(&table, text, &view) == 0 && view_get(&table, text, &same) == 0, "there is a view");
 	require(view == same && same_view(view_options_of(view), options), "it is the same view");
-	require(view_hides(view) == patience_any(&options->patience), "who has patience sees no locks of others");
+	require(view_hides(view) == (patience_any(&options->patience) || options->mode == LOCK_SHARED),
+		"who has patience, or shares, sees no locks of others");
 	require(view_acquires(view) == (*options->id || options->hold || view_hides(view)),
 		"creating acquires only if the view says who acquires, or how");
 	view_put(&table, view);
