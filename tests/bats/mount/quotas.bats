@@ -465,7 +465,7 @@ fills_up() {
 }
 
 @test "the content of a lock and a directory count in user_memory" {
-  mount_shared user_memory=6000
+  mount_shared user_memory=7000
   py "$S" <<'PY'
 shared = sys.argv[1]
 def use_up():
@@ -491,7 +491,7 @@ as_nobody(use_up)
 PY
   # More than once, as it had less than half of it between.
   sort -u "$S.stderr" -o "$S.stderr"
-  told nobody "6000 bytes of locks" "No space left on device"
+  told nobody "7000 bytes of locks" "No space left on device"
 }
 
 @test "a waiter without room when its turn comes gets ENOSPC, and the next has the lock" {
