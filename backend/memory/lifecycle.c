@@ -137,9 +137,9 @@ static int get_lock(struct memory_backend *memory, const struct acquisition *acq
 		return entry->kind == ENTRY_LOCK ? 0 : -EISDIR;
 	}
 	err = tree_find_parent(&memory->tree, acquisition->key, &parent);
-	if (err == 0)
-		err = tree_add_lock(&memory->tree, parent, acquisition->key, acquisition->holder.uid, ret);
-	return err;
+	if (err < 0)
+		return err;
+	return tree_add_lock(&memory->tree, parent, acquisition->key, acquisition->holder.uid, ret);
 }
 
 /* Takes a holding out of its lock. Whoever is told must have been told before. */
@@ -175,7 +175,7 @@ int memory_grant(struct memory_backend *memory, const struct acquisition *acquis
 	struct mem_lock *lock;
 	int err = get_lock(memory, acquisition, &lock);
 
-	if (err < 0)
+	if (err != 0)
 		return err;
 	before = lock->mode;
 	if (acquisition->replaces)

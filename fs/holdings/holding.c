@@ -227,12 +227,10 @@ static void move_followers(struct holding *from, struct holding *to)
 /* Frees `from`, if nothing else uses it. */
 static void move_members(struct holding *from, struct holding *to)
 {
-	for (bool is_last = false; !is_last;) {
-		struct holding_member *member = from->members;
+	struct holding_member *member, *next;
 
-		is_last = !member->next;
+	DL_FOREACH_SAFE(from->members, member, next)
 		join(member, to);
-	}
 }
 
 int holding_convert(struct holdings *holdings, struct holding_member *member, const struct lock *lock)
