@@ -30,11 +30,15 @@ class FileLock:
 
     def acquire(self, timeout):
         lock = self.make(PATH)
-        try:
-            lock.acquire(timeout=timeout, poll_interval=0.01)
-        except filelock.Timeout:
-            return None
-        return lock
+        while True:
+            try:
+                lock.acquire(timeout=timeout, poll_interval=0.01)
+                return lock
+            except filelock.Timeout:
+                return None
+            except FileNotFoundError:
+                # Newer versions look whether the file exists, and open it without O_CREAT then. See lockfs-recipes(7).
+                pass
 
     def release(self, lock):
         lock.release()
