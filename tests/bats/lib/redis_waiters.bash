@@ -50,8 +50,9 @@ nothing_left() {
   [ -z "$(left_behind)" ]
 }
 
+# An acquisition whose answer was lost is undone when the connection is found to be broken, which takes up to `timeout`.
 leaves_nothing() {
-  wait_until 4 nothing_left || fail "$(left_behind)"
+  wait_until 20 nothing_left || fail "$(left_behind)"
 }
 
 # A mount whose daemon was killed.
