@@ -438,25 +438,32 @@ static struct mem_holding *find_own(const struct mem_lock *lock, const struct lo
 	return NULL;
 }
 
+struct mem_holding *memory_choose_holding(const struct memory_backend *memory, const struct mem_lock *lock,
+                                          const struct lock_claim *claim, struct holding_match match)
+{
+	struct mem_holding *found = NULL;
+
+	if (!match.any)
+		return tree_find_holding(&memory->tree, lock, match.token);
+	if (claim)
+		found = find_own(lock, claim);
+	return found ? found : lock->holdings;
+}
+
 int memory_find_holding(struct memory_backend *memory, const char *key, const struct lock_claim *claim,
                         struct holding_match match, struct mem_holding **ret)
 {
 	struct mem_entry *entry = memory_find_entry(memory, key);
-	struct mem_holding *found = NULL;
-	struct mem_lock *lock;
+	const struct mem_lock *lock = (const struct mem_lock *)entry;
+	struct mem_holding *found;
 
 	if (!entry)
 		return -ENOENT;
 	if (entry->kind != ENTRY_LOCK)
 		return -EISDIR;
-
-	lock = (struct mem_lock *)entry;
-	if (!match.any)
-		found = tree_find_holding(&memory->tree, lock, match.token);
-	else if (claim)
-		found = find_own(lock, claim);
+	found = memory_choose_holding(memory, lock, claim, match);
 	*ret = found ? found : lock->holdings;
-	return found || match.any ? 0 : -ENOENT;
+	return found ? 0 : -ENOENT;
 }
 
 void memory_restart_lease(struct memory_backend *memory, struct mem_holding *holding, int64_t now_ns)

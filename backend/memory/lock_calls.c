@@ -254,7 +254,7 @@ void memory_read(struct backend *backend, const char *key, const struct lock_cla
 	struct memory_backend *memory = memory_of(backend);
 	int64_t now_ns = memory_expire_due(memory);
 	struct mem_entry *found = memory_find_entry(memory, key);
-	struct mem_holding *holding = NULL;
+	struct mem_holding *holding;
 	struct entry entry;
 
 	if (!found) {
@@ -263,8 +263,9 @@ void memory_read(struct backend *backend, const char *key, const struct lock_cla
 	}
 	entry.kind = found->kind;
 	if (found->kind == ENTRY_LOCK) {
-		if (memory_find_holding(memory, key, claim, match, &holding) < 0)
-			memory_find_holding(memory, key, claim, match_any(), &holding);
+		holding = memory_choose_holding(memory, (struct mem_lock *)found, claim, match);
+		if (!holding)
+			holding = memory_choose_holding(memory, (struct mem_lock *)found, claim, match_any());
 		if (claim)
 			mem_holding_prove(holding, claim);
 		entry.lock = mem_holding_describe(holding, now_ns);

@@ -91,6 +91,10 @@ void memory_on_lease_due(struct deadlines *leases);
 /* Returns the lock or directory at a path, or NULL. Holdings there whose leases are over are ended first. */
 struct mem_entry *memory_find_entry(struct memory_backend *memory, const char *path);
 
+/* Returns the holding that memory_find_holding() finds in a lock, or NULL. Ends no lease. */
+struct mem_holding *memory_choose_holding(const struct memory_backend *memory, const struct mem_lock *lock,
+                                          const struct lock_claim *claim, struct holding_match match);
+
 /*
  * Finds a holding of a key: the one that `match` means; with any, the oldest that `claim` (may be NULL) proves, else the oldest.
  * Returns 0; -ENOENT if there is none that `match` means, and the oldest is in *ret, or if the key is free; -EISDIR for a
