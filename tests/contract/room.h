@@ -67,6 +67,17 @@ static struct answer *queue_up(struct mount *mount, const char *key, size_t numb
 	return waiter;
 }
 
+/* As queue_up(), for keys of their own: as many as there are `waiters`. */
+static void queue_up_all(struct mount *mount, struct answer **waiters, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		char key[32];
+
+		snprintf(key, sizeof(key), "pool/%zu", i);
+		waiters[i] = queue_up(mount, key, i, i + 1);
+	}
+}
+
 /* The limit and its value */
 
 static void test_limit_is_kept_and_removed(void **state)
@@ -177,15 +188,11 @@ static void test_room_in_order_of_arrival(void **state)
 {
 	struct mount *mount = *state;
 	struct answer *waiters[10];
-	char key[32];
 
 	make_pool(mount, 2);
 	expect(0, acquire(mount, "pool/a", &me, LONG_MS));
 	expect(0, acquire(mount, "pool/b", &me, LONG_MS));
-	for (size_t i = 0; i < COUNT(waiters); i++) {
-		snprintf(key, sizeof(key), "pool/%zu", i);
-		waiters[i] = queue_up(mount, key, i, i + 1);
-	}
+	queue_up_all(mount, waiters, COUNT(waiters));
 	/* Whoever does not wait cannot pass them. */
 	expect_full(acquire(mount, "pool/x", &me, LONG_MS));
 	expect(0, release(mount, "pool/b", &me, 0));
@@ -349,14 +356,10 @@ static void test_a_higher_limit_serves(void **state)
 {
 	struct mount *mount = *state;
 	struct answer *waiters[6];
-	char key[32];
 
 	make_pool(mount, 1);
 	expect(0, acquire(mount, "pool/a", &me, LONG_MS));
-	for (size_t i = 0; i < COUNT(waiters); i++) {
-		snprintf(key, sizeof(key), "pool/%zu", i);
-		waiters[i] = queue_up(mount, key, i, i + 1);
-	}
+	queue_up_all(mount, waiters, COUNT(waiters));
 	expect(0, limit(mount, "pool", 3));
 	expect_handed(mount, waiters[0]);
 	expect_handed(mount, waiters[1]);

@@ -91,6 +91,13 @@ class Session:
     def do_touch_file(self, word):
         os.utime(self.files[word])
 
+def opened(count):
+    """As many sessions, each with the lock open as the file `f`."""
+    sessions = [Session() for _ in range(count)]
+    for session in sessions:
+        check("open", session.do("open", "f"), "OK")
+    return sessions
+
 SH, EX, UN, NB = fcntl.LOCK_SH, fcntl.LOCK_EX, fcntl.LOCK_UN, fcntl.LOCK_NB
 
 def until(what, condition):
@@ -111,9 +118,7 @@ sessions_py() {
 
 @test "several sessions share a lock, each with its own token, and the file is there until the last has ended" {
   sessions_py <<'PY'
-a, b, other = Session(), Session(), Session()
-for session in a, b, other:
-    check("open", session.do("open", "f"), "OK")
+a, b, other = opened(3)
 check("first", a.do("flock", "f", SH), "OK")
 check("second", b.do("flock", "f", SH | NB), "OK")
 tokens = [int(session.do("attribute", "f", "token")) for session in (a, b)]
@@ -165,9 +170,7 @@ PY
 
 @test "a shared lock is converted to exclusive and back, with content and descriptor, and without a gap" {
   sessions_py <<'PY'
-a, b = Session(), Session()
-for session in a, b:
-    check("open", session.do("open", "f"), "OK")
+a, b = opened(2)
 check("shared", a.do("flock", "f", SH), "OK")
 check("write", a.do("write", "f", b"no"), "EBUSY")
 first = int(a.do("attribute", "f", "token"))
@@ -220,9 +223,7 @@ PY
 
 @test "a shared lock that waits for exclusive gives up its share, as on a local disk" {
   sessions_py <<'PY'
-a, b, c = Session(), Session(), Session()
-for session in a, b, c:
-    check("open", session.do("open", "f"), "OK")
+a, b, c = opened(3)
 check("shared", a.do("flock", "f", SH), "OK")
 check("shared", b.do("flock", "f", SH), "OK")
 a.send("flock", "f", EX)
@@ -240,10 +241,8 @@ PY
 
 @test "waiters are served in order: readers together, none passes a writer, and a writer waits for those in front" {
   sessions_py <<'PY'
-sessions = [Session() for _ in range(6)]
+sessions = opened(6)
 holder, reader1, reader2, writer, reader3, reader4 = sessions
-for session in sessions:
-    check("open", session.do("open", "f"), "OK")
 check("exclusive", holder.do("flock", "f", EX), "OK")
 for number, (session, operation) in enumerate([(reader1, SH), (reader2, SH), (writer, EX), (reader3, SH), (reader4, SH)]):
     session.send("flock", "f", operation)
@@ -270,9 +269,7 @@ PY
 
 @test "a reader that dies ends its share, and a waiting writer that is interrupted lets the readers behind it in" {
   sessions_py <<'PY'
-a, b, writer, reader = [Session() for _ in range(4)]
-for session in a, b, writer, reader:
-    check("open", session.do("open", "f"), "OK")
+a, b, writer, reader = opened(4)
 check("shared", a.do("flock", "f", SH), "OK")
 check("shared", b.do("flock", "f", SH), "OK")
 a.kill()
@@ -291,9 +288,8 @@ PY
 
 @test "rm by force ends all shares, and each holder is told" {
   sessions_py <<'PY'
-a, b = Session(), Session()
+a, b = opened(2)
 for session in a, b:
-    check("open", session.do("open", "f"), "OK")
     check("shared", session.do("flock", "f", SH), "OK")
 check("force", outcome(os.unlink, M + "/.with/force/job"), "OK")
 until("free", lambda: os.listdir(M) == [])
@@ -377,8 +373,7 @@ until("its end", lambda: attribute(held, "holders") == "1")
 check("the name", os.listdir(M), ["job"])
 check("refresh of what has ended", outcome(os.utime, brief), "ESTALE")
 check("the other", outcome(os.utime, held), "OK")
-writer = Session()
-check("open", writer.do("open", "f"), "OK")
+writer, = opened(1)
 last = os.open(M + "/.with/shared,ttl=300ms,id=last/job", NEW)
 writer.send("flock", "f", EX)
 until("it waits", lambda: waiters() == 1)
@@ -458,8 +453,7 @@ caught = []
 signal.signal(signal.SIGUSR1, lambda *_: caught.append(1))
 fd = os.open(VIEW, os.O_RDWR | os.O_CREAT)
 fcntl.flock(fd, SH)
-other = Session()
-check("open", other.do("open", "f"), "OK")
+other, = opened(1)
 check("shared", other.do("flock", "f", SH), "OK")
 check("its end", other.do("close", "f"), "OK")
 until("one is left", lambda: attribute(fd, "holders") == "1")
