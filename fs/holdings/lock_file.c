@@ -5,16 +5,10 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-#include "backend/util/container_of.h"
 #include "fs/holdings/posix_lock.h"
 #include "fs/holdings/renewal.h"
 #include "fs/names/node.h"
 #include "lockfs/lock.h"
-
-static struct lock_file *file_of_member(const struct holding_member *member)
-{
-	return container_of(member, struct lock_file, member);
-}
 
 static void set_poll(struct lock_file *file, struct fuse_pollhandle *handle)
 {
@@ -37,7 +31,7 @@ static void end_node(const struct lock_file *file)
 
 static void on_ended(struct holding_member *member)
 {
-	struct lock_file *file = file_of_member(member);
+	struct lock_file *file = lock_file_of_member(member);
 
 	if (token_is_foreign(lock_file_token(file)))
 		end_node(file);
@@ -138,6 +132,14 @@ uint64_t lock_file_token(const struct lock_file *file)
 	return holding_member_token(&file->member);
 }
 
+/* A node stands for the holding `token` from now on, and no longer for the one `before` (0: none). */
+static void replace_holding(struct node_table *nodes, struct node *node, uint64_t before, uint64_t token)
+{
+	if (before && before != token)
+		node_end(nodes, node, before);
+	node_bind(node, token);
+}
+
 /* The holding of the file was just bound to it: its node stands for that now, and no longer for the one `before`. */
 static void bind_node(struct lock_file *file, uint64_t before, uid_t uid, gid_t gid)
 {
@@ -147,9 +149,7 @@ static void bind_node(struct lock_file *file, uint64_t before, uid_t uid, gid_t 
 
 	if (!node)
 		return;
-	if (before && before != token)
-		node_end(nodes, node, before);
-	node_bind(node, token);
+	replace_holding(nodes, node, before, token);
 	node_belongs_to(node, uid, gid);
 	/* A foreign token can come again as another holding, which must not find this node by name. */
 	if (node_is_of_holding(node) && node->name.token != token)
@@ -187,14 +187,12 @@ int lock_file_convert(struct lock_file *file, const struct lock *lock)
 	if (err < 0)
 		return err;
 	DL_FOREACH(holdings_members(files->holdings, token), member) {
-		struct lock_file *other = file_of_member(member);
+		struct lock_file *other = lock_file_of_member(member);
 		struct node *node = node_find(files->nodes, other->node);
 
 		other->mode = mode;
-		if (!node)
-			continue;
-		node_end(files->nodes, node, before);
-		node_bind(node, token);
+		if (node)
+			replace_holding(files->nodes, node, before, token);
 	}
 	return 0;
 }
@@ -260,7 +258,7 @@ bool lock_files_acquired_by(const struct lock_files *files, uint64_t token, pid_
 	if (process == 0)
 		return false;
 	DL_FOREACH(holdings_members(files->holdings, token), member)
-		if (file_of_member(member)->acquirer == process)
+		if (lock_file_of_member(member)->acquirer == process)
 			return true;
 	return false;
 }
@@ -279,7 +277,7 @@ const char *lock_files_proof(const struct lock_files *files, uint64_t token, fus
 	if (!token)
 		return NULL;
 	DL_FOREACH(holdings_members(files->holdings, token), member) {
-		const struct lock_file *file = file_of_member(member);
+		const struct lock_file *file = lock_file_of_member(member);
 
 		if (file->node == number && (file->id || !created) && lock_file_proof(file))
 			return lock_file_proof(file);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "backend/util/container_of.h"
 #include "backend/util/quota.h"
 #include "fs/caller/process.h"
 #include "fs/holdings/holding.h"
@@ -156,6 +157,12 @@ static inline bool opens_handle(int flags)
 	if (flags & (O_EXCL | O_TRUNC))
 		return false;
 	return (flags & O_ACCMODE) != O_WRONLY || (flags & append) == append;
+}
+
+/* The open file that has this place in a holding. */
+static inline struct lock_file *lock_file_of_member(const struct holding_member *member)
+{
+	return container_of(member, struct lock_file, member);
 }
 
 /* The open file that the kernel's file handle stands for. */

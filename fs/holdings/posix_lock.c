@@ -6,7 +6,6 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "backend/util/container_of.h"
 #include "backend/util/hash.h"
 #include "fs/holdings/lock_file.h"
 #include "fs/holdings/renewal.h"
@@ -118,18 +117,13 @@ static enum lock_mode mode_of(const struct posix_lock *lock)
 	return lock->exclusive.count > 0 ? LOCK_EXCLUSIVE : LOCK_SHARED;
 }
 
-static const struct lock_file *file_of(const struct holding_member *member)
-{
-	return container_of(member, struct lock_file, member);
-}
-
 const struct posix_lock *posix_lock_against(const struct lock_file *file, uint64_t owner, enum lock_mode mode)
 {
 	const struct holding_member *member;
 	const struct posix_use *use;
 
 	DL_FOREACH(holding_siblings(&file->member), member)
-		DL_FOREACH2(file_of(member)->posix_uses, use, file_next)
+		DL_FOREACH2(lock_file_of_member(member)->posix_uses, use, file_next)
 			if (use->lock->owner.number != owner && (mode == LOCK_EXCLUSIVE || mode_of(use->lock) == LOCK_EXCLUSIVE))
 				return use->lock;
 	return NULL;
@@ -159,7 +153,7 @@ bool posix_lock_excludes(const struct lock_file *file, const struct posix_lock *
 	const struct posix_use *use;
 
 	DL_FOREACH(holding_siblings(&file->member), member) {
-		const struct lock_file *other = file_of(member);
+		const struct lock_file *other = lock_file_of_member(member);
 
 		if (flock_excludes(other, file, own, mode) || (own && other->upgrading && other->upgrading != own))
 			return true;
@@ -176,7 +170,7 @@ enum lock_mode posix_lock_needed_mode(const struct lock_file *file, const struct
 	const struct posix_use *use;
 
 	DL_FOREACH(holding_siblings(&file->member), member) {
-		const struct lock_file *other = file_of(member);
+		const struct lock_file *other = lock_file_of_member(member);
 
 		if (other->flocked && other->flock_mode == LOCK_EXCLUSIVE && !(without_flock && other == file))
 			return LOCK_EXCLUSIVE;
