@@ -296,18 +296,26 @@ void mount_free(struct mount *mount)
 	free(mount);
 }
 
+/* An event says that a holding has ended. */
+static void note_end(struct mount *mount, const struct lock_event *event)
+{
+	/* It is being replaced. If it was released instead, the answer to the conversion will say so. */
+	if (event->kind == EVENT_RELEASED && holdings_converts(mount->holdings, event->key, event->token))
+		return;
+	if (backend_notifies_all_ends(mount->backend)) {
+		holdings_end(mount->holdings, event->key, event->token, event->kind != EVENT_RELEASED);
+		inotify_watches_end(mount->inotify, event->key, event->token);
+	} else {
+		holdings_doubt(mount->holdings, event->key, event->token);
+	}
+}
+
 void mount_on_event(void *ctx, const struct lock_event *event)
 {
 	struct mount *mount = ctx;
 
-	if (event->kind == EVENT_RELEASED && holdings_converts(mount->holdings, event->key, event->token)) {
-		/* It is being replaced. If it was released instead, the answer to the conversion will say so. */
-	} else if (event_ends_holding(event) && backend_notifies_all_ends(mount->backend)) {
-		holdings_end(mount->holdings, event->key, event->token, event->kind != EVENT_RELEASED);
-		inotify_watches_end(mount->inotify, event->key, event->token);
-	} else if (event_ends_holding(event)) {
-		holdings_doubt(mount->holdings, event->key, event->token);
-	}
+	if (event_ends_holding(event))
+		note_end(mount, event);
 	event_gate_add(&mount->streams->gate, event);
 }
 
