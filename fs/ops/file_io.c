@@ -174,7 +174,7 @@ static void on_read_for_write(void *ctx, int status, const struct entry *entry)
 
 	if (status == -ENOENT || (status == 0 && entry->kind != ENTRY_LOCK))
 		status = -ENOLCK;
-	else if (status == 0 && (!lock_is_held_by(&entry->lock, &request->claim) || !access_may_write(request, entry)))
+	else if (status == 0 && !access_may_write(request, entry))
 		status = -EBUSY;
 	else if (status == 0 && never_fits(request))
 		status = -EFBIG;

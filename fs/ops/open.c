@@ -147,14 +147,13 @@ static void on_truncated_for_handle(void *ctx, int status, const struct lock *lo
 }
 
 /* If the caller does not hold the lock, or may not write it, O_TRUNC does nothing. */
-static void on_read_for_handle(void *ctx, int status, const struct entry *entry)
+static void on_read_to_truncate(void *ctx, int status, const struct entry *entry)
 {
 	struct request *request = ctx;
 
 	if (status < 0 && status != -ENOENT)
 		request_reply(request, status);
-	else if (status == 0 && entry->kind == ENTRY_LOCK && lock_is_held_by(&entry->lock, &request->claim) &&
-		access_may_write(request, entry))
+	else if (status == 0 && entry->kind == ENTRY_LOCK && access_may_write(request, entry))
 		backend_truncate(request->mount->backend, request->key, &request->claim, match_token(entry->lock.token), 0,
 			on_truncated_for_handle, request);
 	else
@@ -167,7 +166,7 @@ static void open_node_of_handle(struct request *request)
 	if (!(request->info.flags & O_TRUNC))
 		reply_opened(request, false, false);
 	else if (request_identify_holder_or_reply(request))
-		backend_read_as(request->mount->backend, request->key, &request->claim, match_any(), on_read_for_handle, request);
+		backend_read_as(request->mount->backend, request->key, &request->claim, match_any(), on_read_to_truncate, request);
 }
 
 static void open_allowed(struct request *request)

@@ -283,9 +283,12 @@ void access_check_open(struct request *request, int flags, access_next *next)
 
 bool access_may_write(struct request *request, const struct entry *entry)
 {
-	struct permissions lock = permissions_of_entry(request, entry);
+	struct permissions lock;
 	struct credentials caller;
 
+	if (!lock_is_held_by(&entry->lock, &request->claim))
+		return false;
+	lock = permissions_of_entry(request, entry);
 	access_caller(request, &caller);
 	return permission_check(&caller, &lock, W_OK) == 0;
 }

@@ -65,7 +65,7 @@ int access_mask_of(int flags);
  */
 void access_check_open(struct request *request, int flags, access_next *next);
 
-/* May the caller write the lock of this entry, by its mode? */
+/* Does the caller hold the lock of this entry, and may write it by its mode? */
 bool access_may_write(struct request *request, const struct entry *entry);
 
 #endif
