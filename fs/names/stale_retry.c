@@ -92,10 +92,14 @@ static void put_user(struct stale_retries *retries, struct retrying_user *user)
 	free(user);
 }
 
+/* Accepts NULL. */
 static void drop(struct stale_retries *retries, struct stale_retry *retry)
 {
-	struct retrying_user *user = retry->user;
+	struct retrying_user *user;
 
+	if (!retry)
+		return;
+	user = retry->user;
 	HASH_DELETE(hh, retries->by_call, retry);
 	DL_DELETE(user->retries, retry);
 	user->count--;
@@ -150,13 +154,6 @@ static struct stale_retry *add(struct stale_retries *retries, const struct fuse_
 	return retry;
 }
 
-/* Forgets the call if it is remembered; in each case another one begins. */
-static void forget(struct stale_retries *retries, struct stale_retry *retry)
-{
-	if (retry)
-		drop(retries, retry);
-}
-
 int stale_retry_or(struct stale_retries *retries, const struct fuse_ctx *caller, const char *key, fuse_ino_t number,
                    int otherwise)
 {
@@ -167,7 +164,7 @@ int stale_retry_or(struct stale_retries *retries, const struct fuse_ctx *caller,
 		retry->repeated = true;
 		return otherwise;
 	}
-	forget(retries, retry);
+	drop(retries, retry);
 	return add(retries, caller, key, now_ns) ? -ESTALE : otherwise;
 }
 
@@ -198,7 +195,7 @@ int stale_retry_for_handle(struct stale_retries *retries, const struct fuse_ctx 
 	int64_t now_ns = boot_ns();
 	bool is_repetition = caller->pid == 0 || (retry && is_repetition_of(retry, number, now_ns));
 
-	forget(retries, retry);
+	drop(retries, retry);
 	if (is_repetition)
 		return 0;
 	retry = add(retries, caller, key, now_ns);

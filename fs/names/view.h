@@ -88,7 +88,7 @@ static inline bool view_acquires(const struct view *view)
 {
 	const struct view_options *options = view_options_of(view);
 
-	return *options->id || options->hold || options->mode == LOCK_SHARED || patience_any(&options->patience);
+	return *options->id || options->hold || view_hides(view);
 }
 
 #endif
