@@ -89,11 +89,6 @@ bool memory_may_have(const struct mem_lock *lock, const struct acquisition *acqu
 	return acquisition->mode == LOCK_SHARED && lock->mode == LOCK_SHARED;
 }
 
-bool memory_is_waited_for(const struct mem_lock *lock)
-{
-	return lock && lock->queue && lock->queue->waiters;
-}
-
 /* Beginning */
 
 /* Sets the lease of a new holding. Returns 0 or -ENOMEM. */

@@ -17,6 +17,11 @@ static int refuse_or_wait(struct memory_backend *memory, struct acquisition *acq
 	return err < 0 ? err : -EINPROGRESS;
 }
 
+static bool is_waited_for(const struct mem_lock *lock)
+{
+	return lock->queue && lock->queue->waiters;
+}
+
 /* Acquires a lock that is held. Returns -EINPROGRESS if the acquisition is answered later. */
 static int meet_held(struct memory_backend *memory, struct acquisition *acquisition, int64_t now_ns, struct mem_holding **ret)
 {
@@ -24,7 +29,7 @@ static int meet_held(struct memory_backend *memory, struct acquisition *acquisit
 
 	if (!acquisition->exclusive_even_for_me && mem_holding_prove(*ret, &acquisition->holder.claim))
 		return -EEXIST;
-	if (memory_may_have(lock, acquisition) && !memory_is_waited_for(lock))
+	if (memory_may_have(lock, acquisition) && !is_waited_for(lock))
 		return memory_grant(memory, acquisition, now_ns, ret);
 	*ret = lock->holdings;
 	return refuse_or_wait(memory, acquisition, *ret);
@@ -89,18 +94,32 @@ static int try_acquire(struct memory_backend *memory, struct acquisition *acquis
 }
 
 /*
- * Answers an acquisition that changed or refused what others wait for. Whoever may have the lock now is served afterwards; the
- * caller's answer may end the lock, but not its queue.
+ * Keeps a queue, and serves nobody in it, while somebody is answered, who may end the lock at once. Returns whether it was
+ * being served, for resume_serving().
  */
-static void answer_and_serve(struct memory_backend *memory, struct mem_queue *queue, struct acquisition *acquisition, int status,
-                             const struct mem_holding *holding, int64_t now_ns)
+static bool pause_serving(struct mem_queue *queue)
 {
 	bool is_served = queue->is_served;
 
 	queue->is_served = true;
-	memory_answer_lock(status, holding, now_ns, acquisition->done, acquisition->ctx);
+	return is_served;
+}
+
+/* Serves whoever may have the lock now, unless that is under way anyway. */
+static void resume_serving(struct memory_backend *memory, struct mem_queue *queue, bool is_served)
+{
 	queue->is_served = is_served;
 	memory_serve(memory, queue);
+}
+
+/* Answers an acquisition that changed what others wait for. */
+static void answer_and_serve(struct memory_backend *memory, struct mem_queue *queue, struct acquisition *acquisition, int status,
+                             const struct mem_holding *holding, int64_t now_ns)
+{
+	bool is_served = pause_serving(queue);
+
+	memory_answer_lock(status, holding, now_ns, acquisition->done, acquisition->ctx);
+	resume_serving(memory, queue, is_served);
 }
 
 void memory_acquire(struct backend *backend, struct acquisition *acquisition)
@@ -136,12 +155,10 @@ void memory_cancel(struct backend *backend, struct acquisition *acquisition)
 	if (!waiter)
 		return;
 	queue = waiter->queue;
-	is_served = queue->is_served;
-	queue->is_served = true;
+	is_served = pause_serving(queue);
 	queue_leave(&memory->queues, acquisition->pending);
 	acquisition->done(acquisition->ctx, -ECANCELED, NULL);
-	queue->is_served = is_served;
-	memory_serve(memory, queue);
+	resume_serving(memory, queue, is_served);
 }
 
 static int try_release(struct memory_backend *memory, const char *key, const struct lock_claim *claim,

@@ -52,9 +52,6 @@ void memory_publish_event(struct memory_backend *memory, enum lock_event_kind ki
  */
 bool memory_may_have(const struct mem_lock *lock, const struct acquisition *acquisition);
 
-/* Does anybody wait for the lock in front of an acquisition that comes now? `lock` NULL: the key is free. */
-bool memory_is_waited_for(const struct mem_lock *lock);
-
 /*
  * Grants an acquisition that may have the lock, which is made if the key is free; a conversion ends the holding that it
  * replaces. Returns 0 and the new holding; or a negative errno, and nothing has changed.
