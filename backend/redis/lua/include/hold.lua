@@ -68,8 +68,8 @@ end
 
 -- The holding with these details, as holding() reads it.
 local function holding_of(flat, mode)
-  local new = { flat = flat, mode = mode }
-  for i = 1, #flat, 2 do new[flat[i]] = flat[i + 1] end
+  local new = fields_of(flat)
+  new.flat, new.mode = flat, mode
   return new
 end
 

@@ -36,13 +36,17 @@ local function is_flat(flat)
   return true
 end
 
+-- A list of fields and values as a table.
+local function fields_of(flat)
+  local fields = {}
+  for i = 1, #flat, 2 do fields[flat[i]] = flat[i + 1] end
+  return fields
+end
+
 -- Reads one shared holding. If its details are damaged, nobody can prove it, as if it were an unconfirmed grant.
 local function shared_holding(key, token, ends)
   local done, flat = pcall(cmsgpack.unpack, call('HGET', holdings_key(key), token) or '')
-  local held = {}
-  if done and is_flat(flat) then
-    for i = 1, #flat, 2 do held[flat[i]] = flat[i + 1] end
-  end
+  local held = done and is_flat(flat) and fields_of(flat) or {}
   if held.token ~= token or not held.id then
     flat, held = {}, { id = '?', token = token, foreign = true, granted = '1' }
   end
@@ -93,8 +97,7 @@ local function holding(key, meant)
     if call('EXISTS', leases_key(key)) == 1 then return nil end
   end
   local flat = call('HGETALL', details_key(key))
-  local held = {}
-  for i = 1, #flat, 2 do held[flat[i]] = flat[i + 1] end
+  local held = fields_of(flat)
   if held.id ~= id or not number(held.token, 1, LAST_TOKEN) then
     flat = {}
     held = { id = id, token = foreign_token(id), foreign = true }
