@@ -1,6 +1,7 @@
-/* Copies of texts behind the struct that owns them. */
+/* Copies of texts, behind the struct that owns them, and of bytes without a NUL. */
 #include "backend/util/text_copy.h"
 
+#include <errno.h>
 #include <string.h>
 
 size_t text_size(const char *text)
@@ -35,4 +36,13 @@ struct lock_holder copy_holder(char **cursor, const struct lock_holder *holder)
 	copy.mount_point_id = copy_text(cursor, holder->mount_point_id);
 	copy.command = copy_text(cursor, holder->command);
 	return copy;
+}
+
+int copy_bytes(const char *bytes, size_t size, char *text, size_t capacity)
+{
+	if (size >= capacity || memchr(bytes, '\0', size))
+		return -EINVAL;
+	memcpy(text, bytes, size);
+	text[size] = '\0';
+	return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * Copies of texts behind the struct that owns them, so that struct and texts are one allocation. A cursor
- * points to the place of the next text.
+ * Copies of texts: behind the struct that owns them, so that struct and texts are one allocation, where a cursor
+ * points to the place of the next text; and of bytes without a NUL.
  */
 #ifndef BACKEND_UTIL_TEXT_COPY_H
 #define BACKEND_UTIL_TEXT_COPY_H
@@ -14,5 +14,8 @@ size_t holder_text_size(const struct lock_holder *holder);
 /* Copies a text to the cursor, and moves the cursor behind it. NULL stays NULL. */
 const char *copy_text(char **cursor, const char *text);
 struct lock_holder copy_holder(char **cursor, const struct lock_holder *holder);
+
+/* Makes a text of `size` bytes in `text`, of `capacity` bytes. Returns 0, or -EINVAL if they do not fit or have a NUL. */
+int copy_bytes(const char *bytes, size_t size, char *text, size_t capacity);
 
 #endif

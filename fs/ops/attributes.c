@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "backend/util/text/number.h"
+#include "backend/util/text_copy.h"
 #include "fs/mount.h"
 #include "fs/names/node.h"
 #include "fs/names/reserved_name.h"
@@ -190,11 +191,7 @@ static int parse_limit(const char *value, size_t size, int64_t *ret)
 	char text[sizeof("1000000")]; /* the digits of DIR_LIMIT_MAX */
 	uint64_t limit;
 
-	if (size >= sizeof(text) || memchr(value, '\0', size))
-		return -EINVAL;
-	memcpy(text, value, size);
-	text[size] = '\0';
-	if (number_parse(text, 10, DIR_LIMIT_MAX, &limit) < 0 || limit == 0)
+	if (copy_bytes(value, size, text, sizeof(text)) < 0 || number_parse(text, 10, DIR_LIMIT_MAX, &limit) < 0 || limit == 0)
 		return -EINVAL;
 	*ret = (int64_t)limit;
 	return 0;

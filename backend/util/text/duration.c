@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "backend/util/text/number.h"
+#include "backend/util/text_copy.h"
 
 static const struct unit {
 	const char *suffix;
@@ -90,10 +91,8 @@ int lease_parse_bytes(const char *bytes, size_t size, int64_t *ret_ms)
 {
 	char text[DURATION_TEXT_MAX];
 
-	if (size >= sizeof(text) || memchr(bytes, '\0', size))
+	if (copy_bytes(bytes, size, text, sizeof(text)) < 0)
 		return -EINVAL;
-	memcpy(text, bytes, size);
-	text[size] = '\0';
 	return lease_parse(text, ret_ms);
 }
 
