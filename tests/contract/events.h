@@ -20,6 +20,7 @@ static void on_event(void *ctx, const struct lock_event *event)
 		.key = need(strdup(event->key)),
 		.token = event->token,
 		.ttl_ms = event->ttl_ms,
+		.shared = event->shared,
 		.at_ns = boot_ns(),
 	};
 }
@@ -77,7 +78,9 @@ static const struct heard_event *expect_event(struct mount *mount, enum lock_eve
 
 static void expect_event_of(struct mount *mount, enum lock_event_kind kind, const struct lock *lock)
 {
-	expect_event(mount, kind, lock->key, lock->token, lock->ttl_ms);
+	const struct heard_event *told = expect_event(mount, kind, lock->key, lock->token, lock->ttl_ms);
+
+	assert_int_equal(told->shared, lock->mode == LOCK_SHARED);
 }
 
 #endif

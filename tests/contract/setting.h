@@ -66,6 +66,7 @@ struct heard_event {
 	char *key;
 	uint64_t token;
 	int64_t ttl_ms;
+	bool shared;
 	int64_t at_ns; /* time at which it came, CLOCK_BOOTTIME */
 };
 
