@@ -155,8 +155,10 @@ elseif held and not exclusive_even_for_me and proves(wants.id, wants.identity, h
 end
 if (held or waits) and not may_have(path, held, wants, order) then
   if not waits then
-    publish('UNAVAILABLE', path, held)
-    return describe('EBUSY', path, held)
+    -- Of a conversion, `held` is the holding to be replaced, which is not in its way.
+    local in_the_way = wants.replaces and holding(path) or held
+    publish('UNAVAILABLE', path, in_the_way)
+    return describe('EBUSY', path, in_the_way)
   end
   if wants.replaces and is_deadlock() then return { 'EDEADLK' } end
   -- The first write needs memory, so a full server refuses it before anything has changed.
