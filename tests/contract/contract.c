@@ -4,10 +4,10 @@
  *
  *   contract [SOURCE [traced]]
  *
- * Three tables, each of whose cells is a test, come first: who holds a lock
- * and what is asked of it, what stands at a path and what is asked of it, and
- * which claim proves which holding. Then, by theme, what does not fit in a
- * table. The tests stand in tests/contract/; contract.h and the headers that it includes
+ * Four tables, each of whose cells is a test, come first: who holds a lock
+ * and what is asked of it, what stands at a path and what is asked of it, who
+ * shares a lock or waits for it and what is asked of it, and which claim proves
+ * which holding. Then, by theme, what does not fit in a table. The tests stand in tests/contract/; contract.h and the headers that it includes
  * are what they are written with.
  */
 #include "tests/contract/contract.h"
@@ -23,6 +23,7 @@
 #include "tests/contract/readers.h"
 #include "tests/contract/room.h"
 #include "tests/contract/shared.h"
+#include "tests/contract/shared_states.h"
 #include "tests/contract/sharing.h"
 #include "tests/contract/states.h"
 #include "tests/contract/texts.h"
@@ -44,6 +45,7 @@ int main(int argc, char **argv)
 	contract_traces = argc > 2 && strcmp(argv[2], "traced") == 0;
 	add_cells();
 	add_place_cells();
+	add_sharing_cells();
 	add_claims();
 	add_content();
 	add_all(lease_tests, COUNT(lease_tests));

@@ -328,6 +328,47 @@ static void test_giving_back_shared_holdings(void **state)
 	expect(-ENOENT, look(mount, KEY));
 }
 
+/* Calls that are under way at a time in the test below. */
+#define AT_A_TIME 500
+
+/* A lock may have very many readers. The writer has it as soon as the last of them ends, and not before. */
+static void test_very_many_readers(void **state)
+{
+	static struct answer *readers[5000];
+	struct mount *mount = *state;
+	uint64_t last_token = 0;
+	struct answer *writer;
+
+	for (size_t i = 0; i < COUNT(readers); i++) {
+		readers[i] = start_reader(mount, i, LONG_MS, PLAIN);
+		if (i % AT_A_TIME == AT_A_TIME - 1)
+			wait_for(mount, readers[i]);
+	}
+	for (size_t i = 0; i < COUNT(readers); i++) {
+		const struct lock *lock = expect(0, wait_for(mount, readers[i]))->lock;
+
+		assert_true(lock->token > last_token);
+		assert_int_equal(lock->holders, i + 1);
+		last_token = lock->token;
+	}
+	writer = start_wait(mount, KEY, 1);
+	expect_waiters(mount, KEY, 1);
+	expect(-EBUSY, read_shared(mount, COUNT(readers), LONG_MS, PLAIN));
+	expect_holders(mount, LOCK_SHARED, COUNT(readers));
+	expect_seen(mount, readers[COUNT(readers) - 1], match_any(), readers[COUNT(readers) - 1]);
+	/* The oldest but one ends last, so that neither end of the list does. */
+	for (size_t i = 0; i < COUNT(readers); i++)
+		if (i != 1)
+			end(mount, readers[i]);
+	expect_waiting(&writer, 1);
+	expect_holders(mount, LOCK_SHARED, 1);
+	assert_int_equal(see(mount, KEY)->token, readers[1]->lock->token);
+	end(mount, readers[1]);
+	assert_true(expect_handed(mount, writer)->token > last_token);
+	give_on(mount, writer);
+	expect(-ENOENT, look(mount, KEY));
+}
+
 static const struct CMUnitTest shared_tests[] = {
 	TEST(shared_excludes_exclusive),
 	TEST(calls_mean_one_of_several_holdings),
@@ -339,6 +380,7 @@ static const struct CMUnitTest shared_tests[] = {
 	TEST(order_of_readers_and_writers),
 	TEST(expiry_of_each_reader_is_told),
 	TEST(giving_back_shared_holdings),
+	TEST(very_many_readers),
 };
 
 #endif
