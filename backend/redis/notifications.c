@@ -120,6 +120,14 @@ static void on_early_notice(void *ctx, const struct message *message)
 	confirm_revocation(redis, message);
 }
 
+void redis_on_revoked(void *ctx, const char *key, uint64_t token)
+{
+	const struct redis_backend *redis = ctx;
+
+	redis_report_ended(redis, key, token, true);
+	revocations_confirm(redis->calls, key, token);
+}
+
 void redis_on_acquire_answered(void *ctx, const char *key)
 {
 	struct redis_backend *redis = ctx;

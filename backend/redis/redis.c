@@ -46,6 +46,7 @@ static int make_parts(struct redis_backend *redis, const struct backend_config *
 	struct script_calls_handlers calls_handlers = {
 		.on_up = redis_on_calls_up,
 		.on_down = redis_on_calls_down,
+		.on_revoked = redis_on_revoked,
 		.on_acquire_answered = redis_on_acquire_answered,
 		.on_freed = drop_reference,
 		.ctx = redis,

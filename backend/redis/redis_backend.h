@@ -98,6 +98,7 @@ void redis_on_message(void *ctx, const struct message *message);
 void redis_on_subscribed(void *ctx);
 void redis_on_unsubscribed(void *ctx, const char *problem);
 void redis_on_calls_up(void *ctx);
+void redis_on_revoked(void *ctx, const char *key, uint64_t token);
 void redis_on_acquire_answered(void *ctx, const char *key);
 void redis_on_calls_down(void *ctx, const char *problem);
 void redis_on_all_events(void *ctx);

@@ -10,6 +10,7 @@
 #include <utlist.h>
 
 #include "backend/redis/calls/script_calls_internal.h"
+#include "backend/redis/reply/reply_lock.h"
 #include "backend/util/clock.h"
 
 /* Returns the key from the call's own copy: after `done`, the caller's text may be gone. */
@@ -39,6 +40,16 @@ static void answer(struct script_call *call, int status, const redisReply *reply
 	calls->user_in_reply = before;
 }
 
+/* Does the answer name a holding that is being revoked (answer_revoked() of holding.lua)? Then ends it. */
+static void end_revoked(const struct script_call *call, int status, const redisReply *reply)
+{
+	const struct script_calls_handlers *handlers = &call->calls->handlers;
+	uint64_t token;
+
+	if (status == -ENOENT && reply && reply_token(reply, &token) == 0)
+		handlers->on_revoked(handlers->ctx, call_key(call), token);
+}
+
 static void arm_deadline(struct script_calls *calls);
 
 void call_finish(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
@@ -50,6 +61,7 @@ void call_finish(struct script_call *call, int status, const redisReply *reply, 
 	user_turns_end(&calls->turns, &call->turn);
 	if (!reply && call->sent && call->undo_if_unanswered)
 		calls_undo_unanswered(call);
+	end_revoked(call, status, reply);
 	answer(call, status, reply, age_ms);
 	if (call->script == SCRIPT_ACQUIRE)
 		calls->handlers.on_acquire_answered(calls->handlers.ctx, call_key(call));

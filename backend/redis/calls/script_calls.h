@@ -14,6 +14,8 @@ struct tls_context;
 struct script_calls_handlers {
 	void (*on_up)(void *ctx);   /* the server can be called, for the first time or again */
 	void (*on_down)(void *ctx, const char *problem); /* the connection was lost, or an attempt failed */
+	/* A call found that this holding of the mount is being revoked, as a message that was lost may have said. `done` comes after it. */
+	void (*on_revoked)(void *ctx, const char *key, uint64_t token);
 	void (*on_acquire_answered)(void *ctx, const char *key); /* an acquisition ended, with whatever status */
 	void (*on_freed)(void *ctx); /* the last call, after script_calls_close() */
 	void *ctx;

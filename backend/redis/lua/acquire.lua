@@ -21,7 +21,7 @@
 --     holds the lock (else 0), 1 if the instance counted as alive (else 0)
 --   'EBUSY' or 'EEXIST' (the same claim holds it), and the holding as describe() has it; 'EBUSY' alone: the directory is full
 --   'ENOENT', 'ENOTDIR' or 'EISDIR': no lock can be made at this path
---   of a conversion also 'ENOENT': the holding has ended; 'EPERM': it has another id; 'EINVAL': it has this mode;
+--   of a conversion also 'ENOENT': the holding has ended, see also answer_revoked(); 'EPERM': it has another id; 'EINVAL': it has this mode;
 --     'EDEADLK': another holder waits for a conversion too
 
 --- @include "include/names.lua"
@@ -86,11 +86,12 @@ local function answer_held(held)
   return answer_ok(held, left_of(path, held), count_waiters())
 end
 
--- Why the holding that is read cannot be converted; nil: it can.
+-- The answer if the holding that is read cannot be converted; nil: it can.
 local function conversion_problem(held)
-  if not held or held.token ~= wants.replaces or held.revoked then return 'ENOENT' end
-  if held.foreign or held.granted or held.id ~= wants.id then return 'EPERM' end
-  if is_shared(held) == (wants.mode == 'shared') then return 'EINVAL' end
+  if not held or held.token ~= wants.replaces then return { 'ENOENT' } end
+  if held.revoked then return answer_revoked(held) end
+  if held.foreign or held.granted or held.id ~= wants.id then return { 'EPERM' } end
+  if is_shared(held) == (wants.mode == 'shared') then return { 'EINVAL' } end
 end
 
 -- Does another holder wait for a conversion? Then each would wait for the other to end.
@@ -146,8 +147,8 @@ if held and held.nonce == wants.nonce then
   return answer_held(held)
 end
 if wants.replaces then
-  local word = conversion_problem(held)
-  if word then return { word } end
+  local problem = conversion_problem(held)
+  if problem then return problem end
 elseif held and not exclusive_even_for_me and proves(wants.id, wants.identity, held) then
   make_permanent(path, held)
   if waits and leave(path, wants.nonce) then pass_on_rest(held) end

@@ -1,7 +1,7 @@
 -- Binds a holding to an open file of the calling instance, which renews it from now on.
 --
 -- ARGV: 4 id, 5 identity, 6 token, 7 grace in ms
--- Answers: 'OK' and the lock as describe() has it; 'ENOENT': no such holding; 'EPERM': another's
+-- Answers: 'OK' and the lock as describe() has it; 'ENOENT': no such holding, see also answer_revoked(); 'EPERM': another's
 
 --- @include "include/names.lua"
 --- @include "include/failure.lua"
@@ -14,7 +14,8 @@
 --- @include "include/lease.lua"
 
 local held = holding(path, meant_by(ARGV[6], ARGV[4], ARGV[5]))
-if not held or held.token ~= ARGV[6] or held.foreign or held.revoked then return { 'ENOENT' } end
+if not held or held.token ~= ARGV[6] or held.foreign then return { 'ENOENT' } end
+if held.revoked then return answer_revoked(held) end
 if not proves(ARGV[4], ARGV[5], held) then return { 'EPERM' } end
 call('PTTL', KEYS[1]) -- describe() needs it; if it is refused, nothing has changed yet
 allow_when_full()

@@ -2,7 +2,7 @@
 --
 -- ARGV: 4 id, 5 identity, 6 token ('': any holding), 7 ttl in ms (0: as long as before)
 -- Answers: 'OK' and the lock as describe() has it; 'ENOENT': no such holding; 'EPERM': another's; 'EISDIR';
---   'ENOTSUP': the lease never ends; 'EINVAL': a ttl below 0
+--   of a holding that is being revoked as answer_revoked() has it; 'ENOTSUP': the lease never ends; 'EINVAL': a ttl below 0
 
 --- @include "include/names.lua"
 --- @include "include/failure.lua"
@@ -23,7 +23,12 @@ end
 
 local held = holding(path, meant_by(token, id, identity))
 if not held and dir_exists(path) then return { 'EISDIR' } end
-if not held or held.revoked or (token ~= '' and token ~= held.token) then return refuse('ENOENT', held) end
+local is_meant = held and (token == '' or token == held.token)
+if is_meant and held.revoked then
+  publish('FAILED_REFRESH', path, held)
+  return answer_revoked(held)
+end
+if not is_meant then return refuse('ENOENT', held) end
 if not proves(id, identity, held) then return refuse('EPERM', held) end
 make_permanent(path, held)
 local left = left_of(path, held)

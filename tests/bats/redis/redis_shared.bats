@@ -137,3 +137,32 @@ cycle() {
   done
   redis_cli INFO commandstats | sed -n 's/^cmdstat_evalsha:calls=[0-9]*,usec=\([0-9]*\),.*/\1/p' | awk '{ print int($1 / 1000) }'
 }
+
+# revoke_silently: marks the holding of `job` as being ended by force, as another mount does whose message is lost
+revoke_silently() {
+  redis_cli HSET lockfs#d:job revoked another newest '' >/dev/null
+}
+
+# taken_by_next COMMAND...: the command, which finds that the holding of descriptor 7 is being ended, passes the lock on
+taken_by_next() {
+  local next
+  exec 7>"$M/job"
+  flock -n 7
+  in_background flock "$N/job" true
+  next=$!
+  wait_until waits 1
+  revoke_silently
+  refute "$@"
+  wait_until ended "$next"
+  is EXPIRED "$(getfattr --only-values -n user.lock.state /proc/self/fd/7 2>/dev/null)"
+  exec 7>&-
+}
+
+@test "a holder that finds itself ended by force, as the message was lost, passes the lock on at once" {
+  mount_redis -o ttl=60s
+  mount_redis "$N"
+  taken_by_next flock -s -n 7
+  taken_by_next touch -c /proc/self/fd/7
+  gone "$M/job"
+  leaves_nothing
+}

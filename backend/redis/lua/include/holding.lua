@@ -173,6 +173,12 @@ local function make_permanent(key, held)
   if is_undoable(held) then clear_details(key, held, 'undoable') end
 end
 
+-- The answer to a change of a holding that is being revoked: it has ended for its holder. Its own instance learns the token,
+-- stops the holder and confirms, as if it had received REVOKE, which may be late or lost.
+local function answer_revoked(held)
+  return held.mount == mount and { 'ENOENT', held.token, trouble } or { 'ENOENT', trouble }
+end
+
 -- The number of holdings for answers; 0: the holding is exclusive.
 local function holders_of(key, held)
   return is_shared(held) and math.max(1, follow_up(count_shared, key) or 1) or 0
