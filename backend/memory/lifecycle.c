@@ -424,17 +424,6 @@ void memory_on_lease_due(struct deadlines *leases)
 	deadlines_arm(leases);
 }
 
-/* Returns the oldest holding of the lock that the claim proves, or NULL. */
-static struct mem_holding *find_own(const struct mem_lock *lock, const struct lock_claim *claim)
-{
-	struct mem_holding *holding;
-
-	DL_FOREACH(lock->holdings, holding)
-		if (mem_holding_is_of(holding, claim))
-			return holding;
-	return NULL;
-}
-
 struct mem_holding *memory_choose_holding(const struct memory_backend *memory, const struct mem_lock *lock,
                                           const struct lock_claim *claim, struct holding_match match)
 {
@@ -443,7 +432,7 @@ struct mem_holding *memory_choose_holding(const struct memory_backend *memory, c
 	if (!match.any)
 		return tree_find_holding(&memory->tree, lock, match.token);
 	if (claim)
-		found = find_own(lock, claim);
+		found = tree_find_own(&memory->tree, lock, claim);
 	return found ? found : lock->holdings;
 }
 

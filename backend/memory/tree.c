@@ -33,15 +33,6 @@ int tree_init(struct mem_tree *tree)
 	return 0;
 }
 
-/* Bytes that one entry takes in hash tables and heaps. */
-#define INDEX_BYTES 24
-
-/* Bytes that an entry of `size` bytes takes of a quota. */
-static size_t entry_bytes(size_t size)
-{
-	return quota_bytes(size) + INDEX_BYTES;
-}
-
 static size_t content_bytes(size_t size)
 {
 	return size ? quota_bytes(size) : 0;
@@ -70,62 +61,31 @@ static uid_t holder_uid(const struct mem_holding *holding)
 /* Allocates an entry or a holding, which counts in the quota of `uid`. Returns 0, -ENOMEM, or the error of the quota. */
 static int allocate(struct mem_tree *tree, uid_t uid, size_t size, void **ret)
 {
-	int err = quota_take(&tree->quota, uid, entry_bytes(size));
+	int err = quota_take(&tree->quota, uid, tree_entry_bytes(size));
 
 	if (err < 0)
 		return err;
 	*ret = calloc(1, size);
 	if (*ret)
 		return 0;
-	quota_give(&tree->quota, uid, entry_bytes(size));
+	quota_give(&tree->quota, uid, tree_entry_bytes(size));
 	return -ENOMEM;
 }
 
 static void discard(struct mem_tree *tree, uid_t uid, size_t size, void *entry)
 {
-	quota_give(&tree->quota, uid, entry_bytes(size));
+	quota_give(&tree->quota, uid, tree_entry_bytes(size));
 	free(entry);
 }
 
 /* Holdings */
 
-static struct mem_shared_holding *find_shared(const struct mem_tree *tree, uint64_t token)
-{
-	struct mem_shared_holding *shared;
-
-	HASH_FIND(hh, tree->shared, &token, sizeof(token), shared);
-	return shared;
-}
-
-/* Adds a shared holding to the table. Returns 0, -ENOMEM, or the error of the quota. */
-static int index_shared(struct mem_tree *tree, struct mem_holding *holding)
-{
-	struct mem_shared_holding *shared;
-	void *memory;
-	int err = allocate(tree, holder_uid(holding), sizeof(*shared), &memory);
-
-	if (err < 0)
-		return err;
-	shared = memory;
-	shared->holding = holding;
-	shared->token = holding->token;
-	HASH_ADD(hh, tree->shared, token, sizeof(shared->token), shared);
-	if (!shared->hh.tbl) {
-		discard(tree, holder_uid(holding), sizeof(*shared), shared);
-		return -ENOMEM;
-	}
-	holding->shared = shared;
-	return 0;
-}
-
 static void free_holding(struct mem_tree *tree, struct mem_holding *holding)
 {
 	uid_t uid = holder_uid(holding);
 
-	if (holding->shared) {
-		HASH_DELETE(hh, tree->shared, holding->shared);
-		discard(tree, uid, sizeof(*holding->shared), holding->shared);
-	}
+	if (holding->shared)
+		shared_remove(&tree->shared, &tree->quota, holding);
 	holder_put(&tree->holders, &tree->quota, holding->holder);
 	discard(tree, uid, holding_size(holding->id), holding);
 }
@@ -150,7 +110,7 @@ int tree_add_holding(struct mem_tree *tree, struct mem_lock *lock, enum lock_mod
 		return err;
 	}
 	if (mode == LOCK_SHARED)
-		err = index_shared(tree, holding);
+		err = shared_add(&tree->shared, &tree->quota, holding);
 	if (err < 0) {
 		free_holding(tree, holding);
 		return err;
@@ -171,13 +131,26 @@ void tree_remove_holding(struct mem_tree *tree, struct mem_holding *holding)
 
 struct mem_holding *tree_find_holding(const struct mem_tree *tree, const struct mem_lock *lock, uint64_t token)
 {
-	struct mem_shared_holding *shared;
 	struct mem_holding *oldest = lock->holdings;
+	struct mem_holding *found;
 
 	if (oldest && oldest->token == token)
 		return oldest;
-	shared = find_shared(tree, token);
-	return shared && shared->holding->lock == lock ? shared->holding : NULL;
+	found = shared_find(&tree->shared, token);
+	return found && found->lock == lock ? found : NULL;
+}
+
+struct mem_holding *tree_find_own(const struct mem_tree *tree, const struct mem_lock *lock, const struct lock_claim *claim)
+{
+	struct mem_holding *only = lock->holdings;
+	struct lock_holder holder;
+
+	if (only && only->shared)
+		return shared_find_own(&tree->shared, lock, claim);
+	if (!only)
+		return NULL;
+	holder = mem_holder_of(only);
+	return lock_claim_proves(claim, &holder.claim) ? only : NULL;
 }
 
 static void free_lock(struct mem_tree *tree, struct mem_lock *lock)

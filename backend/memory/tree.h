@@ -6,6 +6,7 @@
 #define BACKEND_MEMORY_TREE_H
 
 #include "backend/memory/holders.h"
+#include "backend/memory/shared.h"
 #include "backend/util/hash.h"
 #include "backend/util/heap.h"
 #include "backend/util/quota.h"
@@ -75,20 +76,21 @@ struct mem_holding {
 	char id[];
 };
 
-/* A shared holding in the table of these. A lock has one exclusive holding, which needs no table. */
-struct mem_shared_holding {
-	struct mem_holding *holding;
-	uint64_t token;
-	UT_hash_handle hh;
-};
-
 struct mem_tree {
 	struct mem_entry *by_path;  /* hash table of all entries except the root */
 	struct mem_holder *holders; /* hash table of the holders of all locks */
-	struct mem_shared_holding *shared; /* hash table of all shared holdings by token */
+	struct mem_shared shared;   /* the shared holdings of all locks */
 	struct mem_dir *root;
 	struct quota quota;         /* bytes of locks and directories of each user */
 };
+
+/* Bytes of a quota that an entry of `size` bytes takes, with its place in hash tables and heaps. */
+static inline size_t tree_entry_bytes(size_t size)
+{
+	enum { INDEX_BYTES = 24 };
+
+	return quota_bytes(size) + INDEX_BYTES;
+}
 
 /* Returns 0 or -ENOMEM. The caller sets the quota afterwards. */
 int tree_init(struct mem_tree *tree);
@@ -117,6 +119,9 @@ void tree_remove_holding(struct mem_tree *tree, struct mem_holding *holding);
 
 /* Returns the holding of this token that the lock has, or NULL. */
 struct mem_holding *tree_find_holding(const struct mem_tree *tree, const struct mem_lock *lock, uint64_t token);
+
+/* Returns the oldest holding of the lock that a claim proves, or NULL. */
+struct mem_holding *tree_find_own(const struct mem_tree *tree, const struct mem_lock *lock, const struct lock_claim *claim);
 
 /* Adds a directory, with copies of the path and `info`. Returns 0, -ENOMEM, or the error of its owner's quota. */
 int tree_add_dir(struct mem_tree *tree, struct mem_dir *parent, const char *path, const struct dir_info *info);
