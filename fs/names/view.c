@@ -34,6 +34,13 @@ static int read_force(struct view_options *options, const char *value)
 	return 0;
 }
 
+static int read_token(struct view_options *options, const char *value)
+{
+	if (number_parse(value, 10, UINT64_MAX, &options->token) < 0 || options->token == 0)
+		return -EINVAL;
+	return 0;
+}
+
 static int read_hold(struct view_options *options, const char *value)
 {
 	(void)value;
@@ -96,6 +103,7 @@ static const struct view_option {
 	{ "ttl", true, read_ttl },
 	{ "id", true, read_id },
 	{ "force", false, read_force },
+	{ "token", true, read_token },
 	{ "hold", false, read_hold },
 	{ "shared", false, read_shared },
 	{ "wait", true, read_wait },

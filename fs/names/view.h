@@ -18,6 +18,7 @@
 struct view_options {
 	int64_t ttl_ms;           /* lease of acquisitions; LEASE_UNSET: not given */
 	bool force;               /* unlink(2) revokes locks of other holders */
+	uint64_t token;           /* unlink(2) releases the holding with this token only; 0: not given */
 	enum lock_mode mode;      /* of holdings that are acquired by creation */
 	bool hold;                /* a holding is bound to the file that was created */
 	int signal;               /* sent to the process that loses a lock; 0: none */

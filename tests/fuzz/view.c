@@ -1,5 +1,6 @@
 /* Fuzz target: the name of a view's directory. What is parsed can be printed, and is then parsed as the same. */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 
 #include "fs/names/view.h"
@@ -39,6 +40,8 @@ static char *write_view(const struct view_options *options)
 		fprintf(out, ",id=%s", options->id);
 	if (options->force)
 		fputs(",force", out);
+	if (options->token)
+		fprintf(out, ",token=%" PRIu64, options->token);
 	if (options->hold)
 		fputs(",hold", out);
 	if (options->mode == LOCK_SHARED)
@@ -58,9 +61,8 @@ static bool same_patience(const struct patience *one, const struct patience *oth
 
 static bool same_view(const struct view_options *one, const struct view_options *other)
 {
-	return one->ttl_ms == other->ttl_ms && one->force == other->force && one->hold == other->hold &&
-		one->mode == other->mode &&
-		one->signal == other->signal && strcmp(one->id, other->id) == 0 &&
+	return one->ttl_ms == other->ttl_ms && one->force == other->force && one->token == other->token &&
+		one->hold == other->hold && one->mode == other->mode && one->signal == other->signal && strcmp(one->id, other->id) == 0 &&
 		same_patience(&one->patience, &other->patience);
 }
 

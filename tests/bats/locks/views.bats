@@ -64,7 +64,8 @@ load ../lib/helper
 @test "an unknown option or a bad value is EINVAL at that component" {
   take "$M/job"
   for view in nonsense nonsense=1 ttl ttl= ttl=soon id id= force=1 force=yes 'ttl=5s;force' \
-    'ttl=5s,' ',ttl=5s' 'ttl=5s,,force' ttl=5s,nonsense force,ttl=0 ttl=5s,force,bad=1 TTL=5s 'ttl =5s' ' force' \
+    'ttl=5s,' ',ttl=5s' 'ttl=5s,,force' ttl=5s,nonsense force,ttl=0 force,token force,token= force,token=0 force,token=-1 \
+    force,token=1x force,token=18446744073709551616 ttl=5s,force,bad=1 TTL=5s 'ttl =5s' ' force' \
     owner=user namespace=x; do
     expect EINVAL stat "$M/.with/$view"
     expect EINVAL unlink "$M/.with/$view/job"
@@ -310,6 +311,63 @@ PY
 @test "a lock taken under an id has a handle as well" {
   : >"$M/.with/id=alice,ttl=1h/job"
   is ".with/id=alice,ttl=3600.000/job" "$(lock "$M/.with/id=alice/job" handle)"
+}
+
+# token
+
+@test "token: rm releases the holding that it names, and never its successor" {
+  local stale
+  take_as_other "$M/job"
+  stale=$(lock "$M/job" token)
+  rm "$M/.with/force,token=$stale/job"
+  gone "$M/job"
+  expect ENOENT unlink "$M/.with/force,token=$stale/job"
+  take_as_other "$M/job"
+  expect ESTALE unlink "$M/.with/force,token=$stale/job"
+  expect ESTALE unlink "$M/.with/token=$stale,force/job"
+  is UNAVAILABLE "$(state "$M/job")"
+  rm "$M/.with/force,token=$(lock "$M/job" token)/job"
+  gone "$M/job"
+}
+
+@test "token: of a shared lock, rm releases one holding" {
+  local first second
+  take "$M/.with/shared,id=one/job"
+  first=$(lock "$M/.with/id=one/job" token)
+  take "$M/.with/shared,id=two/job"
+  second=$(lock "$M/.with/id=two/job" token)
+  rm "$M/.with/force,token=$first/job"
+  is "1 $second" "$(lock "$M/job" holders) $(lock "$M/job" token)"
+  expect ESTALE unlink "$M/.with/force,token=$first/job"
+  rm "$M/.with/force,token=$second/job"
+  gone "$M/job"
+}
+
+@test "token without force: rm releases one's own holding if it is that one" {
+  local token
+  take "$M/job"
+  token=$(lock "$M/job" token)
+  expect ESTALE unlink "$M/.with/token=1/job"
+  is ACQUIRED "$(state "$M/job")"
+  rm "$M/.with/token=$token/job"
+  take_as_other "$M/job"
+  expect EPERM unlink "$M/.with/token=$(lock "$M/job" token)/job"
+  expect ESTALE unlink "$M/.with/token=$token/job"
+  rm "$M/.with/force/job"
+}
+
+@test "token is only for rm, and obeys the permissions of directories" {
+  need_root
+  mount_lockfs -o allow_other "$T/shared"
+  take "$T/shared/.with/token=1/job"
+  touch "$T/shared/.with/token=1/job"
+  is ACQUIRED "$(state "$T/shared/.with/token=1/job")"
+  expect EPERM @nobody unlink "$T/shared/.with/force,token=$(lock "$T/shared/job" token)/job"
+  expect EPERM @nobody unlink "$T/shared/.with/force,token=1/job"
+  is ACQUIRED "$(state "$T/shared/job")"
+  as_user nobody setsid sh -c 'set -C; : > "$1"' - "$T/shared/theirs"
+  expect ESTALE @nobody unlink "$T/shared/.with/force,token=1/theirs"
+  expect OK @nobody unlink "$T/shared/.with/force,token=$(lock "$T/shared/theirs" token)/theirs"
 }
 
 # force
