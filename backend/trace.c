@@ -58,6 +58,10 @@ static void trace_acquire(struct backend *backend, struct acquisition *acquisiti
 	trace_add_claim(&call->line, &acquisition->holder.claim);
 	trace_add(&call->line, " pid=%d", (int)acquisition->holder.pid);
 	trace_add_lease(&call->line, "ttl", acquisition->ttl_ms);
+	if (acquisition->target) {
+		trace_add(&call->line, " target=");
+		trace_add_key(&call->line, acquisition->target);
+	}
 	if (acquisition->replaces)
 		trace_add(&call->line, " replaces=%" PRIu64, acquisition->replaces);
 	trace_add(&call->line, "%s%s%s%s", acquisition->mode == LOCK_SHARED ? " shared" : "", acquisition->bound ? " bound" : "",

@@ -44,6 +44,11 @@ void memory_list_end(struct backend *backend, struct listing *listing)
 	listing->pending = NULL;
 }
 
+static enum lock_form form_of(const struct mem_entry *entry)
+{
+	return entry->kind == ENTRY_LOCK ? ((const struct mem_lock *)entry)->holdings->form : FORM_FILE;
+}
+
 void memory_list(struct backend *backend, struct listing *listing)
 {
 	struct memory_backend *memory = memory_of(backend);
@@ -62,7 +67,7 @@ void memory_list(struct backend *backend, struct listing *listing)
 	}
 	for (entry = NULL; taken < PAGE_MAX && (entry = tree_cursor_next(listing->pending)); taken++)
 		if (entry->kind == ENTRY_DIR || !mem_lock_is_due((const struct mem_lock *)entry, now_ns))
-			items[count++] = (struct list_item){ .name = entry_name(entry), .kind = entry->kind };
+			items[count++] = (struct list_item){ .name = entry_name(entry), .kind = entry->kind, .form = form_of(entry) };
 	listing->more = entry != NULL;
 	if (!listing->more)
 		memory_list_end(backend, listing);

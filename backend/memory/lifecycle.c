@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "backend/memory/memory_internal.h"
@@ -154,6 +155,25 @@ static void end_replaced(struct memory_backend *memory, struct mem_holding *hold
 	discard_holding(memory, holding);
 }
 
+/* Gives a new holding the form, and its lock the content, that the acquisition asks for. Returns 0, -ENOMEM, or the error of the quota. */
+static int set_form(struct memory_backend *memory, struct mem_holding *holding, const struct acquisition *acquisition,
+                    const struct mem_holding *replaced)
+{
+	size_t size = acquisition->target ? strlen(acquisition->target) : 0;
+	int err;
+
+	if (replaced)
+		holding->form = replaced->form;
+	if (!acquisition->target)
+		return 0;
+	err = tree_resize_content(&memory->tree, holding->lock, size);
+	if (err < 0)
+		return err;
+	memcpy(holding->lock->content, acquisition->target, size);
+	holding->form = FORM_SYMLINK;
+	return 0;
+}
+
 /* A key that was free has a lock now: whoever waited for the key waits for the lock. */
 static void begin_lock(struct memory_backend *memory, struct mem_lock *lock)
 {
@@ -180,6 +200,11 @@ int memory_grant(struct memory_backend *memory, const struct acquisition *acquis
 	if (replaced)
 		holder = mem_holder_of(replaced);
 	err = add_holding(memory, lock, acquisition, &holder, now_ns, ret);
+	if (err == 0) {
+		err = set_form(memory, *ret, acquisition, replaced);
+		if (err < 0)
+			discard_holding(memory, *ret);
+	}
 	if (err < 0) {
 		lock->mode = before;
 		if (!lock->holdings)

@@ -23,6 +23,7 @@ struct lock mem_holding_describe(const struct mem_holding *holding, int64_t now_
 	struct lock seen = {
 		.key = lock->entry.path,
 		.mode = lock->mode,
+		.form = holding->form,
 		.holders = lock->holding_count,
 		.holder = mem_holder_of(holding),
 		.ttl_ms = holding->ttl_ms,

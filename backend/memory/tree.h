@@ -70,6 +70,7 @@ struct mem_holding {
 	int64_t acquired_ms;       /* time of the acquisition since the epoch */
 	int64_t refreshed_ms;      /* time of the last refresh since the epoch; at first acquired_ms */
 	uint64_t token;            /* the fencing token */
+	enum lock_form form;
 	bool proven;               /* an answer other than that of acquire() told the holder so: give_back() keeps the holding */
 	struct mem_holding *prev, *next; /* in the list of the lock */
 	struct mem_shared_holding *shared; /* its place among all shared holdings; NULL: it is exclusive */

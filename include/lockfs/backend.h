@@ -164,6 +164,7 @@ static inline bool entry_is_holding(int status, const struct entry *entry, uint6
 struct list_item {
 	const char *name;
 	enum entry_kind kind;
+	enum lock_form form; /* of a lock */
 };
 
 struct listing;
@@ -204,7 +205,7 @@ struct listing {
  * session, a given id, or one open file with an id of its own.
  *
  * A conversion (`replaces` is not 0) changes the mode of a holding: it is replaced by a new one, with a new token
- * and lease, in one step in which nobody else can acquire the lock. The content and the holder stay: of `holder` only
+ * and lease, in one step in which nobody else can acquire the lock. The content, form and holder stay: of `holder` only
  * `claim.id` is used, which must be the id of the replaced holding and proves it.
  */
 struct acquisition {
@@ -216,6 +217,7 @@ struct acquisition {
 	int64_t fallback_ttl_ms;   /* lease if `ttl_ms` is LEASE_UNSET and no directory above has a default */
 	bool waits;                /* wait while another holds the lock; first come, first served over all mounts */
 	bool exclusive_even_for_me; /* a lock that this claim already holds is busy for it too: it never gets -EEXIST */
+	const char *target;        /* exclusive, no conversion: shown as a symbolic link with this target, its content; NULL: as an empty file */
 	bool bound;                /* the new holding is bound to an open file, as by bind() */
 	int64_t poll_ms;           /* with `waits`: poll this often for ends that are not notified; 0: the backend decides */
 	backend_lock_done *done;

@@ -97,6 +97,13 @@ enum lock_mode {
 	LOCK_SHARED,    /* beside other shared holdings */
 };
 
+/* As what a lock is shown: by which call the holding was acquired. It excludes all others in any form. */
+enum lock_form {
+	FORM_FILE,
+	FORM_SYMLINK, /* by symlink(2): the content is the target */
+	FORM_UNKNOWN, /* in a listing only: whoever wants to know reads the lock */
+};
+
 /*
  * A held lock at the instant at which the backend answered. A lock has one exclusive holding, or any number of shared
  * ones, each with a holder, a lease and a token of its own. This describes one of them, as the call says; `key`,
@@ -105,6 +112,7 @@ enum lock_mode {
 struct lock {
 	const char *key;
 	enum lock_mode mode;
+	enum lock_form form;
 	uint64_t holders;     /* number of holdings, at least 1 */
 	struct lock_holder holder;
 	int64_t ttl_ms;       /* the lease, or LEASE_NEVER */

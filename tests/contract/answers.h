@@ -115,7 +115,7 @@ static void on_list_done(struct listing *listing, int status, const struct list_
 			continue;
 		answer->items = need(realloc(answer->items, (answer->item_count + 1) * sizeof(*items)));
 		answer->items[answer->item_count++] =
-			(struct list_item){ .name = need(strdup(items[i].name)), .kind = items[i].kind };
+			(struct list_item){ .name = need(strdup(items[i].name)), .kind = items[i].kind, .form = items[i].form };
 	}
 	answer->pages++;
 	on_done(answer, status);

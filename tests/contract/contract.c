@@ -16,6 +16,7 @@
 #include "tests/contract/claims.h"
 #include "tests/contract/content.h"
 #include "tests/contract/directories.h"
+#include "tests/contract/forms.h"
 #include "tests/contract/giving_back.h"
 #include "tests/contract/leases.h"
 #include "tests/contract/mounts.h"
@@ -56,6 +57,7 @@ int main(int argc, char **argv)
 	add_cancelling();
 	add_all(binding_tests, COUNT(binding_tests));
 	add_all(shared_tests, COUNT(shared_tests));
+	add_all(form_tests, COUNT(form_tests));
 	add_sharing();
 	add_readers();
 	add_room();

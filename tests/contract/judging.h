@@ -35,6 +35,7 @@ static void assert_same_holding(const struct lock *a, const struct lock *b)
 	assert_string_equal(a->key, b->key);
 	assert_same_holder(&a->holder, &b->holder);
 	assert_int_equal(a->token, b->token);
+	assert_int_equal(a->form, b->form);
 	assert_int_equal(a->acquired_ms, b->acquired_ms);
 	assert_int_equal(a->waiters, b->waiters);
 }

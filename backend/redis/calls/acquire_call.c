@@ -32,6 +32,10 @@ static void add_fields(struct packed_table *table, const struct acquisition *acq
 	packed_table_add_number(table, "grace", grace_ms);
 	if (acquisition->mode == LOCK_SHARED)
 		packed_table_add_text(table, "mode", "shared");
+	if (acquisition->target) {
+		packed_table_add_text(table, "form", "symlink");
+		packed_table_add_text(table, "content", acquisition->target);
+	}
 	if (acquisition->replaces) {
 		char token[CALL_NUMBER_MAX];
 

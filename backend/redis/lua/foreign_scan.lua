@@ -15,4 +15,4 @@ for _, key in ipairs(step[2]) do
   local found = string.sub(key, #prefix + 1)
   if found ~= '' and not string.find(found, '/', 1, true) then names[#names + 1] = found end
 end
-return { 'OK', step[1] == '0' and '' or ALL .. step[1], {}, names, 0 }
+return { 'OK', step[1] == '0' and '' or ALL .. step[1], {}, names, 0, call('EXISTS', forms_key(path)) }

@@ -3,7 +3,7 @@
 --
 -- ARGV: 4 cursor: 'd' and the cursor of SSCAN over subdirectories, or 'l' and that of ZSCAN over locks
 -- Answers: 'OK', the next cursor ('' after the last page), subdirectories, locks, about how many names there
---   are on all pages; 'ENOENT'; 'ENOTDIR': a lock
+--   are on all pages, 1 if some of the locks may be no files (else 0); 'ENOENT'; 'ENOTDIR': a lock
 
 --- @include "include/names.lua"
 --- @include "include/failure.lua"
@@ -52,15 +52,16 @@ local function held_of(names)
 end
 
 local phase, at = string.match(ARGV[4], '^(.)(.*)$')
+local forms = call('EXISTS', forms_key(path))
 local expected = call('SCARD', subdirs_key(path)) + call('ZCARD', index_key(path))
 local dirs, locks = {}, {}
 if phase == DIRS then
   local step = call('SSCAN', subdirs_key(path), at, 'COUNT', PAGE)
   dirs = step[2]
-  if step[1] ~= '0' then return { 'OK', DIRS .. step[1], dirs, {}, expected } end
+  if step[1] ~= '0' then return { 'OK', DIRS .. step[1], dirs, {}, expected, forms } end
   phase, at = LOCKS, '0'
-  if #dirs > PAGE / 2 then return { 'OK', LOCKS .. '0', dirs, {}, expected } end
+  if #dirs > PAGE / 2 then return { 'OK', LOCKS .. '0', dirs, {}, expected, forms } end
 end
 local step = call('ZSCAN', index_key(path), at, 'COUNT', PAGE)
 locks = held_of(leased(step[2]))
-return { 'OK', step[1] == '0' and '' or LOCKS .. step[1], dirs, locks, expected, trouble }
+return { 'OK', step[1] == '0' and '' or LOCKS .. step[1], dirs, locks, expected, forms, trouble }

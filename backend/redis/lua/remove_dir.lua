@@ -35,7 +35,7 @@ if #names == DEAD_MAX then return { 'EAGAIN' } end
 -- A name in the parent without a directory could not be removed, so the directory goes last. UNLINK frees the
 -- memory of a large index of expired names in the background.
 local named = call('SREM', subdirs_key(parent(path)), name(path))
-local removed = redis.pcall('UNLINK', dir_key(path), index_key(path), limit_key(path), room_key(path))
+local removed = redis.pcall('UNLINK', dir_key(path), index_key(path), limit_key(path), room_key(path), forms_key(path))
 if type(removed) == 'number' then return { 'OK' } end
 if named == 1 then redis.pcall('SADD', subdirs_key(parent(path)), name(path)) end
 return removed

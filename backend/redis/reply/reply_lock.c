@@ -87,6 +87,7 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
 	*ret = (struct lock){
 		.key = key,
 		.mode = holders->integer > 0 ? LOCK_SHARED : LOCK_EXCLUSIVE,
+		.form = strcmp(detail_text(details, "form", ""), "symlink") == 0 ? FORM_SYMLINK : FORM_FILE,
 		.holders = holders->integer > 0 ? (uint64_t)holders->integer : 1,
 		.holder = holder_of(details, id),
 		.granted = detail(details, "granted") != NULL,

@@ -63,6 +63,9 @@ local function new_details(wants, token, ttl, granted)
   if wants.identity ~= '' then put(flat, 'identity', wants.identity) end
   if wants.bound ~= '' then put(flat, 'bound', '1') end
   if granted then put(flat, 'granted', '1') end
+  -- A conversion has '' if the replaced holding has none.
+  if wants.form and wants.form ~= '' then put(flat, 'form', wants.form) end
+  if wants.content then put(flat, 'content', wants.content) end
   return flat
 end
 
@@ -113,6 +116,7 @@ local function hold(key, wants, granted, rest)
   end
   notify_gone(key, gone)
   if rest then follow_up(remove_ended, key) end
+  if new.form then follow_up(note_form, key, ends) end
   if not granted then publish('ACQUIRED', key, new) end
   new.left, new.lock_ends = left, ends
   return new

@@ -25,3 +25,20 @@ local function index_remove(key)
   local dir = parent(key)
   if call('ZREM', index_key(dir), name(key)) == 1 then keep_index(dir) end
 end
+
+-- Notes that a lock has another form than a file until `expires_ms` (nil: for ever), for listings.
+local function note_form(key, expires_ms)
+  local noted = forms_key(parent(key))
+  local left = call('PTTL', noted)
+  if not expires_ms then
+    call('SET', noted, '1')
+  elseif left ~= -1 and now_ms + left < expires_ms then
+    call('SET', noted, '1', 'PXAT', integer(expires_ms))
+  end
+end
+
+-- Forgets the forms of a directory without locks.
+local function forget_forms(key)
+  local dir = parent(key)
+  if call('EXISTS', index_key(dir)) == 0 then call('DEL', forms_key(dir)) end
+end

@@ -129,6 +129,7 @@ end
 -- Sets when a holding ends (nil: never), which decides, and the expiry of the keys beside the lock. `early` is
 -- true if waiters may know a later end. An end that is moved forward is always early. `write` changes details (put_lease()).
 local function set_lease_end(key, held, expires_ms, early, write)
+  if held.form then follow_up(note_form, key, expires_ms) end
   if is_shared(held) then return set_shared_holding_end(key, held, expires_ms, early, write) end
   set_exclusive_end(key, expires_ms, early, write)
 end

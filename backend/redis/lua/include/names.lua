@@ -15,6 +15,7 @@
 --   NS#i:DIR       ZSET    index: names of the locks in a directory, by expiry (ms)
 --   NS#s:DIR       SET     names of the directories in a directory
 --   NS#D:DIR       HASH    settings of a directory; the root has this key only if a setting was made
+--   NS#F:DIR       STRING  locks in a directory may have another form than a file; expires with the last of those
 --   NS#L:DIR       STRING  the limit of a directory, if it has one
 --   NS#W:DIR       ZSET    names of the free keys that wait for room in it, by the order of their first tickets
 --   NS#w:KEY       ZSET    queue of a lock: tickets (nonces) by order of arrival (us)
@@ -47,6 +48,7 @@ local function holdings_key(key) return ns .. '#H:' .. key end
 local function order_key(key) return ns .. '#o:' .. key end
 local function index_key(dir) return ns .. '#i:' .. dir end
 local function dir_key(dir) return ns .. '#D:' .. dir end
+local function forms_key(dir) return ns .. '#F:' .. dir end
 local function limit_key(dir) return ns .. '#L:' .. dir end
 local function room_key(dir) return ns .. '#W:' .. dir end
 local function tickets_key(key) return ns .. '#w:' .. key end
