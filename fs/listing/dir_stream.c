@@ -23,7 +23,18 @@
 /* A letter before each name says whether it is a lock or a directory. */
 enum { KIND_SIZE = 1 };
 
-static const char kind_letters[] = { [ENTRY_LOCK] = 'l', [ENTRY_DIR] = 'd' };
+static const char dir_letter = 'd';
+static const char form_letters[] = { [FORM_FILE] = 'f', [FORM_SYMLINK] = 'l', [FORM_UNKNOWN] = 'u' };
+
+static char letter_of(const struct list_item *item)
+{
+	return item->kind == ENTRY_DIR ? dir_letter : form_letters[item->form];
+}
+
+static enum lock_form form_of(char letter)
+{
+	return letter == form_letters[FORM_SYMLINK] ? FORM_SYMLINK : letter == form_letters[FORM_UNKNOWN] ? FORM_UNKNOWN : FORM_FILE;
+}
 
 static void drop_table(struct dir_stream *stream)
 {
@@ -176,7 +187,7 @@ static int add_name(struct dir_stream *stream, const struct list_item *item)
 		return err;
 	if (slot)
 		*slot = (uint32_t)stream->size + 1;
-	stream->names[stream->size] = kind_letters[item->kind];
+	stream->names[stream->size] = letter_of(item);
 	stpcpy(stream->names + stream->size + KIND_SIZE, item->name);
 	stream->size += size;
 	stream->count++;
@@ -213,7 +224,8 @@ bool dir_stream_at(const struct dir_stream *stream, size_t position, struct list
 	/* A program may seek to any offset, so this checks that a name starts here. */
 	if (position >= stream->size || (position > 0 && stream->names[position - 1] != '\0'))
 		return false;
-	ret->kind = stream->names[position] == kind_letters[ENTRY_DIR] ? ENTRY_DIR : ENTRY_LOCK;
+	ret->kind = stream->names[position] == dir_letter ? ENTRY_DIR : ENTRY_LOCK;
+	ret->form = form_of(stream->names[position]);
 	ret->name = stream->names + position + KIND_SIZE;
 	*ret_next = position + KIND_SIZE + strlen(ret->name) + 1;
 	return true;

@@ -44,6 +44,7 @@ struct node {
 	bool eclipsed;    /* the kernel was given another node for this name and holding later */
 	bool named;       /* lookups find it; false after it was removed or its holding ended */
 	bool cached;      /* the last lookup was answered from the cache of the backend, without a call */
+	bool is_symlink;  /* of a lock: the kernel was told that it is a symbolic link, which never changes */
 	bool is_shared;   /* of a lock: it was shared when it was looked up last */
 	struct permissions permissions; /* as the kernel was told last */
 	int64_t permissions_ns;         /* of a directory: when that was, CLOCK_BOOTTIME */
@@ -177,6 +178,9 @@ static inline const struct view_options *node_view(const struct node *node)
 
 /* Type and permission bits of every lock. */
 #define LOCK_MODE (S_IFREG | 0644)
+
+/* Those of a lock that is shown as a symbolic link. */
+#define SYMLINK_MODE (S_IFLNK | 0777)
 
 /* Remembers the owner and group of a lock that the kernel is told. */
 static inline void node_belongs_to(struct node *node, uid_t uid, gid_t gid)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "backend/util/clock.h"
@@ -48,6 +49,7 @@ struct stale_retry {
 	enum handle_wanted handle; /* what the LOOKUPs of the repetition must find */
 	fuse_ino_t opened;   /* with `handle`: the node of the OPEN that was answered */
 	bool looked_up;      /* with `handle`: a LOOKUP came since */
+	char *link;          /* key of the symbolic link that was read, whose target the call names; else NULL */
 	UT_hash_handle hh;
 };
 
@@ -104,6 +106,7 @@ static void drop(struct stale_retries *retries, struct stale_retry *retry)
 	DL_DELETE(user->retries, retry);
 	user->count--;
 	put_user(retries, user);
+	free(retry->link);
 	free(retry);
 }
 
@@ -223,6 +226,29 @@ void stale_retries_got_handle(struct stale_retries *retries, pid_t thread, const
 
 	if (retry && retry->handle)
 		drop(retries, retry);
+}
+
+int stale_retries_read_link(struct stale_retries *retries, const struct fuse_ctx *caller, const char *target, const char *link)
+{
+	char *copy = strdup(link);
+	struct stale_retry *retry = NULL;
+
+	drop(retries, find(retries, caller->pid, target));
+	if (copy)
+		retry = add(retries, caller, target, boot_ns());
+	if (!retry) {
+		free(copy);
+		return -ENOMEM;
+	}
+	retry->link = copy;
+	return 0;
+}
+
+const char *stale_retries_followed_link(const struct stale_retries *retries, pid_t thread, const char *target)
+{
+	const struct stale_retry *retry = find(retries, thread, target);
+
+	return retry && boot_ns() - retry->answered_ns <= AT_ONCE_NS ? retry->link : NULL;
 }
 
 void stale_retries_free(struct stale_retries *retries)

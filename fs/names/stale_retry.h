@@ -10,6 +10,8 @@
  *
  * The same repetition gives a handle a node of its own: OPEN cannot change the node that the
  * kernel opens, but the LOOKUP between the two OPENs can find another one.
+ *
+ * A symbolic link that is followed is remembered in the same way, from READLINK to the LOOKUP of its target.
  */
 #ifndef FS_NAMES_STALE_RETRY_H
 #define FS_NAMES_STALE_RETRY_H
@@ -64,6 +66,16 @@ enum handle_wanted stale_retries_handle(struct stale_retries *retries, pid_t thr
 
 /* The thread has opened its handle. */
 void stale_retries_got_handle(struct stale_retries *retries, pid_t thread, const char *key);
+
+/*
+ * Remembers that the caller is told where the symbolic link `link` leads: to `target`, the path of a name in the same
+ * directory. If it follows the link, the LOOKUP of that name comes at once, from the same thread (observed on Linux 6.18); a
+ * later one may be about the name itself. Returns 0 or -ENOMEM.
+ */
+int stale_retries_read_link(struct stale_retries *retries, const struct fuse_ctx *caller, const char *target, const char *link);
+
+/* Returns the key of the symbolic link that a LOOKUP of `target` by `thread` follows, or NULL. It lives until the next call here. */
+const char *stale_retries_followed_link(const struct stale_retries *retries, pid_t thread, const char *target);
 
 void stale_retries_free(struct stale_retries *retries);
 

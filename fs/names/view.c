@@ -27,6 +27,13 @@ static int read_id(struct view_options *options, const char *value)
 	return 0;
 }
 
+static int read_file(struct view_options *options, const char *value)
+{
+	(void)value;
+	options->as_files = true;
+	return 0;
+}
+
 static int read_force(struct view_options *options, const char *value)
 {
 	(void)value;
@@ -102,6 +109,7 @@ static const struct view_option {
 } view_options[] = {
 	{ "ttl", true, read_ttl },
 	{ "id", true, read_id },
+	{ "file", false, read_file },
 	{ "force", false, read_force },
 	{ "token", true, read_token },
 	{ "hold", false, read_hold },

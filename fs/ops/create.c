@@ -222,6 +222,14 @@ static void open_existing(struct request *request, const struct lock *lock)
 		reply_existing(request, lock);
 }
 
+static bool is_link(const struct request *request, const struct lock *lock)
+{
+	const struct entry entry = { .kind = ENTRY_LOCK, .lock = *lock };
+	struct stat attr = attr_of_entry(request->mount, request->node, &entry, fuse_req_ctx(request->fuse));
+
+	return S_ISLNK(attr.st_mode);
+}
+
 static void on_created(void *ctx, int status, const struct lock *lock)
 {
 	struct request *request = ctx;
@@ -240,6 +248,11 @@ static void on_created(void *ctx, int status, const struct lock *lock)
 	/* Another caller holds the lock, and the flags allow a handle on it. */
 	if (status == -EBUSY && opens_handle(flags)) {
 		reply_handle(request);
+		return;
+	}
+	/* The lock of the caller is a symbolic link since the LOOKUP, which the kernel follows when it looks the name up again. */
+	if (!(flags & O_EXCL) && status == -EEXIST && lock && is_link(request, lock)) {
+		request_reply(request, stale_retry_or(request->mount->retries, fuse_req_ctx(request->fuse), request->key, 0, -EEXIST));
 		return;
 	}
 	if (!(flags & O_EXCL) && status == -EEXIST && lock) {

@@ -158,6 +158,16 @@ static ino_t child_inode(const struct request *request, const char *name)
 	return name_join(request->key, name, path) == 0 ? path_inode(path) : 0;
 }
 
+/* The type of an entry for readdir(3); 0: whoever wants to know looks the name up. */
+static mode_t type_of(const struct request *request, const struct list_item *item)
+{
+	static const mode_t by_form[] = { [FORM_FILE] = S_IFREG, [FORM_SYMLINK] = S_IFLNK, [FORM_UNKNOWN] = 0 };
+
+	if (item->kind == ENTRY_DIR)
+		return S_IFDIR;
+	return node_view(request->node)->as_files ? S_IFREG : by_form[item->form];
+}
+
 /* Adds the entry at `*offset`, if it fits, and advances `*offset`. Returns the size of the entry; 0: there are no more. */
 static size_t add_dirent(const struct request *request, off_t *offset, char *buffer, size_t size)
 {
@@ -177,7 +187,7 @@ static size_t add_dirent(const struct request *request, off_t *offset, char *buf
 			return 0;
 		next = (off_t)next_position + FIRST_ENTRY;
 		attr.st_ino = child_inode(request, item.name);
-		attr.st_mode = item.kind == ENTRY_DIR ? S_IFDIR : S_IFREG;
+		attr.st_mode = type_of(request, &item);
 	}
 	added = fuse_add_direntry(request->fuse, buffer, size, item.name, &attr, next);
 	if (added <= size)

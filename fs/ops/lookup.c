@@ -4,6 +4,7 @@
  * exclusive creation by itself if LOOKUP found the name, so a lock must not be found after its lease has ended.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -157,8 +158,17 @@ static bool read_cached(struct request *request, struct lock *ret)
 static void look_up(struct request *request)
 {
 	struct entry entry = { .kind = ENTRY_LOCK };
-	enum handle_wanted handle = stale_retries_handle(request->mount->retries, fuse_req_ctx(request->fuse)->pid, request->key);
+	pid_t thread = fuse_req_ctx(request->fuse)->pid;
+	const char *link = stale_retries_followed_link(request->mount->retries, thread, request->key);
+	enum handle_wanted handle;
 
+	/* A symbolic link that is followed leads to a handle of its own lock, whatever its target names (symlink.c). */
+	if (link) {
+		snprintf(request->key, sizeof(request->key), "%s", link);
+		reply_handle_node(request);
+		return;
+	}
+	handle = stale_retries_handle(request->mount->retries, thread, request->key);
 	request->finds_handle = handle != HANDLE_NOT_WANTED;
 	if (handle == HANDLE_WANTED) {
 		reply_handle_node(request);

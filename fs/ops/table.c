@@ -87,12 +87,6 @@ static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const
 	refuse_making(req, new_parent, new_name, -EPERM);
 }
 
-static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
-{
-	(void)target;
-	refuse_making(req, parent, name, -EPERM);
-}
-
 static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
 {
 	(void)mode;
@@ -130,6 +124,7 @@ const struct fuse_lowlevel_ops lockfs_ops = {
 	.rename = op_rename,
 	.link = op_link,
 	.symlink = op_symlink,
+	.readlink = op_readlink,
 	.mknod = op_mknod,
 	.flock = op_flock,
 	.getlk = op_getlk,

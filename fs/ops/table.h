@@ -24,6 +24,10 @@ void control_file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *in
 /* create.c: acquires */
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *info);
 
+/* symlink.c: acquires, too */
+void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
+void op_readlink(fuse_req_t req, fuse_ino_t ino);
+
 /* unlink.c: releases */
 void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
 

@@ -38,6 +38,8 @@ static char *write_view(const struct view_options *options)
 		write_duration(out, "ttl", options->ttl_ms);
 	if (*options->id)
 		fprintf(out, ",id=%s", options->id);
+	if (options->as_files)
+		fputs(",file", out);
 	if (options->force)
 		fputs(",force", out);
 	if (options->token)
@@ -61,7 +63,7 @@ static bool same_patience(const struct patience *one, const struct patience *oth
 
 static bool same_view(const struct view_options *one, const struct view_options *other)
 {
-	return one->ttl_ms == other->ttl_ms && one->force == other->force && one->token == other->token &&
+	return one->ttl_ms == other->ttl_ms && one->as_files == other->as_files && one->force == other->force && one->token == other->token &&
 		one->hold == other->hold && one->mode == other->mode && one->signal == other->signal && strcmp(one->id, other->id) == 0 &&
 		same_patience(&one->patience, &other->patience);
 }

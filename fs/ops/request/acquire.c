@@ -61,6 +61,7 @@ void acquire_start(struct request *request, const struct acquire_options *option
 		.acquisition = {
 			.key = request->key,
 			.mode = options->mode,
+			.target = options->target,
 			.replaces = options->replaces,
 			.holder = {
 				.claim = { .id = request->acquire.id, .identity = request->claim.identity },

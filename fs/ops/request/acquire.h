@@ -12,6 +12,7 @@ struct request;
 struct acquire_options {
 	struct patience patience;
 	enum lock_mode mode;
+	const char *target; /* of a symbolic link as which the lock is shown, which lives until `done`; NULL: it is shown as a file */
 	uint64_t replaces; /* the holding to be converted, which request->acquire.id proves; 0: none */
 	bool bound; /* the holding is bound to an open file */
 	bool exclusive_even_for_me; /* a lock that the caller already holds is busy for it too */

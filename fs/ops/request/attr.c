@@ -38,6 +38,17 @@ static struct stat attr_of_dir(const struct node *node, mode_t mode, uid_t uid, 
 	};
 }
 
+/*
+ * Is this lock, as the node or directory shows it, a symbolic link? A node that was opened, or made by opening, stays a file,
+ * whatever has the key now: a node never changes its type.
+ */
+static bool is_symlink(const struct node *node, const struct lock *lock)
+{
+	bool may_be = node_kind(node) == NODE_LOCK || node_kind(node) == NODE_DIR;
+
+	return may_be && lock->form == FORM_SYMLINK && !node_view(node)->as_files;
+}
+
 static struct stat attr_of_lock(const struct mount *mount, const struct node *node, const struct lock *lock,
                                 const struct fuse_ctx *caller)
 {
@@ -49,7 +60,7 @@ static struct stat attr_of_lock(const struct mount *mount, const struct node *no
 
 	return (struct stat){
 		.st_ino = path_inode(node->name.path),
-		.st_mode = LOCK_MODE,
+		.st_mode = is_symlink(node, lock) ? SYMLINK_MODE : LOCK_MODE,
 		.st_nlink = 1,
 		.st_uid = is_holder ? caller->uid : uid,
 		.st_gid = is_holder ? caller->gid : gid,
@@ -90,7 +101,7 @@ struct stat attr_of_ended(const struct node *node)
 {
 	return (struct stat){
 		.st_ino = path_inode(node->name.path),
-		.st_mode = LOCK_MODE,
+		.st_mode = node->is_symlink ? SYMLINK_MODE : LOCK_MODE,
 		.st_uid = node->permissions.uid,
 		.st_gid = node->permissions.gid,
 		.st_blksize = LOCK_CONTENT_MAX,

@@ -106,6 +106,7 @@ static void reply_node(struct request *request, struct node *node, const struct 
 	};
 	stale_retries_looked_up(mount->retries, fuse_req_ctx(request->fuse)->pid, request->key, node->number);
 	node->cached = request->from_cache;
+	node->is_symlink = S_ISLNK(reply.attr.st_mode);
 	node->is_shared = entry->kind == ENTRY_LOCK && entry->lock.mode == LOCK_SHARED;
 	note_permissions(node, &reply.attr);
 	request->node->found_last = node->number;

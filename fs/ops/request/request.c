@@ -74,6 +74,7 @@ void request_end(struct request *request)
 	if (request->file_is_counted)
 		lock_file_uncount(request->mount->lock_files, request->file_uid);
 	posix_attempt_end(&request->posix);
+	free(request->text);
 	free(request);
 }
 

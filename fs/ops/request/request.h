@@ -49,6 +49,7 @@ struct request {
 	uid_t file_uid; /* the user who is charged for the open file */
 	int name_status; /* 0, or why `key` is not set: no lock or directory can have the name; see access.h */
 	struct access access; /* the check of permissions, see access.h */
+	char *text; /* SYMLINK: the target, which is freed with the request; else NULL */
 	struct posix_attempt posix; /* SETLK to lock: for whom */
 
 	/* Data of one operation, kept until the backend has answered. */
@@ -94,7 +95,7 @@ struct request {
 			int which; /* FUSE_SET_ATTR_* or-ed */
 		} set;
 		struct request *target; /* RENAME: about the new name */
-		int refusal; /* LINK, SYMLINK and MKNOD: the status to reply with */
+		int refusal; /* LINK and MKNOD: the status to reply with */
 	};
 };
 

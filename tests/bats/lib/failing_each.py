@@ -119,6 +119,10 @@ OPERATIONS = [
     lambda: create(MOUNT + '/.with/id=another/theirs'),
     lambda: refuse_write(MOUNT + '/theirs', errno.EBUSY),
     lambda: os.unlink(MOUNT + '/.with/force/theirs'),
+    lambda: os.symlink('target', MOUNT + '/link'),
+    lambda: os.readlink(MOUNT + '/link'),
+    lambda: os.stat(MOUNT + '/link'),
+    lambda: os.unlink(MOUNT + '/link'),
     lambda: os.mkdir(MOUNT + '/dir'),
     lambda: os.rmdir(MOUNT + '/dir'),
     lambda: read_all(MOUNT + '/.stats'),
@@ -158,7 +162,7 @@ def work():
 
 
 def check_all_is_well():
-    for name in ('job', 'flocked', 'held', 'heard', '.with/force/theirs'):
+    for name in ('job', 'link', 'flocked', 'held', 'heard', '.with/force/theirs'):
         free(MOUNT + '/' + name)
     create(MOUNT + '/job')
     os.unlink(MOUNT + '/job')

@@ -540,3 +540,17 @@ completes() {
   wait_until grep -q '"ACQUIRED"' "$T/json"
   end_hearers
 }
+
+@test "lockctl shows, refreshes and releases a lock that is a symbolic link" {
+  ln -s 'me@host.1' "$M/.with/ttl=20s/job"
+  run -0 lockctl state "$M/job"
+  is ACQUIRED "$output"
+  run -0 lockctl ls "$M"
+  contains job "$output"
+  contains "$(lock "$M/.with/file/job" owner)" "$output"
+  run -0 lockctl refresh -t 50s "$M/job"
+  is 50.000 "$(lock "$M/.with/file/job" ttl)"
+  run -1 lockctl wait -w 0.3 "$M/job"
+  run -0 lockctl release "$M/job"
+  gone "$M/job"
+}
