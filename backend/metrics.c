@@ -162,7 +162,7 @@ static void metrics_release(struct backend *backend, const char *key, const stru
 }
 
 static void metrics_refresh(struct backend *backend, const char *key, const struct lock_claim *claim,
-                            struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx)
+                            struct holding_match match, int64_t ttl_ms, int64_t modified_ms, backend_lock_done *done, void *ctx)
 {
 	struct measure *measure = begin(backend, CALL_REFRESH, key, ctx);
 
@@ -171,7 +171,7 @@ static void metrics_refresh(struct backend *backend, const char *key, const stru
 		return;
 	}
 	measure->done.lock = done;
-	backend_refresh(metrics_of(backend)->inner, key, claim, match, ttl_ms, on_lock, measure);
+	backend_refresh(metrics_of(backend)->inner, key, claim, match, ttl_ms, modified_ms, on_lock, measure);
 }
 
 static void metrics_bind(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,

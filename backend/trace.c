@@ -90,7 +90,7 @@ static void trace_release(struct backend *backend, const char *key, const struct
 }
 
 static void trace_refresh(struct backend *backend, const char *key, const struct lock_claim *claim,
-                          struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx)
+                          struct holding_match match, int64_t ttl_ms, int64_t modified_ms, backend_lock_done *done, void *ctx)
 {
 	struct trace_call *call = trace_call_begin(output_of(backend), "refresh", key, ctx);
 
@@ -99,9 +99,11 @@ static void trace_refresh(struct backend *backend, const char *key, const struct
 		trace_add_match(&call->line, match);
 		if (ttl_ms != LEASE_UNSET)
 			trace_add_lease(&call->line, "ttl", ttl_ms);
+		if (modified_ms != TIME_UNSET)
+			trace_add(&call->line, " modified=%" PRId64, modified_ms);
 		call->done.lock = done;
 	}
-	backend_refresh(inner_of(backend), key, claim, match, ttl_ms, call ? trace_call_on_lock : done, call ? call : ctx);
+	backend_refresh(inner_of(backend), key, claim, match, ttl_ms, modified_ms, call ? trace_call_on_lock : done, call ? call : ctx);
 }
 
 static void trace_bind(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,

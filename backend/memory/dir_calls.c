@@ -86,6 +86,7 @@ static int try_make_dir(struct memory_backend *memory, const char *path, const s
 	if (err < 0)
 		return err;
 	own.changed_ms = epoch_ns() / NS_PER_MS;
+	own.modified_ms = TIME_UNSET;
 	own.default_ttl_ms = LEASE_UNSET;
 	own.limit = 0;
 	return tree_add_dir(&memory->tree, parent, path, &own);
@@ -155,6 +156,8 @@ static int try_configure_dir(struct memory_backend *memory, const char *path, un
 		dir->info.default_ttl_ms = info->default_ttl_ms;
 	if (which & DIR_LIMIT)
 		dir->info.limit = info->limit;
+	if (which & DIR_MODIFIED)
+		dir->info.modified_ms = info->modified_ms;
 	dir->info.changed_ms = epoch_ns() / NS_PER_MS;
 	memory_serve_room(memory, path);
 	return 0;

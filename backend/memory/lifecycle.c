@@ -118,6 +118,7 @@ static int add_holding(struct memory_backend *memory, struct mem_lock *lock, con
 	}
 	holding->acquired_ms = epoch_ns() / NS_PER_MS;
 	holding->refreshed_ms = holding->acquired_ms;
+	holding->modified_ms = TIME_UNSET;
 	deadlines_arm(&memory->leases);
 	*ret = holding;
 	return 0;
@@ -481,5 +482,6 @@ void memory_restart_lease(struct memory_backend *memory, struct mem_holding *hol
 {
 	heap_move(&memory->leases.heap, &holding->lease, lease_end(now_ns, holding->ttl_ms));
 	holding->refreshed_ms = epoch_ns() / NS_PER_MS;
+	holding->modified_ms = TIME_UNSET;
 	deadlines_arm(&memory->leases);
 }

@@ -216,7 +216,8 @@ static int may_refresh(struct mem_holding *holding, const struct lock_claim *cla
 }
 
 static int try_refresh(struct memory_backend *memory, const char *key, const struct lock_claim *claim,
-                       struct holding_match match, int64_t ttl_ms, int64_t now_ns, struct mem_holding **ret)
+                       struct holding_match match, int64_t ttl_ms, int64_t modified_ms, int64_t now_ns,
+                       struct mem_holding **ret)
 {
 	struct mem_holding *holding = NULL;
 	int err = memory_find_holding(memory, key, claim, match, &holding);
@@ -233,17 +234,18 @@ static int try_refresh(struct memory_backend *memory, const char *key, const str
 	if (ttl_ms != LEASE_UNSET)
 		holding->ttl_ms = ttl_ms;
 	memory_restart_lease(memory, holding, now_ns);
+	holding->modified_ms = modified_ms;
 	memory_publish_event(memory, EVENT_REFRESHED, key, holding);
 	return 0;
 }
 
 void memory_refresh(struct backend *backend, const char *key, const struct lock_claim *claim,
-                    struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx)
+                    struct holding_match match, int64_t ttl_ms, int64_t modified_ms, backend_lock_done *done, void *ctx)
 {
 	struct memory_backend *memory = memory_of(backend);
 	int64_t now_ns = memory_expire_due(memory);
 	struct mem_holding *holding = NULL;
-	int status = try_refresh(memory, key, claim, match, ttl_ms, now_ns, &holding);
+	int status = try_refresh(memory, key, claim, match, ttl_ms, modified_ms, now_ns, &holding);
 
 	memory_answer_lock(status, holding, now_ns, done, ctx);
 }
@@ -288,6 +290,8 @@ void memory_read(struct backend *backend, const char *key, const struct lock_cla
 		entry.lock = mem_holding_describe(holding, now_ns);
 	} else {
 		entry.dir = ((const struct mem_dir *)found)->info;
+		if (entry.dir.modified_ms == TIME_UNSET)
+			entry.dir.modified_ms = entry.dir.changed_ms;
 		entry.dir.default_ttl_ms = mem_dir_default_ttl((const struct mem_dir *)found);
 		entry.dir.waiters = ((const struct mem_dir *)found)->room_waiters;
 	}

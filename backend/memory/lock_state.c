@@ -30,6 +30,7 @@ struct lock mem_holding_describe(const struct mem_holding *holding, int64_t now_
 		.remaining_ms = LEASE_NEVER,
 		.acquired_ms = holding->acquired_ms,
 		.refreshed_ms = holding->refreshed_ms,
+		.modified_ms = holding->modified_ms == TIME_UNSET ? holding->refreshed_ms : holding->modified_ms,
 		.expires_ms = LEASE_NEVER,
 		.token = holding->token,
 		.waiters = lock->queue ? lock->queue->count : 0,

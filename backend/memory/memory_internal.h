@@ -76,7 +76,7 @@ void memory_dismiss_room(struct memory_backend *memory);
 /* Ends leases that are over. Returns false if there are none. */
 bool memory_expire_more(struct memory_backend *memory);
 
-/* Restarts the lease of a holding that expires. */
+/* Restarts the lease of a holding that expires. The time that its holder gave is forgotten. */
 void memory_restart_lease(struct memory_backend *memory, struct mem_holding *holding, int64_t now_ns);
 
 /* Ends up to 16 leases that are over. Returns the time of CLOCK_BOOTTIME. */
@@ -130,7 +130,7 @@ void memory_release(struct backend *backend, const char *key, const struct lock_
                     struct holding_match match, backend_done *done, void *ctx);
 void memory_give_back(struct backend *backend, const char *key, uint64_t token);
 void memory_refresh(struct backend *backend, const char *key, const struct lock_claim *claim,
-                    struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx);
+                    struct holding_match match, int64_t ttl_ms, int64_t modified_ms, backend_lock_done *done, void *ctx);
 void memory_bind(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
                  backend_lock_done *done, void *ctx);
 void memory_read(struct backend *backend, const char *key, const struct lock_claim *claim,

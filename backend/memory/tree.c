@@ -30,6 +30,7 @@ int tree_init(struct mem_tree *tree)
 		return -ENOMEM;
 	tree->root->entry.kind = ENTRY_DIR;
 	tree->root->entry.path = tree->root->text;
+	tree->root->info.modified_ms = TIME_UNSET;
 	return 0;
 }
 

@@ -69,6 +69,7 @@ struct mem_holding {
 	int64_t ttl_ms;            /* the lease, or LEASE_NEVER */
 	int64_t acquired_ms;       /* time of the acquisition since the epoch */
 	int64_t refreshed_ms;      /* time of the last refresh since the epoch; at first acquired_ms */
+	int64_t modified_ms;       /* the time that the holder gave with the last refresh; TIME_UNSET: none */
 	uint64_t token;            /* the fencing token */
 	enum lock_form form;
 	bool proven;               /* an answer other than that of acquire() told the holder so: give_back() keeps the holding */

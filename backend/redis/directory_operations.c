@@ -112,5 +112,6 @@ void redis_configure_dir(struct backend *backend, const char *path, unsigned int
 	add_setting(call, which & DIR_GID, info->gid);
 	add_setting(call, which & DIR_DEFAULT_TTL, info->default_ttl_ms);
 	add_setting(call, which & DIR_LIMIT, info->limit);
+	add_setting(call, which & DIR_MODIFIED, info->modified_ms);
 	operation_start_change(redis_of(backend), call);
 }

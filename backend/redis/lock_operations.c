@@ -132,7 +132,7 @@ void redis_give_back(struct backend *backend, const char *key, uint64_t token)
 }
 
 void redis_refresh(struct backend *backend, const char *key, const struct lock_claim *claim,
-                          struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx)
+                          struct holding_match match, int64_t ttl_ms, int64_t modified_ms, backend_lock_done *done, void *ctx)
 {
 	struct script_call *call = operation_lock(backend, SCRIPT_REFRESH, key, done, ctx);
 
@@ -141,6 +141,10 @@ void redis_refresh(struct backend *backend, const char *key, const struct lock_c
 	operation_add_claim(call, claim);
 	script_call_add_match(call, match);
 	script_call_add_number(call, ttl_ms);
+	if (modified_ms == TIME_UNSET)
+		script_call_add_text(call, NULL);
+	else
+		script_call_add_number(call, modified_ms);
 	operation_start_change(redis_of(backend), call);
 }
 

@@ -113,6 +113,8 @@ void trace_add_dir_info(struct trace_line *line, unsigned int which, const struc
 		trace_add(line, " gid=%u", (unsigned int)info->gid);
 	if (which & DIR_DEFAULT_TTL)
 		trace_add_lease(line, "default_ttl", info->default_ttl_ms);
+	if (which & DIR_MODIFIED)
+		trace_add(line, " modified=%" PRId64, info->modified_ms);
 	if (which & DIR_LIMIT)
 		trace_add(line, " limit=%" PRIu32, info->limit);
 }

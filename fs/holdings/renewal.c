@@ -247,8 +247,8 @@ static void renew(struct renewal *renewal)
 	renewal->renewing_token = holding->token;
 	renewal->calls++;
 	(void)set_timer(renewal); /* to the deadline, because the answer may come too late */
-	backend_refresh(holding->holdings->backend, holding->key, &renewal->claim, match_token(holding->token), LEASE_UNSET, on_renewed,
-		renewal);
+	backend_refresh(holding->holdings->backend, holding->key, &renewal->claim, match_token(holding->token), LEASE_UNSET,
+		TIME_UNSET, on_renewed, renewal);
 }
 
 void renewal_step(struct renewal *renewal)

@@ -28,12 +28,16 @@ static const char form_letters[] = { [FORM_FILE] = 'f', [FORM_SYMLINK] = 'l', [F
 
 static char letter_of(const struct list_item *item)
 {
-	return item->kind == ENTRY_DIR ? dir_letter : form_letters[item->form];
+	if (item->kind == ENTRY_DIR)
+		return dir_letter;
+	return form_letters[item->form];
 }
 
 static enum lock_form form_of(char letter)
 {
-	return letter == form_letters[FORM_SYMLINK] ? FORM_SYMLINK : letter == form_letters[FORM_UNKNOWN] ? FORM_UNKNOWN : FORM_FILE;
+	if (letter == form_letters[FORM_SYMLINK])
+		return FORM_SYMLINK;
+	return letter == form_letters[FORM_UNKNOWN] ? FORM_UNKNOWN : FORM_FILE;
 }
 
 static void drop_table(struct dir_stream *stream)

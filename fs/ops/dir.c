@@ -62,6 +62,7 @@ void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 		.gid = caller->gid,
 		.changed_ms = epoch_ns() / NS_PER_MS,
 	};
+	request->dir.modified_ms = request->dir.changed_ms;
 	access_check(request, access_change, make_dir);
 }
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backend/util/clock.h"
 #include "fs/caller/permission.h"
 #include "fs/holdings/holding.h"
 #include "fs/holdings/lock_file.h"
@@ -74,6 +75,20 @@ static void refuse_ended(struct request *request, int which)
 		request_refuse_refresh(request);
 }
 
+#define SECONDS_MAX (INT64_MAX / 1000 - 1) /* the farthest time that fits in milliseconds */
+
+/* The time that a lock or directory is to show, in whole milliseconds; TIME_UNSET: the present. */
+static int64_t given_time_ms(const struct stat *attr, int which)
+{
+	if (!(which & FUSE_SET_ATTR_MTIME) || (which & FUSE_SET_ATTR_MTIME_NOW))
+		return TIME_UNSET;
+	if (attr->st_mtim.tv_sec > SECONDS_MAX)
+		return SECONDS_MAX * 1000;
+	if (attr->st_mtim.tv_sec < -SECONDS_MAX)
+		return -SECONDS_MAX * 1000;
+	return attr->st_mtim.tv_sec * 1000 + attr->st_mtim.tv_nsec / 1000000;
+}
+
 static void set_lock_attr(struct request *request, const struct stat *attr, int which)
 {
 	struct backend *backend = request->mount->backend;
@@ -105,7 +120,8 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 	if (err < 0)
 		request_reply(request, err);
 	else
-		backend_refresh(backend, request->key, claim, match, ttl_ms, on_refreshed, request);
+		backend_refresh(backend, request->key, claim, match, ttl_ms, given_time_ms(attr, which), on_refreshed,
+			request);
 }
 
 static void on_dir_read(void *ctx, int status, const struct entry *entry)
@@ -143,15 +159,23 @@ static mode_t settable_mode(const struct request *request, const struct stat *at
 
 static void set_dir_attr(struct request *request, const struct stat *attr, int which)
 {
+	int64_t modified_ms = given_time_ms(attr, which);
 	unsigned int settings = 0;
 
-	request->dir = (struct dir_info){ .mode = settable_mode(request, attr, which), .uid = attr->st_uid, .gid = attr->st_gid };
+	request->dir = (struct dir_info){
+		.mode = settable_mode(request, attr, which),
+		.uid = attr->st_uid,
+		.gid = attr->st_gid,
+		.modified_ms = modified_ms == TIME_UNSET ? epoch_ns() / NS_PER_MS : modified_ms,
+	};
 	if (which & FUSE_SET_ATTR_MODE)
 		settings |= DIR_MODE;
 	if (which & FUSE_SET_ATTR_UID)
 		settings |= DIR_UID;
 	if (which & FUSE_SET_ATTR_GID)
 		settings |= DIR_GID;
+	if (which & FUSE_SET_ATTR_MTIME)
+		settings |= DIR_MODIFIED;
 	backend_configure_dir(request->mount->backend, request->key, settings, &request->dir, on_dir_configured,
 		request);
 }

@@ -247,7 +247,7 @@ static void set_lease(struct request *request, int64_t ttl_ms)
 		request_reply(request, err);
 		return;
 	}
-	backend_refresh(request->mount->backend, request->key, &request->claim, match, ttl_ms, on_lease_set, request);
+	backend_refresh(request->mount->backend, request->key, &request->claim, match, ttl_ms, TIME_UNSET, on_lease_set, request);
 }
 
 /* Changes the setting of the directory that the attribute stands for. 0, which is also LEASE_UNSET, removes it. */

@@ -42,6 +42,9 @@ struct backend;
 /* Bytes of the longest line that backend_open() and `started` give as a problem, its NUL included. */
 #define BACKEND_PROBLEM_MAX 256
 
+/* No time was given. */
+#define TIME_UNSET INT64_MIN
+
 /* No user: a call that is made for the mount itself. */
 #define BACKEND_NOBODY ((uid_t)-1)
 
@@ -104,6 +107,7 @@ struct dir_info {
 	uid_t uid;
 	gid_t gid;
 	int64_t changed_ms;     /* time of the last change of the settings, since the epoch */
+	int64_t modified_ms;    /* time that DIR_MODIFIED set; changed_ms if it was never set */
 	int64_t default_ttl_ms; /* lease of new locks: of this directory, else of the nearest one above; LEASE_UNSET: none */
 	uint32_t limit;         /* most locks in this directory at a time, up to DIR_LIMIT_MAX; 0: any number */
 	/*
@@ -123,6 +127,7 @@ enum dir_setting {
 	DIR_GID = 1 << 2,
 	DIR_DEFAULT_TTL = 1 << 3, /* LEASE_UNSET removes the lease of this directory */
 	DIR_LIMIT = 1 << 4,       /* 0 removes the limit. A lower limit ends no lock; a higher one or none serves who waits */
+	DIR_MODIFIED = 1 << 5,    /* any time */
 };
 
 /* Figures that a backend knows without asking a server. */
@@ -300,13 +305,13 @@ struct backend_ops {
 	void (*give_back)(struct backend *backend, const char *key, uint64_t token);
 
 	/*
-	 * Restarts the lease of one holding from now: `ttl_ms` long, or as long as before with LEASE_UNSET. `match` and
-	 * the claim choose it as in release(). Answers 0 and the lock as it is now. -ENOENT: the key is free. -EPERM: another holds the
+	 * Restarts the lease of one holding from now: `ttl_ms` long, or as long as before with LEASE_UNSET. `modified_ms` is shown
+	 * until the next refresh; TIME_UNSET: the time of the refresh. `match` and the claim choose the holding as in release(). Answers 0 and the lock as it is now. -ENOENT: the key is free. -EPERM: another holds the
 	 * lock. -ENOTSUP: the lock never expires. -EINVAL: `ttl_ms` is LEASE_NEVER, which only an acquisition
 	 * can give. -EISDIR: the key is a directory.
 	 */
 	void (*refresh)(struct backend *backend, const char *key, const struct lock_claim *claim,
-	                struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx);
+	                struct holding_match match, int64_t ttl_ms, int64_t modified_ms, backend_lock_done *done, void *ctx);
 
 	/*
 	 * Binds the holding `token` to an open file of this mount, and restarts its lease if it has one.
@@ -457,9 +462,10 @@ static inline void backend_give_back(struct backend *b, const char *key, uint64_
 }
 
 static inline void backend_refresh(struct backend *b, const char *key, const struct lock_claim *claim,
-                                   struct holding_match match, int64_t ttl_ms, backend_lock_done *done, void *ctx)
+                                   struct holding_match match, int64_t ttl_ms, int64_t modified_ms,
+                                   backend_lock_done *done, void *ctx)
 {
-	b->ops->refresh(b, key, claim, match, ttl_ms, done, ctx);
+	b->ops->refresh(b, key, claim, match, ttl_ms, modified_ms, done, ctx);
 }
 
 static inline void backend_bind(struct backend *b, const char *key, const struct lock_claim *claim,

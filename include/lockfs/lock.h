@@ -119,6 +119,7 @@ struct lock {
 	int64_t remaining_ms; /* what is left of the lease, less the time that the answer took; or LEASE_NEVER */
 	int64_t acquired_ms;  /* time of the acquisition since the epoch, by the backend's clock */
 	int64_t refreshed_ms; /* time of the last refresh, by the same clock; acquired_ms if there was none */
+	int64_t modified_ms;  /* time that the holder gave with the last refresh, since the epoch; refreshed_ms if it gave none */
 	int64_t expires_ms;   /* time of expiry since the epoch, by the backend's clock, or LEASE_NEVER */
 	uint64_t token;       /* the fencing token, which names this holding; never 0 */
 	bool granted;         /* no claim proves it yet: a waiter did not confirm it, or the acquisition may be undone */

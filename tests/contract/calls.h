@@ -110,7 +110,7 @@ static struct answer *refresh_match(struct mount *mount, const char *key, const 
 {
 	struct answer *answer = answer_new(mount, key);
 
-	backend_refresh(mount->backend, answer->key, claim, match, ttl_ms, on_lock_done, answer);
+	backend_refresh(mount->backend, answer->key, claim, match, ttl_ms, TIME_UNSET, on_lock_done, answer);
 	return wait_for(mount, answer);
 }
 

@@ -338,10 +338,34 @@ static void test_call_ends_few_leases(void **state)
 	assert_in_range(mount->event_count - told_before, 1, 100);
 }
 
+/* Until a time is given, it is that of the last change; then it stays. */
+static void test_given_time_of_a_directory(void **state)
+{
+	static const int64_t given[] = { 0, -1, INT64_C(-2208988800000), INT64_C(16725225600999), INT64_MAX };
+	struct mount *mount = *state;
+	struct dir_info info = { .mode = 0755 };
+
+	expect(0, make_dir(mount, "dir"));
+	assert_int_equal(see_dir(mount, "dir")->modified_ms, see_dir(mount, "dir")->changed_ms);
+	for (size_t i = 0; i < COUNT(given); i++) {
+		info.modified_ms = given[i];
+		expect(0, configure(mount, "dir", DIR_MODIFIED, &info));
+		assert_true(see_dir(mount, "dir")->modified_ms == given[i]);
+	}
+	expect(0, configure(mount, "dir", DIR_MODE, &info));
+	expect(0, acquire(mount, "dir/job", &me, LONG_MS));
+	assert_true(see_dir(mount, "dir")->modified_ms == INT64_MAX);
+	expect(0, release(mount, "dir/job", &me, 0));
+	expect(0, remove_dir(mount, "dir"));
+	expect(0, make_dir(mount, "dir"));
+	assert_int_equal(see_dir(mount, "dir")->modified_ms, see_dir(mount, "dir")->changed_ms);
+}
+
 static const struct CMUnitTest directory_tests[] = {
 	TEST(make_dir_takes_settings),
 	TEST(configure_changes_what_is_named),
 	TEST(configure_tells_when),
+	TEST(given_time_of_a_directory),
 	TEST(removed_dir_is_forgotten),
 	TEST(dir_with_a_lock_stays),
 	TEST(default_ttl),

@@ -2,7 +2,7 @@
 #ifndef TESTS_CONTRACT_LEASES_H
 #define TESTS_CONTRACT_LEASES_H
 
-#include "tests/contract/judging.h"
+#include "tests/contract/binding.h"
 
 #define EARLY_MS 1    /* how early a lease may end, and how late its end may be seen and reported */
 #define LATE_MS 25
@@ -339,7 +339,48 @@ static void test_no_token_is_no_holding(void **state)
 	expect(0, release_match(mount, KEY, NULL, match_any()));
 }
 
+static struct answer *refresh_at(struct mount *mount, int64_t modified_ms)
+{
+	struct answer *answer = answer_new(mount, KEY);
+
+	backend_refresh(mount->backend, KEY, &me, match_any(), LEASE_UNSET, modified_ms, on_lock_done, answer);
+	return wait_for(mount, answer);
+}
+
+/* A time that the holder gives is shown until the next refresh, by whatever call. */
+static void test_given_times(void **state)
+{
+	static const int64_t given[] = { 0, 1, -1, INT64_C(-2208988800000), INT64_C(16725225600999), INT64_MAX, INT64_MIN + 1 };
+	struct mount *mount = *state;
+	const struct lock *lock = expect(0, acquire(mount, KEY, &me, LONG_MS))->lock;
+
+	assert_int_equal(lock->modified_ms, lock->refreshed_ms);
+	for (size_t i = 0; i < COUNT(given); i++) {
+		lock = expect(0, refresh_at(mount, given[i]))->lock;
+		assert_true(lock->modified_ms == given[i]);
+		assert_true(lock->refreshed_ms >= lock->acquired_ms);
+		lock = see(mount, KEY);
+		assert_true(lock->modified_ms == given[i]);
+		assert_int_equal(lock->ttl_ms, LONG_MS);
+	}
+	expect(-EBUSY, acquire(mount, KEY, &they, LONG_MS));
+	expect(-EPERM, refresh(mount, KEY, &they, 0, LEASE_UNSET));
+	assert_true(see(mount, KEY)->modified_ms == given[COUNT(given) - 1]);
+	expect(0, refresh(mount, KEY, &me, 0, LEASE_UNSET));
+	lock = see(mount, KEY);
+	assert_int_equal(lock->modified_ms, lock->refreshed_ms);
+	lock = expect(0, refresh_at(mount, 1))->lock;
+	expect(0, bind_to_file(mount, KEY, &me, lock->token));
+	lock = see(mount, KEY);
+	assert_int_equal(lock->modified_ms, lock->refreshed_ms);
+	expect(0, refresh_at(mount, 1));
+	expect(0, release(mount, KEY, &me, 0));
+	lock = expect(0, acquire(mount, KEY, &they, LONG_MS))->lock;
+	assert_int_equal(lock->modified_ms, lock->refreshed_ms);
+}
+
 static const struct CMUnitTest lease_tests[] = {
+	TEST(given_times),
 	TEST(no_token_is_no_holding),
 	TEST(refresh_to_shorter),
 	TEST(refresh_to_longer),

@@ -309,7 +309,7 @@ static bool call(struct backend *backend, char letter, struct acquisition *acqui
 		backend_release(backend, "job", NULL, match_any(), on_done, ctx);
 		return true;
 	case 't':
-		backend_refresh(backend, "job", &claim, match_any(), LEASE_UNSET, on_lock, ctx);
+		backend_refresh(backend, "job", &claim, match_any(), LEASE_UNSET, TIME_UNSET, on_lock, ctx);
 		return true;
 	case 'b':
 		backend_bind(backend, "job", &claim, 7, on_lock, ctx);

@@ -38,7 +38,8 @@ struct argument {
 static const struct argument shown_fields[] = {
 	{ "id", FORM_SECRET }, { "nonce", FORM_SECRET }, { "ttl", FORM_MS }, { "fallback", FORM_MS }, { "pid", FORM_PLAIN },
 	{ "uid", FORM_PLAIN }, { "order", FORM_PLAIN }, { "bound", FORM_FLAG }, { "waits", FORM_FLAG },
-	{ "exclusive_even_for_me", FORM_FLAG }, { "mode", FORM_PLAIN }, { "replaces", FORM_PLAIN },
+	{ "exclusive_even_for_me", FORM_FLAG }, { "mode", FORM_PLAIN }, { "form", FORM_PLAIN },
+	{ "replaces", FORM_PLAIN },
 };
 
 /* Bytes of a field that is shown, its NUL included; the rest of a longer one is cut off. */
@@ -56,7 +57,8 @@ static const struct shown_script {
 		{ "id", FORM_SECRET }, { "identity", FORM_HIDDEN }, { "token", FORM_TOKEN }, { "force", FORM_PLAIN },
 		{ "newest", FORM_PLAIN } } },
 	[SCRIPT_REFRESH] = { "refresh", {
-		{ "id", FORM_SECRET }, { "identity", FORM_HIDDEN }, { "token", FORM_TOKEN }, { "ttl", FORM_MS } } },
+		{ "id", FORM_SECRET }, { "identity", FORM_HIDDEN }, { "token", FORM_TOKEN }, { "ttl", FORM_MS },
+		{ "modified", FORM_PLAIN } } },
 	[SCRIPT_BIND] = { "bind", {
 		{ "id", FORM_SECRET }, { "identity", FORM_HIDDEN }, { "token", FORM_TOKEN }, { "grace", FORM_MS } } },
 	[SCRIPT_PUBLISH] = { "publish", { { "event", FORM_PLAIN }, { "token", FORM_TOKEN } } },
@@ -72,7 +74,8 @@ static const struct shown_script {
 	[SCRIPT_MAKE_DIR] = { "make_dir", { { "mode", FORM_PLAIN }, { "uid", FORM_PLAIN }, { "gid", FORM_PLAIN } } },
 	[SCRIPT_REMOVE_DIR] = { "remove_dir", { { NULL, FORM_HIDDEN } } },
 	[SCRIPT_CONFIGURE_DIR] = { "configure_dir", {
-		{ "mode", FORM_PLAIN }, { "uid", FORM_PLAIN }, { "gid", FORM_PLAIN }, { "default_ttl", FORM_MS } } },
+		{ "mode", FORM_PLAIN }, { "uid", FORM_PLAIN }, { "gid", FORM_PLAIN }, { "default_ttl", FORM_MS },
+		{ "limit", FORM_PLAIN }, { "modified", FORM_PLAIN } } },
 };
 
 _Static_assert(sizeof(shown_scripts) / sizeof(shown_scripts[0]) == SCRIPT_COUNT, "every script can be shown");

@@ -18,7 +18,7 @@
 #include "lockfs/backend.h"
 
 #define CALL_COMMON_ARGUMENTS 3 /* of every script: namespace, path, mount (include/names.lua) */
-#define CALL_ARGUMENTS_MAX 8    /* a script that needs more takes one packed table */
+#define CALL_ARGUMENTS_MAX 9    /* a script that needs more takes one packed table */
 /*
  * A nonce: a random name of one acquisition, by which it is repeated, confirmed and undone. An id cannot be used for that, as a
  * caller may give it.

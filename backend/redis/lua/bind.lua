@@ -24,6 +24,7 @@ set_details(path, held, 'bound', '1', 'mount', mount, 'grace', ARGV[7])
 local ttl = lease(held.ttl)
 if ttl and ttl > 0 then
   follow_up(set_details, path, held, 'refreshed', integer(now_ms))
+  if held.mtime then follow_up(clear_details, path, held, 'mtime') end
   follow_up(set_lease_end, path, held, now_ms + ttl)
   publish('REFRESHED', path, held)
 end

@@ -1,6 +1,6 @@
 -- Changes settings of a directory.
 --
--- ARGV: 4 mode, 5 uid, 6 gid, 7 ttl in ms, 8 limit. '' leaves a setting as it is; ttl or limit 0 removes it.
+-- ARGV: 4 mode, 5 uid, 6 gid, 7 ttl in ms, 8 limit, 9 mtime in ms. '' leaves a setting as it is; ttl or limit 0 removes it.
 -- Answers: 'OK'; 'ENOENT'; 'ENOTDIR': a lock
 
 --- @include "include/names.lua"
@@ -18,6 +18,7 @@ for i, setting in ipairs({ 'mode', 'uid', 'gid', 'ttl' }) do
     flat[#flat + 1], flat[#flat + 2] = setting, value
   end
 end
+if ARGV[9] ~= '' then flat[#flat + 1], flat[#flat + 2] = 'mtime', ARGV[9] end
 if path ~= '' then flat[#flat + 1], flat[#flat + 2] = 'changed', integer(now_ms) end
 
 -- The first write decides.

@@ -37,6 +37,6 @@ if held then
 end
 if not dir_exists(path) then return { 'ENOENT' } end
 local limit = found > 1 and limit_of(path) or nil
-local dir = call('HMGET', dir_key(path), 'mode', 'uid', 'gid', 'changed')
+local dir = call('HMGET', dir_key(path), 'mode', 'uid', 'gid', 'changed', 'mtime')
 return { 'DIR', dir[1] or '0', dir[2] or '0', dir[3] or '0', dir[4] or '0', integer(default_ttl(path) or 0),
-  integer(limit or 0), limit and count_room_waiters(path) or 0 }
+  integer(limit or 0), limit and count_room_waiters(path) or 0, dir[5] or '' }

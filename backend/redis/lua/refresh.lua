@@ -1,6 +1,7 @@
 -- Starts the lease of a holding again.
 --
--- ARGV: 4 id, 5 identity, 6 token ('': any holding), 7 ttl in ms (0: as long as before)
+-- ARGV: 4 id, 5 identity, 6 token ('': any holding), 7 ttl in ms (0: as long as before), 8 the time that is shown until the
+--   next refresh, in ms ('': that of this refresh)
 -- Answers: 'OK' and the lock as describe() has it; 'ENOENT': no such holding; 'EPERM': another's; 'EISDIR';
 --   of a holding that is being revoked as answer_revoked() has it; 'ENOTSUP': the lease never ends; 'EINVAL': a ttl below 0
 
@@ -14,7 +15,7 @@
 --- @include "include/message.lua"
 --- @include "include/lease.lua"
 
-local id, identity, token, ttl = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
+local id, identity, token, ttl, modified = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8]
 
 local function refuse(word, held)
   publish('FAILED_REFRESH', path, held)
@@ -43,7 +44,12 @@ if held.foreign then
   set_expiry(KEYS[1], now_ms + ttl)
 else
   set_lease_end(path, held, now_ms + ttl, false, function()
-    set_details(path, held, 'ttl', integer(ttl), 'refreshed', integer(now_ms))
+    if modified ~= '' then
+      set_details(path, held, 'ttl', integer(ttl), 'refreshed', integer(now_ms), 'mtime', modified)
+    else
+      set_details(path, held, 'ttl', integer(ttl), 'refreshed', integer(now_ms))
+      if held.mtime then clear_details(path, held, 'mtime') end
+    end
   end)
 end
 notify_holder('TOUCH', path, held)

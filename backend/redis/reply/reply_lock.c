@@ -99,6 +99,7 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
 		.content = content ? content->str : NULL,
 		.content_size = content ? content->len : 0,
 	};
+	ret->modified_ms = detail_number(details, "mtime", ret->refreshed_ms);
 	if (!age_lease(ret, pttl->integer, now->integer, age_ms))
 		return -ENOENT;
 	if (pttl->integer == PTTL_NEVER) {
@@ -138,7 +139,7 @@ static int reply_lock_seen(const redisReply *reply, const char *key, int64_t age
 
 int reply_entry(const redisReply *reply, const char *key, int64_t age_ms, struct entry *ret)
 {
-	enum { WORD, MODE, UID, GID, CHANGED, TTL, LIMIT, WAITERS };
+	enum { WORD, MODE, UID, GID, CHANGED, TTL, LIMIT, WAITERS, MODIFIED };
 	const redisReply *waiters;
 	const char *ttl;
 
@@ -161,6 +162,7 @@ int reply_entry(const redisReply *reply, const char *key, int64_t age_ms, struct
 		.limit = (uint32_t)number_up_to(reply_text(reply, LIMIT), DIR_LIMIT_MAX),
 		.waiters = (uint64_t)waiters->integer,
 	};
+	ret->dir.modified_ms = reply_number(reply_text(reply, MODIFIED), ret->dir.changed_ms);
 	return 0;
 }
 

@@ -18,23 +18,31 @@
 
 static struct timespec timespec_of_ms(int64_t ms)
 {
-	return (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+	int64_t seconds = ms / 1000;
+	int64_t rest = ms % 1000;
+
+	/* Before the epoch too, the nanoseconds count forward. */
+	if (rest < 0) {
+		seconds--;
+		rest += 1000;
+	}
+	return (struct timespec){ .tv_sec = seconds, .tv_nsec = rest * 1000000 };
 }
 
-static struct stat attr_of_dir(const struct node *node, mode_t mode, uid_t uid, gid_t gid, int64_t changed_ms)
+static struct stat attr_of_dir(const struct node *node, const struct dir_info *dir)
 {
-	struct timespec changed = timespec_of_ms(changed_ms);
+	struct timespec modified = timespec_of_ms(dir->modified_ms);
 
 	return (struct stat){
 		.st_ino = path_inode(node->name.path),
-		.st_mode = S_IFDIR | mode,
+		.st_mode = S_IFDIR | dir->mode,
 		.st_nlink = 1, /* by convention: subdirectories are not counted */
-		.st_uid = uid,
-		.st_gid = gid,
+		.st_uid = dir->uid,
+		.st_gid = dir->gid,
 		.st_blksize = BLOCK_SIZE,
-		.st_atim = changed,
-		.st_mtim = changed,
-		.st_ctim = changed,
+		.st_atim = modified,
+		.st_mtim = modified,
+		.st_ctim = timespec_of_ms(dir->changed_ms),
 	};
 }
 
@@ -68,7 +76,7 @@ static struct stat attr_of_lock(const struct mount *mount, const struct node *no
 		.st_blksize = LOCK_CONTENT_MAX,
 		.st_blocks = (blkcnt_t)((lock->content_size + BLOCK_SIZE - 1) / BLOCK_SIZE),
 		.st_atim = timespec_of_ms(lock->refreshed_ms),
-		.st_mtim = timespec_of_ms(lock->refreshed_ms),
+		.st_mtim = timespec_of_ms(lock->modified_ms),
 		.st_ctim = timespec_of_ms(lock->acquired_ms),
 	};
 }
@@ -78,7 +86,7 @@ struct stat attr_of_entry(const struct mount *mount, const struct node *node, co
 {
 	if (entry->kind == ENTRY_LOCK)
 		return attr_of_lock(mount, node, &entry->lock, caller);
-	return attr_of_dir(node, entry->dir.mode, entry->dir.uid, entry->dir.gid, entry->dir.changed_ms);
+	return attr_of_dir(node, &entry->dir);
 }
 
 bool attr_is_fixed(const struct node *node)
@@ -89,8 +97,14 @@ bool attr_is_fixed(const struct node *node)
 struct stat attr_of_fixed(const struct mount *mount, const struct node *node)
 {
 	const struct options *options = mount->options;
-	mode_t mode = node_kind(node) == NODE_WITH ? 0555 : options->mode;
-	struct stat attr = attr_of_dir(node, mode, options->uid, options->gid, mount->mounted_ms);
+	struct dir_info dir = {
+		.mode = node_kind(node) == NODE_WITH ? 0555 : options->mode,
+		.uid = options->uid,
+		.gid = options->gid,
+		.changed_ms = mount->mounted_ms,
+		.modified_ms = mount->mounted_ms,
+	};
+	struct stat attr = attr_of_dir(node, &dir);
 
 	if (node_kind(node) == NODE_WITH)
 		attr.st_ino = path_inode(".with");

@@ -191,3 +191,22 @@ for number in range(20):
     os.close(writer)
 PY
 }
+
+@test "a time that is given to a directory is kept, and its other settings do not move it" {
+  local time
+  mkdir "$M/dir"
+  for time in -2208988800.001 0.250 981173106.789 16725225600.999; do
+    touch -d "@$time" "$M/dir"
+    is "$(printf '%.3f' "$time")" "$(stat -c %.3Y "$M/dir")"
+  done
+  chmod 700 "$M/dir"
+  setfattr -n user.lock.default_ttl -v 20s "$M/dir"
+  take "$M/dir/job"
+  is "$(printf '%.3f' "$time")" "$(stat -c %.3Y "$M/dir")"
+  (($(date +%s) - $(stat -c %Z "$M/dir") < 60)) || fail "$(stat -c %z "$M/dir")"
+  touch "$M/dir"
+  (($(date +%s) - $(stat -c %Y "$M/dir") < 60)) || fail "$(stat -c %y "$M/dir")"
+  mkdir "$M/other"
+  touch -r "$T" "$M/other"
+  is "$(stat -c %.3Y "$T")" "$(stat -c %.3Y "$M/other")"
+}

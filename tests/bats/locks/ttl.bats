@@ -187,7 +187,7 @@ PY
   token=$(lock "$M/job" token) acquired=$(lock "$M/job" acquired) changed=$(stat -c %.3Z "$M/job")
   sleep 0.05
   start=$(now_ms)
-  touch -d 2001-01-01 "$M/job"
+  touch "$M/job"
   is "$token" "$(lock "$M/job" token)"
   is "$acquired" "$(lock "$M/job" acquired)"
   is "$changed" "$(stat -c %.3Z "$M/job")"
@@ -382,4 +382,39 @@ PY
   acquired=$(date -d "$(lock "$M/job" acquired)" +%s%3N)
   expires=$(date -d "$(lock "$M/job" expires)" +%s%3N)
   is 30000 $((expires - acquired))
+}
+
+@test "a time that is given refreshes, and stat shows it until the next refresh" {
+  local time expires
+  take "$M/.with/ttl=30s/job"
+  expires=$(lock "$M/job" expires)
+  nap 0.05
+  touch -d '2001-02-03T04:05:06.789123Z' "$M/job"
+  is "981173106.789000000" "$(stat -c %.9Y "$M/job")"
+  [[ $(lock "$M/job" expires) > $expires ]] || fail "not later than $expires"
+  is 30.000 "$(lock "$M/job" ttl)"
+  for time in -2208988800.001 -0.5 0.25 16725225600.999 99999999999; do
+    touch -d "@$time" "$M/job"
+    is "$(printf '%.3f' "$time")" "$(stat -c %.3Y "$M/job")"
+  done
+  touch -r / "$M/job"
+  is "$(stat -c %.3Y /)" "$(stat -c %.3Y "$M/job")"
+  # Setting the access time alone is a refresh, too.
+  touch -a -d @1 "$M/job"
+  (($(date +%s) - $(stat -c %Y "$M/job") < 60)) || fail "$(stat -c %y "$M/job")"
+  touch -d @1 "$M/job"
+  touch "$M/job"
+  (($(date +%s) - $(stat -c %Y "$M/job") < 60)) || fail "$(stat -c %y "$M/job")"
+  touch -d @1 "$M/job"
+  setfattr -n user.lock.ttl -v 20s "$M/job"
+  (($(date +%s) - $(stat -c %Y "$M/job") < 60)) || fail "$(stat -c %y "$M/job")"
+}
+
+@test "only the holder may give a lock a time" {
+  take_as_other "$M/job"
+  before=$(snapshot "$M/job")
+  refute touch -c -d @1 "$M/job"
+  expect EPERM utime "$M/job"
+  unchanged "$before" "$M/job"
+  expect ENOENT utime "$M/free"
 }
