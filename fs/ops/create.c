@@ -215,19 +215,16 @@ static void on_existing_truncated(void *ctx, int status, const struct lock *lock
 /* The content of a shared lock cannot be changed, and O_TRUNC does nothing. */
 static void open_existing(struct request *request, const struct lock *lock)
 {
-	if ((request->info.flags & O_TRUNC) && lock->mode == LOCK_EXCLUSIVE)
-		backend_truncate(request->mount->backend, request->key, &request->claim, match_token(lock->token), 0,
+	struct mount *mount = request->mount;
+
+	/* The lock is a symbolic link since the LOOKUP. The kernel follows it when it looks the name up again. */
+	if (attr_is_symlink(request->node, lock))
+		request_reply(request, stale_retry_or(mount->retries, fuse_req_ctx(request->fuse), request->key, 0, -EEXIST));
+	else if ((request->info.flags & O_TRUNC) && lock->mode == LOCK_EXCLUSIVE)
+		backend_truncate(mount->backend, request->key, &request->claim, match_token(lock->token), 0,
 			on_existing_truncated, request);
 	else
 		reply_existing(request, lock);
-}
-
-static bool is_link(const struct request *request, const struct lock *lock)
-{
-	const struct entry entry = { .kind = ENTRY_LOCK, .lock = *lock };
-	struct stat attr = attr_of_entry(request->mount, request->node, &entry, fuse_req_ctx(request->fuse));
-
-	return S_ISLNK(attr.st_mode);
 }
 
 static void on_created(void *ctx, int status, const struct lock *lock)
@@ -248,11 +245,6 @@ static void on_created(void *ctx, int status, const struct lock *lock)
 	/* Another caller holds the lock, and the flags allow a handle on it. */
 	if (status == -EBUSY && opens_handle(flags)) {
 		reply_handle(request);
-		return;
-	}
-	/* The lock of the caller is a symbolic link since the LOOKUP, which the kernel follows when it looks the name up again. */
-	if (!(flags & O_EXCL) && status == -EEXIST && lock && is_link(request, lock)) {
-		request_reply(request, stale_retry_or(request->mount->retries, fuse_req_ctx(request->fuse), request->key, 0, -EEXIST));
 		return;
 	}
 	if (!(flags & O_EXCL) && status == -EEXIST && lock) {

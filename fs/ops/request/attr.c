@@ -46,11 +46,7 @@ static struct stat attr_of_dir(const struct node *node, const struct dir_info *d
 	};
 }
 
-/*
- * Is this lock, as the node or directory shows it, a symbolic link? A node that was opened, or made by opening, stays a file,
- * whatever has the key now: a node never changes its type.
- */
-static bool is_symlink(const struct node *node, const struct lock *lock)
+bool attr_is_symlink(const struct node *node, const struct lock *lock)
 {
 	bool may_be = node_kind(node) == NODE_LOCK || node_kind(node) == NODE_DIR;
 
@@ -68,7 +64,7 @@ static struct stat attr_of_lock(const struct mount *mount, const struct node *no
 
 	return (struct stat){
 		.st_ino = path_inode(node->name.path),
-		.st_mode = is_symlink(node, lock) ? SYMLINK_MODE : LOCK_MODE,
+		.st_mode = attr_is_symlink(node, lock) ? SYMLINK_MODE : LOCK_MODE,
 		.st_nlink = 1,
 		.st_uid = is_holder ? caller->uid : uid,
 		.st_gid = is_holder ? caller->gid : gid,

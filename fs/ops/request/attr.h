@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 struct entry;
+struct lock;
 struct mount;
 struct node;
 
@@ -21,6 +22,12 @@ struct node;
 /* Attributes of a lock or directory. A `caller` that gives the lock's id is shown as its owner. */
 struct stat attr_of_entry(const struct mount *mount, const struct node *node, const struct entry *entry,
                           const struct fuse_ctx *caller);
+
+/*
+ * Is this lock, as the node shows it or the directory of a name, a symbolic link? A node that was opened, or made by opening,
+ * stays a file, whatever has the key now: a node never changes its type.
+ */
+bool attr_is_symlink(const struct node *node, const struct lock *lock);
 
 /* Is the node the root, `.with` or the root of a view? Their attributes need no backend. */
 bool attr_is_fixed(const struct node *node);
