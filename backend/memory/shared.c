@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
@@ -46,26 +45,23 @@ static struct mem_proof *find_proof(const struct mem_shared *all, const union na
 static int add_proof(struct mem_shared *all, struct quota *quota, uid_t uid, const union name_buffer *buffer, size_t size,
                      struct mem_proof **ret)
 {
-	size_t bytes = tree_entry_bytes(offsetof(struct mem_proof, name) + size);
 	struct mem_proof *proof;
-	int err = quota_take(quota, uid, bytes);
+	void *memory;
+	int err = tree_allocate(quota, uid, offsetof(struct mem_proof, name) + size, &memory);
 
 	if (err < 0)
 		return err;
-	proof = calloc(1, offsetof(struct mem_proof, name) + size);
-	if (proof) {
-		proof->uid = uid;
-		proof->bytes = bytes;
-		memcpy(&proof->name, buffer->bytes, size);
-		HASH_ADD_KEYPTR(hh, all->proofs, &proof->name, size, proof);
-		if (proof->hh.tbl) {
-			*ret = proof;
-			return 0;
-		}
+	proof = memory;
+	proof->uid = uid;
+	proof->size = offsetof(struct mem_proof, name) + size;
+	memcpy(&proof->name, buffer->bytes, size);
+	HASH_ADD_KEYPTR(hh, all->proofs, &proof->name, size, proof);
+	if (!proof->hh.tbl) {
+		tree_discard(quota, uid, proof->size, proof);
+		return -ENOMEM;
 	}
-	free(proof);
-	quota_give(quota, uid, bytes);
-	return -ENOMEM;
+	*ret = proof;
+	return 0;
 }
 
 static void remove_link(struct mem_shared *all, struct quota *quota, struct mem_proof_link *link)
@@ -79,8 +75,7 @@ static void remove_link(struct mem_shared *all, struct quota *quota, struct mem_
 		return;
 	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the table has the proof, so it exists */
 	HASH_DELETE(hh, all->proofs, proof);
-	quota_give(quota, proof->uid, proof->bytes);
-	free(proof);
+	tree_discard(quota, proof->uid, proof->size, proof);
 }
 
 /* Adds a holding to those that `text` proves; NULL adds nothing. Returns 0, -ENOMEM, -EINVAL, or the error of the quota. */
@@ -110,8 +105,7 @@ static void discard(struct mem_shared *all, struct quota *quota, uid_t uid, stru
 {
 	remove_link(all, quota, &shared->by_identity);
 	remove_link(all, quota, &shared->by_id);
-	free(shared);
-	quota_give(quota, uid, tree_entry_bytes(sizeof(*shared)));
+	tree_discard(quota, uid, sizeof(*shared), shared);
 }
 
 static int add_to_tables(struct mem_shared *all, struct quota *quota, struct mem_shared_holding *shared)
@@ -131,15 +125,12 @@ int shared_add(struct mem_shared *all, struct quota *quota, struct mem_holding *
 {
 	uid_t uid = holding->holder->holder.uid;
 	struct mem_shared_holding *shared;
-	int err = quota_take(quota, uid, tree_entry_bytes(sizeof(*shared)));
+	void *memory;
+	int err = tree_allocate(quota, uid, sizeof(*shared), &memory);
 
 	if (err < 0)
 		return err;
-	shared = calloc(1, sizeof(*shared));
-	if (!shared) {
-		quota_give(quota, uid, tree_entry_bytes(sizeof(*shared)));
-		return -ENOMEM;
-	}
+	shared = memory;
 	shared->holding = holding;
 	shared->token = holding->token;
 	err = add_to_tables(all, quota, shared);

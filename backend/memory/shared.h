@@ -35,7 +35,7 @@ struct mem_proof_name {
 struct mem_proof {
 	struct mem_proof_link *links; /* of these holdings, the oldest first */
 	uid_t uid;                    /* user in whose quota it counts: the first holder */
-	size_t bytes;                 /* in that quota */
+	size_t size;                  /* of the allocation */
 	UT_hash_handle hh;
 	struct mem_proof_name name; /* last, as its text follows the struct */
 };

@@ -59,24 +59,31 @@ static uid_t holder_uid(const struct mem_holding *holding)
 	return holding->holder->holder.uid;
 }
 
-/* Allocates an entry or a holding, which counts in the quota of `uid`. Returns 0, -ENOMEM, or the error of the quota. */
-static int allocate(struct mem_tree *tree, uid_t uid, size_t size, void **ret)
+/* Bytes of a quota that `size` bytes take. */
+static size_t counted_bytes(size_t size)
 {
-	int err = quota_take(&tree->quota, uid, tree_entry_bytes(size));
+	enum { INDEX_BYTES = 24 }; /* in hash tables and heaps */
+
+	return quota_bytes(size) + INDEX_BYTES;
+}
+
+int tree_allocate(struct quota *quota, uid_t uid, size_t size, void **ret)
+{
+	int err = quota_take(quota, uid, counted_bytes(size));
 
 	if (err < 0)
 		return err;
 	*ret = calloc(1, size);
 	if (*ret)
 		return 0;
-	quota_give(&tree->quota, uid, tree_entry_bytes(size));
+	quota_give(quota, uid, counted_bytes(size));
 	return -ENOMEM;
 }
 
-static void discard(struct mem_tree *tree, uid_t uid, size_t size, void *entry)
+void tree_discard(struct quota *quota, uid_t uid, size_t size, void *memory)
 {
-	quota_give(&tree->quota, uid, tree_entry_bytes(size));
-	free(entry);
+	quota_give(quota, uid, counted_bytes(size));
+	free(memory);
 }
 
 /* Holdings */
@@ -88,7 +95,7 @@ static void free_holding(struct mem_tree *tree, struct mem_holding *holding)
 	if (holding->shared)
 		shared_remove(&tree->shared, &tree->quota, holding);
 	holder_put(&tree->holders, &tree->quota, holding->holder);
-	discard(tree, uid, holding_size(holding->id), holding);
+	tree_discard(&tree->quota, uid, holding_size(holding->id), holding);
 }
 
 int tree_add_holding(struct mem_tree *tree, struct mem_lock *lock, enum lock_mode mode, uint64_t token,
@@ -97,7 +104,7 @@ int tree_add_holding(struct mem_tree *tree, struct mem_lock *lock, enum lock_mod
 	size_t size = holding_size(holder->claim.id);
 	struct mem_holding *holding;
 	void *memory;
-	int err = allocate(tree, holder->uid, size, &memory);
+	int err = tree_allocate(&tree->quota, holder->uid, size, &memory);
 
 	if (err < 0)
 		return err;
@@ -107,7 +114,7 @@ int tree_add_holding(struct mem_tree *tree, struct mem_lock *lock, enum lock_mod
 	stpcpy(holding->id, holder->claim.id);
 	err = holder_get(&tree->holders, &tree->quota, holder, &holding->holder);
 	if (err < 0) {
-		discard(tree, holder->uid, size, holding);
+		tree_discard(&tree->quota, holder->uid, size, holding);
 		return err;
 	}
 	if (mode == LOCK_SHARED)
@@ -160,7 +167,7 @@ static void free_lock(struct mem_tree *tree, struct mem_lock *lock)
 		tree_remove_holding(tree, lock->holdings);
 	quota_give(&tree->quota, lock->content_uid, content_bytes(lock->content_size));
 	free(lock->content);
-	discard(tree, lock->maker, lock_size(lock->entry.path), lock);
+	tree_discard(&tree->quota, lock->maker, lock_size(lock->entry.path), lock);
 }
 
 /* Ends all passes over a directory that is being removed. */
@@ -179,7 +186,7 @@ static void free_dir(struct mem_tree *tree, struct mem_dir *dir)
 {
 	end_passes(dir);
 	room_dissolve(dir);
-	discard(tree, dir->maker, dir_size(dir->entry.path), dir);
+	tree_discard(&tree->quota, dir->maker, dir_size(dir->entry.path), dir);
 }
 
 static void entry_free(struct mem_tree *tree, struct mem_entry *entry)
@@ -238,7 +245,7 @@ int tree_add_lock(struct mem_tree *tree, struct mem_dir *parent, const char *pat
 	struct mem_lock *lock;
 	void *memory;
 	char *cursor;
-	int err = allocate(tree, uid, size, &memory);
+	int err = tree_allocate(&tree->quota, uid, size, &memory);
 
 	if (err < 0)
 		return err;
@@ -248,7 +255,7 @@ int tree_add_lock(struct mem_tree *tree, struct mem_dir *parent, const char *pat
 	lock->entry.path = copy_text(&cursor, path);
 	lock->maker = uid;
 	if (!link_entry(tree, parent, &lock->entry)) {
-		discard(tree, uid, size, lock);
+		tree_discard(&tree->quota, uid, size, lock);
 		return -ENOMEM;
 	}
 	*ret = lock;
@@ -261,7 +268,7 @@ int tree_add_dir(struct mem_tree *tree, struct mem_dir *parent, const char *path
 	struct mem_dir *dir;
 	void *memory;
 	char *cursor;
-	int err = allocate(tree, info->uid, size, &memory);
+	int err = tree_allocate(&tree->quota, info->uid, size, &memory);
 
 	if (err < 0)
 		return err;
@@ -273,7 +280,7 @@ int tree_add_dir(struct mem_tree *tree, struct mem_dir *parent, const char *path
 	dir->maker = info->uid;
 	if (link_entry(tree, parent, &dir->entry))
 		return 0;
-	discard(tree, info->uid, size, dir);
+	tree_discard(&tree->quota, info->uid, size, dir);
 	return -ENOMEM;
 }
 

@@ -86,13 +86,14 @@ struct mem_tree {
 	struct quota quota;         /* bytes of locks and directories of each user */
 };
 
-/* Bytes of a quota that an entry of `size` bytes takes, with its place in hash tables and heaps. */
-static inline size_t tree_entry_bytes(size_t size)
-{
-	enum { INDEX_BYTES = 24 };
+/*
+ * Allocates an entry, a holding, or what belongs to one, all zero, which counts in the quota of `uid` with its place in hash tables
+ * and heaps. Returns 0 and *ret for tree_discard(), -ENOMEM, or the error of the quota.
+ */
+int tree_allocate(struct quota *quota, uid_t uid, size_t size, void **ret);
 
-	return quota_bytes(size) + INDEX_BYTES;
-}
+/* Frees what was allocated for this user in this size. */
+void tree_discard(struct quota *quota, uid_t uid, size_t size, void *memory);
 
 /* Returns 0 or -ENOMEM. The caller sets the quota afterwards. */
 int tree_init(struct mem_tree *tree);
