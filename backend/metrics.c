@@ -174,6 +174,19 @@ static void metrics_refresh(struct backend *backend, const char *key, const stru
 	backend_refresh(metrics_of(backend)->inner, key, claim, match, ttl_ms, modified_ms, on_lock, measure);
 }
 
+static void metrics_set_permissions(struct backend *backend, const char *key, const struct lock_claim *claim,
+                                    struct holding_match match, mode_t permissions, backend_lock_done *done, void *ctx)
+{
+	struct measure *measure = begin(backend, CALL_SET_PERMISSIONS, key, ctx);
+
+	if (!measure) {
+		done(ctx, -ENOMEM, NULL);
+		return;
+	}
+	measure->done.lock = done;
+	backend_set_permissions(metrics_of(backend)->inner, key, claim, match, permissions, on_lock, measure);
+}
+
 static void metrics_bind(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
                          backend_lock_done *done, void *ctx)
 {
@@ -358,6 +371,7 @@ static const struct backend_ops metrics_ops = {
 	.release = metrics_release,
 	.give_back = metrics_give_back,
 	.refresh = metrics_refresh,
+	.set_permissions = metrics_set_permissions,
 	.bind = metrics_bind,
 	.listen = metrics_listen,
 	.publish = metrics_publish,

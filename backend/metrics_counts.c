@@ -12,6 +12,7 @@ const char *call_kind_name(enum call_kind kind)
 		[CALL_RELEASE] = "release",
 		[CALL_FORCE_RELEASE] = "force_release",
 		[CALL_REFRESH] = "refresh",
+		[CALL_SET_PERMISSIONS] = "set_permissions",
 		[CALL_BIND] = "bind",
 		[CALL_READ] = "read",
 		[CALL_WATCH] = "watch",

@@ -106,6 +106,21 @@ static void trace_refresh(struct backend *backend, const char *key, const struct
 	backend_refresh(inner_of(backend), key, claim, match, ttl_ms, modified_ms, call ? trace_call_on_lock : done, call ? call : ctx);
 }
 
+static void trace_set_permissions(struct backend *backend, const char *key, const struct lock_claim *claim,
+                                  struct holding_match match, mode_t permissions, backend_lock_done *done, void *ctx)
+{
+	struct trace_call *call = trace_call_begin(output_of(backend), "set_permissions", key, ctx);
+
+	if (call) {
+		trace_add_claim(&call->line, claim);
+		trace_add_match(&call->line, match);
+		trace_add(&call->line, " permissions=%04o", (unsigned int)permissions);
+		call->done.lock = done;
+	}
+	backend_set_permissions(inner_of(backend), key, claim, match, permissions, call ? trace_call_on_lock : done,
+		call ? call : ctx);
+}
+
 static void trace_bind(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
                        backend_lock_done *done, void *ctx)
 {
@@ -308,6 +323,7 @@ static const struct backend_ops trace_ops = {
 	.release = trace_release,
 	.give_back = trace_give_back,
 	.refresh = trace_refresh,
+	.set_permissions = trace_set_permissions,
 	.bind = trace_bind,
 	.listen = trace_listen,
 	.publish = trace_publish,

@@ -156,13 +156,14 @@ static void end_replaced(struct memory_backend *memory, struct mem_holding *hold
 	discard_holding(memory, holding);
 }
 
-/* Gives a new holding the form, and its lock the content, that the acquisition asks for. Returns 0, -ENOMEM, or the error of the quota. */
+/* Gives a new holding the form and permissions, and its lock the content, that the acquisition asks for. Returns 0, -ENOMEM, or the error of the quota. */
 static int set_form(struct memory_backend *memory, struct mem_holding *holding, const struct acquisition *acquisition,
                     const struct mem_holding *replaced)
 {
 	size_t size = acquisition->target ? strlen(acquisition->target) : 0;
 	int err;
 
+	holding->permissions = replaced ? replaced->permissions : acquisition->permissions;
 	if (replaced)
 		holding->form = replaced->form;
 	if (!acquisition->target)

@@ -1,4 +1,4 @@
-/* Calls on locks: acquire, release, refresh, bind, read. */
+/* Calls on locks: acquire, release, refresh, set_permissions, bind, read. */
 #include <errno.h>
 #include <string.h>
 
@@ -246,6 +246,32 @@ void memory_refresh(struct backend *backend, const char *key, const struct lock_
 	int64_t now_ns = memory_expire_due(memory);
 	struct mem_holding *holding = NULL;
 	int status = try_refresh(memory, key, claim, match, ttl_ms, modified_ms, now_ns, &holding);
+
+	memory_answer_lock(status, holding, now_ns, done, ctx);
+}
+
+static int try_set_permissions(struct memory_backend *memory, const char *key, const struct lock_claim *claim,
+                               struct holding_match match, mode_t permissions, struct mem_holding **ret)
+{
+	struct mem_holding *holding;
+	int err = memory_find_holding(memory, key, claim, match, &holding);
+
+	if (err == 0 && !mem_holding_prove(holding, claim))
+		err = -EPERM;
+	if (err < 0)
+		return err;
+	holding->permissions = permissions;
+	*ret = holding;
+	return 0;
+}
+
+void memory_set_permissions(struct backend *backend, const char *key, const struct lock_claim *claim,
+                            struct holding_match match, mode_t permissions, backend_lock_done *done, void *ctx)
+{
+	struct memory_backend *memory = memory_of(backend);
+	int64_t now_ns = memory_expire_due(memory);
+	struct mem_holding *holding = NULL;
+	int status = try_set_permissions(memory, key, claim, match, permissions, &holding);
 
 	memory_answer_lock(status, holding, now_ns, done, ctx);
 }

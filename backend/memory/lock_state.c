@@ -24,6 +24,7 @@ struct lock mem_holding_describe(const struct mem_holding *holding, int64_t now_
 		.key = lock->entry.path,
 		.mode = lock->mode,
 		.form = holding->form,
+		.permissions = holding->permissions,
 		.holders = lock->holding_count,
 		.holder = mem_holder_of(holding),
 		.ttl_ms = holding->ttl_ms,

@@ -140,6 +140,7 @@ const struct backend_ops memory_backend_ops = {
 	.release = memory_release,
 	.give_back = memory_give_back,
 	.refresh = memory_refresh,
+	.set_permissions = memory_set_permissions,
 	.bind = memory_bind,
 	.listen = memory_listen,
 	.publish = memory_publish,

@@ -131,6 +131,8 @@ void memory_release(struct backend *backend, const char *key, const struct lock_
 void memory_give_back(struct backend *backend, const char *key, uint64_t token);
 void memory_refresh(struct backend *backend, const char *key, const struct lock_claim *claim,
                     struct holding_match match, int64_t ttl_ms, int64_t modified_ms, backend_lock_done *done, void *ctx);
+void memory_set_permissions(struct backend *backend, const char *key, const struct lock_claim *claim,
+                            struct holding_match match, mode_t permissions, backend_lock_done *done, void *ctx);
 void memory_bind(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
                  backend_lock_done *done, void *ctx);
 void memory_read(struct backend *backend, const char *key, const struct lock_claim *claim,

@@ -72,6 +72,7 @@ struct mem_holding {
 	int64_t modified_ms;       /* the time that the holder gave with the last refresh; TIME_UNSET: none */
 	uint64_t token;            /* the fencing token */
 	enum lock_form form;
+	mode_t permissions;
 	bool proven;               /* an answer other than that of acquire() told the holder so: give_back() keeps the holding */
 	struct mem_holding *prev, *next; /* in the list of the lock */
 	struct mem_shared_holding *shared; /* its place among all shared holdings; NULL: it is exclusive */

@@ -1,4 +1,4 @@
-/* Operations on locks: acquire, release, refresh, bind, write, truncate, and events that a mount reports. */
+/* Operations on locks: acquire, release, refresh, set_permissions, bind, write, truncate, and events that a mount reports. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -145,6 +145,19 @@ void redis_refresh(struct backend *backend, const char *key, const struct lock_c
 		script_call_add_text(call, NULL);
 	else
 		script_call_add_number(call, modified_ms);
+	operation_start_change(redis_of(backend), call);
+}
+
+void redis_set_permissions(struct backend *backend, const char *key, const struct lock_claim *claim,
+                           struct holding_match match, mode_t permissions, backend_lock_done *done, void *ctx)
+{
+	struct script_call *call = operation_lock(backend, SCRIPT_SET_PERMISSIONS, key, done, ctx);
+
+	if (!call)
+		return;
+	operation_add_claim(call, claim);
+	script_call_add_match(call, match);
+	script_call_add_number(call, permissions);
 	operation_start_change(redis_of(backend), call);
 }
 

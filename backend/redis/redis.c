@@ -183,6 +183,7 @@ const struct backend_ops redis_backend_ops = {
 	.release = redis_release,
 	.give_back = redis_give_back,
 	.refresh = redis_refresh,
+	.set_permissions = redis_set_permissions,
 	.bind = redis_bind,
 	.listen = redis_listen,
 	.publish = redis_publish,

@@ -70,6 +70,7 @@ void redis_cancel(struct backend *backend, struct acquisition *acquisition);
 void redis_release(struct backend *backend, const char *key, const struct lock_claim *claim, struct holding_match match, backend_done *done, void *ctx);
 void redis_give_back(struct backend *backend, const char *key, uint64_t token);
 void redis_refresh(struct backend *backend, const char *key, const struct lock_claim *claim, struct holding_match match, int64_t ttl_ms, int64_t modified_ms, backend_lock_done *done, void *ctx);
+void redis_set_permissions(struct backend *backend, const char *key, const struct lock_claim *claim, struct holding_match match, mode_t permissions, backend_lock_done *done, void *ctx);
 void redis_bind(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token, backend_lock_done *done, void *ctx);
 void redis_publish(struct backend *backend, enum lock_event_kind kind, const char *key, struct holding_match match);
 void redis_write(struct backend *backend, const char *key, uint64_t token, off_t offset, const void *data, size_t size, backend_done *done, void *ctx);

@@ -141,7 +141,7 @@ static void replace_holding(struct node_table *nodes, struct node *node, uint64_
 }
 
 /* The holding of the file was just bound to it: its node stands for that now, and no longer for the one `before`. */
-static void bind_node(struct lock_file *file, uint64_t before, uid_t uid, gid_t gid)
+static void bind_node(struct lock_file *file, uint64_t before, const struct permissions *permissions)
 {
 	struct node_table *nodes = file->files->nodes;
 	struct node *node = node_find(nodes, file->node);
@@ -150,7 +150,7 @@ static void bind_node(struct lock_file *file, uint64_t before, uid_t uid, gid_t 
 	if (!node)
 		return;
 	replace_holding(nodes, node, before, token);
-	node_belongs_to(node, uid, gid);
+	node->permissions = *permissions;
 	/* A foreign token can come again as another holding, which must not find this node by name. */
 	if (node_is_of_holding(node) && node->name.token != token)
 		node_unname(nodes, node);
@@ -160,8 +160,11 @@ int lock_file_bind(struct lock_file *file, const struct lock *lock, const char *
 {
 	/* Copies, as binding may call the backend, which ends the life of `lock`. */
 	uint64_t before = lock_file_token(file);
-	uid_t uid = lock->holder.uid;
-	gid_t gid = lock->holder.gid;
+	const struct permissions permissions = {
+		.mode = S_IFREG | lock->permissions,
+		.uid = lock->holder.uid,
+		.gid = lock->holder.gid,
+	};
 	enum lock_mode mode = lock->mode;
 	int err = holding_bind(file->files->holdings, &file->member, lock, id, signal, recipient);
 
@@ -169,7 +172,7 @@ int lock_file_bind(struct lock_file *file, const struct lock *lock, const char *
 		return err;
 	file->may_write = true;
 	file->mode = mode;
-	bind_node(file, before, uid, gid);
+	bind_node(file, before, &permissions);
 	if (file->poll)
 		holding_watch(&file->member);
 	return 0;
@@ -234,7 +237,7 @@ void lock_file_share(struct lock_file *file, struct lock_file *other)
 	file->may_write = true;
 	file->mode = other->mode;
 	if (node)
-		bind_node(file, before, node->permissions.uid, node->permissions.gid);
+		bind_node(file, before, &node->permissions);
 	if (file->poll)
 		holding_watch(&file->member);
 }

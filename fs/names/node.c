@@ -40,6 +40,7 @@ static struct node *node_make(struct node_table *table, const struct node_name *
 		return NULL;
 	memcpy(&node->name, name, name_size(name->path) + 1);
 	node->number = ++table->last_number;
+	node->next_permissions = LOCK_PERMISSIONS;
 	HASH_ADD(by_number, table->by_number, number, sizeof(node->number), node);
 	if (!node->by_number.tbl)
 		goto fail;

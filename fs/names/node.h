@@ -44,9 +44,9 @@ struct node {
 	bool eclipsed;    /* the kernel was given another node for this name and holding later */
 	bool named;       /* lookups find it; false after it was removed or its holding ended */
 	bool cached;      /* the last lookup was answered from the cache of the backend, without a call */
-	bool is_symlink;  /* of a lock: the kernel was told that it is a symbolic link, which never changes */
 	bool is_shared;   /* of a lock: it was shared when it was looked up last */
 	struct permissions permissions; /* as the kernel was told last */
+	mode_t next_permissions; /* of a lock or handle: the permission bits of a lock that is acquired through an open file of it */
 	int64_t permissions_ns;         /* of a directory: when that was, CLOCK_BOOTTIME */
 	fuse_ino_t found_last; /* of a directory: the node of the last name that a LOOKUP found in it */
 	union {
@@ -176,16 +176,13 @@ static inline const struct view_options *node_view(const struct node *node)
 	return view_options_of(node->name.view);
 }
 
-/* Type and permission bits of every lock. */
-#define LOCK_MODE (S_IFREG | 0644)
-
-/* Those of a lock that is shown as a symbolic link. */
+/* Type and permission bits of a lock that is shown as a symbolic link. */
 #define SYMLINK_MODE (S_IFLNK | 0777)
 
-/* Remembers the owner and group of a lock that the kernel is told. */
-static inline void node_belongs_to(struct node *node, uid_t uid, gid_t gid)
+/* Remembers the mode, owner and group of a lock that the kernel is told. */
+static inline void node_belongs_to(struct node *node, mode_t mode, uid_t uid, gid_t gid)
 {
-	node->permissions = (struct permissions){ .mode = LOCK_MODE, .uid = uid, .gid = gid };
+	node->permissions = (struct permissions){ .mode = mode, .uid = uid, .gid = gid };
 }
 
 /* Remembers the permissions of a directory that were just read. */

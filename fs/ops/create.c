@@ -115,7 +115,7 @@ static void reply_acquired(struct request *request, const struct lock *lock)
 		fuse_req_ctx(request->fuse)->uid);
 	attr.st_ino = path_inode(request->key);
 	if (node)
-		node_belongs_to(node, attr.st_uid, attr.st_gid);
+		node_belongs_to(node, attr.st_mode, attr.st_uid, attr.st_gid);
 	if (reply_created(request, file, node, &attr)) {
 		inotify_watches_add(mount->inotify, node, lock, true);
 		request_end(request);
@@ -167,7 +167,7 @@ static void reply_handle(struct request *request)
 
 	if (!file)
 		return;
-	err = request_make_handle_node(request, &node);
+	err = request_make_handle_node(request, request->permissions, &node);
 	if (err < 0) {
 		lock_file_close(file);
 		request_reply(request, err);
@@ -193,7 +193,7 @@ static void reply_existing(struct request *request, const struct lock *lock)
 	node = request_look_up_lock(request, lock);
 	attr.st_ino = path_inode(request->key);
 	if (node)
-		node_belongs_to(node, attr.st_uid, attr.st_gid);
+		node_belongs_to(node, attr.st_mode, attr.st_uid, attr.st_gid);
 	if (end_created(request, file, node, &attr)) {
 		inotify_watches_add(mount->inotify, node, lock, false);
 		backend_publish(mount->backend, EVENT_ACQUIRED, node->name.path, match_token(lock->token));
@@ -261,6 +261,7 @@ static void acquire_by_creating(struct request *request)
 	const struct view_options *view = node_view(request->node);
 	struct acquire_options options = {
 		.mode = view->mode,
+		.permissions = request->permissions,
 		.patience = view->patience,
 		.bound = view->hold,
 		/* An exclusive creation meets the locks of its own session as those of others. */
@@ -314,9 +315,9 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 {
 	struct request *request = request_on_name(req, parent, name, info);
 
-	(void)mode;
 	if (!request)
 		return;
 	request->info.fh = 0;
+	request->permissions = mode & LOCK_PERMISSION_BITS;
 	access_check(request, access_change, create);
 }

@@ -1,11 +1,13 @@
 /*
  * READ, WRITE, FSYNC, POLL and RELEASE of lock files. A file that the holder opened names one holding by its
- * token, so that it cannot read or write the content of the next holder. A handle names none, and follows the key.
+ * token, so that it cannot read or write the content of the next holder. A handle names none, and follows the key: so each
+ * read(2) through it is checked against the mode of the lock that is held then.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fs/holdings/lock_file.h"
 #include "fs/holdings/open_file.h"
@@ -65,6 +67,8 @@ static void on_content_read(void *ctx, int status, const struct entry *entry)
 	}
 	if (request->token)
 		status = request_check_held(request, status, entry);
+	else if (status == 0 && !access_allows(request, entry, R_OK))
+		status = -EACCES;
 	if (status < 0) {
 		request_reply(request, status);
 		return;
@@ -174,8 +178,10 @@ static void on_read_for_write(void *ctx, int status, const struct entry *entry)
 
 	if (status == -ENOENT || (status == 0 && entry->kind != ENTRY_LOCK))
 		status = -ENOLCK;
-	else if (status == 0 && !access_may_write(request, entry))
+	else if (status == 0 && !lock_is_held_by(&entry->lock, &request->claim))
 		status = -EBUSY;
+	else if (status == 0 && !access_allows(request, entry, W_OK))
+		status = -EACCES;
 	else if (status == 0 && never_fits(request))
 		status = -EFBIG;
 	if (status < 0)

@@ -218,7 +218,12 @@ static void on_locked(void *ctx, int status, const struct lock *lock)
 /* Acquires the lock for this open file. A holding of the caller's own session excludes it too. */
 static void acquire_for_file(struct request *request)
 {
-	struct acquire_options options = { .mode = request->acquire.mode, .bound = true, .exclusive_even_for_me = true };
+	struct acquire_options options = {
+		.mode = request->acquire.mode,
+		.permissions = request->node->next_permissions,
+		.bound = true,
+		.exclusive_even_for_me = true,
+	};
 
 	if (!request->acquire.non_blocking)
 		options.patience = (struct patience){ .waits = true, .wait_ms = WAIT_FOREVER };

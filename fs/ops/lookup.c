@@ -115,7 +115,7 @@ static void reply_handle_node(struct request *request)
 {
 	struct node *node;
 	struct fuse_entry_param reply;
-	int err = request_make_handle_node(request, &node);
+	int err = request_make_handle_node(request, LOCK_PERMISSIONS, &node);
 
 	if (err < 0) {
 		request_reply(request, err);

@@ -153,7 +153,8 @@ static void on_read_to_truncate(void *ctx, int status, const struct entry *entry
 
 	if (status < 0 && status != -ENOENT)
 		request_reply(request, status);
-	else if (status == 0 && entry->kind == ENTRY_LOCK && access_may_write(request, entry))
+	else if (status == 0 && entry->kind == ENTRY_LOCK && lock_is_held_by(&entry->lock, &request->claim) &&
+		access_allows(request, entry, W_OK))
 		backend_truncate(request->mount->backend, request->key, &request->claim, match_token(entry->lock.token), 0,
 			on_truncated_for_handle, request);
 	else

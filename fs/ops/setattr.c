@@ -1,6 +1,6 @@
 /*
- * SETATTR: setting the times of a lock refreshes it, setting its size truncates its content; a directory's mode and
- * owner are settings of the namespace. See lockfs(5), PLAIN OPERATIONS and DIRECTORIES.
+ * SETATTR: setting the times of a lock refreshes it, setting its size truncates its content, and its permission bits are
+ * kept; a directory's mode and owner are settings of the namespace. See lockfs(5), PLAIN OPERATIONS and DIRECTORIES.
  */
 #include <errno.h>
 #include <sys/stat.h>
@@ -40,9 +40,18 @@ static void reply_lock_attr(struct request *request, int status, const struct lo
 	request_reply_attr(request, &entry);
 }
 
-static void on_truncated(void *ctx, int status, const struct lock *lock)
+static void on_changed(void *ctx, int status, const struct lock *lock)
 {
 	reply_lock_attr(ctx, status, lock);
+}
+
+/* Replies with the attributes of a handle whose lock nobody holds. */
+static void reply_unheld(struct request *request)
+{
+	struct stat attr = attr_of_ended(request->node);
+
+	fuse_reply_attr(request->fuse, &attr, 0);
+	request_end(request);
 }
 
 static void on_read_unexpiring(void *ctx, int status, const struct entry *entry)
@@ -69,10 +78,10 @@ static void on_refreshed(void *ctx, int status, const struct lock *lock)
 /* Refuses to change a holding that has ended, without asking the backend, which might still show the holding. */
 static void refuse_ended(struct request *request, int which)
 {
-	if (which & FUSE_SET_ATTR_SIZE)
-		request_reply_stale(request, -ENOENT);
-	else
+	if (which & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME))
 		request_refuse_refresh(request);
+	else
+		request_reply_stale(request, -ENOENT);
 }
 
 #define SECONDS_MAX (INT64_MAX / 1000 - 1) /* the farthest time that fits in milliseconds */
@@ -89,6 +98,55 @@ static int64_t given_time_ms(const struct stat *attr, int which)
 	return attr->st_mtim.tv_sec * 1000 + attr->st_mtim.tv_nsec / 1000000;
 }
 
+static void on_permissions_set(void *ctx, int status, const struct lock *lock)
+{
+	struct request *request = ctx;
+	mode_t permissions = request->permissions;
+	bool is_unheld = status == -ENOENT && !request->token;
+
+	if (status == 0 || is_unheld)
+		request->node->next_permissions = permissions;
+	if (is_unheld) {
+		request->node->permissions.mode = S_IFREG | permissions;
+		reply_unheld(request);
+	} else {
+		reply_lock_attr(request, status, lock);
+	}
+}
+
+/* Sets the permission bits of a lock; through a handle while nobody holds the lock, those of the one that it may acquire. */
+static void set_permissions(struct request *request, mode_t permissions)
+{
+	request->permissions = permissions;
+	backend_set_permissions(request->mount->backend, request->key, &request->claim, request->access.match, permissions,
+		on_permissions_set, request);
+}
+
+static void on_read_unchanged(void *ctx, int status, const struct entry *entry)
+{
+	struct request *request = ctx;
+
+	if (status == 0 && (entry->kind != ENTRY_LOCK || !holding_matches(request->access.match, entry->lock.token)))
+		status = -ENOENT;
+	if (status == -ENOENT && !request->token)
+		reply_unheld(request);
+	else
+		reply_lock_attr(request, status, status < 0 ? NULL : &entry->lock);
+}
+
+/* The owner and group of a lock are its holder's. To set what they are changes nothing, as cp -p does. */
+static void keep_owner(struct request *request, const struct stat *attr, int which)
+{
+	const struct permissions *lock = &request->access.of;
+	bool is_other = ((which & FUSE_SET_ATTR_UID) && attr->st_uid != lock->uid) ||
+		((which & FUSE_SET_ATTR_GID) && attr->st_gid != lock->gid);
+
+	if (is_other)
+		request_reply(request, -EPERM);
+	else
+		backend_read_as(request->mount->backend, request->key, &request->claim, request->access.match, on_read_unchanged, request);
+}
+
 static void set_lock_attr(struct request *request, const struct stat *attr, int which)
 {
 	struct backend *backend = request->mount->backend;
@@ -97,23 +155,27 @@ static void set_lock_attr(struct request *request, const struct stat *attr, int 
 	struct holding_match match = request->access.match;
 	int err;
 
-	if (which & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) {
-		request_reply(request, -EPERM);
-		return;
-	}
 	if (request_has_ended(request)) {
 		refuse_ended(request, which);
 		return;
 	}
 	if (!request_identify_holder_or_reply(request))
 		return;
+	if (which & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) {
+		keep_owner(request, attr, which);
+		return;
+	}
+	if (which & FUSE_SET_ATTR_MODE) {
+		set_permissions(request, attr->st_mode & LOCK_PERMISSION_BITS);
+		return;
+	}
 	if (which & FUSE_SET_ATTR_SIZE) {
 		err = attr->st_size > 0 ? reserve_check(request->mount->reserve) : 0;
 		if (err < 0) {
 			request_reply(request, err);
 			return;
 		}
-		backend_truncate(backend, request->key, claim, match, attr->st_size, on_truncated, request);
+		backend_truncate(backend, request->key, claim, match, attr->st_size, on_changed, request);
 		return;
 	}
 	err = holdings_admit_lease(request->mount->holdings, request->key, match, ttl_ms);
@@ -204,7 +266,7 @@ static int may_set(struct request *request)
 	/* The open file of a holding was checked when it was opened; through a handle, the lock is another's then. */
 	if ((which & FUSE_SET_ATTR_SIZE) && !(request->info.fh && request->token))
 		err = permission_check(&caller, file, W_OK);
-	if (err < 0 && request->info.fh)
+	if (err < 0 && request->info.fh && !permission_is_owner(&caller, file))
 		err = -EBUSY;
 	if (err == 0 && (which & FUSE_SET_ATTR_UID))
 		err = permission_check_chown(&caller, file, attr->st_uid);

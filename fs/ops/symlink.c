@@ -51,8 +51,7 @@ static void reply_made(struct request *request, const struct lock *lock)
 		.ino = node->number,
 		.attr = attr_of_entry(mount, node, &entry, fuse_req_ctx(request->fuse)),
 	};
-	node->is_symlink = S_ISLNK(reply.attr.st_mode);
-	node_belongs_to(node, reply.attr.st_uid, reply.attr.st_gid);
+	node_belongs_to(node, reply.attr.st_mode, reply.attr.st_uid, reply.attr.st_gid);
 	request->node->found_last = node->number;
 	if (fuse_reply_entry(request->fuse, &reply) < 0) {
 		node_forget(mount->nodes, node, 1);
@@ -88,6 +87,7 @@ static void acquire(struct request *request)
 	struct acquire_options options = {
 		.mode = LOCK_EXCLUSIVE,
 		.patience = view->patience,
+		.permissions = LOCK_PERMISSIONS,
 		.target = request->text,
 		/* As an exclusive creation. */
 		.exclusive_even_for_me = patience_any(&view->patience),

@@ -178,7 +178,11 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	if (!request)
 		return;
 	request->xattr.size = size;
-	access_check(request, access_read, get_attribute);
+	/* Whoever finds a lock may see who holds it, even if the mode keeps the content from them. */
+	if (node_is_lock(request->node))
+		get_attribute(request);
+	else
+		access_check(request, access_read, get_attribute);
 }
 
 static void on_listing(void *ctx, int status, const struct entry *entry)
@@ -299,8 +303,9 @@ static int parse_setting(const struct node *node, const char *name, const char *
 {
 	const struct attribute *attribute = attribute_find(node, name);
 
+	/* Not EPERM: programs that copy attributes, such as mv(1), are silent about this error. */
 	if (!attribute || !attribute->parse)
-		return -EPERM;
+		return -EOPNOTSUPP;
 	if ((flags & XATTR_CREATE) && !attribute->may_be_unset)
 		return -EEXIST;
 	return attribute->parse(value, size, ret) < 0 ? -EINVAL : 0;

@@ -210,7 +210,7 @@ struct listing {
  * session, a given id, or one open file with an id of its own.
  *
  * A conversion (`replaces` is not 0) changes the mode of a holding: it is replaced by a new one, with a new token
- * and lease, in one step in which nobody else can acquire the lock. The content, form and holder stay: of `holder` only
+ * and lease, in one step in which nobody else can acquire the lock. The content, form, permissions and holder stay: of `holder` only
  * `claim.id` is used, which must be the id of the replaced holding and proves it.
  */
 struct acquisition {
@@ -222,6 +222,7 @@ struct acquisition {
 	int64_t fallback_ttl_ms;   /* lease if `ttl_ms` is LEASE_UNSET and no directory above has a default */
 	bool waits;                /* wait while another holds the lock; first come, first served over all mounts */
 	bool exclusive_even_for_me; /* a lock that this claim already holds is busy for it too: it never gets -EEXIST */
+	mode_t permissions;        /* permission bits with which the lock begins */
 	const char *target;        /* exclusive, no conversion: shown as a symbolic link with this target, its content; NULL: as an empty file */
 	bool bound;                /* the new holding is bound to an open file, as by bind() */
 	int64_t poll_ms;           /* with `waits`: poll this often for ends that are not notified; 0: the backend decides */
@@ -298,7 +299,7 @@ struct backend_ops {
 	/*
 	 * Undoes an acquisition whose caller could not be answered. It is called within the `done` of that
 	 * acquisition, and has no answer; `key` is the caller's again when this returns. If any other answer has
-	 * told the holder of this holding since, on any mount (-EEXIST, refresh, bind, write, truncate, or read
+	 * told the holder of this holding since, on any mount (-EEXIST, refresh, set_permissions, bind, write, truncate, or read
 	 * with the holder's claim), the lock stays. A conversion ends, and the replaced holding with it. The same holds for an acquisition whose reply was lost, or
 	 * came after cancel().
 	 */
@@ -312,6 +313,14 @@ struct backend_ops {
 	 */
 	void (*refresh)(struct backend *backend, const char *key, const struct lock_claim *claim,
 	                struct holding_match match, int64_t ttl_ms, int64_t modified_ms, backend_lock_done *done, void *ctx);
+
+	/*
+	 * Sets the permission bits of one holding, which `match` and the claim choose as in release(). Answers 0 and the lock as
+	 * it is now. -ENOENT: the key is free. -EPERM: another holds the lock, or another Redis client, whose lock has none.
+	 * -EISDIR: the key is a directory.
+	 */
+	void (*set_permissions)(struct backend *backend, const char *key, const struct lock_claim *claim,
+	                        struct holding_match match, mode_t permissions, backend_lock_done *done, void *ctx);
 
 	/*
 	 * Binds the holding `token` to an open file of this mount, and restarts its lease if it has one.
@@ -466,6 +475,12 @@ static inline void backend_refresh(struct backend *b, const char *key, const str
                                    backend_lock_done *done, void *ctx)
 {
 	b->ops->refresh(b, key, claim, match, ttl_ms, modified_ms, done, ctx);
+}
+
+static inline void backend_set_permissions(struct backend *b, const char *key, const struct lock_claim *claim,
+                                           struct holding_match match, mode_t permissions, backend_lock_done *done, void *ctx)
+{
+	b->ops->set_permissions(b, key, claim, match, permissions, done, ctx);
 }
 
 static inline void backend_bind(struct backend *b, const char *key, const struct lock_claim *claim,

@@ -17,7 +17,10 @@
 #define LOCK_NAME_MAX 255      /* bytes of one component of it */
 #define LOCK_ID_MAX 128        /* bytes of an id */
 #define LOCK_IDENTITY_MAX 159  /* bytes of an identity */
-#define LOCK_CONTENT_MAX 4096  /* bytes kept with a lock for all to read */
+#define LOCK_CONTENT_MAX 4096  /* bytes kept with a lock */
+
+#define LOCK_PERMISSION_BITS 0777 /* the bits of a mode that a lock keeps */
+#define LOCK_PERMISSIONS 0644     /* of a lock to which nobody gave others */
 
 /*
  * Proof of holding. A caller with an identity is told apart by its identity; a caller without one
@@ -113,6 +116,7 @@ struct lock {
 	const char *key;
 	enum lock_mode mode;
 	enum lock_form form;
+	mode_t permissions;   /* LOCK_PERMISSION_BITS: who may read the content, and write it if they hold the lock */
 	uint64_t holders;     /* number of holdings, at least 1 */
 	struct lock_holder holder;
 	int64_t ttl_ms;       /* the lease, or LEASE_NEVER */

@@ -20,6 +20,7 @@
 #include "tests/contract/giving_back.h"
 #include "tests/contract/leases.h"
 #include "tests/contract/mounts.h"
+#include "tests/contract/permissions.h"
 #include "tests/contract/places.h"
 #include "tests/contract/readers.h"
 #include "tests/contract/room.h"
@@ -58,6 +59,7 @@ int main(int argc, char **argv)
 	add_all(binding_tests, COUNT(binding_tests));
 	add_all(shared_tests, COUNT(shared_tests));
 	add_all(form_tests, COUNT(form_tests));
+	add_all(permission_tests, COUNT(permission_tests));
 	add_sharing();
 	add_readers();
 	add_room();

@@ -30,6 +30,8 @@ static void add_fields(struct packed_table *table, const struct acquisition *acq
 	packed_table_add_number(table, "gid", holder->gid);
 	packed_table_add_text(table, "bound", acquisition->bound ? "1" : "");
 	packed_table_add_number(table, "grace", grace_ms);
+	if (acquisition->permissions != LOCK_PERMISSIONS)
+		packed_table_add_number(table, "permissions", acquisition->permissions);
 	if (acquisition->mode == LOCK_SHARED)
 		packed_table_add_text(table, "mode", "shared");
 	if (acquisition->target) {

@@ -39,7 +39,7 @@ static const struct argument shown_fields[] = {
 	{ "id", FORM_SECRET }, { "nonce", FORM_SECRET }, { "ttl", FORM_MS }, { "fallback", FORM_MS }, { "pid", FORM_PLAIN },
 	{ "uid", FORM_PLAIN }, { "order", FORM_PLAIN }, { "bound", FORM_FLAG }, { "waits", FORM_FLAG },
 	{ "exclusive_even_for_me", FORM_FLAG }, { "mode", FORM_PLAIN }, { "form", FORM_PLAIN },
-	{ "replaces", FORM_PLAIN },
+	{ "permissions", FORM_PLAIN }, { "replaces", FORM_PLAIN },
 };
 
 /* Bytes of a field that is shown, its NUL included; the rest of a longer one is cut off. */
@@ -59,6 +59,8 @@ static const struct shown_script {
 	[SCRIPT_REFRESH] = { "refresh", {
 		{ "id", FORM_SECRET }, { "identity", FORM_HIDDEN }, { "token", FORM_TOKEN }, { "ttl", FORM_MS },
 		{ "modified", FORM_PLAIN } } },
+	[SCRIPT_SET_PERMISSIONS] = { "set_permissions", {
+		{ "id", FORM_SECRET }, { "identity", FORM_HIDDEN }, { "token", FORM_TOKEN }, { "permissions", FORM_PLAIN } } },
 	[SCRIPT_BIND] = { "bind", {
 		{ "id", FORM_SECRET }, { "identity", FORM_HIDDEN }, { "token", FORM_TOKEN }, { "grace", FORM_MS } } },
 	[SCRIPT_PUBLISH] = { "publish", { { "event", FORM_PLAIN }, { "token", FORM_TOKEN } } },

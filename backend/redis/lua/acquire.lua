@@ -10,6 +10,7 @@
 -- and these, if they are set:
 --   mode              'shared'; absent: exclusive
 --   form, content     how the lock is shown, if not as a file, and the content with which it begins
+--   permissions       the permission bits as a decimal number, if they are not those of most locks
 --   replaces          token of the holding that this one replaces: a conversion into the other mode
 --   waits             wait in the queue if the lock is held
 --   exclusive_even_for_me   a holding of the same claim is in the way as any other
@@ -46,8 +47,9 @@ wants.mount = mount
 -- The answer if the caller holds the lock now.
 local function answer_ok(held, left, waiters)
   local details = { 'ttl', held.ttl, 'acquired', held.acquired, 'refreshed', held.refreshed }
-  if held.content then put(details, 'content', held.content) end
-  if held.form then put(details, 'form', held.form) end
+  for _, field in ipairs({ 'content', 'form', 'permissions' }) do
+    if held[field] then put(details, field, held[field]) end
+  end
   return { 'OK', held.id, left, now_ms, held.token, details, waiters, holders_of(path, held), trouble }
 end
 
@@ -104,7 +106,7 @@ local function is_deadlock()
 end
 
 -- What a conversion keeps of the replaced holding.
-local OF_HOLDER = { 'form', 'id', 'identity', 'user', 'host', 'place', 'command', 'pid', 'uid', 'gid' }
+local OF_HOLDER = { 'form', 'permissions', 'id', 'identity', 'user', 'host', 'place', 'command', 'pid', 'uid', 'gid' }
 
 local function convert_now(held)
   local ttl = wanted_ttl(path, wants)

@@ -16,6 +16,7 @@
 #include "backend/redis/lua/release.lua.h"
 #include "backend/redis/lua/remove_dir.lua.h"
 #include "backend/redis/lua/self_test.lua.h"
+#include "backend/redis/lua/set_permissions.lua.h"
 #include "backend/redis/lua/truncate.lua.h"
 #include "backend/redis/lua/undo.lua.h"
 #include "backend/redis/lua/watch.lua.h"
@@ -27,6 +28,7 @@ static const char *const texts[] = {
 	[SCRIPT_UNDO] = undo_lua,
 	[SCRIPT_RELEASE] = release_lua,
 	[SCRIPT_REFRESH] = refresh_lua,
+	[SCRIPT_SET_PERMISSIONS] = set_permissions_lua,
 	[SCRIPT_BIND] = bind_lua,
 	[SCRIPT_PUBLISH] = publish_lua,
 	[SCRIPT_LEASE_SCAN] = lease_scan_lua,

@@ -67,6 +67,14 @@ static bool age_lease(struct lock *lock, int64_t pttl_ms, int64_t now_ms, int64_
 	return lock->remaining_ms > 0;
 }
 
+/* Damaged permissions read as 0. */
+static mode_t permissions_in(const redisReply *details)
+{
+	const char *text = detail_text(details, "permissions", NULL);
+
+	return text ? (mode_t)number_up_to(text, LOCK_PERMISSION_BITS) : LOCK_PERMISSIONS;
+}
+
 int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct lock *ret)
 {
 	enum { WORD, ID, PTTL, NOW, TOKEN, DETAILS, WAITERS, HOLDERS };
@@ -88,6 +96,7 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
 		.key = key,
 		.mode = holders->integer > 0 ? LOCK_SHARED : LOCK_EXCLUSIVE,
 		.form = strcmp(detail_text(details, "form", ""), "symlink") == 0 ? FORM_SYMLINK : FORM_FILE,
+		.permissions = permissions_in(details),
 		.holders = holders->integer > 0 ? (uint64_t)holders->integer : 1,
 		.holder = holder_of(details, id),
 		.granted = detail(details, "granted") != NULL,

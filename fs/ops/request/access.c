@@ -1,7 +1,7 @@
 /*
  * Finds the permissions of a node or directory and applies a rule to them. Those of the root, of `.with` and of control
- * files are known. Those of a lock do not change while it is held, and the kernel has just looked it up; a handle has
- * those of the lock that is held now, which is read. Those of a directory are known for 10 ms from the last reply that
+ * files are known. Those of a lock are what the kernel was told by its last LOOKUP, which it sends for each name; a handle
+ * has those of the lock that is held now, which is read. Those of a directory are known for 10 ms from the last reply that
  * showed them, as long as the kernel would use them, and are read from the backend otherwise. Root is not kept waiting for permissions that do not matter to it.
  */
 #include "fs/ops/request/access.h"
@@ -107,12 +107,12 @@ static int allow_all(struct request *request)
 }
 
 /*
- * Does the rule go by whose the lock is that is held now? All may read every lock, and what is done through a handle
- * that is opened again is checked when it is done.
+ * Does the rule go by whose the lock is that is held now? What is done through a handle that is opened again is checked
+ * when it is done.
  */
 static bool depends_on_holder(access_rule *rule)
 {
-	return rule != access_read && rule != allow_all;
+	return rule != allow_all;
 }
 
 /* What this caller is shown of a lock or directory that was read. */
@@ -281,16 +281,13 @@ void access_check_open(struct request *request, int flags, access_next *next)
 	check_node(request, allow_all, open_by_lock_or_dir, request_reply);
 }
 
-bool access_may_write(struct request *request, const struct entry *entry)
+bool access_allows(const struct request *request, const struct entry *entry, int mask)
 {
-	struct permissions lock;
+	const struct permissions lock = permissions_of_entry(request, entry);
 	struct credentials caller;
 
-	if (!lock_is_held_by(&entry->lock, &request->claim))
-		return false;
-	lock = permissions_of_entry(request, entry);
 	access_caller(request, &caller);
-	return permission_check(&caller, &lock, W_OK) == 0;
+	return permission_check(&caller, &lock, mask) == 0;
 }
 
 /* Removing a name */

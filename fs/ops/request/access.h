@@ -65,7 +65,7 @@ int access_mask_of(int flags);
  */
 void access_check_open(struct request *request, int flags, access_next *next);
 
-/* Does the caller hold the lock of this entry, and may write it by its mode? */
-bool access_may_write(struct request *request, const struct entry *entry);
+/* May the caller do `mask` (R_OK, W_OK) by the mode and owner of the lock that was read? */
+bool access_allows(const struct request *request, const struct entry *entry, int mask);
 
 #endif

@@ -61,6 +61,7 @@ void acquire_start(struct request *request, const struct acquire_options *option
 		.acquisition = {
 			.key = request->key,
 			.mode = options->mode,
+			.permissions = options->permissions,
 			.target = options->target,
 			.replaces = options->replaces,
 			.holder = {

@@ -12,6 +12,7 @@ struct request;
 struct acquire_options {
 	struct patience patience;
 	enum lock_mode mode;
+	mode_t permissions; /* permission bits with which the lock begins; a conversion keeps those that it has */
 	const char *target; /* of a symbolic link as which the lock is shown, which lives until `done`; NULL: it is shown as a file */
 	uint64_t replaces; /* the holding to be converted, which request->acquire.id proves; 0: none */
 	bool bound; /* the holding is bound to an open file */

@@ -64,7 +64,7 @@ static struct stat attr_of_lock(const struct mount *mount, const struct node *no
 
 	return (struct stat){
 		.st_ino = path_inode(node->name.path),
-		.st_mode = attr_is_symlink(node, lock) ? SYMLINK_MODE : LOCK_MODE,
+		.st_mode = attr_is_symlink(node, lock) ? SYMLINK_MODE : S_IFREG | lock->permissions,
 		.st_nlink = 1,
 		.st_uid = is_holder ? caller->uid : uid,
 		.st_gid = is_holder ? caller->gid : gid,
@@ -111,7 +111,7 @@ struct stat attr_of_ended(const struct node *node)
 {
 	return (struct stat){
 		.st_ino = path_inode(node->name.path),
-		.st_mode = node->is_symlink ? SYMLINK_MODE : LOCK_MODE,
+		.st_mode = node->permissions.mode,
 		.st_uid = node->permissions.uid,
 		.st_gid = node->permissions.gid,
 		.st_blksize = LOCK_CONTENT_MAX,

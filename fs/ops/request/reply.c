@@ -54,7 +54,7 @@ bool request_admits_node(fuse_req_t fuse, struct node *node)
 	return false;
 }
 
-int request_make_handle_node(struct request *request, struct node **ret)
+int request_make_handle_node(struct request *request, mode_t permissions, struct node **ret)
 {
 	struct node_table *nodes = request->mount->nodes;
 	const struct fuse_ctx *caller = fuse_req_ctx(request->fuse);
@@ -65,7 +65,8 @@ int request_make_handle_node(struct request *request, struct node **ret)
 		return -ENOMEM;
 	if (!request_admits_node(request->fuse, node))
 		return -ENFILE;
-	node_belongs_to(node, caller->uid, caller->gid);
+	node->next_permissions = permissions;
+	node_belongs_to(node, S_IFREG | permissions, caller->uid, caller->gid);
 	*ret = node;
 	return 0;
 }
@@ -86,7 +87,7 @@ static void note_permissions(struct node *node, const struct stat *attr)
 	if (node_kind(node) == NODE_DIR)
 		node_note_permissions(node, &permissions);
 	else
-		node_belongs_to(node, attr->st_uid, attr->st_gid);
+		node_belongs_to(node, attr->st_mode, attr->st_uid, attr->st_gid);
 }
 
 /* Replies with a node whose lookup was counted. `node` is NULL without memory. */
@@ -106,7 +107,6 @@ static void reply_node(struct request *request, struct node *node, const struct 
 	};
 	stale_retries_looked_up(mount->retries, fuse_req_ctx(request->fuse)->pid, request->key, node->number);
 	node->cached = request->from_cache;
-	node->is_symlink = S_ISLNK(reply.attr.st_mode);
 	node->is_shared = entry->kind == ENTRY_LOCK && entry->lock.mode == LOCK_SHARED;
 	note_permissions(node, &reply.attr);
 	request->node->found_last = node->number;

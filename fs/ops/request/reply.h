@@ -31,9 +31,9 @@ bool request_admits_node(fuse_req_t fuse, struct node *node);
 
 /*
  * Makes a node for a handle of request->key, which no lookup finds, and counts one lookup of it. It belongs to the
- * caller until an entry of the lock is shown. Returns 0 and *ret, or -ENOMEM or -ENFILE.
+ * caller, with these permission bits, until an entry of the lock is shown. Returns 0 and *ret, or -ENOMEM or -ENFILE.
  */
-int request_make_handle_node(struct request *request, struct node **ret);
+int request_make_handle_node(struct request *request, mode_t permissions, struct node **ret);
 
 /* Replies to LOOKUP with what the backend found at request->key. */
 void request_reply_entry(struct request *request, const struct entry *entry);

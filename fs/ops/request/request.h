@@ -49,6 +49,7 @@ struct request {
 	uid_t file_uid; /* the user who is charged for the open file */
 	int name_status; /* 0, or why `key` is not set: no lock or directory can have the name; see access.h */
 	struct access access; /* the check of permissions, see access.h */
+	mode_t permissions; /* CREATE and SETATTR: the permission bits that the caller gives */
 	char *text; /* SYMLINK: the target, which is freed with the request; else NULL */
 	struct posix_attempt posix; /* SETLK to lock: for whom */
 

@@ -64,7 +64,9 @@ local function new_details(wants, token, ttl, granted)
   if wants.bound ~= '' then put(flat, 'bound', '1') end
   if granted then put(flat, 'granted', '1') end
   -- A conversion has '' if the replaced holding has none.
-  if wants.form and wants.form ~= '' then put(flat, 'form', wants.form) end
+  for _, field in ipairs({ 'form', 'permissions' }) do
+    if wants[field] and wants[field] ~= '' then put(flat, field, wants[field]) end
+  end
   if wants.content then put(flat, 'content', wants.content) end
   return flat
 end
