@@ -58,9 +58,12 @@ static void trace_acquire(struct backend *backend, struct acquisition *acquisiti
 	trace_add_claim(&call->line, &acquisition->holder.claim);
 	trace_add(&call->line, " pid=%d", (int)acquisition->holder.pid);
 	trace_add_lease(&call->line, "ttl", acquisition->ttl_ms);
-	if (acquisition->target) {
-		trace_add(&call->line, " target=");
-		trace_add_key(&call->line, acquisition->target);
+	if (acquisition->form == FORM_SYMLINK)
+		trace_add(&call->line, " symlink");
+	if (acquisition->source) {
+		trace_add(&call->line, acquisition->moves ? " moves=" : " links=");
+		trace_add_key(&call->line, acquisition->source);
+		trace_add_match(&call->line, acquisition->source_match);
 	}
 	if (acquisition->replaces)
 		trace_add(&call->line, " replaces=%" PRIu64, acquisition->replaces);

@@ -156,24 +156,22 @@ static void end_replaced(struct memory_backend *memory, struct mem_holding *hold
 	discard_holding(memory, holding);
 }
 
+int memory_set_content(struct memory_backend *memory, struct mem_lock *lock, const char *content, size_t size)
+{
+	int err = tree_resize_content(&memory->tree, lock, size);
+
+	if (err == 0 && size > 0)
+		memcpy(lock->content, content, size);
+	return err;
+}
+
 /* Gives a new holding the form and permissions, and its lock the content, that the acquisition asks for. Returns 0, -ENOMEM, or the error of the quota. */
 static int set_form(struct memory_backend *memory, struct mem_holding *holding, const struct acquisition *acquisition,
                     const struct mem_holding *replaced)
 {
-	size_t size = acquisition->target ? strlen(acquisition->target) : 0;
-	int err;
-
 	holding->permissions = replaced ? replaced->permissions : acquisition->permissions;
-	if (replaced)
-		holding->form = replaced->form;
-	if (!acquisition->target)
-		return 0;
-	err = tree_resize_content(&memory->tree, holding->lock, size);
-	if (err < 0)
-		return err;
-	memcpy(holding->lock->content, acquisition->target, size);
-	holding->form = FORM_SYMLINK;
-	return 0;
+	holding->form = replaced ? replaced->form : acquisition->form;
+	return acquisition->content_size ? memory_set_content(memory, holding->lock, acquisition->content, acquisition->content_size) : 0;
 }
 
 /* A key that was free has a lock now: whoever waited for the key waits for the lock. */
@@ -324,14 +322,11 @@ void memory_dismiss_room(struct memory_backend *memory)
 
 /* Ending */
 
-/* Ends a holding, and its lock if it was the last. The event and on_ended come first, as the path of the lock is their key. */
-static void end_holding(struct memory_backend *memory, struct mem_holding *holding, enum lock_event_kind why)
+/* Takes a holding out of its lock, and ends the lock if it was the last. */
+static void remove_holding(struct memory_backend *memory, struct mem_holding *holding)
 {
 	struct mem_lock *lock = holding->lock;
 
-	memory_publish_event(memory, why, lock->entry.path, holding);
-	if (memory->on_ended && why != EVENT_EXPIRED)
-		memory->on_ended(memory->ctx, lock->entry.path, holding->token, why == EVENT_FORCE_RELEASED);
 	discard_holding(memory, holding);
 	if (lock->holdings)
 		return;
@@ -339,6 +334,17 @@ static void end_holding(struct memory_backend *memory, struct mem_holding *holdi
 		queue_detach(lock->queue);
 	tree_remove(&memory->tree, &lock->entry);
 	memory->lock_count--;
+}
+
+/* Ends a holding, and its lock if it was the last. The event and on_ended come first, as the path of the lock is their key. */
+static void end_holding(struct memory_backend *memory, struct mem_holding *holding, enum lock_event_kind why)
+{
+	const char *key = holding->lock->entry.path;
+
+	memory_publish_event(memory, why, key, holding);
+	if (memory->on_ended && why != EVENT_EXPIRED)
+		memory->on_ended(memory->ctx, key, holding->token, why == EVENT_FORCE_RELEASED);
+	remove_holding(memory, holding);
 }
 
 /* Serves those who waited for a lock, else those who wait for room in its directory. */
@@ -356,6 +362,31 @@ void memory_end_holding(struct memory_backend *memory, struct mem_holding *holdi
 	const struct mem_dir *dir = holding->lock->entry.parent;
 
 	end_holding(memory, holding, why);
+	serve_after_end(memory, queue, dir);
+}
+
+void memory_end_quietly(struct memory_backend *memory, struct mem_holding *holding, bool moved)
+{
+	if (!moved) {
+		end_holding(memory, holding, EVENT_RELEASED);
+		return;
+	}
+	memory_publish_event(memory, EVENT_RELEASED, holding->lock->entry.path, holding);
+	remove_holding(memory, holding);
+}
+
+void memory_serve_key(struct memory_backend *memory, const char *key)
+{
+	struct mem_entry *entry = tree_find(&memory->tree, key);
+	struct mem_queue *queue = NULL;
+	struct mem_dir *dir;
+
+	if (tree_find_parent(&memory->tree, key, &dir) < 0)
+		return;
+	if (!entry)
+		queue = room_find(dir, key);
+	else if (entry->kind == ENTRY_LOCK)
+		queue = ((struct mem_lock *)entry)->queue;
 	serve_after_end(memory, queue, dir);
 }
 

@@ -131,6 +131,10 @@ void memory_acquire(struct backend *backend, struct acquisition *acquisition)
 	int status;
 
 	acquisition->pending = NULL;
+	if (acquisition->source) {
+		memory_acquire_from_source(memory, acquisition, now_ns);
+		return;
+	}
 	status = acquisition->replaces ? try_convert(memory, acquisition, now_ns, &holding)
 		: try_acquire(memory, acquisition, now_ns, &holding);
 	if (status == -EINPROGRESS)
@@ -314,6 +318,9 @@ void memory_read(struct backend *backend, const char *key, const struct lock_cla
 		if (claim)
 			mem_holding_prove(holding, claim);
 		entry.lock = mem_holding_describe(holding, now_ns);
+		/* Whoever sees that a lock is linked may take that as the proof that link(2) has succeeded. */
+		if (entry.lock.linked)
+			holding->linked->proven = true;
 	} else {
 		entry.dir = ((const struct mem_dir *)found)->info;
 		if (entry.dir.modified_ms == TIME_UNSET)

@@ -17,14 +17,25 @@ bool mem_holding_prove(struct mem_holding *holding, const struct lock_claim *cla
 	return holds;
 }
 
+/* The key of the linked lock that was there first. */
+static const char *first_key_of(const struct mem_holding *holding)
+{
+	const struct mem_holding *first = holding->token < holding->linked->token ? holding : holding->linked;
+
+	return first->lock->entry.path;
+}
+
 struct lock mem_holding_describe(const struct mem_holding *holding, int64_t now_ns)
 {
 	const struct mem_lock *lock = holding->lock;
+	bool is_linked = holding->linked && !mem_holding_is_due(holding->linked, now_ns);
 	struct lock seen = {
 		.key = lock->entry.path,
 		.mode = lock->mode,
 		.form = holding->form,
 		.permissions = holding->permissions,
+		.linked = is_linked,
+		.first_key = is_linked ? first_key_of(holding) : NULL,
 		.holders = lock->holding_count,
 		.holder = mem_holder_of(holding),
 		.ttl_ms = holding->ttl_ms,

@@ -61,6 +61,21 @@ int memory_grant(struct memory_backend *memory, const struct acquisition *acquis
 /* Ends a holding, and its lock if it was the last, and serves who waits; `why` is the event. */
 void memory_end_holding(struct memory_backend *memory, struct mem_holding *holding, enum lock_event_kind why);
 
+/*
+ * Ends a holding and serves nobody; `moved` to another key: the mount knows that, so on_ended is not called. Its lock may be gone
+ * then, and the caller serves those who wait by memory_serve_key().
+ */
+void memory_end_quietly(struct memory_backend *memory, struct mem_holding *holding, bool moved);
+
+/* Serves those who wait for a key, else those who wait for room in its directory. */
+void memory_serve_key(struct memory_backend *memory, const char *key);
+
+/* Replaces the content of a lock. Returns 0, -ENOMEM, or the error of the quota, and nothing has changed. */
+int memory_set_content(struct memory_backend *memory, struct mem_lock *lock, const char *content, size_t size);
+
+/* Acquires from the source of an acquisition, as by link(2) or rename(2), and answers. */
+void memory_acquire_from_source(struct memory_backend *memory, struct acquisition *acquisition, int64_t now_ns);
+
 /* Ends all holdings of a lock, and serves who waits. */
 void memory_end_lock(struct memory_backend *memory, struct mem_lock *lock, enum lock_event_kind why);
 

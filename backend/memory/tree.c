@@ -92,6 +92,8 @@ static void free_holding(struct mem_tree *tree, struct mem_holding *holding)
 {
 	uid_t uid = holder_uid(holding);
 
+	if (holding->linked)
+		holding->linked->linked = NULL;
 	if (holding->shared)
 		shared_remove(&tree->shared, &tree->quota, holding);
 	holder_put(&tree->holders, &tree->quota, holding->holder);

@@ -75,6 +75,7 @@ struct mem_holding {
 	mode_t permissions;
 	bool proven;               /* an answer other than that of acquire() told the holder so: give_back() keeps the holding */
 	struct mem_holding *prev, *next; /* in the list of the lock */
+	struct mem_holding *linked; /* link(2) made one of these two from the other; NULL: none */
 	struct mem_shared_holding *shared; /* its place among all shared holdings; NULL: it is exclusive */
 	char id[];
 };

@@ -77,7 +77,7 @@ void lock_cache_add(struct lock_cache *cache, const struct lock *lock, int64_t s
 	if (cached)
 		discard(cache, cached);
 	make_room(cache);
-	if (lock->mode == LOCK_SHARED || !lasts || lock->content_size)
+	if (lock->mode == LOCK_SHARED || !lasts || lock->content_size || lock->linked)
 		return;
 	cached = copy(lock);
 	if (!cached)

@@ -83,8 +83,11 @@ void redis_acquire(struct backend *backend, struct acquisition *acquisition)
 	struct redis_backend *redis = redis_of(backend);
 
 	acquisition->pending = NULL;
-	if (acquisition->replaces)
+	if (acquisition->replaces || acquisition->moves)
 		lock_cache_drop(&redis->lock_cache, acquisition->key);
+	/* What is cached of the source changes, and so a reply that is under way must not be cached. */
+	if (acquisition->source)
+		lock_cache_drop(&redis->lock_cache, acquisition->source);
 	if (acquisition->waits)
 		wait_queue_acquire(redis->wait_queue, acquisition);
 	else

@@ -88,6 +88,7 @@ static void acquire(struct request *request)
 		.mode = LOCK_EXCLUSIVE,
 		.patience = view->patience,
 		.permissions = LOCK_PERMISSIONS,
+		.form = FORM_SYMLINK,
 		.target = request->text,
 		/* As an exclusive creation. */
 		.exclusive_even_for_me = patience_any(&view->patience),

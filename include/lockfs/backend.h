@@ -212,6 +212,11 @@ struct listing {
  * A conversion (`replaces` is not 0) changes the mode of a holding: it is replaced by a new one, with a new token
  * and lease, in one step in which nobody else can acquire the lock. The content, form, permissions and holder stay: of `holder` only
  * `claim.id` is used, which must be the id of the replaced holding and proves it.
+ *
+ * An acquisition with a `source` is exclusive, does not wait, and begins with the content, form and permissions of the lock
+ * at that key, which the claim must hold, and exclusively. Without `moves` both locks are held then, as after link(2), and
+ * are linked until one of them ends. With `moves` the holding moves, as by rename(2): the new one has its holder and
+ * ttl, and a new token and lease, and the one at the source ends in the same step.
  */
 struct acquisition {
 	const char *key;
@@ -223,7 +228,12 @@ struct acquisition {
 	bool waits;                /* wait while another holds the lock; first come, first served over all mounts */
 	bool exclusive_even_for_me; /* a lock that this claim already holds is busy for it too: it never gets -EEXIST */
 	mode_t permissions;        /* permission bits with which the lock begins */
-	const char *target;        /* exclusive, no conversion: shown as a symbolic link with this target, its content; NULL: as an empty file */
+	enum lock_form form;       /* as what the lock is shown; other than FORM_FILE only exclusively */
+	const char *content;       /* with which the lock begins, no conversion; NULL: empty */
+	size_t content_size;
+	const char *source;        /* key of the lock that link(2) or rename(2) names; NULL: none. See below */
+	struct holding_match source_match; /* the holding of it that is meant */
+	bool moves;                /* as rename(2) */
 	bool bound;                /* the new holding is bound to an open file, as by bind() */
 	int64_t poll_ms;           /* with `waits`: poll this often for ends that are not notified; 0: the backend decides */
 	backend_lock_done *done;
@@ -266,6 +276,14 @@ struct backend_ops {
 	 *   -EPERM      the holding has another id;
 	 *   -EDEADLK    another shared holding waits for its conversion, and each would wait for the other to end;
 	 *   -EINVAL     the holding has this mode already.
+	 * With a source it answers in addition:
+	 *   0           and the new holding. If it moved, the end of the other is not told by on_ended() of this mount;
+	 *   -EEXIST     and the lock, with `moves`: this claim holds it exclusively. Its content and permissions are those of the
+	 *               source now, which has ended; lease, token and form stay as they are;
+	 *   -ENOENT     the source is free, or another holding than `source_match` means;
+	 *   -EPERM      another holds the source, or another Redis client does;
+	 *   -EXDEV      the source is a directory;
+	 *   -EBUSY      without a lock: the source is shared.
 	 *
 	 * Who may have a lock now: anybody, if it is free and nobody waits in front; a shared acquisition, if all holdings
 	 * are shared and nobody waits in front; a conversion to shared always; a conversion to exclusive if there is

@@ -107,6 +107,12 @@ enum lock_form {
 	FORM_UNKNOWN, /* in a listing only: whoever wants to know reads the lock */
 };
 
+/* The word for a form other than FORM_UNKNOWN. */
+const char *lock_form_word(enum lock_form form);
+
+/* The form that a word names; FORM_FILE if none does, or for NULL. */
+enum lock_form lock_form_of(const char *word);
+
 /*
  * A held lock at the instant at which the backend answered. A lock has one exclusive holding, or any number of shared
  * ones, each with a holder, a lease and a token of its own. This describes one of them, as the call says; `key`,
@@ -117,6 +123,8 @@ struct lock {
 	enum lock_mode mode;
 	enum lock_form form;
 	mode_t permissions;   /* LOCK_PERMISSION_BITS: who may read the content, and write it if they hold the lock */
+	bool linked;          /* link(2) made this lock from another one, or another one from it, and both are held still */
+	const char *first_key; /* of linked locks: the key of the one that was there first; else not set */
 	uint64_t holders;     /* number of holdings, at least 1 */
 	struct lock_holder holder;
 	int64_t ttl_ms;       /* the lease, or LEASE_NEVER */

@@ -30,7 +30,8 @@ static struct lock *lock_copy(const struct lock *lock)
 	const struct lock_holder *holder = &lock->holder;
 	struct lock *copy = need(malloc(sizeof(*copy) + text_size(lock->key) + text_size(holder->claim.id) +
 		text_size(holder->claim.identity) + text_size(holder->user) + text_size(holder->host) +
-		text_size(holder->mount_point_id) + text_size(holder->command) + lock->content_size));
+		text_size(holder->mount_point_id) + text_size(holder->command) + text_size(lock->first_key) +
+		lock->content_size));
 	char *cursor = (char *)(copy + 1);
 
 	*copy = *lock;
@@ -41,6 +42,7 @@ static struct lock *lock_copy(const struct lock *lock)
 	copy->holder.host = put_text(&cursor, holder->host);
 	copy->holder.mount_point_id = put_text(&cursor, holder->mount_point_id);
 	copy->holder.command = put_text(&cursor, holder->command);
+	copy->first_key = put_text(&cursor, lock->first_key);
 	copy->content = cursor;
 	if (lock->content_size)
 		memcpy(cursor, lock->content, lock->content_size);

@@ -20,6 +20,7 @@
 #include "tests/contract/giving_back.h"
 #include "tests/contract/leases.h"
 #include "tests/contract/mounts.h"
+#include "tests/contract/naming.h"
 #include "tests/contract/permissions.h"
 #include "tests/contract/places.h"
 #include "tests/contract/readers.h"
@@ -60,6 +61,7 @@ int main(int argc, char **argv)
 	add_all(shared_tests, COUNT(shared_tests));
 	add_all(form_tests, COUNT(form_tests));
 	add_all(permission_tests, COUNT(permission_tests));
+	add_all(naming_tests, COUNT(naming_tests));
 	add_sharing();
 	add_readers();
 	add_room();

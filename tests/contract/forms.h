@@ -13,7 +13,9 @@ static struct answer *start_link(struct mount *mount, const struct lock_claim *c
 	const struct lock_holder holder = holder_of(claim);
 	struct answer *answer = plan_acquire(mount, KEY, &holder, ttl_ms, how);
 
-	answer->acquisition.target = TARGET;
+	answer->acquisition.form = FORM_SYMLINK;
+	answer->acquisition.content = TARGET;
+	answer->acquisition.content_size = strlen(TARGET);
 	return start(mount, answer);
 }
 
@@ -139,7 +141,9 @@ static void test_link_with_the_longest_target(void **state)
 	struct answer *answer = plan_acquire(mount, KEY, &holder, LONG_MS, PLAIN);
 
 	memset(target, 't', sizeof(target) - 1);
-	answer->acquisition.target = target;
+	answer->acquisition.form = FORM_SYMLINK;
+	answer->acquisition.content = target;
+	answer->acquisition.content_size = sizeof(target) - 1;
 	expect(0, wait_for(mount, start(mount, answer)));
 	assert_content(see(mount, KEY), target, sizeof(target) - 1);
 }

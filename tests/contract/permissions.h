@@ -20,13 +20,19 @@ static struct answer *acquire_with(struct mount *mount, const struct lock_claim 
 	return wait_for(mount, start_with(mount, claim, ttl_ms, permissions, PLAIN));
 }
 
-static struct answer *set_permissions(struct mount *mount, const struct lock_claim *claim, struct holding_match match,
-                                      mode_t permissions)
+static struct answer *set_permissions_of(struct mount *mount, const char *key, const struct lock_claim *claim,
+                                         struct holding_match match, mode_t permissions)
 {
-	struct answer *answer = answer_new(mount, KEY);
+	struct answer *answer = answer_new(mount, key);
 
 	backend_set_permissions(mount->backend, answer->key, claim, match, permissions, on_lock_done, answer);
 	return wait_for(mount, answer);
+}
+
+static struct answer *set_permissions(struct mount *mount, const struct lock_claim *claim, struct holding_match match,
+                                      mode_t permissions)
+{
+	return set_permissions_of(mount, KEY, claim, match, permissions);
 }
 
 static void test_lock_begins_with_its_permissions(void **state)

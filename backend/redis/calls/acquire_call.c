@@ -1,4 +1,4 @@
-/* Packs an acquisition for acquire.lua. */
+/* Packs an acquisition for acquire.lua, or for take_over.lua if it has a source. */
 #include "backend/redis/calls/acquire_call.h"
 
 #include <errno.h>
@@ -10,7 +10,15 @@
 #include "backend/redis/calls/script_calls.h"
 #include "backend/redis/reply/reply_lock.h"
 
-/* Adds the fields of acquire.lua, by the names that the script uses. */
+static void add_token(struct packed_table *table, const char *name, uint64_t token)
+{
+	char text[CALL_NUMBER_MAX];
+
+	snprintf(text, sizeof(text), "%" PRIu64, token);
+	packed_table_add_text(table, name, text);
+}
+
+/* Adds the fields of acquire.lua and take_over.lua, by the names that the script uses. */
 static void add_fields(struct packed_table *table, const struct acquisition *acquisition, const char *nonce,
                        const char *order, int64_t grace_ms)
 {
@@ -34,16 +42,18 @@ static void add_fields(struct packed_table *table, const struct acquisition *acq
 		packed_table_add_number(table, "permissions", acquisition->permissions);
 	if (acquisition->mode == LOCK_SHARED)
 		packed_table_add_text(table, "mode", "shared");
-	if (acquisition->target) {
-		packed_table_add_text(table, "form", "symlink");
-		packed_table_add_text(table, "content", acquisition->target);
-	}
-	if (acquisition->replaces) {
-		char token[CALL_NUMBER_MAX];
-
-		snprintf(token, sizeof(token), "%" PRIu64, acquisition->replaces);
-		packed_table_add_text(table, "replaces", token);
-	}
+	if (acquisition->form != FORM_FILE)
+		packed_table_add_text(table, "form", lock_form_word(acquisition->form));
+	if (acquisition->content_size)
+		packed_table_add_bytes(table, "content", acquisition->content, acquisition->content_size);
+	if (acquisition->replaces)
+		add_token(table, "replaces", acquisition->replaces);
+	if (acquisition->source)
+		packed_table_add_text(table, "source", acquisition->source);
+	if (acquisition->source && !acquisition->source_match.any)
+		add_token(table, "source_token", acquisition->source_match.token);
+	if (acquisition->moves)
+		packed_table_add_text(table, "moves", "1");
 	if (acquisition->waits)
 		packed_table_add_text(table, "waits", "1");
 	if (acquisition->exclusive_even_for_me)
@@ -60,13 +70,13 @@ struct script_call *acquire_call(struct script_calls *calls, const struct acquis
 
 	add_fields(&table, acquisition, nonce, order, script_calls_grace_ms(calls));
 	if (!table.failed)
-		call = script_call_new(calls, SCRIPT_ACQUIRE, acquisition->key);
+		call = script_call_new(calls, acquisition->source ? SCRIPT_TAKE_OVER : SCRIPT_ACQUIRE, acquisition->key);
 	if (!call) {
 		packed_table_free(&table);
 		return NULL;
 	}
-	/* A conversion keeps the holder of the replaced holding, so the reply describes it. */
-	call->holder = acquisition->replaces ? NULL : &acquisition->holder;
+	/* A conversion keeps the holder of the replaced holding, and a moved one has its own, so the reply describes it. */
+	call->holder = acquisition->replaces || acquisition->source ? NULL : &acquisition->holder;
 	stpcpy(call->nonce, nonce);
 	script_call_add_table(call, &table);
 	return call;

@@ -40,6 +40,7 @@ static const struct argument shown_fields[] = {
 	{ "uid", FORM_PLAIN }, { "order", FORM_PLAIN }, { "bound", FORM_FLAG }, { "waits", FORM_FLAG },
 	{ "exclusive_even_for_me", FORM_FLAG }, { "mode", FORM_PLAIN }, { "form", FORM_PLAIN },
 	{ "permissions", FORM_PLAIN }, { "replaces", FORM_PLAIN },
+	{ "source", FORM_PLAIN }, { "source_token", FORM_PLAIN }, { "moves", FORM_FLAG },
 };
 
 /* Bytes of a field that is shown, its NUL included; the rest of a longer one is cut off. */
@@ -52,6 +53,7 @@ static const struct shown_script {
 } shown_scripts[] = {
 	[SCRIPT_SELF_TEST] = { "self_test", { { "again", FORM_FLAG } } },
 	[SCRIPT_ACQUIRE] = { "acquire", { { "fields", FORM_TABLE } } },
+	[SCRIPT_TAKE_OVER] = { "take_over", { { "fields", FORM_TABLE } } },
 	[SCRIPT_UNDO] = { "undo", { { "about", FORM_SECRET } } },
 	[SCRIPT_RELEASE] = { "release", {
 		{ "id", FORM_SECRET }, { "identity", FORM_HIDDEN }, { "token", FORM_TOKEN }, { "force", FORM_PLAIN },

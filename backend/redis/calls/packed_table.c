@@ -68,10 +68,9 @@ static void append(struct packed_table *table, const char *text, size_t length)
 	table->size = (size_t)(to + length - table->bytes);
 }
 
-void packed_table_add_text(struct packed_table *table, const char *name, const char *text)
+void packed_table_add_bytes(struct packed_table *table, const char *name, const char *bytes, size_t length)
 {
 	size_t name_length = strlen(name);
-	size_t length = text ? strlen(text) : 0;
 
 	if (table->failed)
 		return;
@@ -83,9 +82,14 @@ void packed_table_add_text(struct packed_table *table, const char *name, const c
 	if (table->fields == 0)
 		table->size = MAP_HEADER_SIZE;
 	append(table, name, name_length);
-	append(table, text ? text : "", length);
+	append(table, bytes, length);
 	table->bytes[0] = (char)TYPE_MAP_16;
 	put_big_endian(table->bytes + 1, ++table->fields, MAP_HEADER_SIZE - 1);
+}
+
+void packed_table_add_text(struct packed_table *table, const char *name, const char *text)
+{
+	packed_table_add_bytes(table, name, text ? text : "", text ? strlen(text) : 0);
 }
 
 void packed_table_add_number(struct packed_table *table, const char *name, int64_t number)

@@ -22,6 +22,9 @@ struct packed_table {
 /* Adds a field with a copy of `text`; NULL counts as "". */
 void packed_table_add_text(struct packed_table *table, const char *name, const char *text);
 
+/* Adds a field with a copy of these bytes. */
+void packed_table_add_bytes(struct packed_table *table, const char *name, const char *bytes, size_t length);
+
 /* Adds a field with the number in decimal digits. */
 void packed_table_add_number(struct packed_table *table, const char *name, int64_t number);
 

@@ -17,6 +17,7 @@
 #include "backend/redis/lua/remove_dir.lua.h"
 #include "backend/redis/lua/self_test.lua.h"
 #include "backend/redis/lua/set_permissions.lua.h"
+#include "backend/redis/lua/take_over.lua.h"
 #include "backend/redis/lua/truncate.lua.h"
 #include "backend/redis/lua/undo.lua.h"
 #include "backend/redis/lua/watch.lua.h"
@@ -25,6 +26,7 @@
 static const char *const texts[] = {
 	[SCRIPT_SELF_TEST] = self_test_lua,
 	[SCRIPT_ACQUIRE] = acquire_lua,
+	[SCRIPT_TAKE_OVER] = take_over_lua,
 	[SCRIPT_UNDO] = undo_lua,
 	[SCRIPT_RELEASE] = release_lua,
 	[SCRIPT_REFRESH] = refresh_lua,

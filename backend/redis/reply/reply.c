@@ -14,6 +14,7 @@ static const struct {
 	{ "DIR", 0 },
 	{ "EEXIST", -EEXIST },
 	{ "EBUSY", -EBUSY },
+	{ "EXDEV", -EXDEV },
 	{ "ENOENT", -ENOENT },
 	{ "EPERM", -EPERM },
 	{ "EISDIR", -EISDIR },

@@ -95,7 +95,7 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
 	*ret = (struct lock){
 		.key = key,
 		.mode = holders->integer > 0 ? LOCK_SHARED : LOCK_EXCLUSIVE,
-		.form = strcmp(detail_text(details, "form", ""), "symlink") == 0 ? FORM_SYMLINK : FORM_FILE,
+		.form = lock_form_of(detail_text(details, "form", NULL)),
 		.permissions = permissions_in(details),
 		.holders = holders->integer > 0 ? (uint64_t)holders->integer : 1,
 		.holder = holder_of(details, id),
@@ -108,6 +108,8 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
 		.content = content ? content->str : NULL,
 		.content_size = content ? content->len : 0,
 	};
+	ret->first_key = detail_text(details, "first", NULL);
+	ret->linked = ret->first_key != NULL;
 	ret->modified_ms = detail_number(details, "mtime", ret->refreshed_ms);
 	if (!age_lease(ret, pttl->integer, now->integer, age_ms))
 		return -ENOENT;

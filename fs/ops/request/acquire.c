@@ -62,7 +62,12 @@ void acquire_start(struct request *request, const struct acquire_options *option
 			.key = request->key,
 			.mode = options->mode,
 			.permissions = options->permissions,
-			.target = options->target,
+			.form = options->form,
+			.content = options->target,
+			.content_size = options->target ? strlen(options->target) : 0,
+			.source = options->source,
+			.source_match = options->source_match,
+			.moves = options->moves,
 			.replaces = options->replaces,
 			.holder = {
 				.claim = { .id = request->acquire.id, .identity = request->claim.identity },

@@ -13,7 +13,11 @@ struct acquire_options {
 	struct patience patience;
 	enum lock_mode mode;
 	mode_t permissions; /* permission bits with which the lock begins; a conversion keeps those that it has */
-	const char *target; /* of a symbolic link as which the lock is shown, which lives until `done`; NULL: it is shown as a file */
+	enum lock_form form;
+	const char *target; /* of a symbolic link, which lives until `done`; else NULL */
+	const char *source; /* key of the lock that is linked or moved, which lives until `done`; NULL: none */
+	struct holding_match source_match;
+	bool moves; /* the source is moved, and ends */
 	uint64_t replaces; /* the holding to be converted, which request->acquire.id proves; 0: none */
 	bool bound; /* the holding is bound to an open file */
 	bool exclusive_even_for_me; /* a lock that the caller already holds is busy for it too */

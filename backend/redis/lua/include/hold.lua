@@ -68,6 +68,10 @@ local function new_details(wants, token, ttl, granted)
     if wants[field] and wants[field] ~= '' then put(flat, field, wants[field]) end
   end
   if wants.content then put(flat, 'content', wants.content) end
+  if wants.linked then
+    put(flat, 'linked', wants.linked)
+    put(flat, 'linked_key', wants.source)
+  end
   return flat
 end
 

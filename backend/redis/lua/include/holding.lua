@@ -184,9 +184,25 @@ local function holders_of(key, held)
   return is_shared(held) and math.max(1, follow_up(count_shared, key) or 1) or 0
 end
 
+-- Are this lock and the one that link(2) made from it, or from which it was made, both held? Whoever is told so may take that
+-- as the proof that link(2) has succeeded, so the new one is made permanent first.
+local function is_linked(key, held)
+  local other = call('HMGET', details_key(held.linked_key), 'token', 'linked', 'undoable')
+  if other[1] ~= held.linked or other[2] ~= held.token then return false end
+  return other[3] ~= '1' or not try(call, 'HDEL', details_key(held.linked_key), 'undoable')
+end
+
+-- Adds `first` to the details of a linked lock: the key of the one that was there first.
+local function with_first_key(key, held)
+  if not held.linked or not follow_up(is_linked, key, held) then return held.flat end
+  local first = tonumber(held.linked) < tonumber(held.token) and held.linked_key or key
+  return { 'first', first, unpack(held.flat) }
+end
+
 -- The details for answers, with the content, which belongs to the lock.
 local function details_of(key, held)
-  local content = is_shared(held) and follow_up(call, 'HGET', details_key(key), 'content')
+  if not is_shared(held) then return with_first_key(key, held) end
+  local content = follow_up(call, 'HGET', details_key(key), 'content')
   if not content then return held.flat end
   local flat = { 'content', content }
   for i, text in ipairs(held.flat) do flat[i + 2] = text end

@@ -1,0 +1,116 @@
+-- Acquires the lock at `path` with what another lock has, as link(2) does, or moves that one there, as rename(2) does.
+--
+-- ARGV[4] is a table of texts as acquire.lua has it, without those about waiting and conversions, and with
+--   source, source_token   the key of the other lock, which the claim must hold, and the holding that is meant (absent: any)
+--   moves                  as rename(2): the other lock ends
+--
+-- Answers:
+--   'OK' and the new holding as describe() has it
+--   'EEXIST' and the lock, with `moves`: the claim holds it. It has the content and permissions of the source now, which has ended
+--   'EBUSY' and the holding that is in the way; alone: the directory is full, or the source is shared
+--   'ENOENT': the source is free or another holding, or there is no such directory; 'EPERM': the source is another's;
+--   'EXDEV': the source is a directory; 'ENOTDIR' or 'EISDIR': no lock can be made at this path
+
+--- @include "include/names.lua"
+--- @include "include/failure.lua"
+--- @include "include/clock.lua"
+--- @include "include/directory.lua"
+--- @include "include/index.lua"
+--- @include "include/event.lua"
+--- @include "include/message.lua"
+--- @include "include/holding.lua"
+--- @include "include/lease.lua"
+--- @include "include/shared.lua"
+--- @include "include/gone.lua"
+--- @include "include/hold.lua"
+--- @include "include/room.lua"
+--- @include "include/forget.lua"
+--- @include "include/queue.lua"
+--- @include "include/free.lua"
+--- @include "include/pass.lua"
+
+local wants = cmsgpack.unpack(ARGV[4])
+local source, moves = wants.source, wants.moves
+wants.mount = mount
+
+local from = holding(source, { token = wants.source_token, id = wants.id, identity = wants.identity })
+
+-- The answer if the source cannot be taken; nil: it can.
+local function source_problem()
+  if not from and dir_exists(source) then return { 'EXDEV' } end
+  if not from or from.revoked or (wants.source_token and from.token ~= wants.source_token) then return { 'ENOENT' } end
+  if from.foreign or not proves(wants.id, wants.identity, from) then return { 'EPERM' } end
+  if is_shared(from) then return { 'EBUSY', trouble } end
+end
+
+-- Ends the source and serves those who wait for it. Whether the caller holds the new lock has been decided.
+local function end_source()
+  local before, rest = free(source, from, 'RELEASED')
+  if before then follow_up(pass_on, source, rest, before) end
+end
+
+-- May the key, which is free, become a lock? The place that a lock leaves in the same directory is taken, unless others wait for it.
+local function has_place()
+  local keeps_place = moves and parent(source) == parent(path) and call('EXISTS', tickets_key(source)) == 0
+  return keeps_place or is_next_in_room(path, 0)
+end
+
+-- Fields of the source that the new lock has, and those that a moved holding keeps.
+local OF_CONTENT = { 'content', 'form', 'permissions' }
+local OF_HOLDER = { 'id', 'identity', 'user', 'host', 'place', 'command', 'pid', 'uid', 'gid', 'ttl' }
+
+-- 0644, as LOCK_PERMISSIONS of lock.h.
+local MOST_PERMISSIONS = '420'
+
+local function replace(held)
+  call('HSET', details_key(path), 'content', from.content or '', 'permissions', from.permissions or MOST_PERMISSIONS, 'undoable', '')
+  notify_holder('TOUCH', path, held)
+  follow_up(end_source)
+  local now = holding(path)
+  return describe('EEXIST', path, now and now.token == held.token and now or held)
+end
+
+local function take_over()
+  for _, field in ipairs(OF_CONTENT) do wants[field] = from[field] end
+  if moves then
+    for _, field in ipairs(OF_HOLDER) do wants[field] = from[field] or '' end
+    -- Another instance has the open file that the holding is bound to, and cannot go on with it.
+    wants.bound = from.mount == mount and from.bound or ''
+  else
+    wants.linked = from.token
+  end
+  make_permanent(source, from)
+  local new, problem = hold(path, wants)
+  if not new then return problem end
+  if moves then
+    follow_up(end_source)
+  else
+    follow_up(call, 'HSET', details_key(source), 'linked', new.token, 'linked_key', path)
+    notify_holder('TOUCH', source, from)
+  end
+  return describe('OK', path, new)
+end
+
+local problem = source_problem()
+if problem then return problem end
+local held = holding(path, { id = wants.id, identity = wants.identity })
+if not held and dir_exists(path) then return { 'EISDIR' } end
+if not held and call('EXISTS', tickets_key(path)) == 1 then
+  dead_tickets_left = math.huge
+  pass_on(path)
+  held = holding(path)
+end
+if held then
+  local is_own = not wants.exclusive_even_for_me and not held.foreign and not held.revoked and
+    proves(wants.id, wants.identity, held)
+  if is_own and moves and not is_shared(held) and path ~= source then return replace(held) end
+  publish('UNAVAILABLE', path, held)
+  return describe('EBUSY', path, held)
+end
+local word = check_parent(path)
+if word ~= 'OK' then return { word } end
+if not has_place() then
+  publish('FULL', parent(path))
+  return { 'EBUSY', trouble }
+end
+return take_over()
