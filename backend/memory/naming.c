@@ -114,7 +114,7 @@ static int meet_held(struct memory_backend *memory, const struct acquisition *ac
 }
 
 static int acquire_from_source(struct memory_backend *memory, const struct acquisition *acquisition, int64_t now_ns,
-                               struct mem_holding **ret)
+                               struct mem_holding **ret, uint64_t *ret_ended)
 {
 	struct mem_holding *source, *held = NULL;
 	uint64_t token;
@@ -131,19 +131,30 @@ static int acquire_from_source(struct memory_backend *memory, const struct acqui
 		return -ENOENT;
 	if (held) {
 		*ret = held;
-		return meet_held(memory, acquisition, source, ret);
+		err = meet_held(memory, acquisition, source, ret);
+	} else {
+		err = admit_free(memory, source, acquisition);
+		if (err == 0)
+			err = take_over(memory, acquisition, source, now_ns, ret);
 	}
-	err = admit_free(memory, source, acquisition);
-	return err < 0 ? err : take_over(memory, acquisition, source, now_ns, ret);
+	if (acquisition->moves && (err == 0 || err == -EEXIST))
+		*ret_ended = token;
+	return err;
 }
 
 void memory_acquire_from_source(struct memory_backend *memory, struct acquisition *acquisition, int64_t now_ns)
 {
 	char source[LOCK_KEY_MAX + 1];
 	struct mem_holding *holding = NULL;
-	int status = acquire_from_source(memory, acquisition, now_ns, &holding);
+	uint64_t ended = 0;
+	int status = acquire_from_source(memory, acquisition, now_ns, &holding, &ended);
+	struct lock seen;
 
 	snprintf(source, sizeof(source), "%s", acquisition->source);
-	memory_answer_lock(status, holding, now_ns, acquisition->done, acquisition->ctx);
+	if (holding) {
+		seen = mem_holding_describe(holding, now_ns);
+		seen.ended_source = ended;
+	}
+	acquisition->done(acquisition->ctx, status, holding ? &seen : NULL);
 	memory_serve_key(memory, source);
 }

@@ -34,6 +34,14 @@ static bool describes_lock(int status, const redisReply *reply)
 	return status == 0 || status == -EEXIST || (status == -EBUSY && reply->elements > 2);
 }
 
+/* A holding has moved from its key, or ended there as the content of another lock was replaced (-EEXIST), which files are told. */
+static void end_source(struct redis_backend *redis, const struct script_call *call, int status, uint64_t token)
+{
+	lock_cache_drop(&redis->lock_cache, call->source);
+	if (status == -EEXIST)
+		redis_report_ended(redis, call->source, token, false);
+}
+
 /* Answers with the holder also if the acquisition was refused. */
 static void on_acquire(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
@@ -57,6 +65,8 @@ static void on_acquire(struct script_call *call, int status, const redisReply *r
 	}
 	if (status == 0)
 		redis_cache_acquired(redis, call, &lock);
+	if (described && err == 0 && call->source)
+		end_source(redis, call, status, lock.ended_source);
 	call->answer.lock(call->ctx, operation_status(status), described && err == 0 ? &lock : NULL);
 }
 

@@ -200,6 +200,46 @@ int lock_file_convert(struct lock_file *file, const struct lock *lock)
 	return 0;
 }
 
+/* Prepares the nodes of the open files of a holding for its move. Returns 0, -ENOMEM, or -EBUSY: fcntl(2) has one locked. */
+static int move_nodes(const struct lock_files *files, struct holding_member *first, const char *key)
+{
+	struct holding_member *member;
+	int err = 0;
+
+	DL_FOREACH(first, member) {
+		const struct lock_file *file = lock_file_of_member(member);
+		struct node *node = node_find(files->nodes, file->node);
+
+		if (file->posix_uses || file->attempts > 0)
+			err = -EBUSY;
+		if (err == 0 && node)
+			err = node_move(node, key);
+		if (err < 0)
+			break;
+	}
+	return err;
+}
+
+void lock_files_move(struct lock_files *files, const char *key, uint64_t token, const struct lock *lock)
+{
+	struct holding_member *first = holdings_members(files->holdings, token);
+	struct holding_member *member;
+	int err = first ? move_nodes(files, first, lock->key) : -ENOENT;
+
+	if (err == 0)
+		err = lock_file_convert(lock_file_of_member(first), lock);
+	if (err < 0) {
+		holdings_end(files->holdings, key, token, true);
+		return;
+	}
+	DL_FOREACH(holdings_members(files->holdings, lock->token), member) {
+		struct lock_file *file = lock_file_of_member(member);
+
+		if (file->acquired == token)
+			file->acquired = lock->token;
+	}
+}
+
 struct renewal *lock_file_unbind(struct lock_file *file)
 {
 	uint64_t token = lock_file_token(file);

@@ -104,6 +104,12 @@ int lock_file_bind(struct lock_file *file, const struct lock *lock, const char *
 int lock_file_convert(struct lock_file *file, const struct lock *lock);
 
 /*
+ * The holding `token` of `key` was moved: it is `lock` now, at another key. Its open files, and their nodes, go on with it. If
+ * that cannot be, they are told that their holding has ended, which signals a process whose lock it was.
+ */
+void lock_files_move(struct lock_files *files, const char *key, uint64_t token, const struct lock *lock);
+
+/*
  * Makes a file a handle to which a holding was bound. Returns the renewal, for renewal_release() or renewal_discard(); NULL
  * if the holding is bound to another file as well.
  */

@@ -45,6 +45,14 @@ static struct posix_lock *find_in_file(const struct lock_file *file, uint64_t ow
 	return NULL;
 }
 
+bool posix_locks_have(const struct posix_lock *locks, const char *key)
+{
+	for (const struct posix_lock *lock = locks; lock; lock = lock->hh.next)
+		if (strcmp(lock->owner.key, key) == 0)
+			return true;
+	return false;
+}
+
 struct posix_lock *posix_lock_find(struct posix_lock *locks, uint64_t owner, const char *key, const struct lock_file *file,
                                    pid_t process)
 {

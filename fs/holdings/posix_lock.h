@@ -59,6 +59,9 @@ struct posix_attempt {
 	struct posix_attempt *prev, *next; /* in lock->waiting */
 };
 
+/* Has any owner locked this key on this mount by fcntl(2), or is about to? */
+bool posix_locks_have(const struct posix_lock *locks, const char *key);
+
 /* Finds the lock of an owner on a key, for a call of `process` on `file`. NULL: it has none. */
 struct posix_lock *posix_lock_find(struct posix_lock *locks, uint64_t owner, const char *key, const struct lock_file *file,
                                    pid_t process);

@@ -67,6 +67,7 @@ static void node_free(struct node_table *table, struct node *node)
 		control_node_put(node->control);
 	else if (node_is_of_holding(node))
 		table->on_free(node);
+	free(node->moved_key);
 	free(node);
 }
 
@@ -167,6 +168,17 @@ void node_end(struct node_table *table, struct node *node, uint64_t token)
 	node->ended = true;
 	/* A foreign lock has the same token each time it is taken with the same value, but is another holding. */
 	node_unname(table, node);
+}
+
+int node_move(struct node *node, const char *key)
+{
+	char *copy = strdup(key);
+
+	if (!copy)
+		return -ENOMEM;
+	free(node->moved_key);
+	node->moved_key = copy;
+	return 0;
 }
 
 /* The root of a view is an entry of `.with`. */

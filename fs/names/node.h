@@ -59,6 +59,7 @@ struct node {
 	struct known_node known;
 	UT_hash_handle by_number;
 	UT_hash_handle by_name;
+	char *moved_key;      /* key of the lock that open files of it have moved to by rename(2); NULL: that in the name */
 	struct node_name name; /* last: it ends in the path */
 };
 
@@ -107,6 +108,9 @@ void node_unname(struct node_table *table, struct node *node);
  */
 void node_end(struct node_table *table, struct node *node, uint64_t token);
 
+/* Open files of the node of a lock are about the lock `key` from now on. Returns 0 or -ENOMEM. */
+int node_move(struct node *node, const char *key);
+
 /* Returns the directory through which the kernel found the node, or NULL if the kernel has forgotten it. */
 const struct node *node_parent(const struct node_table *table, const struct node *node);
 
@@ -119,6 +123,12 @@ ino_t path_inode(const char *path);
 static inline enum node_kind node_kind(const struct node *node)
 {
 	return (enum node_kind)node->name.kind;
+}
+
+/* Returns the path of a directory, or the key of the lock that open files of the node are about. */
+static inline const char *node_path(const struct node *node)
+{
+	return node->moved_key ? node->moved_key : node->name.path;
 }
 
 /* Is it the node of a control file? */

@@ -83,6 +83,15 @@ static inline bool view_hides_own_shared(const struct view *view)
 }
 
 /*
+ * May a lock be acquired in this view by a call that opens no file, such as symlink(2)? There is nothing then that the lock could
+ * be bound to, and it excludes all others.
+ */
+static inline bool view_makes_unopened(const struct view_options *options)
+{
+	return !options->hold && !options->signal && options->mode == LOCK_EXCLUSIVE;
+}
+
+/*
  * Does creating for writing acquire in this view, also without O_EXCL? It does if the view says who acquires, or
  * how. In every other view and in the plain tree such a creation gives a handle.
  */

@@ -191,7 +191,8 @@ static void reply_existing(struct request *request, const struct lock *lock)
 	file->may_write = true;
 	file->foreign = lock->foreign;
 	node = request_look_up_lock(request, lock);
-	attr.st_ino = path_inode(request->key);
+	if (!lock->linked)
+		attr.st_ino = path_inode(request->key);
 	if (node)
 		node_belongs_to(node, attr.st_mode, attr.st_uid, attr.st_gid);
 	if (end_created(request, file, node, &attr)) {

@@ -190,7 +190,7 @@ void lock_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 		return;
 	}
 	(void)process_of_thread(fuse_req_ctx(req)->pid, &process);
-	lock = posix_lock_find(mount->lock_files->posix_locks, info->lock_owner, node->name.path, lock_file_of(info), process);
+	lock = posix_lock_find(mount->lock_files->posix_locks, info->lock_owner, node_path(node), lock_file_of(info), process);
 	if (lock)
 		renewal = end_lock(lock, lock_file_of(info), NULL);
 	if (!renewal) {

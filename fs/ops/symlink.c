@@ -15,7 +15,6 @@
 #include <string.h>
 
 #include "backend/util/text/key.h"
-#include "fs/holdings/inotify.h"
 #include "fs/kernel/notifier.h"
 #include "fs/mount.h"
 #include "fs/names/known_nodes.h"
@@ -34,51 +33,17 @@
 #include "lockfs/backend.h"
 #include "lockfs/lock.h"
 
-/* Replies with the node of the new lock. Gives the lock back if the kernel does not take the reply. */
-static void reply_made(struct request *request, const struct lock *lock)
-{
-	struct mount *mount = request->mount;
-	const struct entry entry = { .kind = ENTRY_LOCK, .lock = *lock };
-	struct node *node = request_look_up_lock(request, lock);
-	struct fuse_entry_param reply;
-
-	if (!node) {
-		fuse_reply_err(request->fuse, ENOMEM);
-		acquire_give_back(request, lock->token);
-		return;
-	}
-	reply = (struct fuse_entry_param){
-		.ino = node->number,
-		.attr = attr_of_entry(mount, node, &entry, fuse_req_ctx(request->fuse)),
-	};
-	node_belongs_to(node, reply.attr.st_mode, reply.attr.st_uid, reply.attr.st_gid);
-	request->node->found_last = node->number;
-	if (fuse_reply_entry(request->fuse, &reply) < 0) {
-		node_forget(mount->nodes, node, 1);
-		acquire_give_back(request, lock->token);
-		return;
-	}
-	inotify_watches_add(mount->inotify, node, lock, true);
-	request_end(request);
-}
-
 static void on_acquired(void *ctx, int status, const struct lock *lock)
 {
 	struct request *request = ctx;
 	bool is_full = status == -EBUSY && !lock;
 
 	if (status == 0)
-		reply_made(request, lock);
+		request_reply_made_lock(request, lock);
 	else if (!is_full && (status == -EBUSY || status == -EISDIR))
 		request_reply(request, -EEXIST);
 	else
 		request_reply(request, status);
-}
-
-/* May a link be made in this view? It has no open file that a lock could be bound to, and excludes all others. */
-static bool view_takes_links(const struct view_options *view)
-{
-	return !view->hold && !view->signal && view->mode == LOCK_EXCLUSIVE;
 }
 
 static void acquire(struct request *request)
@@ -93,7 +58,7 @@ static void acquire(struct request *request)
 		/* As an exclusive creation. */
 		.exclusive_even_for_me = patience_any(&view->patience),
 	};
-	int err = view_takes_links(view) ? 0 : -EINVAL;
+	int err = view_makes_unopened(view) ? 0 : -EINVAL;
 
 	/* Refused here, nothing was acquired. */
 	if (err == 0)

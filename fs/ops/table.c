@@ -31,67 +31,20 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 	fuse_reply_statfs(req, &reply);
 }
 
-/* Moving and linking are refused, but only after what the caller may not do at all. */
-
-static void refuse_name(struct request *request)
+/* There are only locks and directories: refuses, but only after what the caller may not do at all. */
+static void refuse_node(struct request *request)
 {
-	request_reply(request, request->refusal);
-}
-
-/* Refuses to make a name with `status`. */
-static void refuse_making(fuse_req_t req, fuse_ino_t parent, const char *name, int status)
-{
-	struct request *request = request_on_name(req, parent, name, NULL);
-
-	if (!request)
-		return;
-	request->refusal = status;
-	access_check(request, access_change, refuse_name);
-}
-
-/* Goes on with the new name, after the old one may be removed. */
-static void check_target(struct request *request)
-{
-	struct request *target = request->target;
-
-	request_end(request);
-	target->refusal = -EXDEV;
-	access_check_removal(target, refuse_name, request_reply);
-}
-
-static void refuse_rename(struct request *request, int status)
-{
-	request_end(request->target);
-	request_reply(request, status);
-}
-
-static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
-                      const char *new_name, unsigned int flags)
-{
-	struct request *request = request_on_name(req, parent, name, NULL);
-	struct request *target = request ? request_on_name(req, new_parent, new_name, NULL) : NULL;
-
-	(void)flags;
-	if (!target) {
-		if (request)
-			request_end(request);
-		return;
-	}
-	request->target = target;
-	access_check_removal(request, check_target, refuse_rename);
-}
-
-static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char *new_name)
-{
-	(void)ino;
-	refuse_making(req, new_parent, new_name, -EPERM);
+	request_reply(request, -EPERM);
 }
 
 static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
 {
+	struct request *request = request_on_name(req, parent, name, NULL);
+
 	(void)mode;
 	(void)device;
-	refuse_making(req, parent, name, -EPERM);
+	if (request)
+		access_check(request, access_change, refuse_node);
 }
 
 const struct fuse_lowlevel_ops lockfs_ops = {

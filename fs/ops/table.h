@@ -28,6 +28,13 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
 void op_readlink(fuse_req_t req, fuse_ino_t ino);
 
+/* link.c: acquires with the content of another lock */
+void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char *new_name);
+
+/* rename.c: moves a lock */
+void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name,
+               unsigned int flags);
+
 /* unlink.c: releases */
 void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
 

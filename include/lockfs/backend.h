@@ -283,7 +283,7 @@ struct backend_ops {
 	 *   -ENOENT     the source is free, or another holding than `source_match` means;
 	 *   -EPERM      another holds the source, or another Redis client does;
 	 *   -EXDEV      the source is a directory;
-	 *   -EBUSY      without a lock: the source is shared.
+	 *   -EBUSY      without a lock: the source is shared, or bound to an open file of another mount.
 	 *
 	 * Who may have a lock now: anybody, if it is free and nobody waits in front; a shared acquisition, if all holdings
 	 * are shared and nobody waits in front; a conversion to shared always; a conversion to exclusive if there is

@@ -125,6 +125,7 @@ struct lock {
 	mode_t permissions;   /* LOCK_PERMISSION_BITS: who may read the content, and write it if they hold the lock */
 	bool linked;          /* link(2) made this lock from another one, or another one from it, and both are held still */
 	const char *first_key; /* of linked locks: the key of the one that was there first; else not set */
+	uint64_t ended_source; /* in the answer of an acquisition that moves: the token of the holding that has ended at the source; else 0 */
 	uint64_t holders;     /* number of holdings, at least 1 */
 	struct lock_holder holder;
 	int64_t ttl_ms;       /* the lease, or LEASE_NEVER */

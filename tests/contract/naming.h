@@ -160,6 +160,7 @@ static void test_moving_moves_the_holding(void **state)
 	expect(0, release(mount, KEY, &they, 0));
 	moved = expect(0, name(mount, SOURCE, KEY, &me, MOVES))->lock;
 	assert_true(moved->token > token && moved->token > before);
+	assert_int_equal(moved->ended_source, token);
 	assert_content(moved, "config", 6);
 	assert_int_equal(moved->permissions, 0400);
 	assert_int_equal(moved->ttl_ms, 2 * LONG_MS);

@@ -77,6 +77,7 @@ struct script_call *acquire_call(struct script_calls *calls, const struct acquis
 	}
 	/* A conversion keeps the holder of the replaced holding, and a moved one has its own, so the reply describes it. */
 	call->holder = acquisition->replaces || acquisition->source ? NULL : &acquisition->holder;
+	call->source = acquisition->moves ? acquisition->source : NULL;
 	stpcpy(call->nonce, nonce);
 	script_call_add_table(call, &table);
 	return call;

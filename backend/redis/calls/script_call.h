@@ -47,6 +47,7 @@ struct script_call {
 	} answer;
 	char nonce[NONCE_SIZE]; /* of an acquisition; else "" */
 	const struct lock_holder *holder; /* of an acquisition that is no conversion: the new holder, which lives until `done`; else NULL */
+	const char *source; /* of an acquisition that moves a holding: the key of that, which lives until `done`; else NULL */
 	bool undo_if_unanswered; /* if no reply comes, the acquisition is undone */
 	bool of_mount;   /* made by the mount itself, not for a user: it waits for no user's turn */
 	uint64_t generation; /* for the caller: of the lock cache when the call was made */

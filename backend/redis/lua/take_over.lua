@@ -5,9 +5,9 @@
 --   moves                  as rename(2): the other lock ends
 --
 -- Answers:
---   'OK' and the new holding as describe() has it
+--   'OK' and the new holding as describe() has it; with `moves`, `ended_source` is among the details
 --   'EEXIST' and the lock, with `moves`: the claim holds it. It has the content and permissions of the source now, which has ended
---   'EBUSY' and the holding that is in the way; alone: the directory is full, or the source is shared
+--   'EBUSY' and the holding that is in the way; alone: the directory is full, or the source is shared or bound elsewhere
 --   'ENOENT': the source is free or another holding, or there is no such directory; 'EPERM': the source is another's;
 --   'EXDEV': the source is a directory; 'ENOTDIR' or 'EISDIR': no lock can be made at this path
 
@@ -40,7 +40,16 @@ local function source_problem()
   if not from and dir_exists(source) then return { 'EXDEV' } end
   if not from or from.revoked or (wants.source_token and from.token ~= wants.source_token) then return { 'ENOENT' } end
   if from.foreign or not proves(wants.id, wants.identity, from) then return { 'EPERM' } end
-  if is_shared(from) then return { 'EBUSY', trouble } end
+  -- Another instance has the open file that the holding is bound to, and cannot go on with it.
+  local is_bound_elsewhere = moves and from.bound == '1' and from.mount ~= mount
+  if is_shared(from) or is_bound_elsewhere then return { 'EBUSY', trouble } end
+end
+
+-- Describes the new lock; if the source has ended, with the token that it had.
+local function answer(word, held)
+  local text = describe(word, path, held)
+  if moves then text[6] = { 'ended_source', from.token, unpack(text[6]) } end
+  return text
 end
 
 -- Ends the source and serves those who wait for it. Whether the caller holds the new lock has been decided.
@@ -67,15 +76,14 @@ local function replace(held)
   notify_holder('TOUCH', path, held)
   follow_up(end_source)
   local now = holding(path)
-  return describe('EEXIST', path, now and now.token == held.token and now or held)
+  return answer('EEXIST', now and now.token == held.token and now or held)
 end
 
 local function take_over()
   for _, field in ipairs(OF_CONTENT) do wants[field] = from[field] end
   if moves then
     for _, field in ipairs(OF_HOLDER) do wants[field] = from[field] or '' end
-    -- Another instance has the open file that the holding is bound to, and cannot go on with it.
-    wants.bound = from.mount == mount and from.bound or ''
+    wants.bound = from.bound or ''
   else
     wants.linked = from.token
   end
@@ -88,7 +96,7 @@ local function take_over()
     follow_up(call, 'HSET', details_key(source), 'linked', new.token, 'linked_key', path)
     notify_holder('TOUCH', source, from)
   end
-  return describe('OK', path, new)
+  return answer('OK', new)
 end
 
 local problem = source_problem()

@@ -110,6 +110,7 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
 	};
 	ret->first_key = detail_text(details, "first", NULL);
 	ret->linked = ret->first_key != NULL;
+	ret->ended_source = (uint64_t)detail_number(details, "ended_source", 0);
 	ret->modified_ms = detail_number(details, "mtime", ret->refreshed_ms);
 	if (!age_lease(ret, pttl->integer, now->integer, age_ms))
 		return -ENOENT;

@@ -219,7 +219,7 @@ static void check_node(struct request *request, access_rule *rule, access_next *
 		backend_read(backend, node->name.path, on_dir_read, request);
 	} else {
 		request_claim_given_id(request);
-		backend_read_as(backend, node->name.path, &request->claim, match_of(node), on_lock_read, request);
+		backend_read_as(backend, node_path(node), &request->claim, match_of(node), on_lock_read, request);
 	}
 }
 

@@ -1,6 +1,7 @@
 /*
  * Attributes of locks and directories. The inode number is a hash of the path, so that it is equal in all views and on
- * all mounts; programs compare it to tell whether two descriptors are of one file.
+ * all mounts; programs compare it to tell whether two descriptors are of one file. Of two locks that link(2) has linked it is
+ * that of the first one, as programs compare it after link(2).
  */
 #include "fs/ops/request/attr.h"
 
@@ -63,9 +64,9 @@ static struct stat attr_of_lock(const struct mount *mount, const struct node *no
 	gid_t gid = lock->foreign ? mount->options->gid : lock->holder.gid;
 
 	return (struct stat){
-		.st_ino = path_inode(node->name.path),
+		.st_ino = path_inode(lock->linked ? lock->first_key : node_path(node)),
 		.st_mode = attr_is_symlink(node, lock) ? SYMLINK_MODE : S_IFREG | lock->permissions,
-		.st_nlink = 1,
+		.st_nlink = lock->linked ? 2 : 1,
 		.st_uid = is_holder ? caller->uid : uid,
 		.st_gid = is_holder ? caller->gid : gid,
 		.st_size = (off_t)lock->content_size,
@@ -110,7 +111,7 @@ struct stat attr_of_fixed(const struct mount *mount, const struct node *node)
 struct stat attr_of_ended(const struct node *node)
 {
 	return (struct stat){
-		.st_ino = path_inode(node->name.path),
+		.st_ino = path_inode(node_path(node)),
 		.st_mode = node->permissions.mode,
 		.st_uid = node->permissions.uid,
 		.st_gid = node->permissions.gid,

@@ -14,6 +14,7 @@
 #include "fs/names/known_nodes.h"
 #include "fs/names/node.h"
 #include "fs/names/stale_retry.h"
+#include "fs/ops/request/acquire.h"
 #include "fs/ops/request/attr.h"
 #include "fs/ops/request/claim.h"
 #include "fs/ops/request/request.h"
@@ -133,6 +134,33 @@ void request_reply_made_dir(struct request *request)
 	const struct entry entry = { .kind = ENTRY_DIR, .dir = request->dir };
 
 	reply_node(request, look_up_dir(request), &entry);
+}
+
+void request_reply_made_lock(struct request *request, const struct lock *lock)
+{
+	struct mount *mount = request->mount;
+	const struct entry entry = { .kind = ENTRY_LOCK, .lock = *lock };
+	struct node *node = request_look_up_lock(request, lock);
+	struct fuse_entry_param reply;
+
+	if (!node) {
+		fuse_reply_err(request->fuse, ENOMEM);
+		acquire_give_back(request, lock->token);
+		return;
+	}
+	reply = (struct fuse_entry_param){
+		.ino = node->number,
+		.attr = attr_of_entry(mount, node, &entry, fuse_req_ctx(request->fuse)),
+	};
+	note_permissions(node, &reply.attr);
+	request->node->found_last = node->number;
+	if (fuse_reply_entry(request->fuse, &reply) < 0) {
+		node_forget(mount->nodes, node, 1);
+		acquire_give_back(request, lock->token);
+		return;
+	}
+	inotify_watches_add(mount->inotify, node, lock, true);
+	request_end(request);
 }
 
 void request_reply_attr(struct request *request, const struct entry *entry)

@@ -41,6 +41,12 @@ void request_reply_entry(struct request *request, const struct entry *entry);
 /* Replies to MKDIR with request->dir, which was just made. Does not check the user's limit of nodes: op_mkdir() did. */
 void request_reply_made_dir(struct request *request);
 
+/*
+ * Replies to SYMLINK and LINK with the node of the new lock, which is given back if the kernel does not take the reply. Does not
+ * check the user's limit of nodes either.
+ */
+void request_reply_made_lock(struct request *request, const struct lock *lock);
+
 /* Replies to GETATTR and SETATTR. */
 void request_reply_attr(struct request *request, const struct entry *entry);
 

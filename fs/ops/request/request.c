@@ -48,7 +48,7 @@ struct request *request_on_node(fuse_req_t fuse, fuse_ino_t number, const struct
 	request = request_make(fuse, node, info);
 	if (!request)
 		return NULL;
-	stpcpy(request->key, node->name.path);
+	stpcpy(request->key, node_path(node));
 	request->token = token_of(request);
 	return request;
 }

@@ -50,7 +50,12 @@ struct request {
 	int name_status; /* 0, or why `key` is not set: no lock or directory can have the name; see access.h */
 	struct access access; /* the check of permissions, see access.h */
 	mode_t permissions; /* CREATE and SETATTR: the permission bits that the caller gives */
-	char *text; /* SYMLINK: the target, which is freed with the request; else NULL */
+	char *text; /* SYMLINK: the target; LINK and RENAME: the old key. It is freed with the request; else NULL */
+	struct { /* RENAME, the request about the new name */
+		unsigned int flags;
+		struct holding_match source_match; /* the holding that the caller may move */
+		const struct view *view; /* of the old name; only compared */
+	} rename;
 	struct posix_attempt posix; /* SETLK to lock: for whom */
 
 	/* Data of one operation, kept until the backend has answered. */
@@ -95,8 +100,7 @@ struct request {
 			struct stat attr;
 			int which; /* FUSE_SET_ATTR_* or-ed */
 		} set;
-		struct request *target; /* RENAME: about the new name */
-		int refusal; /* LINK and MKNOD: the status to reply with */
+		struct request *target; /* RENAME, the request about the old name: the one about the new name */
 	};
 };
 

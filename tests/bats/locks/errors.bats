@@ -202,30 +202,20 @@ PY
   unchanged "$before" "$M/theirs"
 }
 
-@test "rename is EXDEV, and mv loses nothing of another's" {
-  take "$M/a" "$M/b"
+@test "mv takes nothing of another's, and a directory is not renamed" {
   mkdir "$M/team"
-  before=$(snapshot "$M/a")
-  expect EXDEV rename "$M/a" "$M/c"
-  expect EXDEV rename "$M/a" "$M/b"
-  expect EXDEV rename "$M/a" "$M/team/a"
+  take_as_other "$M/theirs"
+  take "$M/mine"
+  before=$(snapshot "$M/theirs")
+  expect EPERM rename "$M/theirs" "$M/team/theirs"
+  expect EBUSY rename "$M/mine" "$M/theirs"
   expect EXDEV rename "$M/team" "$M/group"
   : >"$T/file"
   expect EXDEV rename "$T/file" "$M/file"
-  unchanged "$before" "$M/a"
-  is "a b team" "$(call list "$M")"
-  take_as_other "$M/theirs"
-  before=$(snapshot "$M/theirs")
   run -1 mv "$M/theirs" "$M/team/theirs"
+  run -1 mv -f "$M/mine" "$M/theirs"
   unchanged "$before" "$M/theirs"
-}
-
-@test "link is EPERM" {
-  take "$M/job"
-  before=$(snapshot "$M/job")
-  expect EPERM link "$M/job" "$M/other"
-  gone "$M/other"
-  unchanged "$before" "$M/job"
+  is "mine team theirs" "$(call list "$M")"
 }
 
 @test "special files are EPERM" {
