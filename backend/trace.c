@@ -58,8 +58,8 @@ static void trace_acquire(struct backend *backend, struct acquisition *acquisiti
 	trace_add_claim(&call->line, &acquisition->holder.claim);
 	trace_add(&call->line, " pid=%d", (int)acquisition->holder.pid);
 	trace_add_lease(&call->line, "ttl", acquisition->ttl_ms);
-	if (acquisition->form == FORM_SYMLINK)
-		trace_add(&call->line, " symlink");
+	if (acquisition->form != FORM_FILE)
+		trace_add(&call->line, " %s", lock_form_word(acquisition->form));
 	if (acquisition->source) {
 		trace_add(&call->line, acquisition->moves ? " moves=" : " links=");
 		trace_add_key(&call->line, acquisition->source);

@@ -24,7 +24,7 @@
 enum { KIND_SIZE = 1 };
 
 static const char dir_letter = 'd';
-static const char form_letters[] = { [FORM_FILE] = 'f', [FORM_SYMLINK] = 'l', [FORM_UNKNOWN] = 'u' };
+static const char form_letters[] = { [FORM_FILE] = 'f', [FORM_SYMLINK] = 'l', [FORM_DIRECTORY] = 'm', [FORM_UNKNOWN] = 'u' };
 
 static char letter_of(const struct list_item *item)
 {
@@ -35,9 +35,10 @@ static char letter_of(const struct list_item *item)
 
 static enum lock_form form_of(char letter)
 {
-	if (letter == form_letters[FORM_SYMLINK])
-		return FORM_SYMLINK;
-	return letter == form_letters[FORM_UNKNOWN] ? FORM_UNKNOWN : FORM_FILE;
+	for (size_t form = 0; form < sizeof(form_letters); form++)
+		if (letter == form_letters[form])
+			return (enum lock_form)form;
+	return FORM_FILE;
 }
 
 static void drop_table(struct dir_stream *stream)

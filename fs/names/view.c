@@ -34,6 +34,13 @@ static int read_file(struct view_options *options, const char *value)
 	return 0;
 }
 
+static int read_lockdir(struct view_options *options, const char *value)
+{
+	(void)value;
+	options->lockdir = true;
+	return 0;
+}
+
 static int read_force(struct view_options *options, const char *value)
 {
 	(void)value;
@@ -110,6 +117,7 @@ static const struct view_option {
 	{ "ttl", true, read_ttl },
 	{ "id", true, read_id },
 	{ "file", false, read_file },
+	{ "lockdir", false, read_lockdir },
 	{ "force", false, read_force },
 	{ "token", true, read_token },
 	{ "hold", false, read_hold },

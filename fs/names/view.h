@@ -18,6 +18,7 @@
 struct view_options {
 	int64_t ttl_ms;           /* lease of acquisitions; LEASE_UNSET: not given */
 	bool as_files;            /* every lock is shown as a file */
+	bool lockdir;             /* mkdir(2) acquires, and a lock that was acquired so is shown as a directory, unless `as_files` is set */
 	bool force;               /* unlink(2) revokes locks of other holders */
 	uint64_t token;           /* unlink(2) releases the holding with this token only; 0: not given */
 	enum lock_mode mode;      /* of holdings that are acquired by creation */

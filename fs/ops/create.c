@@ -218,8 +218,8 @@ static void open_existing(struct request *request, const struct lock *lock)
 {
 	struct mount *mount = request->mount;
 
-	/* The lock is a symbolic link since the LOOKUP. The kernel follows it when it looks the name up again. */
-	if (attr_is_symlink(request->node, lock))
+	/* The lock is a symbolic link or directory since the LOOKUP. The kernel finds that when it looks the name up again. */
+	if (!S_ISREG(attr_type(mount, request->node, lock->form)))
 		request_reply(request, stale_retry_or(mount->retries, fuse_req_ctx(request->fuse), request->key, 0, -EEXIST));
 	else if ((request->info.flags & O_TRUNC) && lock->mode == LOCK_EXCLUSIVE)
 		backend_truncate(mount->backend, request->key, &request->claim, match_token(lock->token), 0,

@@ -1,9 +1,11 @@
 /*
- * MKDIR, RMDIR, OPENDIR, READDIR, RELEASEDIR. Directories are namespaces of keys that all mounts share. A listing is
+ * MKDIR, RMDIR, OPENDIR, READDIR, RELEASEDIR. Directories are namespaces of keys that all mounts share. In a view or mount with
+ * `lockdir`, mkdir(2) acquires a lock, which is shown as an empty directory, and rmdir(2) releases it. A listing is
  * read whole at the first READDIR, as offsets must stay valid while names come and go.
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "backend/util/clock.h"
 #include "backend/util/quota.h"
@@ -14,7 +16,10 @@
 #include "fs/names/known_nodes.h"
 #include "fs/names/node.h"
 #include "fs/names/reserved_name.h"
+#include "fs/names/view.h"
 #include "fs/ops/request/access.h"
+#include "fs/ops/request/acquire.h"
+#include "fs/ops/request/attr.h"
 #include "fs/ops/request/reply.h"
 #include "fs/ops/request/request.h"
 #include "fs/ops/table.h"
@@ -34,6 +39,25 @@ static void on_made(void *ctx, int status)
 		request_reply_made_dir(request);
 }
 
+/* Acquires a lock that is shown as a directory. */
+static void make_lock_dir(struct request *request)
+{
+	const struct view_options *view = node_view(request->node);
+	struct acquire_options options = {
+		.mode = LOCK_EXCLUSIVE,
+		.patience = view->patience,
+		.permissions = request->dir.mode & LOCK_PERMISSION_BITS,
+		.form = FORM_DIRECTORY,
+		/* As an exclusive creation. */
+		.exclusive_even_for_me = true,
+	};
+
+	if (view_makes_unopened(view))
+		acquire_start(request, &options, request_reply_made_lock);
+	else
+		request_reply(request, -EINVAL);
+}
+
 static void make_dir(struct request *request)
 {
 	const struct fuse_ctx *caller = fuse_req_ctx(request->fuse);
@@ -46,7 +70,10 @@ static void make_dir(struct request *request)
 		request_reply(request, err);
 		return;
 	}
-	backend_make_dir(request->mount->backend, request->key, &request->dir, on_made, request);
+	if (attr_shows_lock_dirs(request->mount, request->node))
+		make_lock_dir(request);
+	else
+		backend_make_dir(request->mount->backend, request->key, &request->dir, on_made, request);
 }
 
 void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
@@ -78,12 +105,33 @@ static void on_removed(void *ctx, int status)
 		if (node)
 			node_unname(nodes, node);
 	}
-	request_reply(request, status);
+	/* The name that the kernel has found was a lock that is shown as a directory, or is one by now. */
+	if (status == -ENOTDIR && attr_shows_lock_dirs(request->mount, request->node))
+		lock_unlink(request);
+	else
+		request_reply(request, status);
+}
+
+/* Returns the node of the lock as which the kernel has just found the name, or NULL. */
+static const struct node *found_lock(const struct request *request)
+{
+	const struct node *found = node_find(request->mount->nodes, request->node->found_last);
+
+	return found && node_is_of_holding(found) && strcmp(found->name.path, request->key) == 0 ? found : NULL;
 }
 
 static void remove_dir(struct request *request)
 {
-	backend_remove_dir(request->mount->backend, request->key, on_removed, request);
+	const struct node *lock = found_lock(request);
+
+	if (lock) {
+		/* The next holder may have made a file. */
+		if (request->access.match.any)
+			request->access.match = match_token(lock->name.token);
+		lock_unlink(request);
+	} else {
+		backend_remove_dir(request->mount->backend, request->key, on_removed, request);
+	}
 }
 
 void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -162,11 +210,7 @@ static ino_t child_inode(const struct request *request, const char *name)
 /* The type of an entry for readdir(3); 0: whoever wants to know looks the name up. */
 static mode_t type_of(const struct request *request, const struct list_item *item)
 {
-	static const mode_t by_form[] = { [FORM_FILE] = S_IFREG, [FORM_SYMLINK] = S_IFLNK, [FORM_UNKNOWN] = 0 };
-
-	if (item->kind == ENTRY_DIR)
-		return S_IFDIR;
-	return node_view(request->node)->as_files ? S_IFREG : by_form[item->form];
+	return item->kind == ENTRY_DIR ? S_IFDIR : attr_type(request->mount, request->node, item->form);
 }
 
 /* Adds the entry at `*offset`, if it fits, and advances `*offset`. Returns the size of the entry; 0: there are no more. */

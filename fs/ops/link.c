@@ -20,18 +20,6 @@
 #include "lockfs/backend.h"
 #include "lockfs/lock.h"
 
-static void on_linked(void *ctx, int status, const struct lock *lock)
-{
-	struct request *request = ctx;
-
-	if (status == 0)
-		request_reply_made_lock(request, lock);
-	else if ((status == -EBUSY && lock) || status == -EISDIR)
-		request_reply(request, -EEXIST);
-	else
-		request_reply(request, status);
-}
-
 static void acquire(struct request *request)
 {
 	struct acquire_options options = {
@@ -50,7 +38,7 @@ static void acquire(struct request *request)
 	if (err < 0)
 		request_reply(request, err);
 	else
-		acquire_start(request, &options, on_linked);
+		acquire_start(request, &options, request_reply_made_lock);
 }
 
 /* Returns 0, or why this node cannot be linked; as fs.protected_hardlinks, another user's file is refused. */

@@ -222,6 +222,11 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct request *request;
 
 	forget_excess(mount, fuse_req_ctx(req)->uid);
+	/* A lock that is shown as a directory is empty. */
+	if (dir && node_is_lock(dir)) {
+		fuse_reply_err(req, ENOENT);
+		return;
+	}
 	if (dir && node_kind(dir) == NODE_WITH) {
 		look_up_view(req, name);
 		return;

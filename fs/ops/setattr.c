@@ -86,16 +86,22 @@ static void refuse_ended(struct request *request, int which)
 
 #define SECONDS_MAX (INT64_MAX / 1000 - 1) /* the farthest time that fits in milliseconds */
 
-/* The time that a lock or directory is to show, in whole milliseconds; TIME_UNSET: the present. */
+/*
+ * The time that a lock or directory is to show, in whole milliseconds; TIME_UNSET: the present. It is rounded to the nearest one:
+ * JavaScript gives fractions of a second that are a little smaller than the milliseconds that it means, and compares later.
+ */
 static int64_t given_time_ms(const struct stat *attr, int which)
 {
+	enum { NS_IN_MS = 1000000, HALF = NS_IN_MS / 2 };
+
+
 	if (!(which & FUSE_SET_ATTR_MTIME) || (which & FUSE_SET_ATTR_MTIME_NOW))
 		return TIME_UNSET;
 	if (attr->st_mtim.tv_sec > SECONDS_MAX)
 		return SECONDS_MAX * 1000;
 	if (attr->st_mtim.tv_sec < -SECONDS_MAX)
 		return -SECONDS_MAX * 1000;
-	return attr->st_mtim.tv_sec * 1000 + attr->st_mtim.tv_nsec / 1000000;
+	return attr->st_mtim.tv_sec * 1000 + (attr->st_mtim.tv_nsec + HALF) / NS_IN_MS;
 }
 
 static void on_permissions_set(void *ctx, int status, const struct lock *lock)

@@ -33,19 +33,6 @@
 #include "lockfs/backend.h"
 #include "lockfs/lock.h"
 
-static void on_acquired(void *ctx, int status, const struct lock *lock)
-{
-	struct request *request = ctx;
-	bool is_full = status == -EBUSY && !lock;
-
-	if (status == 0)
-		request_reply_made_lock(request, lock);
-	else if (!is_full && (status == -EBUSY || status == -EISDIR))
-		request_reply(request, -EEXIST);
-	else
-		request_reply(request, status);
-}
-
 static void acquire(struct request *request)
 {
 	const struct view_options *view = node_view(request->node);
@@ -67,7 +54,7 @@ static void acquire(struct request *request)
 	if (err < 0)
 		request_reply(request, err);
 	else
-		acquire_start(request, &options, on_acquired);
+		acquire_start(request, &options, request_reply_made_lock);
 }
 
 void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)

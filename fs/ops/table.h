@@ -5,6 +5,7 @@
 #include <fuse_lowlevel.h>
 
 struct node;
+struct request;
 
 /* The table for libfuse. */
 extern const struct fuse_lowlevel_ops lockfs_ops;
@@ -35,8 +36,9 @@ void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char *
 void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name,
                unsigned int flags);
 
-/* unlink.c: releases */
+/* unlink.c: releases; op_rmdir() calls lock_unlink() for a lock that is shown as a directory, after the check of permissions */
 void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void lock_unlink(struct request *request);
 
 /* setattr.c: refreshes, truncates, and changes the settings of directories */
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int which, struct fuse_file_info *info);

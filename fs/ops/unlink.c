@@ -1,5 +1,5 @@
 /*
- * UNLINK: releases a lock by removing its file. The kernel sends only the name, so the caller's identity or
+ * UNLINK, and RMDIR of a lock that is shown as a directory: releases a lock by removing its name. The kernel sends only the name, so the caller's identity or
  * given id must prove that it is the holder, except in a view with `force`. A view with `token` says which holding is
  * meant, so that a lock that looked stale is not confused with its successor. See lockfs(5), PLAIN OPERATIONS.
  */
@@ -48,7 +48,7 @@ static struct holding_match named_holding(const struct request *request, uint64_
 	return holding_matches(request->access.match, token) ? match_token(token) : match_token(0);
 }
 
-static void unlink_allowed(struct request *request)
+void lock_unlink(struct request *request)
 {
 	const struct view_options *view = node_view(request->node);
 	struct holding_match match = view->token ? named_holding(request, view->token) : request->access.match;
@@ -67,5 +67,5 @@ void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct request *request = request_on_name(req, parent, name, NULL);
 
 	if (request)
-		access_check_removal(request, unlink_allowed, request_reply);
+		access_check_removal(request, lock_unlink, request_reply);
 }

@@ -104,6 +104,7 @@ enum lock_mode {
 enum lock_form {
 	FORM_FILE,
 	FORM_SYMLINK, /* by symlink(2): the content is the target */
+	FORM_DIRECTORY, /* by mkdir(2) */
 	FORM_UNKNOWN, /* in a listing only: whoever wants to know reads the lock */
 };
 

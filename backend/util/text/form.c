@@ -7,6 +7,7 @@
 static const char *const words[] = {
 	[FORM_FILE] = "file",
 	[FORM_SYMLINK] = "symlink",
+	[FORM_DIRECTORY] = "directory",
 };
 
 const char *lock_form_word(enum lock_form form)

@@ -47,11 +47,36 @@ static struct stat attr_of_dir(const struct node *node, const struct dir_info *d
 	};
 }
 
-bool attr_is_symlink(const struct node *node, const struct lock *lock)
+bool attr_shows_lock_dirs(const struct mount *mount, const struct node *dir)
 {
-	bool may_be = node_kind(node) == NODE_LOCK || node_kind(node) == NODE_DIR;
+	const struct view_options *view = node_view(dir);
 
-	return may_be && lock->form == FORM_SYMLINK && !node_view(node)->as_files;
+	return (view->lockdir || mount->options->lockdir) && !view->as_files;
+}
+
+mode_t attr_type(const struct mount *mount, const struct node *node, enum lock_form form)
+{
+	static const mode_t types[] = { [FORM_FILE] = S_IFREG, [FORM_SYMLINK] = S_IFLNK, [FORM_DIRECTORY] = S_IFDIR, [FORM_UNKNOWN] = 0 };
+	bool may_be_other = (node_kind(node) == NODE_LOCK || node_kind(node) == NODE_DIR) && !node_view(node)->as_files;
+
+	if (!may_be_other || (form == FORM_DIRECTORY && !attr_shows_lock_dirs(mount, node)))
+		return S_IFREG;
+	return types[form];
+}
+
+/* Type and permission bits. A directory that is shown as a file is no program. */
+static mode_t mode_of_lock(const struct mount *mount, const struct node *node, const struct lock *lock)
+{
+	enum { EXECUTABLE = 0111 };
+
+	switch (attr_type(mount, node, lock->form)) {
+	case S_IFLNK:
+		return SYMLINK_MODE;
+	case S_IFDIR:
+		return S_IFDIR | lock->permissions;
+	default:
+		return S_IFREG | (lock->form == FORM_DIRECTORY ? lock->permissions & ~(mode_t)EXECUTABLE : lock->permissions);
+	}
 }
 
 static struct stat attr_of_lock(const struct mount *mount, const struct node *node, const struct lock *lock,
@@ -65,7 +90,7 @@ static struct stat attr_of_lock(const struct mount *mount, const struct node *no
 
 	return (struct stat){
 		.st_ino = path_inode(lock->linked ? lock->first_key : node_path(node)),
-		.st_mode = attr_is_symlink(node, lock) ? SYMLINK_MODE : S_IFREG | lock->permissions,
+		.st_mode = mode_of_lock(mount, node, lock),
 		.st_nlink = lock->linked ? 2 : 1,
 		.st_uid = is_holder ? caller->uid : uid,
 		.st_gid = is_holder ? caller->gid : gid,

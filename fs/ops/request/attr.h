@@ -5,8 +5,9 @@
 #include <fuse_lowlevel.h>
 #include <stdbool.h>
 
+#include "lockfs/lock.h"
+
 struct entry;
-struct lock;
 struct mount;
 struct node;
 
@@ -24,10 +25,13 @@ struct stat attr_of_entry(const struct mount *mount, const struct node *node, co
                           const struct fuse_ctx *caller);
 
 /*
- * Is this lock, as the node shows it or the directory of a name, a symbolic link? A node that was opened, or made by opening,
- * stays a file, whatever has the key now: a node never changes its type.
+ * The type (S_IFREG, S_IFLNK or S_IFDIR) of a lock of this form, as the node shows it or the directory of a name. A node that
+ * was opened, or made by opening, stays a file, whatever has the key now: a node never changes its type. FORM_UNKNOWN: 0.
  */
-bool attr_is_symlink(const struct node *node, const struct lock *lock);
+mode_t attr_type(const struct mount *mount, const struct node *node, enum lock_form form);
+
+/* Does mkdir(2) acquire in this directory? */
+bool attr_shows_lock_dirs(const struct mount *mount, const struct node *dir);
 
 /* Is the node the root, `.with` or the root of a view? Their attributes need no backend. */
 bool attr_is_fixed(const struct node *node);

@@ -136,7 +136,7 @@ void request_reply_made_dir(struct request *request)
 	reply_node(request, look_up_dir(request), &entry);
 }
 
-void request_reply_made_lock(struct request *request, const struct lock *lock)
+static void reply_made_lock(struct request *request, const struct lock *lock)
 {
 	struct mount *mount = request->mount;
 	const struct entry entry = { .kind = ENTRY_LOCK, .lock = *lock };
@@ -161,6 +161,17 @@ void request_reply_made_lock(struct request *request, const struct lock *lock)
 	}
 	inotify_watches_add(mount->inotify, node, lock, true);
 	request_end(request);
+}
+
+void request_reply_made_lock(void *ctx, int status, const struct lock *lock)
+{
+	struct request *request = ctx;
+	bool is_taken = (status == -EBUSY && lock) || status == -EISDIR; /* -EBUSY without a lock: there is no room */
+
+	if (status == 0)
+		reply_made_lock(request, lock);
+	else
+		request_reply(request, is_taken ? -EEXIST : status);
 }
 
 void request_reply_attr(struct request *request, const struct entry *entry)

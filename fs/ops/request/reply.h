@@ -42,10 +42,10 @@ void request_reply_entry(struct request *request, const struct entry *entry);
 void request_reply_made_dir(struct request *request);
 
 /*
- * Replies to SYMLINK and LINK with the node of the new lock, which is given back if the kernel does not take the reply. Does not
- * check the user's limit of nodes either.
+ * A backend_lock_done callback that replies to SYMLINK, LINK and MKDIR with the node of the new lock, or with the error; `ctx` is the
+ * request. The lock is given back if the kernel does not take the reply. Does not check the user's limit of nodes either.
  */
-void request_reply_made_lock(struct request *request, const struct lock *lock);
+void request_reply_made_lock(void *ctx, int status, const struct lock *lock);
 
 /* Replies to GETATTR and SETATTR. */
 void request_reply_attr(struct request *request, const struct entry *entry);
