@@ -32,6 +32,7 @@ void memory_publish_event(struct memory_backend *memory, enum lock_event_kind ki
 		.ttl_ms = holding ? holding->ttl_ms : LEASE_UNSET,
 		/* Not the mode of its lock: a conversion has changed that before the end of the replaced holding is told. */
 		.shared = holding && holding->shared,
+		.form = holding ? holding->form : FORM_FILE,
 	};
 
 	if (!memory->on_event)

@@ -108,6 +108,8 @@ static char *print_text(char *at, const struct lock_event *event)
 	at = has_token(event) ? print_number(at, event->token) : stpcpy(at, NOTHING);
 	*at++ = '\t';
 	at = event->ttl_ms == LEASE_UNSET ? stpcpy(at, NOTHING) : print_ttl(at, event->ttl_ms);
+	if (event->form != FORM_FILE)
+		at = stpcpy(stpcpy(at, "\tform="), lock_form_word(event->form));
 	if (event->kind == EVENT_UNEXPECTED_ERROR)
 		at += snprintf(at, 128, "\toperation=%s\terror=%s", event->operation, error_name(event->status));
 	if (event->kind == EVENT_LOST)
@@ -173,6 +175,8 @@ static char *print_json(char *at, const struct lock_event *event)
 	at = stpcpy(at, ",\"token\":");
 	at = has_token(event) ? print_number(at, event->token) : stpcpy(at, "null");
 	at = print_json_ttl(stpcpy(at, ",\"ttl\":"), event->ttl_ms);
+	if (event->form != FORM_FILE)
+		at = stpcpy(stpcpy(stpcpy(at, ",\"form\":\""), lock_form_word(event->form)), "\"");
 	if (event->kind == EVENT_FORCE_RELEASED)
 		at = stpcpy(stpcpy(at, ",\"held\":"), event->token ? "true" : "false");
 	if (event->kind == EVENT_UNEXPECTED_ERROR)

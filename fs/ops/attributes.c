@@ -52,6 +52,11 @@ static int print_mode(const struct attribute_subject *subject, char *value, size
 	return snprintf(value, size, "%s", words[subject->lock->mode]);
 }
 
+static int print_form(const struct attribute_subject *subject, char *value, size_t size)
+{
+	return snprintf(value, size, "%s", lock_form_word(subject->lock->form));
+}
+
 static int print_holders(const struct attribute_subject *subject, char *value, size_t size)
 {
 	return snprintf(value, size, "%" PRIu64, subject->lock->holders);
@@ -200,6 +205,7 @@ static int parse_limit(const char *value, size_t size, int64_t *ret)
 static const struct attribute lock_attributes[] = {
 	{ .name = "user.lock.state", .print = print_state, .without_lock = true },
 	{ .name = "user.lock.mode", .print = print_mode },
+	{ .name = "user.lock.form", .print = print_form },
 	{ .name = "user.lock.holders", .print = print_holders },
 	{ .name = "user.lock.owner", .print = print_owner },
 	{ .name = "user.lock.ttl", .print = print_ttl, .not_foreign = true, .parse = lease_parse_bytes },

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lockfs/lock.h"
+
 enum lock_event_kind {
 	EVENT_ACQUIRED,
 	EVENT_UNAVAILABLE,
@@ -35,6 +37,7 @@ struct lock_event {
 	uint64_t token;     /* fencing token of the holding that the event is about; 0: there was no holding */
 	int64_t ttl_ms;     /* its lease, or LEASE_NEVER; LEASE_UNSET: there was no lock */
 	bool shared;        /* that holding is shared */
+	enum lock_form form; /* of that holding */
 	bool foreign;       /* another Redis client acquired that holding, so its token is made up */
 	const char *owner;  /* its holder as lock_owner_print() prints it; NULL: none, or nobody listened */
 	int64_t time_us;    /* time of the event since the epoch, by the backend's clock; 0: nobody listened */

@@ -23,6 +23,8 @@ static char *publish(const struct lock_event *event, size_t *ret_size)
 		event->token, event->ttl_ms, event->owner ? event->owner : "", '\0', event->key);
 	if (event->shared)
 		fprintf(out, "%cshared", '\0');
+	if (event->form != FORM_FILE)
+		fprintf(out, "%c%s", '\0', lock_form_word(event->form));
 	fclose(out);
 	return text;
 }
@@ -30,7 +32,7 @@ static char *publish(const struct lock_event *event, size_t *ret_size)
 static bool same_event(const struct lock_event *one, const struct lock_event *other)
 {
 	return one->kind == other->kind && one->token == other->token && one->ttl_ms == other->ttl_ms &&
-		one->foreign == other->foreign && one->shared == other->shared && one->time_us == other->time_us &&
+		one->foreign == other->foreign && one->shared == other->shared && one->form == other->form && one->time_us == other->time_us &&
 		same_text(one->owner, other->owner) && same_text(one->key, other->key);
 }
 

@@ -26,6 +26,7 @@ struct lease {
 	struct heap_item end;
 	uint64_t token;
 	bool shared;
+	enum lock_form form;
 	int64_t ttl_ms; /* the whole lease */
 	int64_t end_us; /* since the epoch, by the server's clock */
 	UT_hash_handle hh; /* in the table of the key */
@@ -75,6 +76,7 @@ static void expire(struct lease_expiry *expiry, struct lease *lease)
 		.token = lease->token,
 		.ttl_ms = lease->ttl_ms,
 		.shared = lease->shared,
+		.form = lease->form,
 		.owner = lease->owner,
 		.time_us = lease->end_us,
 	};
@@ -112,6 +114,7 @@ static struct lease *new_lease(const struct lock_event *event)
 	memcpy(lease->owner, owner, owner_size - 1);
 	lease->token = event->token;
 	lease->shared = event->shared;
+	lease->form = event->form;
 	return lease;
 }
 

@@ -83,6 +83,23 @@ static bool read_number(const char **at, int64_t *ret)
 	return end;
 }
 
+/* Reads the words that follow the key, each after a NUL: what the holding is, unless it is exclusive and a file. */
+static int read_traits(const char *at, const char *end, struct lock_event *event)
+{
+	while (at < end) {
+		const char *word = at + 1;
+
+		at = word + strlen(word);
+		if (at <= end && strcmp(word, SHARED_WORD) == 0)
+			event->shared = true;
+		else if (at <= end && lock_form_of(word) != FORM_FILE)
+			event->form = lock_form_of(word);
+		else
+			return -EPROTO;
+	}
+	return 0;
+}
+
 int message_parse_event(const char *text, size_t size, struct lock_event *ret)
 {
 	size_t length = strcspn(text, " ");
@@ -103,16 +120,12 @@ int message_parse_event(const char *text, size_t size, struct lock_event *ret)
 	ret->foreign = token_is_foreign(ret->token);
 	if (ret->token)
 		ret->owner = at;
-	/* The owner ends with a NUL; the key follows it. The root directory, which can be full, has the key "". If the holding is shared, a NUL and a word follow the key. */
+	/* The owner ends with a NUL; the key follows it. The root directory, which can be full, has the key "". */
 	at += strlen(at) + 1;
 	if (at > text + size || (*at ? !is_key(at) : kind != EVENT_FULL))
 		return -EPROTO;
 	ret->key = at;
-	at += strlen(at);
-	if (at == text + size)
-		return 0;
-	ret->shared = (size_t)(text + size - at) == sizeof(SHARED_WORD) && strcmp(at + 1, SHARED_WORD) == 0;
-	return ret->shared ? 0 : -EPROTO;
+	return read_traits(at + strlen(at), text + size, ret);
 }
 
 int message_parse_held_lease(const char *text, size_t size, int64_t *ret_left_ms, struct lock_event *ret)

@@ -2,7 +2,7 @@
 
 load ../lib/helper
 
-names_of_lock="user.lock.acquired user.lock.command user.lock.expires user.lock.handle user.lock.holders user.lock.host user.lock.id\
+names_of_lock="user.lock.acquired user.lock.command user.lock.expires user.lock.form user.lock.handle user.lock.holders user.lock.host user.lock.id\
  user.lock.key user.lock.mode user.lock.owner user.lock.pid user.lock.remaining user.lock.state user.lock.token user.lock.ttl\
  user.lock.uid user.lock.waiters"
 
@@ -14,7 +14,7 @@ without_secrets() {
   take "$M/job"
   is "$names_of_lock" "$(call listxattr "$M/job")"
   getfattr --absolute-names -d "$M/job" >"$T/dump"
-  is 17 "$(grep -c '^user\.lock\.[a-z]*="[^"]*"$' "$T/dump")"
+  is 18 "$(grep -c '^user\.lock\.[a-z]*="[^"]*"$' "$T/dump")"
   grep -qx 'user.lock.state="ACQUIRED"' "$T/dump"
   grep -qx 'user.lock.ttl="300.000"' "$T/dump"
 }

@@ -68,6 +68,28 @@ make_as_other() {
   expect OK mkdir "$E/job"
 }
 
+@test "attributes and events tell the form" {
+  hear "$T/heard" "$N"
+  hear "$T/heard.json" "$N" .events.json
+  mkdir "$D/job"
+  is "directory" "$(lock "$N/job" form)"
+  rmdir "$D/job"
+  ln -s target "$M/job"
+  is "symlink" "$(lock "$N/.with/file/job" form)"
+  rm "$M/job"
+  take "$M/.with/ttl=100ms/job"
+  is "file" "$(lock "$N/job" form)"
+  wait_until gone "$N/job"
+  mkdir "$M/.with/lockdir,ttl=100ms/job"
+  wait_until has_lines "$T/heard" 8
+  is "directory directory symlink symlink - - directory directory" \
+    "$(sed -nE 's/.*\tform=(.*)/\1/p; t; s/.*/-/p' "$T/heard" | xargs)"
+  wait_until has_lines "$T/heard.json" 8
+  is "directory directory symlink symlink None None directory directory" \
+    "$(python3 -c 'import json, sys; print(*[json.loads(line).get("form") for line in sys.stdin])' <"$T/heard.json")"
+  end_hearers
+}
+
 @test "only the holder removes, refreshes and changes it" {
   make_as_other "$D/job"
   expect EPERM rmdir "$D/job"

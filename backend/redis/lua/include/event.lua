@@ -12,7 +12,8 @@ end
 -- The text of an event. `held` is nil if there is no holding; `ttl` is given if it differs from held.ttl.
 local function event_text(kind, key, held, ttl)
   local about = held and held.token .. ' ' .. (ttl or held.ttl or 0) .. ' ' .. owner_of(held) or '0 0 '
-  return kind .. ' ' .. integer(now_us) .. ' ' .. about .. '\0' .. key .. (held and held.mode == 'shared' and '\0shared' or '')
+  local traits = (held and held.mode == 'shared' and '\0shared' or '') .. (held and held.form and '\0' .. held.form or '')
+  return kind .. ' ' .. integer(now_us) .. ' ' .. about .. '\0' .. key .. traits
 end
 
 local function publish(kind, key, held, ttl)

@@ -26,8 +26,8 @@
 --   NS#token       STRING  the last fencing token
 --   NS#none                never exists (failure.lua)
 --
---   NS#ev          channel of events: `KIND TIME TOKEN LEASE OWNER`, NUL, key; TIME in us since the epoch. NUL and
---                  `shared` follow if the holding is shared
+--   NS#ev          channel of events: `KIND TIME TOKEN LEASE OWNER`, NUL, key; TIME in us since the epoch. `shared`
+--                  follows if the holding is shared, and its form if it is no file, each after a NUL
 --   NS#m:INSTANCE  channel of messages to one daemon: `WORD TOKEN KEY`, or `GRANT NONCE KEY`. Anybody can
 --                  publish there, so a message about a holding of another instance changes nothing.
 --                    GRANT   the ticket must ask again: the lock was granted to it and must be confirmed,
