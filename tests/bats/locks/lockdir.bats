@@ -171,7 +171,7 @@ make_as_other() {
   mkdir "$T/dirs/.with/file/namespace"
   mkdir "$T/dirs/namespace/job"
   expect EPERM mkdir "$T/dirs/job/sub"
-  is "job/ namespace/" "$(ls -F "$T/dirs" | xargs)"
+  is $'job/\nnamespace/' "$(ls -F "$T/dirs")"
   rmdir "$T/dirs/namespace/job" "$T/dirs/namespace" "$T/dirs/job"
   is "" "$(ls -A "$T/dirs")"
 }
