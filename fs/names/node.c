@@ -190,11 +190,11 @@ static bool is_view_root(const struct node *node)
 const struct node *node_parent(const struct node_table *table, const struct node *node)
 {
 	char path[LOCK_KEY_MAX + 1];
-	size_t length = key_parent_length(node->name.path);
+	size_t length = key_parent_length(node_path(node));
 
 	if (is_view_root(node))
 		return node_peek(table, NODE_WITH, NULL, 0, "");
-	memcpy(path, node->name.path, length);
+	memcpy(path, node_path(node), length);
 	path[length] = '\0';
 	return node_peek(table, NODE_DIR, node->name.view, 0, path);
 }
@@ -203,7 +203,7 @@ const char *node_base_name(const struct node *node)
 {
 	if (is_view_root(node))
 		return node->name.view->text;
-	return key_name(node->name.path);
+	return key_name(node_path(node));
 }
 
 void node_note_permissions(struct node *node, const struct permissions *permissions)

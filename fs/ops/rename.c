@@ -27,6 +27,16 @@ static bool is_exclusive(const struct request *request)
 	return request->rename.flags & RENAME_NOREPLACE;
 }
 
+/* The kernel has moved the name: the node that it found, if in the same view, is asked for by the new name from now on. */
+static void move_found(struct request *request)
+{
+	struct node *node = node_find(request->mount->nodes, request->rename.found);
+
+	/* Without memory the kernel cannot be asked to forget the name, until it finds it again. */
+	if (node && node->name.view == request->node->name.view && !node->moved_key)
+		(void)node_move(node, request->key);
+}
+
 static void on_moved(void *ctx, int status, const struct lock *lock)
 {
 	struct request *request = ctx;
@@ -34,6 +44,8 @@ static void on_moved(void *ctx, int status, const struct lock *lock)
 
 	if (status == 0)
 		lock_files_move(mount->lock_files, request->text, lock->ended_source, lock);
+	if (status == 0 || status == -EEXIST)
+		move_found(request);
 	/* The content of a lock that the caller holds was replaced, and the files of the source were told of its end. */
 	if (status == -EEXIST)
 		status = 0;
@@ -68,6 +80,14 @@ static void move(struct request *request)
 		acquire_start(request, &options, on_moved);
 }
 
+/* Returns the number of the node that the kernel found for the old name; 0: it has found another name since. */
+static fuse_ino_t found_source(const struct request *source)
+{
+	const struct node *found = node_find(source->mount->nodes, source->node->found_last);
+
+	return found && node_is_of_holding(found) && strcmp(found->name.path, source->key) == 0 ? found->number : 0;
+}
+
 /* Goes on with the new name, after the old one may be removed. */
 static void check_new_name(struct request *source)
 {
@@ -75,6 +95,7 @@ static void check_new_name(struct request *source)
 
 	request->rename.source_match = source->access.match;
 	request->rename.view = source->node->name.view;
+	request->rename.found = found_source(source);
 	request->text = strdup(source->key);
 	request_end(source);
 	if (request->text)

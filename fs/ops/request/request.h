@@ -55,6 +55,7 @@ struct request {
 		unsigned int flags;
 		struct holding_match source_match; /* the holding that the caller may move */
 		const struct view *view; /* of the old name; only compared */
+		fuse_ino_t found; /* the node that the kernel has for the old name; 0: not known */
 	} rename;
 	struct posix_attempt posix; /* SETLK to lock: for whom */
 

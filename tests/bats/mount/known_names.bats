@@ -263,3 +263,19 @@ as_nobody(work)
 PY
   told_of_refusals_only
 }
+
+@test "names to which a user has moved locks are forgotten as all others" {
+  mount_shared user_names=200
+  py "$S" <<'PY'
+shared = sys.argv[1]
+def make_and_move(number):
+    os.close(when_forgotten(os.open, shared + "/tmp", os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    when_forgotten(os.rename, shared + "/tmp", "%s/job.%d" % (shared, number))
+def move_many():
+    for number in range(1000):
+        make_and_move(number)
+as_nobody(move_many)
+PY
+  wait_until forgets_below 201
+  told_of_refusals_only
+}
