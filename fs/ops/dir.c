@@ -58,6 +58,15 @@ static void make_lock_dir(struct request *request)
 		request_reply(request, -EINVAL);
 }
 
+/* As on other filesystems, a directory in one with S_ISGID has its group and that bit. */
+static void inherit_group(struct request *request)
+{
+	if (!(request->access.of.mode & S_ISGID))
+		return;
+	request->dir.gid = request->access.of.gid;
+	request->dir.mode |= S_ISGID;
+}
+
 static void make_dir(struct request *request)
 {
 	const struct fuse_ctx *caller = fuse_req_ctx(request->fuse);
@@ -70,6 +79,7 @@ static void make_dir(struct request *request)
 		request_reply(request, err);
 		return;
 	}
+	inherit_group(request);
 	if (attr_shows_lock_dirs(request->mount, request->node))
 		make_lock_dir(request);
 	else

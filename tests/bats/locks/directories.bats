@@ -121,6 +121,17 @@ PY
   is 300.000 "$(lock "$M/team" default_ttl)"
 }
 
+@test "mkdir in a directory with the set-group-id bit inherits the group and the bit" {
+  need_root "groups"
+  mkdir "$M/team"
+  chgrp 61007 "$M/team"
+  chmod 2775 "$M/team"
+  mkdir "$M/team/sub" "$M/.with/ttl=5s/team/sub/sub" "$M/.with/lockdir/team/lock"
+  is "61007 2755" "$(stat -c '%g %a' "$M/team/sub")"
+  is "61007 2755" "$(stat -c '%g %a' "$M/team/sub/sub")"
+  is "$(id -g) 755" "$(stat -c '%g %a' "$M/.with/lockdir/team/lock")"
+}
+
 @test "chmod and chown work on a directory made by mkdir" {
   mkdir "$M/team"
   is 755 "$(umask 022; stat -c %a "$M/team")"
