@@ -44,12 +44,18 @@ static int admit_free(struct memory_backend *memory, const struct mem_holding *s
 	return -EBUSY;
 }
 
-static void link_holdings(struct mem_holding *source, struct mem_holding *made)
+static void unlink_holding(struct mem_holding *holding)
 {
-	if (source->linked)
-		source->linked->linked = NULL;
-	source->linked = made;
-	made->linked = source;
+	if (holding->linked)
+		holding->linked->linked = NULL;
+	holding->linked = NULL;
+}
+
+static void link_holdings(struct mem_holding *one, struct mem_holding *other)
+{
+	unlink_holding(one);
+	one->linked = other;
+	other->linked = one;
 }
 
 /* Makes the new holding, with what the source has. */
@@ -70,11 +76,20 @@ static int take_over(struct memory_backend *memory, const struct acquisition *ac
 	err = memory_grant(memory, &made, now_ns, ret);
 	if (err < 0)
 		return err;
-	if (acquisition->moves)
-		memory_end_quietly(memory, source, true);
-	else
+	if (!acquisition->moves) {
 		link_holdings(source, *ret);
+		return 0;
+	}
+	if (source->linked)
+		link_holdings(source->linked, *ret);
+	memory_end_quietly(memory, source, true);
 	return 0;
+}
+
+/* May the content of a lock be replaced? With it comes the mode, and the owner must be the same. */
+static bool is_replaceable(const struct mem_holding *held, const struct mem_holding *source)
+{
+	return held != source && !held->shared && held->holder->holder.uid == source->holder->holder.uid;
 }
 
 /* Gives a lock that the caller holds as well what the source has, and ends the source. */
@@ -85,6 +100,7 @@ static int replace(struct memory_backend *memory, struct mem_holding *source, st
 	if (err < 0)
 		return err;
 	held->permissions = source->permissions;
+	unlink_holding(held);
 	memory_end_quietly(memory, source, false);
 	return -EEXIST;
 }
@@ -104,7 +120,7 @@ static int meet_held(struct memory_backend *memory, const struct acquisition *ac
 	bool is_own = !acquisition->exclusive_even_for_me && mem_holding_prove(*held, &acquisition->holder.claim);
 	int err = -EBUSY;
 
-	if (is_own && acquisition->moves && !(*held)->shared && *held != source)
+	if (is_own && acquisition->moves && is_replaceable(*held, source))
 		err = replace(memory, source, *held);
 	else
 		memory_publish_event(memory, EVENT_UNAVAILABLE, acquisition->key, *held);

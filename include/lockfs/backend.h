@@ -278,8 +278,8 @@ struct backend_ops {
 	 *   -EINVAL     the holding has this mode already.
 	 * With a source it answers in addition:
 	 *   0           and the new holding. If it moved, the end of the other is not told by on_ended() of this mount;
-	 *   -EEXIST     and the lock, with `moves`: this claim holds it exclusively. Its content and permissions are those of the
-	 *               source now, which has ended; lease, token and form stay as they are;
+	 *   -EEXIST     and the lock, with `moves`: this claim holds it exclusively, for the same user. Its content and permissions
+	 *               are those of the source now, which has ended; lease, token and form stay as they are;
 	 *   -ENOENT     the source is free, or another holding than `source_match` means;
 	 *   -EPERM      another holds the source, or another Redis client does;
 	 *   -EXDEV      the source is a directory;

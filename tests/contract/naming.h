@@ -196,6 +196,36 @@ static void test_moving_onto_ones_own_lock_replaces_the_content(void **state)
 	assert_int_equal(see(mount, KEY)->permissions, 0);
 }
 
+/* Otherwise one user could read what the mode kept for another. */
+static void test_moving_onto_a_lock_of_another_user_is_refused(void **state)
+{
+	struct mount *mount = *state;
+	struct lock_holder holder = holder_of(&me);
+
+	holder.uid++;
+	expect(0, wait_for(mount, start(mount, plan_acquire(mount, KEY, &holder, LONG_MS, PLAIN))));
+	acquire_file(mount, SOURCE, &me, "secret");
+	expect(-EBUSY, name(mount, SOURCE, KEY, &me, MOVES));
+	assert_content(see(mount, KEY), "", 0);
+	assert_content(see(mount, SOURCE), "secret", 6);
+}
+
+static void test_links_follow_a_move_and_end_with_the_content(void **state)
+{
+	struct mount *mount = *state;
+
+	acquire_file(mount, SOURCE, &me, "x");
+	expect(0, name(mount, SOURCE, KEY, &me, LINKS));
+	expect(0, name(mount, SOURCE, "moved", &me, MOVES));
+	assert_linked(see(mount, KEY), KEY);
+	assert_linked(see(mount, "moved"), KEY);
+	acquire_file(mount, "other", &me, "y");
+	expect(-EEXIST, name(mount, "other", "moved", &me, MOVES));
+	assert_linked(see(mount, KEY), NULL);
+	assert_linked(see(mount, "moved"), NULL);
+	assert_content(see(mount, KEY), "x", 1);
+}
+
 static void test_a_symbolic_link_is_linked_and_moved(void **state)
 {
 	struct mount *mount = *state;
@@ -288,6 +318,8 @@ static const struct CMUnitTest naming_tests[] = {
 	TEST(shared_locks_are_not_named),
 	TEST(moving_moves_the_holding),
 	TEST(moving_onto_ones_own_lock_replaces_the_content),
+	TEST(moving_onto_a_lock_of_another_user_is_refused),
+	TEST(links_follow_a_move_and_end_with_the_content),
 	TEST(a_symbolic_link_is_linked_and_moved),
 	TEST(waiters_are_served_after_a_move),
 	TEST(a_move_keeps_the_place_in_a_full_directory),

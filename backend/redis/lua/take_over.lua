@@ -73,6 +73,7 @@ local MOST_PERMISSIONS = '420'
 
 local function replace(held)
   call('HSET', details_key(path), 'content', from.content or '', 'permissions', from.permissions or MOST_PERMISSIONS, 'undoable', '')
+  if held.linked then follow_up(call, 'HDEL', details_key(path), 'linked', 'linked_key') end
   notify_holder('TOUCH', path, held)
   follow_up(end_source)
   local now = holding(path)
@@ -84,18 +85,15 @@ local function take_over()
   if moves then
     for _, field in ipairs(OF_HOLDER) do wants[field] = from[field] or '' end
     wants.bound = from.bound or ''
+    if from.linked and is_linked(source, from) then wants.linked, wants.linked_key = from.linked, from.linked_key end
   else
-    wants.linked = from.token
+    wants.linked, wants.linked_key = from.token, source
   end
   make_permanent(source, from)
   local new, problem = hold(path, wants)
   if not new then return problem end
-  if moves then
-    follow_up(end_source)
-  else
-    follow_up(call, 'HSET', details_key(source), 'linked', new.token, 'linked_key', path)
-    notify_holder('TOUCH', source, from)
-  end
+  if new.linked then follow_up(call, 'HSET', details_key(new.linked_key), 'linked', new.token, 'linked_key', path) end
+  if moves then follow_up(end_source) else notify_holder('TOUCH', source, from) end
   return answer('OK', new)
 end
 
@@ -111,7 +109,8 @@ end
 if held then
   local is_own = not wants.exclusive_even_for_me and not held.foreign and not held.revoked and
     proves(wants.id, wants.identity, held)
-  if is_own and moves and not is_shared(held) and path ~= source then return replace(held) end
+  -- With the content comes the mode, so the owner must be the same.
+  if is_own and moves and not is_shared(held) and path ~= source and held.uid == from.uid then return replace(held) end
   publish('UNAVAILABLE', path, held)
   return describe('EBUSY', path, held)
 end

@@ -70,7 +70,7 @@ local function new_details(wants, token, ttl, granted)
   if wants.content then put(flat, 'content', wants.content) end
   if wants.linked then
     put(flat, 'linked', wants.linked)
-    put(flat, 'linked_key', wants.source)
+    put(flat, 'linked_key', wants.linked_key)
   end
   return flat
 end
