@@ -31,11 +31,11 @@ class Program:
         self.command, self.modes, self.waits, self.refusal, self.call = command, modes, waits, refusal, call
 
 
-def wrapper(refusal, waits, shared=None):
+def wrapper(refusal, waits, shared=None, call=fcntl.lockf):
     """A command that locks a file and runs another command. `waits`: its arguments by how long it waits."""
     def command(mode, wait, path):
         return waits[wait] + ([shared] if mode == SHARED else []) + [path, "sh", "-c", "echo held; read -r _"]
-    return Program(command, BOTH if shared else [EXCLUSIVE], list(waits), refusal)
+    return Program(command, BOTH if shared else [EXCLUSIVE], list(waits), refusal, call)
 
 
 def script(arguments, modes=(EXCLUSIVE,), waits=(AT_ONCE, BRIEFLY, LONG), call=fcntl.lockf):
@@ -52,6 +52,9 @@ def library(name, *options):
 JAVA = ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", os.environ.get("JAVA_CLASSES", "."), "FileChannelLock"]
 programs = {
     "lckdo": wrapper(75, {AT_ONCE: ["lckdo"], BRIEFLY: ["lckdo", "-W", "1"], LONG: ["lckdo", "-w"]}, "-s"),
+    "setlock": wrapper(111, {AT_ONCE: ["setlock", "-nX"], LONG: ["setlock", "-NX"]}, call=fcntl.flock),
+    "setlock -x": wrapper(0, {AT_ONCE: ["setlock", "-nx"], LONG: ["setlock", "-Nx"]}, call=fcntl.flock),
+    "chpst": wrapper(111, {AT_ONCE: ["chpst", "-L"], LONG: ["chpst", "-l"]}, call=fcntl.flock),
     # Its shared form opens the file without O_CREAT, so it needs one that exists.
     "s6-setlock": wrapper(1, {AT_ONCE: ["s6-setlock", "-n"], BRIEFLY: ["s6-setlock", "-t", "300"], LONG: ["s6-setlock"]}),
     "with-lock-ex -f": wrapper(255, {AT_ONCE: ["with-lock-ex", "-f"], LONG: ["with-lock-ex", "-w"]}),

@@ -32,6 +32,19 @@ nothing_held() {
   contend s6-setlock
 }
 
+@test "setlock of daemontools, which fails if it does not wait" {
+  contend setlock
+}
+
+@test "setlock of daemontools, which does nothing if it does not wait" {
+  contend "setlock -x"
+}
+
+@test "chpst of runit, with -l and -L" {
+  command -v chpst >/dev/null || skip "there is no chpst"
+  contend chpst
+}
+
 @test "with-lock-ex, which fails if it does not wait" {
   contend "with-lock-ex -f"
 }
