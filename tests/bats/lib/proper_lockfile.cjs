@@ -1,0 +1,65 @@
+// Holds a lock of proper-lockfile, unmodified, until a line comes on standard input:
+//
+//   proper_lockfile.cjs try PATH     tries once
+//   proper_lockfile.cjs wait PATH    tries ten times a second
+//   proper_lockfile.cjs hour PATH    tries once, and lets an hour pass in which it updates the lock each second
+//
+// It prints `held`, after the hour the number of updates, and `released`. If the lock is compromised, it prints the error's code
+// and ends with status 70; if it does not get the lock, with status 75.
+'use strict'
+
+const lockfile = require('proper-lockfile')
+
+const [how, path] = process.argv.slice(2)
+
+// Replaces the clock and the timers by those of a simulation, in which a timer fires as soon as the event loop is idle, up to a
+// second late, so that the updates have every fraction of a second.
+function simulateTime() {
+  const clear = clearImmediate
+  let now = Date.now()
+  const simulated = { updates: 0, passed: () => now - began }
+  const began = now
+  Date.now = () => now
+  global.setTimeout = (call, delay) => {
+    const due = now + delay + ((simulated.updates * 37) % 1000)
+    const timer = setImmediate(() => {
+      now = due
+      simulated.updates++
+      call()
+    })
+    return timer
+  }
+  global.clearTimeout = clear
+  return simulated
+}
+
+function fail(status, error) {
+  console.log(error.code)
+  console.error(error.message)
+  process.exit(status)
+}
+
+const nextLine = () => new Promise((resolve) => process.stdin.once('data', resolve))
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+async function main() {
+  const simulated = how === 'hour' && simulateTime()
+  const release = await lockfile.lock(path, {
+    realpath: false,
+    stale: 4000,
+    update: 1000,
+    retries: how === 'wait' ? { retries: 200, factor: 1, minTimeout: 100 } : 0,
+    onCompromised: (error) => fail(70, error),
+  }).catch((error) => fail(75, error))
+  console.log('held')
+  if (simulated) {
+    while (simulated.passed() < 3600 * 1000) await turn()
+    console.log(simulated.updates)
+  }
+  await nextLine()
+  await release()
+  console.log('released')
+  process.exit(0)
+}
+
+main()
