@@ -341,3 +341,75 @@ library() {
   wait "$holder"
   is ACQUIRED "$(state "$M/job")"
 }
+
+# redis_py NAME ARGUMENT...: starts a Lock of python3-redis in the background, which reads $T/NAME; see redis_lock.py
+redis_py() {
+  local name=$1
+  shift
+  mkfifo "$T/$name"
+  in_background /usr/bin/python3 "$BATS_TEST_DIRNAME/../lib/redis_lock.py" "${redis_socket[redis]}" "$@" \
+    <>"$T/$name" >"$T/$name.out" 2>"$T/$name.err" 6>&-
+}
+
+redis_py_says() {
+  grep -q "^$2" "$T/$1.out"
+}
+
+@test "python3-redis's Lock excludes files and is excluded by them, waits, extends and releases" {
+  mount_two
+  redis_py holder lockfs:job
+  holder=$pid
+  wait_until redis_py_says holder held
+  read -r _ id <"$T/holder.out"
+  is "UNAVAILABLE $id" "$(state "$N/job") $(lock "$N/job" owner)"
+  remains "$M/job" 1 20000
+  expect EEXIST open "$M/job" CREAT,EXCL,WRONLY
+  expect EEXIST symlink mine "$N/job"
+  expect EEXIST mkdir "$N/.with/lockdir/job"
+  expect EAGAIN flock "$N/job" EX
+  expect EPERM unlink "$M/job"
+  echo extend >"$T/holder"
+  wait_until redis_py_says holder extended
+  remains "$M/job" 30000 60000
+  echo >"$T/holder"
+  ends_with 0 "$holder"
+  redis_py_says holder released
+  gone "$N/job"
+
+  ln -s mine "$M/job"
+  redis_py refused lockfs:job
+  ends_with 75 "$pid"
+  redis_py waiter lockfs:job 60
+  holder=$pid
+  is mine "$(readlink "$N/job")"
+  rm "$M/job"
+  wait_until redis_py_says waiter held
+  is UNAVAILABLE "$(state "$N/job")"
+  echo >"$T/waiter"
+  ends_with 0 "$holder"
+  redis_py_says waiter released
+}
+
+@test "python3-redis's Lock says that its lock was forced away, and leaves the next holder's alone" {
+  mount_redis
+  redis_py holder lockfs:job
+  wait_until redis_py_says holder held
+  rm "$M/.with/force/job"
+  take "$M/job"
+  echo >"$T/holder"
+  ends_with 0 "$pid"
+  redis_py_says holder LockNotOwnedError
+  is ACQUIRED "$(state "$M/job")"
+}
+
+@test "a killed holder of python3-redis's Lock has it until it expires" {
+  mount_redis
+  redis_py holder lockfs:job
+  wait_until redis_py_says holder held
+  kill -KILL "$pid"
+  wait_until ended "$pid"
+  expect EEXIST open "$M/job" CREAT,EXCL,WRONLY
+  redis_cli PEXPIRE lockfs:job 200 >/dev/null
+  : >"$M/.with/wait=20s/job"
+  is ACQUIRED "$(state "$M/job")"
+}
