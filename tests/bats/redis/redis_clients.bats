@@ -2,6 +2,7 @@
 
 load ../lib/helper
 load ../lib/redis
+load ../lib/npm
 
 @test "SET NX PX of another client excludes" {
   mount_redis
@@ -351,7 +352,8 @@ redis_py() {
     <>"$T/$name" >"$T/$name.out" 2>"$T/$name.err" 6>&-
 }
 
-redis_py_says() {
+# client_says NAME WORD: has the client printed a line that begins so?
+client_says() {
   grep -q "^$2" "$T/$1.out"
 }
 
@@ -359,7 +361,7 @@ redis_py_says() {
   mount_two
   redis_py holder lockfs:job
   holder=$pid
-  wait_until redis_py_says holder held
+  wait_until client_says holder held
   read -r _ id <"$T/holder.out"
   is "UNAVAILABLE $id" "$(state "$N/job") $(lock "$N/job" owner)"
   remains "$M/job" 1 20000
@@ -369,11 +371,11 @@ redis_py_says() {
   expect EAGAIN flock "$N/job" EX
   expect EPERM unlink "$M/job"
   echo extend >"$T/holder"
-  wait_until redis_py_says holder extended
+  wait_until client_says holder extended
   remains "$M/job" 30000 60000
   echo >"$T/holder"
   ends_with 0 "$holder"
-  redis_py_says holder released
+  client_says holder released
   gone "$N/job"
 
   ln -s mine "$M/job"
@@ -383,33 +385,60 @@ redis_py_says() {
   holder=$pid
   is mine "$(readlink "$N/job")"
   rm "$M/job"
-  wait_until redis_py_says waiter held
+  wait_until client_says waiter held
   is UNAVAILABLE "$(state "$N/job")"
   echo >"$T/waiter"
   ends_with 0 "$holder"
-  redis_py_says waiter released
+  client_says waiter released
 }
 
 @test "python3-redis's Lock says that its lock was forced away, and leaves the next holder's alone" {
   mount_redis
   redis_py holder lockfs:job
-  wait_until redis_py_says holder held
+  wait_until client_says holder held
   rm "$M/.with/force/job"
   take "$M/job"
   echo >"$T/holder"
   ends_with 0 "$pid"
-  redis_py_says holder LockNotOwnedError
+  client_says holder LockNotOwnedError
   is ACQUIRED "$(state "$M/job")"
 }
 
 @test "a killed holder of python3-redis's Lock has it until it expires" {
   mount_redis
   redis_py holder lockfs:job
-  wait_until redis_py_says holder held
+  wait_until client_says holder held
   kill -KILL "$pid"
   wait_until ended "$pid"
   expect EEXIST open "$M/job" CREAT,EXCL,WRONLY
   redis_cli PEXPIRE lockfs:job 200 >/dev/null
   : >"$M/.with/wait=20s/job"
   is ACQUIRED "$(state "$M/job")"
+}
+
+@test "npm's redlock excludes files and is excluded by them, and retries" {
+  install_packages redlock@4 ioredis@5
+  mount_two
+  mkfifo "$T/holder" "$T/waiter"
+  in_background "${npm_lock[@]}" redlock try lockfs:job "${redis_socket[redis]}" <>"$T/holder" >"$T/holder.out" 6>&-
+  holder=$pid
+  wait_until client_says holder held
+  is UNAVAILABLE "$(state "$N/job")"
+  expect EEXIST open "$N/job" CREAT,EXCL,WRONLY
+  expect EPERM unlink "$M/job"
+  echo >"$T/holder"
+  ends_with 0 "$holder"
+  client_says holder released
+  gone "$N/job"
+  take "$M/job"
+  run -75 "${npm_lock[@]}" redlock try lockfs:job "${redis_socket[redis]}" </dev/null
+  in_background "${npm_lock[@]}" redlock wait lockfs:job "${redis_socket[redis]}" <>"$T/waiter" >"$T/waiter.out" 6>&-
+  holder=$pid
+  is ACQUIRED "$(state "$M/job")"
+  rm "$M/job"
+  wait_until client_says waiter held
+  is UNAVAILABLE "$(state "$N/job")"
+  echo >"$T/waiter"
+  ends_with 0 "$holder"
+  gone "$M/job"
 }
