@@ -2,7 +2,7 @@
 //
 //   proper_lockfile.cjs try PATH     tries once
 //   proper_lockfile.cjs wait PATH    tries ten times a second
-//   proper_lockfile.cjs hour PATH    tries once, and lets an hour pass in which it updates the lock each second
+//   proper_lockfile.cjs hour PATH    tries once, and lets an hour pass in which it updates the lock every 5 seconds
 //
 // It prints `held`, after the hour the number of updates, and `released`. If the lock is compromised, it prints the error's code
 // and ends with status 70; if it does not get the lock, with status 75.
@@ -46,8 +46,8 @@ async function main() {
   const simulated = how === 'hour' && simulateTime()
   const release = await lockfile.lock(path, {
     realpath: false,
-    stale: 4000,
-    update: 1000,
+    stale: how === 'hour' ? 20000 : 4000,
+    update: how === 'hour' ? 5000 : 1000,
     retries: how === 'wait' ? { retries: 200, factor: 1, minTimeout: 100 } : 0,
     onCompromised: (error) => fail(70, error),
   }).catch((error) => fail(75, error))

@@ -249,11 +249,12 @@ PY
 @test "events tell what begins and ends by link and rename" {
   hear "$T/heard" "$N"
   take "$M/tmp"
-  ln "$M/tmp" "$M/job"
+  ln "$M/tmp" "$M/linked"
+  take "$M/job"
   mv "$M/tmp" "$M/moved"
   mv "$M/moved" "$M/job"
   rm "$M/job"
-  heard "$T/heard" "ACQUIRED tmp" "ACQUIRED job" "ACQUIRED moved" "RELEASED tmp" "RELEASED moved" "RELEASED job"
+  heard "$T/heard" "ACQUIRED tmp" "ACQUIRED linked" "ACQUIRED job" "ACQUIRED moved" "RELEASED tmp" "RELEASED moved" "RELEASED job"
 }
 
 @test "link and rename of many names, with newlines and of the longest length" {
