@@ -15,21 +15,21 @@ const [how, path] = process.argv.slice(2)
 // Replaces the clock and the timers by those of a simulation, in which a timer fires as soon as the event loop is idle, up to a
 // second late, so that the updates have every fraction of a second.
 function simulateTime() {
-  const clear = clearImmediate
   let now = Date.now()
-  const simulated = { updates: 0, passed: () => now - began }
-  const began = now
+  const end = now + 3600 * 1000
+  const simulated = { updates: 0 }
+  simulated.hour = new Promise((resolve) => (simulated.passed = resolve))
   Date.now = () => now
   global.setTimeout = (call, delay) => {
     const due = now + delay + ((simulated.updates * 37) % 1000)
-    const timer = setImmediate(() => {
+    return setImmediate(() => {
       now = due
       simulated.updates++
       call()
+      if (now >= end) simulated.passed()
     })
-    return timer
   }
-  global.clearTimeout = clear
+  global.clearTimeout = clearImmediate
   return simulated
 }
 
@@ -40,7 +40,6 @@ function fail(status, error) {
 }
 
 const nextLine = () => new Promise((resolve) => process.stdin.once('data', resolve))
-const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 async function main() {
   const simulated = how === 'hour' && simulateTime()
@@ -53,7 +52,7 @@ async function main() {
   }).catch((error) => fail(75, error))
   console.log('held')
   if (simulated) {
-    while (simulated.passed() < 3600 * 1000) await turn()
+    await simulated.hour
     console.log(simulated.updates)
   }
   await nextLine()
