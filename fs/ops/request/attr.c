@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "backend/util/clock.h"
 #include "fs/mount.h"
 #include "fs/names/node.h"
 #include "fs/ops/request/claim.h"
@@ -133,14 +134,20 @@ struct stat attr_of_fixed(const struct mount *mount, const struct node *node)
 	return attr;
 }
 
+/* The times are the present: programs that look for stale locks would think that one that ended just now is very old. */
 struct stat attr_of_ended(const struct node *node)
 {
+	struct timespec now = timespec_of_ms(epoch_ns() / NS_PER_MS);
+
 	return (struct stat){
 		.st_ino = path_inode(node_path(node)),
 		.st_mode = node->permissions.mode,
 		.st_uid = node->permissions.uid,
 		.st_gid = node->permissions.gid,
 		.st_blksize = LOCK_CONTENT_MAX,
+		.st_atim = now,
+		.st_mtim = now,
+		.st_ctim = now,
 	};
 }
 

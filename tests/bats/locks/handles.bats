@@ -168,6 +168,22 @@ def check_changes(fds, writing, refreshing):
 PY
 }
 
+@test "a free lock, and one that has ended, show the present as their times, so that nobody takes them for stale ones" {
+  py <<'PY'
+def is_recent(fd):
+    status = os.fstat(fd)
+    return all(abs(time.time() - each) < 60 for each in (status.st_atime, status.st_mtime, status.st_ctime))
+handle = os.open(M + "/job", os.O_CREAT | os.O_RDWR)
+check("free", is_recent(handle), True)
+held = os.open(M + "/job", os.O_CREAT | os.O_EXCL | os.O_RDWR)
+os.utime(M + "/job", (1, 1))
+check("held", os.fstat(handle).st_mtime, 1)
+os.unlink(M + "/job")
+check("free again", is_recent(handle), True)
+check("ended", is_recent(held), True)
+PY
+}
+
 @test "writing and refreshing through a handle of a free lock fails with ENOLCK and creates nothing" {
   { changes; cat <<'PY'; } | py
 fds = open_each()
