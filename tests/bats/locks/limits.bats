@@ -85,7 +85,7 @@ PY
   expect ENOTSUP setxattr "$M/job" user.lock.limit 3
   expect ENODATA removexattr "$M/job" user.lock.limit
   make_pool 3
-  expect EPERM setxattr "$M/pool" user.lock.waiters 3
+  expect ENOTSUP setxattr "$M/pool" user.lock.waiters 3
   expect EPERM removexattr "$M/pool" user.lock.waiters
 }
 
