@@ -318,9 +318,6 @@ void memory_read(struct backend *backend, const char *key, const struct lock_cla
 		if (claim)
 			mem_holding_prove(holding, claim);
 		entry.lock = mem_holding_describe(holding, now_ns);
-		/* Whoever sees that a lock is linked may take that as the proof that link(2) has succeeded. */
-		if (entry.lock.linked)
-			holding->linked->proven = true;
 	} else {
 		entry.dir = ((const struct mem_dir *)found)->info;
 		if (entry.dir.modified_ms == TIME_UNSET)

@@ -51,6 +51,15 @@ static bool may_be_undone(const struct redis_backend *redis, const redisReply *r
 		script_calls_has_undo(redis->calls, text);
 }
 
+void redis_hide_link(const struct redis_backend *redis, const redisReply *reply, struct lock *lock)
+{
+	const char *token;
+	const char *nonce = reply_linked(reply, &token);
+
+	if (nonce && (script_calls_has_undo(redis->calls, nonce) || script_calls_has_undo(redis->calls, token)))
+		lock->linked = false;
+}
+
 /* Answers a caller that asks whether it holds the lock: a lock that may be undone is shown as granted, nobody's yet. */
 static void on_read(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
@@ -60,6 +69,8 @@ static void on_read(struct script_call *call, int status, const redisReply *repl
 		status = reply_entry(reply, call->key, age_ms, &entry);
 	if (status == 0 && entry.kind == ENTRY_LOCK && may_be_undone(call->owner, reply, entry.lock.token))
 		entry.lock.granted = true;
+	if (status == 0 && entry.kind == ENTRY_LOCK)
+		redis_hide_link(call->owner, reply, &entry.lock);
 	call->answer.entry(call->ctx, operation_status(status), status == 0 ? &entry : NULL);
 }
 
@@ -82,6 +93,7 @@ void redis_read(struct backend *backend, const char *key, const struct lock_clai
 	}
 	operation_add_claim(call, claim);
 	script_call_add_match(call, match);
+	script_call_add_text(call, claim ? "1" : "");
 	call->done = on_read;
 	call->owner = redis;
 	call->answer.entry = done;
@@ -115,6 +127,7 @@ static void check_in_background(struct redis_backend *redis, const struct lock *
 	}
 	operation_add_claim(call, NULL);
 	script_call_add_token(call, lock->token);
+	script_call_add_text(call, "");
 	call->done = on_checked;
 	call->owner = redis;
 	call->token = lock->token;

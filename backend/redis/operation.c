@@ -43,6 +43,8 @@ static void on_lock(struct script_call *call, int status, const redisReply *repl
 	operation_drop_cached(call);
 	if (status == 0)
 		status = reply_lock(reply, call->key, age_ms, &lock);
+	if (status == 0)
+		redis_hide_link(call->owner, reply, &lock);
 	call->answer.lock(call->ctx, operation_status(status), status == 0 ? &lock : NULL);
 }
 

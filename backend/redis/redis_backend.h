@@ -50,6 +50,9 @@ static inline struct redis_backend *redis_of(struct backend *backend)
 	return (struct redis_backend *)backend;
 }
 
+/* A lock that this mount is about to undo is no link of another one: whoever sees two links believes that link(2) has succeeded. */
+void redis_hide_link(const struct redis_backend *redis, const redisReply *reply, struct lock *lock);
+
 /*
  * operation.c
  * operation_plain() and operation_lock() make a call that is answered by a status or by a lock. They return NULL if there

@@ -122,12 +122,14 @@ static void on_removed(void *ctx, int status)
 		request_reply(request, status);
 }
 
-/* Returns the node of the lock as which the kernel has just found the name, or NULL. */
+/* Returns the node of the lock that is shown as a directory and that the kernel has just found by this name, or NULL. */
 static const struct node *found_lock(const struct request *request)
 {
 	const struct node *found = node_find(request->mount->nodes, request->node->found_last);
+	bool is_it = found && node_is_of_holding(found) && S_ISDIR(found->permissions.mode) &&
+		strcmp(found->name.path, request->key) == 0;
 
-	return found && node_is_of_holding(found) && strcmp(found->name.path, request->key) == 0 ? found : NULL;
+	return is_it ? found : NULL;
 }
 
 static void remove_dir(struct request *request)

@@ -61,7 +61,7 @@ int main(int argc, char **argv)
 	add_all(shared_tests, COUNT(shared_tests));
 	add_all(form_tests, COUNT(form_tests));
 	add_all(permission_tests, COUNT(permission_tests));
-	add_all(naming_tests, COUNT(naming_tests));
+	add_naming();
 	add_sharing();
 	add_readers();
 	add_room();

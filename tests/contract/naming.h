@@ -3,7 +3,9 @@
 #define TESTS_CONTRACT_NAMING_H
 
 #include "tests/contract/forms.h"
+#include "tests/contract/giving_back.h"
 #include "tests/contract/judging.h"
+#include "tests/contract/mounts.h"
 #include "tests/contract/permissions.h"
 #include "tests/contract/room.h"
 
@@ -296,18 +298,24 @@ static void test_what_was_named_can_be_given_back(void **state)
 	assert_linked(see(mount, SOURCE), NULL);
 }
 
-/* Whoever sees two links takes them as the proof of success, so the lock stays. */
-static void test_showing_two_links_makes_the_lock_permanent(void **state)
+/* Whoever sees two links takes them as the proof of success. A mount knows whether it will undo what it linked, others do not. */
+static void test_a_link_that_another_mount_has_shown_stays(void **state)
 {
 	struct mount *mount = *state;
+	struct mount *other = mount_beside(mount);
 	uint64_t token;
 
 	acquire_file(mount, SOURCE, &me, "x");
 	token = expect(0, name(mount, SOURCE, KEY, &me, LINKS))->lock->token;
 	assert_linked(see(mount, SOURCE), SOURCE);
+	/* The other mount looks for itself, and then for a caller. */
+	assert_linked(see(other, SOURCE), NULL);
+	assert_linked(expect(0, wait_for(other, start_look_as(other, SOURCE, &they)))->lock, SOURCE);
 	backend_give_back(mount->backend, KEY, token);
 	expect(0, refresh(mount, SOURCE, &me, 0, LONG_MS));
 	assert_int_equal(see(mount, KEY)->token, token);
+	assert_linked(see(mount, SOURCE), SOURCE);
+	mount_leave(other);
 }
 
 static const struct CMUnitTest naming_tests[] = {
@@ -324,7 +332,18 @@ static const struct CMUnitTest naming_tests[] = {
 	TEST(waiters_are_served_after_a_move),
 	TEST(a_move_keeps_the_place_in_a_full_directory),
 	TEST(what_was_named_can_be_given_back),
-	TEST(showing_two_links_makes_the_lock_permanent),
 };
+
+static const struct CMUnitTest shared_naming_tests[] = {
+	TEST(a_link_that_another_mount_has_shown_stays),
+};
+
+static void add_naming(void)
+{
+	add_all(naming_tests, COUNT(naming_tests));
+	/* Two mounts of `memory:` share nothing. */
+	if (strcmp(contract_source, "memory:") != 0)
+		add_all(shared_naming_tests, COUNT(shared_naming_tests));
+}
 
 #endif

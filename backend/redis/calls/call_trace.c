@@ -69,7 +69,8 @@ static const struct shown_script {
 	[SCRIPT_LEASE_SCAN] = { "lease_scan", { { "cursor", FORM_PLAIN } } },
 	[SCRIPT_WATCH] = { "watch", { { "token", FORM_TOKEN } } },
 	[SCRIPT_HEARTBEAT] = { "heartbeat", { { "keys", FORM_HIDDEN } } },
-	[SCRIPT_READ] = { "read", { { "id", FORM_SECRET }, { "identity", FORM_HIDDEN }, { "token", FORM_TOKEN } } },
+	[SCRIPT_READ] = { "read", {
+		{ "id", FORM_SECRET }, { "identity", FORM_HIDDEN }, { "token", FORM_TOKEN }, { "told", FORM_FLAG } } },
 	[SCRIPT_WRITE] = { "write", { { "token", FORM_TOKEN }, { "offset", FORM_PLAIN }, { "data", FORM_HIDDEN } } },
 	[SCRIPT_TRUNCATE] = { "truncate", {
 		{ "id", FORM_SECRET }, { "identity", FORM_HIDDEN }, { "token", FORM_TOKEN }, { "size", FORM_PLAIN } } },

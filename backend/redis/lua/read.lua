@@ -1,7 +1,7 @@
 -- Reads the lock or directory at a path.
 --
 -- ARGV: 4 id, 5 identity of a caller that wants to know whether it holds the lock; both '': no such caller;
---   6 token of the holding that is meant ('': any)
+--   6 token of the holding that is meant ('': any), 7 '1' if a caller is told what the lock is like, else ''
 -- Answers: 'OK' and a lock as describe() has it; 'DIR', mode, uid, gid, time of the last change in ms, and the
 --   lease of locks made in the directory (0: unset), its limit (0: none), and how many wait for room; 'ENOENT'
 
@@ -25,6 +25,7 @@ local function may_name_holder(held)
     not try(make_permanent, path, held))
 end
 
+shows_links = ARGV[7] == '1'
 local held = path ~= '' and holding(path, meant_by(ARGV[6], ARGV[4], ARGV[5])) or nil
 if held then
   -- The instance of the holder has missed REVOKE.

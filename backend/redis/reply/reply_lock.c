@@ -137,6 +137,16 @@ const char *reply_undoable(const redisReply *reply)
 	return strcmp(detail_text(details, "undoable", ""), "1") == 0 ? detail_text(details, "nonce", NULL) : NULL;
 }
 
+const char *reply_linked(const redisReply *reply, const char **ret_token)
+{
+	enum { DETAILS = 5 }; /* index in the layout that reply_lock() reads */
+	const redisReply *details = reply_element(reply, DETAILS, REDIS_REPLY_ARRAY);
+	const char *nonce = details ? detail_text(details, "linked_nonce", NULL) : NULL;
+
+	*ret_token = nonce ? detail_text(details, "linked", "") : "";
+	return nonce && *nonce ? nonce : NULL;
+}
+
 /* Reads a lock that was held when the server answered, even if its lease has ended since. */
 static int reply_lock_seen(const redisReply *reply, const char *key, int64_t age_ms, struct lock *ret)
 {

@@ -30,6 +30,12 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
 int reply_entry(const redisReply *reply, const char *key, int64_t age_ms, struct entry *ret);
 
 /*
+ * Returns the nonce and token of the acquisition by link(2) that linked the lock, if the calling mount made it and may still
+ * undo it; else NULL. They live as long as the reply.
+ */
+const char *reply_linked(const redisReply *reply, const char **ret_token);
+
+/*
  * Returns the nonce of the acquisition that made this lock, or NULL if that acquisition can no
  * longer be undone. reply_lock() must have read `reply` before.
  */

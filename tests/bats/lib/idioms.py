@@ -146,6 +146,8 @@ def act(idiom, mount):
             print("refused" if is_refused(error) else "%s: %s" % (line.strip(), error), flush=True)
 
 
+LOCKCTL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../scripts/lockctl")
+
 problems = []
 
 
@@ -163,6 +165,10 @@ def parties(mount):
     finally:
         for party in each.values():
             party.end()
+
+
+def lockctl(*arguments):
+    return subprocess.run([LOCKCTL, *arguments], stdout=subprocess.PIPE, text=True, check=False).stdout.strip()
 
 
 def attribute(path, name):
@@ -204,6 +210,8 @@ def show(here, there):
             check(holder + ": mode", attribute(seen, "mode"), "exclusive")
             check(holder + ": pid", attribute(seen, "pid"), str(party.process.pid))
             check(holder + ": listed", os.listdir(there), ["job"])
+            check(holder + ": lockctl state", lockctl("state", there + "/job"), "UNAVAILABLE")
+            check(holder + ": lockctl ls", str(party.process.pid) in lockctl("ls", there), True)
             with subprocess.Popen(["flock", seen, "true"], start_new_session=True) as waiter:
                 while attribute(seen, "waiters") != "1":
                     time.sleep(0.01)

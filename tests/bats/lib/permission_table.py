@@ -418,7 +418,7 @@ DIFFERENCES = [
     Difference("the owner of a lock is its holder's user", "OK", "EPERM", ["chown other"]),
     Difference("directories cannot be moved", "OK", "EXDEV", ["rename directory"]),
     Difference("a lock is moved by its holder only", "OK", "EPERM", ["rename other"]),
-    Difference("the lock of another is not replaced", "OK", "EBUSY", ["rename over other"]),
+    Difference("the lock of another holder or user is not replaced", "OK", "EBUSY", ["rename over other", "rename over own"]),
     Difference("a lock is linked by its holder only", "OK", "EPERM", ["link other"]),
     Difference("there are only locks and directories", "OK", "EPERM", ["mknod fifo", "mknod file", "mknod device"]),
     Difference("only the attributes of locks can be set", "OK", "ENOTSUP",

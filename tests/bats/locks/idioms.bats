@@ -22,7 +22,8 @@ idioms() {
 }
 
 @test "each idiom excludes each other one, and releases in its own way for it" {
-  idioms exclude "$M" "$N"
+  idioms exclude "$M" "$M"
+  [[ $N == "$M" ]] || idioms exclude "$M" "$N"
   [[ $N == "$M" ]] || idioms exclude "$N" "$M"
 }
 

@@ -272,3 +272,57 @@ check("too long", outcome(os.link, M, M + "/" + longest + "l"), "ENAMETOOLONG")
 PY
   is "" "$(ls -A "$N")"
 }
+
+@test "another user in a sticky directory takes nothing of a lock by link, rename, rmdir, chmod or times" {
+  need_root "users"
+  mount_lockfs -o allow_other "$T/shared"
+  chmod 755 "$T"
+  mkdir -m 1777 "$T/shared/sticky"
+  S=$T/shared/sticky
+  L=$T/shared/.with/lockdir/sticky
+  take_with mine "$S/job"
+  mkdir "$L/dir"
+  ln -s target "$S/link"
+  before=$(snapshot "$S/job")
+  as_user nobody bash -c 'set -C; : >"$0/theirs"' "$S"
+  expect EPERM @nobody link "$S/job" "$S/new"
+  expect EPERM @nobody rename "$S/job" "$S/new"
+  expect EPERM @nobody rename "$S/link" "$S/new"
+  expect EPERM @nobody rename "$S/theirs" "$S/job"
+  expect EEXIST @nobody link "$S/theirs" "$S/job"
+  expect EPERM @nobody rmdir "$L/dir"
+  expect EPERM @nobody rmdir "$T/shared/.with/lockdir,force/sticky/dir"
+  expect EPERM @nobody unlink "$T/shared/.with/force/sticky/job"
+  expect EPERM @nobody chmod "$S/job" 666
+  expect EPERM @nobody chmod "$L/dir" 777
+  expect EACCES @nobody utime "$S/job"
+  expect EEXIST @nobody mkdir "$L/job"
+  expect EEXIST @nobody symlink x "$S/job"
+  unchanged "$before" "$S/job"
+  is $'dir\njob\nlink\ntheirs' "$(ls "$S")"
+}
+
+@test "link across directories, and rename of a lock whose lease ends meanwhile" {
+  mkdir "$M/one" "$M/two"
+  take_with text "$M/one/tmp"
+  expect OK link "$M/one/tmp" "$M/two/job"
+  is "text 2" "$(cat "$N/two/job") $(stat -c %h "$N/one/tmp")"
+  rm "$M/one/tmp" "$M/two/job"
+  py <<'PY'
+# The lease ends between the LOOKUP and the RENAME of some of them.
+results = set()
+for number in range(300):
+    try:
+        os.close(os.open(M + "/.with/ttl=%dms/tmp" % (2 + number % 9), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except TimeoutError:
+        continue  # the lease ended before the server's answer came
+    result = outcome(os.rename, M + "/tmp", M + "/job")
+    results.add(result)
+    check("the old name after " + result, os.path.lexists(M + "/tmp") and result == "OK", False)
+    if result == "OK" and os.path.lexists(M + "/job"):
+        outcome(os.unlink, M + "/job")
+    while do_list(M) != "one two":
+        time.sleep(0.001)
+check("results", sorted(results | {"ENOENT", "OK"}), ["ENOENT", "OK"])
+PY
+}

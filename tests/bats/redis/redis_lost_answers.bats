@@ -435,6 +435,46 @@ lost_conversion() {
   sprung || fail "the trap was not sprung"
 }
 
+# lost_call CALL: `CALL tmp job` is answered ETIMEDOUT, as its answer is lost
+lost_call() {
+  local answer took
+  trap_at "$(identity)" mute
+  read -r answer took <<<"$(call timed "$1" "$M/tmp" "$M/job")"
+  is ETIMEDOUT "$answer"
+  sprung || fail "the trap was not sprung"
+  ((took <= limit)) || fail "it took $took ms"
+  mended
+}
+
+@test "a link whose answer is lost is undone, and the linked lock stays as it is" {
+  proxy_start
+  take_with text "$M/tmp"
+  token=$(lock "$N/tmp" token)
+  lost_call link
+  wait_until 2 nobody_holds lockfs:job
+  never_held 3 lockfs:job
+  is "$token text 1" "$(lock "$N/tmp" token) $(cat "$M/tmp") $(stat -c %h "$M/tmp")"
+  expect OK link "$M/tmp" "$M/job"
+  is 2 "$(stat -c %h "$N/tmp")"
+}
+
+@test "a rename whose answer is lost costs the lock, is told to its open files, and leaves nothing behind" {
+  proxy_start
+  exec 7>"$M/tmp"
+  flock 7
+  echo text >&7
+  # The lock of the open file is that of the session that renames it.
+  lost_call rename
+  wait_until 2 nobody_holds lockfs:job
+  wait_until nobody_holds lockfs:tmp
+  never_held 3 lockfs:job
+  (echo more >&7) 2>"$T/err" && fail "written without the lock"
+  contains "Stale file handle" "$(cat "$T/err")"
+  exec 7>&-
+  is "" "$(redis_cli KEYS 'lockfs#d:*')"
+  take "$N/tmp" "$N/job"
+}
+
 @test "a conversion whose answer is lost costs the lock, and leaves nothing behind: others can have it" {
   local case
   proxy_start

@@ -184,19 +184,27 @@ local function holders_of(key, held)
   return is_shared(held) and math.max(1, follow_up(count_shared, key) or 1) or 0
 end
 
+-- Does the answer go to a caller who is shown the number of links? Only read.lua sets it.
+local shows_links = false
+
 -- Are this lock and the one that link(2) made from it, or from which it was made, both held? Whoever is told so may take that
--- as the proof that link(2) has succeeded, so the new one is made permanent first.
+-- as the proof that link(2) has succeeded, so the new one is made permanent first; its own instance, which knows whether it may
+-- still undo link(2), gets its nonce instead (redis_hide_link() of lock_reads.c). Returns also that nonce, or nil.
 local function is_linked(key, held)
-  local other = call('HMGET', details_key(held.linked_key), 'token', 'linked', 'undoable')
+  local other = call('HMGET', details_key(held.linked_key), 'token', 'linked', 'undoable', 'mount', 'nonce')
   if other[1] ~= held.linked or other[2] ~= held.token then return false end
-  return other[3] ~= '1' or not try(call, 'HDEL', details_key(held.linked_key), 'undoable')
+  if other[3] ~= '1' then return true end
+  if other[4] == mount then return true, other[5] end
+  return shows_links and not try(call, 'HDEL', details_key(held.linked_key), 'undoable')
 end
 
 -- Adds `first` to the details of a linked lock: the key of the one that was there first.
 local function with_first_key(key, held)
-  if not held.linked or not follow_up(is_linked, key, held) then return held.flat end
+  if not held.linked then return held.flat end
+  local done, linked, nonce = pcall(is_linked, key, held)
+  if not done or not linked then return held.flat end
   local first = tonumber(held.linked) < tonumber(held.token) and held.linked_key or key
-  return { 'first', first, unpack(held.flat) }
+  return { 'first', first, 'linked_nonce', nonce or '', unpack(held.flat) }
 end
 
 -- The details for answers, with the content, which belongs to the lock.
