@@ -40,6 +40,8 @@ static char *write_view(const struct view_options *options)
 		fprintf(out, ",id=%s", options->id);
 	if (options->as_files)
 		fputs(",file", out);
+	if (options->lockdir)
+		fputs(",lockdir", out);
 	if (options->force)
 		fputs(",force", out);
 	if (options->token)
@@ -63,7 +65,8 @@ static bool same_patience(const struct patience *one, const struct patience *oth
 
 static bool same_view(const struct view_options *one, const struct view_options *other)
 {
-	return one->ttl_ms == other->ttl_ms && one->as_files == other->as_files && one->force == other->force && one->token == other->token &&
+	return one->ttl_ms == other->ttl_ms && one->as_files == other->as_files && one->lockdir == other->lockdir &&
+		one->force == other->force && one->token == other->token &&
 		one->hold == other->hold && one->mode == other->mode && one->signal == other->signal && strcmp(one->id, other->id) == 0 &&
 		same_patience(&one->patience, &other->patience);
 }
