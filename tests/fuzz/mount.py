@@ -181,18 +181,34 @@ class Server:
         until("Redis answers", lambda: outcome(self.keys) == "OK")
         self.source = "redis+unix://" + self.path
 
-    def keys(self):
-        """The names of all keys, and their types."""
+    def answer(self, command):
+        """What the server answers to an inline command, as it is sent."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(self.path)
-            connection.sendall(b"KEYS *\r\nQUIT\r\n")
+            connection.sendall(command + b"\r\nQUIT\r\n")
             data = b""
             while not data.endswith(b"+OK\r\n"):
                 part = connection.recv(65536)
                 if not part:
                     raise OSError(errno.EPIPE, "")
                 data += part
-        return sorted(re.findall(rb"\$\d+\r\n(.*?)\r\n", data, re.S))
+        return data[:-len(b"+OK\r\n")]
+
+    def keys(self):
+        """The names of all keys."""
+        return sorted(re.findall(rb"\$\d+\r\n(.*?)\r\n", self.answer(b"KEYS *"), re.S))
+
+    def describe(self):
+        """All keys with their time to live and their values, a line each."""
+        reads = {b"string": b"GET %s", b"hash": b"HGETALL %s", b"zset": b"ZRANGE %s 0 9 WITHSCORES",
+                 b"set": b"SMEMBERS %s", b"list": b"LRANGE %s 0 9"}
+        lines = []
+        for key in self.keys():
+            name = b'"%s"' % b"".join(b"\\x%02x" % byte for byte in key)
+            kind = self.answer(b"TYPE " + name).strip(b"+\r\n")
+            value = self.answer(reads[kind] % name) if kind in reads else b""
+            lines.append("%r %s ms left: %r" % (key, self.answer(b"PTTL " + name).decode().strip(":\r\n"), value))
+        return "\n".join(lines)
 
     def end(self):
         self.process.kill()
@@ -479,6 +495,13 @@ def check_locks():
     os.removexattr(".", "user.lock.default_ttl")
 
 
+def check_server(server):
+    try:
+        until("", lambda: server.keys() == [b"fuzz#token"])
+    except Finding:
+        raise Finding("the server has more than the counter: %s" % server.describe()) from None
+
+
 def tell_check(writer):
     # What started this may be of a session that nobody sees, as the first process of a container is.
     os.setsid()
@@ -516,8 +539,7 @@ def fuzz(lockfs, server, seconds, seed, dir):
         check_in_child()
         os.chdir("/")
         if server:
-            left = [b"fuzz#token"]
-            until("nothing is left in the server but the counter", lambda: server.keys() == left)
+            check_server(server)
         mount.unmount()
     except Finding as finding:
         print("%s\n" % finding)

@@ -56,6 +56,23 @@ nothing_left() {
   rmdir "$N/team"
 }
 
+# What a directory notes about symbolic links goes with its last lock, whichever that is.
+@test "symbolic links among other locks leave no key: released first or last, or after a lease has begun" {
+  local order name
+  for order in 'link file' 'file link'; do
+    ln -s host:1 "$M/.with/ttl=never/link"
+    (set -C; : >"$N/.with/ttl=never/file")
+    for name in $order; do
+      rm "$M/.with/force/$name"
+    done
+    is "" "$(left_behind)"
+  done
+  ln -s host:1 "$M/.with/ttl=never/link"
+  (set -C; : >"$N/.with/ttl=1s/file")
+  rm "$M/link"
+  wait_until 10 nothing_left || fail "$(left_behind)"
+}
+
 forgotten() {
   [ "$(redis_cli DBSIZE)" = 3 ]
 }

@@ -25,7 +25,6 @@ local function free(key, held, kind)
   notify_holder('ENDED', key, held)
   notify_watchers('ENDED', key, held)
   if not rest then follow_up(index_remove, key) end
-  if held.form then follow_up(forget_forms, key) end
   if held.granted and not rest then follow_up(call, 'ZREM', ns .. '#g', key) end
   if held.revoked then notify_revoker(key, held) end
   return before, rest

@@ -1,12 +1,16 @@
--- The index of a directory: the names of its locks by expiry. It expires with its last lock.
+-- The index of a directory: the names of its locks by expiry. It expires with its last lock, and so does the note that locks
+-- may have another form than a file.
 
 local function keep_index(dir)
   local last = call('ZREVRANGE', index_key(dir), 0, 0, 'WITHSCORES')
-  if #last == 0 then return end
-  if last[2] == 'inf' then
+  if #last == 0 then
+    call('DEL', forms_key(dir))
+  elseif last[2] == 'inf' then
     call('PERSIST', index_key(dir))
   else
     call('PEXPIREAT', index_key(dir), integer(last[2]))
+    -- The lock of another form that never ended may have been released, or have a lease now.
+    if call('PTTL', forms_key(dir)) == -1 then call('PEXPIREAT', forms_key(dir), integer(last[2])) end
   end
 end
 
@@ -35,10 +39,4 @@ local function note_form(key, expires_ms)
   elseif left ~= -1 and now_ms + left < expires_ms then
     call('SET', noted, '1', 'PXAT', integer(expires_ms))
   end
-end
-
--- Forgets the forms of a directory without locks.
-local function forget_forms(key)
-  local dir = parent(key)
-  if call('EXISTS', index_key(dir)) == 0 then call('DEL', forms_key(dir)) end
 end
