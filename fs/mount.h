@@ -29,8 +29,8 @@ struct pending_requests;
 struct quota;
 struct reserve;
 struct signal_recipients;
+struct snapshot;
 struct stale_retries;
-struct stats_file;
 struct waiters;
 
 /* The parts live as long as the mount. */
@@ -52,10 +52,10 @@ struct mount {
 	struct stale_retries *retries;
 	struct signal_recipients *recipients;
 	struct reserve *reserve;
-	struct quota *streams_quota;         /* open directories, event streams and statistics snapshots of each user */
+	struct quota *streams_quota;         /* open directories, event streams and snapshots of each user */
 	struct quota *listings_quota;        /* bytes of names in the open directories of each user */
 	struct dir_stream *dir_streams;      /* all open directories */
-	struct stats_file *stats_files;      /* all open snapshots of statistics */
+	struct snapshot *snapshots;          /* all open `.stats`, `.status` and `.status.json` */
 	uid_t current_uid;  /* the user of the request that is being decoded; BACKEND_NOBODY: none whose calls are limited */
 	int64_t mounted_ms; /* since the epoch */
 	bool is_initialized; /* the kernel has sent INIT */
@@ -78,7 +78,7 @@ bool mount_may_close(const struct mount *mount);
 /* Closes the backend, which first answers the calls under way. A mount without a backend is accepted. */
 void mount_stop(struct mount *mount);
 
-/* Frees the mount, after its loop has run out of work. The snapshots of statistics are freed before: ops/stats.h. */
+/* Frees the mount, after its loop has run out of work. The snapshots are freed before: ops/snapshot.h. */
 void mount_free(struct mount *mount);
 
 /* Callbacks in struct backend_config, which has their rules; `ctx` is the struct mount. */

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,22 +16,14 @@
 #include "backend/util/quota.h"
 #include "fs/events/event_stream.h"
 #include "fs/holdings/holding.h"
-#include "fs/holdings/open_file.h"
 #include "fs/holdings/renewal.h"
 #include "fs/holdings/waiter.h"
 #include "fs/mount.h"
 #include "fs/names/node.h"
 #include "fs/names/patience.h"
+#include "fs/ops/snapshot.h"
 #include "fs/options.h"
 #include "lockfs/backend.h"
-
-struct stats_file {
-	struct open_file opened;
-	char *text;
-	size_t size;
-	uid_t uid; /* the user who is charged for it in mount->streams_quota */
-	struct stats_file *prev, *next;
-};
 
 /* Prints a label. Its value may be any text. */
 static void print_label(FILE *out, const char *name, const char *value)
@@ -190,101 +181,15 @@ static int print_all(const struct mount *mount, char **ret_text, size_t *ret_siz
 	return fclose(out) == 0 ? 0 : -ENOMEM;
 }
 
-static struct stats_file *stats_of(const struct fuse_file_info *info)
-{
-	return (struct stats_file *)open_file_of(info);
-}
-
-static void close_file(struct mount *mount, struct stats_file *file)
-{
-	DL_DELETE(mount->stats_files, file);
-	quota_give(mount->streams_quota, file->uid, 1);
-	free(file->text);
-	free(file);
-}
-
-static void stats_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info)
-{
-	const struct stats_file *file = stats_of(info);
-	size_t from = (size_t)offset < file->size ? (size_t)offset : file->size;
-
-	(void)ino;
-	fuse_reply_buf(req, file->text + from, size < file->size - from ? size : file->size - from);
-}
-
-static void stats_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle)
-{
-	(void)ino;
-	(void)info;
-	if (handle)
-		fuse_pollhandle_destroy(handle);
-	fuse_reply_poll(req, POLLIN | POLLRDNORM);
-}
-
-static void stats_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
-{
-	struct mount *mount = fuse_req_userdata(req);
-
-	(void)ino;
-	close_file(mount, stats_of(info));
-	fuse_reply_err(req, 0);
-}
-
-static const struct open_file_ops stats_ops = {
-	.read = stats_read,
-	.write = refuse_write,
-	.fsync = refuse_fsync,
-	.poll = stats_poll,
-	.flock = refuse_flock,
-	.setlk = refuse_setlk,
-	.getlk = refuse_getlk,
-	.flush = ignore_flush,
-	.release = stats_release,
-};
-
-/* Returns 0 or a negative errno. */
-static int make_file(struct mount *mount, uid_t uid, struct stats_file **ret)
-{
-	struct stats_file *file;
-	int err = quota_take(mount->streams_quota, uid, 1);
-
-	if (err < 0)
-		return err;
-	file = calloc(1, sizeof(*file));
-	if (!file || print_all(mount, &file->text, &file->size) < 0)
-		goto fail;
-	file->opened.ops = &stats_ops;
-	file->uid = uid;
-	DL_APPEND(mount->stats_files, file);
-	*ret = file;
-	return 0;
-fail:
-	if (file)
-		free(file->text);
-	free(file);
-	quota_give(mount->streams_quota, uid, 1);
-	return -ENOMEM;
-}
-
 void stats_open(struct mount *mount, fuse_req_t req, const struct fuse_file_info *info)
 {
-	struct stats_file *file;
-	struct fuse_file_info reply = *info;
-	int err = make_file(mount, fuse_req_ctx(req)->uid, &file);
+	char *text = NULL;
+	size_t size = 0;
 
-	if (err < 0) {
-		fuse_reply_err(req, -err);
+	if (print_all(mount, &text, &size) < 0) {
+		free(text);
+		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	reply.fh = (uintptr_t)&file->opened;
-	reply.direct_io = 1; /* GETATTR did not know the size of the snapshot */
-	reply.noflush = 1;
-	if (fuse_reply_open(req, &reply) < 0)
-		close_file(mount, file);
-}
-
-void stats_free_all(struct mount *mount)
-{
-	while (mount->stats_files)
-		close_file(mount, mount->stats_files);
+	snapshot_open(mount, req, info, text, size);
 }

@@ -1,4 +1,4 @@
-/* Open files of `.stats`: snapshots of what this mount counts, as text for Prometheus. */
+/* `.stats`: what this mount counts, as text for Prometheus. */
 #ifndef FS_OPS_STATS_H
 #define FS_OPS_STATS_H
 
@@ -8,8 +8,5 @@ struct mount;
 
 /* Replies to OPEN of `.stats` with a new snapshot. */
 void stats_open(struct mount *mount, fuse_req_t req, const struct fuse_file_info *info);
-
-/* Frees the snapshots that are still open when the mount ends. */
-void stats_free_all(struct mount *mount);
 
 #endif

@@ -6,7 +6,7 @@
 #include <uv.h>
 
 #include "fs/mount.h"
-#include "fs/ops/stats.h"
+#include "fs/ops/snapshot.h"
 #include "fs/options.h"
 #include "fs/start/command_line.h"
 #include "fs/start/fuse_session.h"
@@ -111,7 +111,7 @@ static int serve(struct options *options)
 out_mount:
 	/* Runs the callbacks of handles that were closed above. */
 	uv_run(&loop, UV_RUN_DEFAULT);
-	stats_free_all(mount);
+	snapshots_free(mount);
 	mount_free(mount);
 out:
 	uv_loop_close(&loop);
