@@ -9,6 +9,7 @@
 #include "backend/redis/reply/reply_list.h"
 #include "backend/redis/reply/reply_lock.h"
 #include "backend/redis/reply/reply_wait.h"
+#include "backend/redis/reply/server_info.h"
 #include "tests/fuzz/answer.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -128,6 +129,18 @@ static void check_error(const char *text)
 	require(strncmp(line, "redis://host:6379 refuses: ", 27) == 0, "a line says who refuses");
 }
 
+static void check_server(const redisReply *reply)
+{
+	struct server_reply answer;
+	const char *value = reply_config(reply);
+
+	require(!value || value == reply->element[1]->str, "a setting is within the reply");
+	if (reply_server(reply, &answer) < 0)
+		return;
+	require(answer.time_us >= 0 && answer.time_us / 1000 <= TIME_MAX_MS, "a time can be shown");
+	require(answer.mounts_asked >= -1, "a number of mounts");
+}
+
 static void check_reply(const redisReply *reply)
 {
 	int status = reply_status(reply);
@@ -141,6 +154,7 @@ static void check_reply(const redisReply *reply)
 	check_lists(reply);
 	check_queue(reply);
 	check_release(reply);
+	check_server(reply);
 }
 
 static void read_replies(const char *bytes, size_t size)
