@@ -23,6 +23,7 @@ struct measure {
 		backend_lock_done *lock;
 		backend_entry_done *entry;
 		backend_list_done *list;
+		backend_status_done *status;
 	} done;    /* the caller's callback */
 	void *ctx; /* the caller's */
 	struct acquisition *acquisition; /* NULL for other calls */
@@ -108,6 +109,13 @@ static void on_entry(void *ctx, int status, const struct entry *entry)
 	struct measure ended = end(ctx, status);
 
 	ended.done.entry(ended.ctx, status, entry);
+}
+
+static void on_status(void *ctx, int status, const struct backend_status *ret)
+{
+	struct measure ended = end(ctx, status);
+
+	ended.done.status(ended.ctx, status, ret);
 }
 
 static void on_list(struct listing *listing, int status, const struct list_item *items, size_t count)
@@ -313,6 +321,18 @@ static void metrics_configure_dir(struct backend *backend, const char *path, uns
 	backend_configure_dir(metrics_of(backend)->inner, path, which, info, on_plain, measure);
 }
 
+static void metrics_status(struct backend *backend, backend_status_done *done, void *ctx)
+{
+	struct measure *measure = begin(backend, CALL_STATUS, "", ctx);
+
+	if (!measure) {
+		done(ctx, -ENOMEM, NULL);
+		return;
+	}
+	measure->done.status = done;
+	backend_status(metrics_of(backend)->inner, on_status, measure);
+}
+
 /* Calls that are only passed on */
 
 static void metrics_start(struct backend *backend, backend_started *started, void *ctx)
@@ -376,6 +396,7 @@ static const struct backend_ops metrics_ops = {
 	.listen = metrics_listen,
 	.publish = metrics_publish,
 	.stats = metrics_stats,
+	.status = metrics_status,
 	.read_cached = metrics_read_cached,
 	.read = metrics_read,
 	.watch = metrics_watch,

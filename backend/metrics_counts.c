@@ -22,6 +22,7 @@ const char *call_kind_name(enum call_kind kind)
 		[CALL_MAKE_DIR] = "make_dir",
 		[CALL_REMOVE_DIR] = "remove_dir",
 		[CALL_CONFIGURE_DIR] = "configure_dir",
+		[CALL_STATUS] = "status",
 	};
 
 	return names[kind];

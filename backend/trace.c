@@ -239,6 +239,15 @@ static void trace_configure_dir(struct backend *backend, const char *path, unsig
 	backend_configure_dir(inner_of(backend), path, which, info, call ? trace_call_on_done : done, call ? call : ctx);
 }
 
+static void trace_status(struct backend *backend, backend_status_done *done, void *ctx)
+{
+	struct trace_call *call = trace_call_begin(output_of(backend), "status", NULL, ctx);
+
+	if (call)
+		call->done.status = done;
+	backend_status(inner_of(backend), call ? trace_call_on_status : done, call ? call : ctx);
+}
+
 /* Calls that are answered when they return, or not at all */
 
 static void trace_close(struct backend *backend)
@@ -332,6 +341,7 @@ static const struct backend_ops trace_ops = {
 	.publish = trace_publish,
 	.watch = trace_watch,
 	.stats = trace_stats,
+	.status = trace_status,
 	.read_cached = trace_read_cached,
 	.read = trace_read,
 	.write = trace_write,

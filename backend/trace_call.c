@@ -109,6 +109,17 @@ void trace_call_on_entry(void *ctx, int status, const struct entry *entry)
 	ended.done.entry(ended.ctx, status, entry);
 }
 
+void trace_call_on_status(void *ctx, int status, const struct backend_status *ret)
+{
+	struct trace_line line = answer_line(ctx, status);
+	struct trace_call ended;
+
+	if (status == 0)
+		trace_add(&line, " %s mounts=%zu", ret->up ? "up" : "away", ret->mount_count);
+	ended = end(ctx, &line);
+	ended.done.status(ended.ctx, status, ret);
+}
+
 void trace_call_on_list(struct listing *listing, int status, const struct list_item *items, size_t count)
 {
 	struct trace_line line = answer_line(listing->ctx, status);

@@ -24,6 +24,7 @@ struct trace_call {
 		backend_lock_done *lock;
 		backend_entry_done *entry;
 		backend_list_done *list;
+		backend_status_done *status;
 	} done;    /* the caller's callback */
 	void *ctx; /* the caller's */
 	struct acquisition *acquisition; /* NULL for other calls */
@@ -43,6 +44,7 @@ void trace_call_on_started(void *ctx, int status, const char *problem);
 void trace_call_on_done(void *ctx, int status);
 void trace_call_on_lock(void *ctx, int status, const struct lock *lock);
 void trace_call_on_entry(void *ctx, int status, const struct entry *entry);
+void trace_call_on_status(void *ctx, int status, const struct backend_status *ret);
 
 /* These two give the struct that the caller lent back as it was. */
 void trace_call_on_acquired(void *ctx, int status, const struct lock *lock);

@@ -14,6 +14,7 @@ struct options {
 	char *password;               /* of the backend; NULL if not given beside SOURCE */
 	char *cacert, *cert, *key;    /* names of files for TLS, or NULL */
 	bool scan;                    /* listings also show locks taken by other Redis clients */
+	bool strict;                  /* refuse a server that cannot keep what the manual promises */
 	bool lockdir;                 /* all views are as those with `lockdir` */
 	char *mountpoint;             /* absolute, without symbolic links */
 	char *namespace_;

@@ -13,6 +13,8 @@
 
 #include "backend/memory/memory_internal.h"
 #include "backend/registry.h"
+#include "backend/util/clock.h"
+#include "backend/util/promise.h"
 
 static bool memory_listen(struct backend *backend, enum listen_extent extent)
 {
@@ -50,9 +52,32 @@ static void memory_stats(struct backend *backend, struct backend_stats *ret)
 	const struct mem_queue *queue;
 
 	memory_expire_due(memory);
-	*ret = (struct backend_stats){ .up = true, .locks = memory->lock_count };
+	*ret = (struct backend_stats){ .up = true, .locks = memory->lock_count, .replicas_in_sync = -1 };
 	DL_FOREACH(memory->queues.all, queue)
 		ret->waiting_keys++;
+}
+
+/* A journal that outlives the daemon would change the persistence here. */
+static void memory_status(struct backend *backend, backend_status_done *done, void *ctx)
+{
+	const struct promise_facts facts = { .in_daemon = true, .persistence = PERSISTENCE_NONE, .eviction = EVICTION_NEVER };
+	struct backend_status status = {
+		.source = "memory:",
+		.up = true,
+		.away_since_ms = STATUS_UNKNOWN,
+		.server = "lockfs",
+		.server_version = LOCKFS_VERSION,
+		.role = "primary",
+		.persistence = persistence_word(facts.persistence),
+		.eviction_policy = "none",
+		.memory_left = STATUS_UNKNOWN, /* each user has a limit, and no mount has one */
+		.last_loss_ms = STATUS_UNKNOWN,
+		.connected_since_ms = memory_of(backend)->opened_ms,
+	};
+
+	for (enum risk risk = 0; risk < RISK_COUNT; risk++)
+		status.promises[risk] = promise_of(&facts, risk);
+	done(ctx, 0, &status);
 }
 
 /* Opening and closing */
@@ -92,6 +117,7 @@ static int memory_open(const struct backend_config *config, struct backend **ret
 	memory->on_event = config->on_event;
 	memory->on_ended = config->on_ended;
 	memory->ctx = config->ctx;
+	memory->opened_ms = epoch_ns() / NS_PER_MS;
 	*ret = &memory->base;
 	return 0;
 fail:
@@ -145,6 +171,7 @@ const struct backend_ops memory_backend_ops = {
 	.listen = memory_listen,
 	.publish = memory_publish,
 	.stats = memory_stats,
+	.status = memory_status,
 	.read = memory_read,
 	.write = memory_write,
 	.truncate = memory_truncate,

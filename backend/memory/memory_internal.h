@@ -25,6 +25,7 @@ struct memory_backend {
 	uint64_t last_token;      /* of the last acquisition */
 	int64_t lock_count;
 	bool is_listening;        /* listen() asked for events */
+	int64_t opened_ms;        /* since the epoch */
 	void (*on_event)(void *ctx, const struct lock_event *event);
 	void (*on_ended)(void *ctx, const char *key, uint64_t token, bool taken);
 	void *ctx; /* the first argument of both callbacks */

@@ -8,6 +8,8 @@
 #include "backend/redis/notify/subscription.h"
 #include "backend/redis/redis_backend.h"
 #include "backend/redis/revocation.h"
+#include "backend/redis/status/status_query.h"
+#include "backend/redis/status/strict.h"
 #include "backend/redis/waiting/wait_queue.h"
 
 /* Confirms a REVOKE once the holder was stopped (by on_ended), or if this mount has no such holder. */
@@ -28,7 +30,7 @@ static void on_end(struct redis_backend *redis, const struct message *message)
 
 static void dispatch(struct redis_backend *redis, const struct message *message)
 {
-	if (message->kind != MESSAGE_GRANT)
+	if (message->kind != MESSAGE_GRANT && message->kind != MESSAGE_WHO)
 		lock_cache_drop(&redis->lock_cache, message->key);
 	switch (message->kind) {
 	case MESSAGE_GRANT:
@@ -46,6 +48,9 @@ static void dispatch(struct redis_backend *redis, const struct message *message)
 	case MESSAGE_FREED:
 		revocations_on_freed(redis->revocations, message->key, message->token);
 		break;
+	case MESSAGE_WHO:
+		status_query_on_who(redis->status, message->token, message->key);
+		break;
 	}
 }
 
@@ -56,6 +61,13 @@ void redis_on_message(void *ctx, const struct message *message)
 	script_calls_set_in_message(redis->calls, true);
 	dispatch(redis, message);
 	script_calls_set_in_message(redis->calls, false);
+}
+
+void redis_on_here(void *ctx, const struct mount_here *here)
+{
+	const struct redis_backend *redis = ctx;
+
+	status_query_on_here(redis->status, here);
 }
 
 static void notice(const struct redis_backend *redis, const char *line)
@@ -103,11 +115,24 @@ void redis_on_unsubscribed(void *ctx, const char *problem)
 	report_outage(redis, problem);
 }
 
+/* A mount that is strict goes on if the server changes to one that it would refuse, and says so. */
+static void on_checked(void *ctx, int status, const struct backend_status *answer)
+{
+	const struct redis_backend *redis = ctx;
+	char problem[BACKEND_PROBLEM_MAX];
+
+	if (status == 0 && answer->up && !redis->closing && !strict_accepts(status_query_record(redis->status), problem))
+		notice(redis, problem);
+}
+
 void redis_on_calls_up(void *ctx)
 {
 	struct redis_backend *redis = ctx;
 
 	report_recovery(redis);
+	status_query_on_up(redis->status);
+	if (redis->strict && redis->is_started)
+		status_query_start(redis->status, false, on_checked, redis);
 	wait_queue_resend(redis->wait_queue);
 	lease_scan_start_again(redis->lease_scan);
 }
@@ -141,6 +166,7 @@ void redis_on_calls_down(void *ctx, const char *problem)
 	struct redis_backend *redis = ctx;
 
 	report_outage(redis, problem);
+	status_query_on_down(redis->status, problem);
 	wait_queue_on_down(redis->wait_queue);
 	/* If this connection was silent, that of the subscription may be dead, too, without a sign. */
 	subscription_renew(redis->subscription);

@@ -14,6 +14,8 @@
 #include "backend/redis/notify/subscription.h"
 #include "backend/redis/redis_backend.h"
 #include "backend/redis/revocation.h"
+#include "backend/redis/status/status_query.h"
+#include "backend/redis/status/strict.h"
 #include "backend/redis/waiting/wait_queue.h"
 #include "backend/registry.h"
 #include "backend/util/random_id.h"
@@ -38,6 +40,15 @@ static void redis_stats(struct backend *backend, struct backend_stats *ret)
 
 	*ret = (struct backend_stats){ .waiting_keys = wait_queue_key_count(redis->wait_queue), .locks = -1 };
 	script_calls_stats(redis->calls, ret);
+	status_query_stats(redis->status, ret);
+}
+
+/* Other mounts answer on the channel of this one. */
+static void redis_status(struct backend *backend, backend_status_done *done, void *ctx)
+{
+	struct redis_backend *redis = redis_of(backend);
+
+	status_query_start(redis->status, subscription_is_up(redis->subscription), done, ctx);
 }
 
 static int make_parts(struct redis_backend *redis, const struct backend_config *config)
@@ -54,6 +65,7 @@ static int make_parts(struct redis_backend *redis, const struct backend_config *
 	struct wait_queue_handlers wait_handlers = { .on_asking = redis_note_generation, .on_acquired = redis_cache_acquired, .ctx = redis };
 	struct subscription_handlers notify_handlers = {
 		.on_message = redis_on_message,
+		.on_here = redis_on_here,
 		.on_up = redis_on_subscribed,
 		.on_down = redis_on_unsubscribed,
 		.on_all_events = redis_on_all_events,
@@ -66,6 +78,10 @@ static int make_parts(struct redis_backend *redis, const struct backend_config *
 		return -EIO;
 	redis->calls = script_calls_new(&own, &redis->url, redis->tls, redis->instance, &calls_handlers);
 	if (!redis->calls)
+		return -ENOMEM;
+	redis->references++;
+	redis->status = status_query_new(&own, &redis->url, redis->calls);
+	if (!redis->status)
 		return -ENOMEM;
 	redis->references++;
 	redis->lease_scan = lease_scan_new(redis->calls);
@@ -95,6 +111,8 @@ static void close_parts(struct redis_backend *redis)
 	/* First the wait queue, which adds undos to the calls; closing the calls ends what is under way, revocations too. */
 	if (redis->wait_queue)
 		wait_queue_close(redis->wait_queue, drop_reference, redis);
+	if (redis->status)
+		status_query_close(redis->status, drop_reference, redis);
 	if (redis->calls)
 		script_calls_close(redis->calls);
 	if (redis->revocations)
@@ -111,6 +129,7 @@ static int redis_open(const struct backend_config *config, struct backend **ret,
 	redis->base.ops = &redis_backend_ops;
 	redis->references = 1;
 	redis->scan = config->scan;
+	redis->strict = config->strict;
 	redis->timeout_ms = config->timeout_ms;
 	redis->on_ended = config->on_ended;
 	redis->on_touched = config->on_touched;
@@ -147,12 +166,30 @@ static void on_first_subscribed(void *ctx, int status, const char *problem)
 	redis->started(redis->started_ctx, status, problem);
 }
 
+/* Refuses a server that a strict mount must not use. */
+static void on_first_checked(void *ctx, int status, const struct backend_status *answer)
+{
+	struct redis_backend *redis = ctx;
+	char problem[BACKEND_PROBLEM_MAX];
+
+	if (status < 0)
+		redis->started(redis->started_ctx, status, strerror(-status));
+	else if (!answer->up)
+		redis->started(redis->started_ctx, -EHOSTDOWN, answer->away_cause);
+	else if (!strict_accepts(status_query_record(redis->status), problem))
+		redis->started(redis->started_ctx, -EPROTONOSUPPORT, problem);
+	else
+		subscription_start(redis->subscription, on_first_subscribed, redis);
+}
+
 static void on_first_up(void *ctx, int status, const char *problem)
 {
 	struct redis_backend *redis = ctx;
 
 	if (status < 0)
 		redis->started(redis->started_ctx, status, problem);
+	else if (redis->strict)
+		status_query_start(redis->status, false, on_first_checked, redis);
 	else
 		subscription_start(redis->subscription, on_first_subscribed, redis);
 }
@@ -189,6 +226,7 @@ const struct backend_ops redis_backend_ops = {
 	.publish = redis_publish,
 	.watch = redis_watch,
 	.stats = redis_stats,
+	.status = redis_status,
 	.read_cached = redis_read_cached,
 	.read = redis_read,
 	.write = redis_write,

@@ -13,6 +13,7 @@
 
 struct lease_scan;
 struct revocations;
+struct status_query;
 struct subscription;
 struct tls_context;
 struct wait_queue;
@@ -26,6 +27,7 @@ struct redis_backend {
 	struct wait_queue *wait_queue;
 	struct revocations *revocations;
 	struct lease_scan *lease_scan;
+	struct status_query *status;
 	struct lock_cache lock_cache;
 	struct early_notices early_notices;
 	void (*on_ended)(void *ctx, const char *key, uint64_t token, bool taken);
@@ -36,6 +38,7 @@ struct redis_backend {
 	struct outage outage;      /* of either of the two connections */
 	bool is_started;
 	bool closing;
+	bool strict;               /* the mount option */
 	bool scan;                 /* the mount option: listings show locks of other Redis clients */
 	int64_t timeout_ms;
 	backend_started *started;  /* called at the end of the start */
@@ -99,6 +102,7 @@ void redis_configure_dir(struct backend *backend, const char *path, unsigned int
 
 /* notifications.c */
 void redis_on_message(void *ctx, const struct message *message);
+void redis_on_here(void *ctx, const struct mount_here *here);
 void redis_on_subscribed(void *ctx);
 void redis_on_unsubscribed(void *ctx, const char *problem);
 void redis_on_calls_up(void *ctx);

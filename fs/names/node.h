@@ -26,6 +26,8 @@ enum node_kind {
 	NODE_EVENTS,      /* `.events` */
 	NODE_EVENTS_JSON, /* `.events.json` */
 	NODE_STATS,       /* `.stats` */
+	NODE_STATUS,      /* `.status` */
+	NODE_STATUS_JSON, /* `.status.json` */
 };
 
 /* Identifies a node: a lookup that leads to an equal name finds the node that exists. */

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-static const char *const reserved[] = { WITH_NAME, ".events", ".events.json", ".stats" };
+static const char *const reserved[] = { WITH_NAME, ".events", ".events.json", ".stats", ".status", ".status.json" };
 
 bool name_is_reserved(const char *name)
 {

@@ -247,6 +247,8 @@ const struct attribute *attributes_of(const struct node *node)
 		[NODE_EVENTS] = no_attributes,
 		[NODE_EVENTS_JSON] = no_attributes,
 		[NODE_STATS] = no_attributes,
+		[NODE_STATUS] = no_attributes,
+		[NODE_STATUS_JSON] = no_attributes,
 	};
 
 	return by_kind[node_kind(node)];

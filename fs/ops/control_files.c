@@ -1,6 +1,6 @@
 /*
- * LOOKUP, GETATTR and OPEN of control files: `.events`, `.events.json` and `.stats` in every directory. Each LOOKUP
- * makes a node of its own, so that a caller learns nothing about what others read.
+ * LOOKUP, GETATTR and OPEN of control files: `.events`, `.events.json`, `.stats`, `.status` and `.status.json` in every
+ * directory. Each LOOKUP makes a node of its own, so that a caller learns nothing about what others read.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +20,7 @@
 #include "fs/ops/request/reply.h"
 #include "fs/ops/request/request.h"
 #include "fs/ops/stats.h"
+#include "fs/ops/status.h"
 #include "fs/ops/table.h"
 #include "fs/options.h"
 #include "fs/util/reserve.h"
@@ -53,15 +54,32 @@ static void open_stats(struct request *request)
 	stats_open(request->mount, request->fuse, &request->info);
 }
 
+static void open_status(struct request *request)
+{
+	status_open(request->mount, request->fuse, &request->info, false);
+}
+
+static void open_status_json(struct request *request)
+{
+	status_open(request->mount, request->fuse, &request->info, true);
+}
+
+/* A user who may list the directory may read what is about it; all may read what is about the mount and its server. */
+#define LISTING_BITS 0444
+#define FOR_ALL 0444
+
 static const struct control_kind {
 	const char *name;
 	enum node_kind kind;
 	off_t extra_size; /* bytes that stat(2) shows beyond those already read */
+	mode_t added;     /* permission bits beside those of the directory */
 	control_open_fn *open;
 } control_kinds[] = {
-	{ ".events", NODE_EVENTS, EVENT_SIZE_TOLD, open_events },
-	{ ".events.json", NODE_EVENTS_JSON, EVENT_SIZE_TOLD, open_events_json },
-	{ ".stats", NODE_STATS, 0, open_stats },
+	{ ".events", NODE_EVENTS, EVENT_SIZE_TOLD, 0, open_events },
+	{ ".events.json", NODE_EVENTS_JSON, EVENT_SIZE_TOLD, 0, open_events_json },
+	{ ".stats", NODE_STATS, 0, 0, open_stats },
+	{ ".status", NODE_STATUS, 0, FOR_ALL, open_status },
+	{ ".status.json", NODE_STATUS_JSON, 0, FOR_ALL, open_status_json },
 };
 
 #define KIND_COUNT (sizeof(control_kinds) / sizeof(control_kinds[0]))
@@ -74,13 +92,18 @@ static const struct control_kind *kind_of_name(const char *name)
 	return NULL;
 }
 
-static const struct control_kind *kind_of_node(const struct node *node)
+static const struct control_kind *find_kind(enum node_kind kind)
 {
 	size_t i = 0;
 
-	while (control_kinds[i].kind != node_kind(node))
+	while (control_kinds[i].kind != kind)
 		i++;
 	return &control_kinds[i];
+}
+
+static const struct control_kind *kind_of_node(const struct node *node)
+{
+	return find_kind(node_kind(node));
 }
 
 static struct stat attr_of(const struct node *node)
@@ -113,9 +136,6 @@ void control_file_reply_attr(fuse_req_t req, const struct node *node)
 	fuse_reply_attr(req, &attr, 0);
 }
 
-/* A user who may list the directory may read its control files. */
-#define LISTING_BITS 0444
-
 static struct node *make_node(struct request *request, mode_t mode, uid_t uid, gid_t gid)
 {
 	struct node_table *nodes = request->mount->nodes;
@@ -124,7 +144,8 @@ static struct node *make_node(struct request *request, mode_t mode, uid_t uid, g
 
 	if (!control)
 		return NULL;
-	*control = (struct control_node){ .users = 1, .mode = mode & LISTING_BITS, .uid = uid, .gid = gid };
+	mode = (mode & LISTING_BITS) | find_kind(request->control_kind)->added;
+	*control = (struct control_node){ .users = 1, .mode = mode, .uid = uid, .gid = gid };
 	node = node_look_up(nodes, request->control_kind, request->node->name.view, node_unique(nodes), request->key,
 		fuse_req_ctx(request->fuse)->uid);
 	if (node)

@@ -152,6 +152,23 @@ static void print_locks(FILE *out, const struct mount *mount, const struct backe
 		mount->streams->log.lost);
 }
 
+/* What became of the locks when the server changed. */
+static void print_changes(FILE *out, const struct backend_stats *stats)
+{
+	print_metric(out, "failovers_total", "counter", "Connections to another process of the server than the one before.",
+		stats->failovers);
+	print_metric(out, "reclaimed_total", "counter", "Holdings that were taken back at a server that changed.",
+		stats->reclaimed);
+	print_metric(out, "reclaim_lost_total", "counter", "Holdings that could not be taken back at a server that changed.",
+		stats->reclaim_lost);
+	print_head(out, "grace_seconds_total", "counter", "How long acquisitions waited for others to take back theirs.");
+	fputs("lockfs_grace_seconds_total", out);
+	print_seconds(out, stats->grace_ns);
+	if (stats->replicas_in_sync >= 0)
+		print_metric(out, "replicas_in_sync", "gauge", "Replicas that have all writes, as the server said last.",
+			(uint64_t)stats->replicas_in_sync);
+}
+
 static void print_backend(FILE *out, const struct backend_stats *stats)
 {
 	print_metric(out, "backend_up", "gauge", "Whether the backend can be asked.", stats->up);
@@ -159,6 +176,7 @@ static void print_backend(FILE *out, const struct backend_stats *stats)
 		stats->reconnects);
 	print_metric(out, "backend_calls_under_way", "gauge", "Questions to the server that are not answered yet.",
 		stats->under_way);
+	print_changes(out, stats);
 	print_head(out, "backend_round_trip_seconds", "summary", "How long answers of the server took.");
 	fputs("lockfs_backend_round_trip_seconds_sum", out);
 	print_seconds(out, stats->round_trip_ns);

@@ -16,7 +16,7 @@
 #include "fs/start/secrets.h"
 #include "fs/util/log.h"
 
-enum option_key { KEY_HELP = 1, KEY_VERSION, KEY_FOREGROUND, KEY_TRACE, KEY_DEBUG, KEY_AUTO_UNMOUNT, KEY_ALLOW_OTHER, KEY_RO, KEY_SCAN, KEY_LOCKDIR, KEY_IGNORE };
+enum option_key { KEY_HELP = 1, KEY_VERSION, KEY_FOREGROUND, KEY_TRACE, KEY_DEBUG, KEY_AUTO_UNMOUNT, KEY_ALLOW_OTHER, KEY_RO, KEY_SCAN, KEY_STRICT, KEY_LOCKDIR, KEY_IGNORE };
 
 #define RAW(template, member) { template, offsetof(struct raw_options, member), 0 }
 
@@ -45,6 +45,7 @@ static const struct fuse_opt option_table[] = {
 	RAW("cert=%s", cert),
 	RAW("key=%s", key),
 	FUSE_OPT_KEY("scan", KEY_SCAN),
+	FUSE_OPT_KEY("strict", KEY_STRICT),
 	FUSE_OPT_KEY("lockdir", KEY_LOCKDIR),
 	FUSE_OPT_KEY("-h", KEY_HELP),
 	FUSE_OPT_KEY("--help", KEY_HELP),
@@ -115,6 +116,7 @@ static const char usage_text[] =
 	"  -o password_file=FILE the backend's password; or LOCKFS_REDIS_PASSWORD in the environment\n"
 	"  -o cacert= cert= key= files for TLS: who signs the server, our certificate and its key\n"
 	"  -o scan               ls shows locks that other Redis clients took, too (slow)\n"
+	"  -o strict             refuse a server that could lose locks, and say which setting to change\n"
 	"  -o lockdir            mkdir takes a lock, as in the view .with/lockdir, and makes no directory\n"
 	"  -o ro                 look, and change nothing\n"
 	"  -o debug              print every FUSE request, and stay in the foreground\n"
@@ -211,6 +213,9 @@ static int take_option(void *data, const char *argument, int key, struct fuse_ar
 		return 1;
 	case KEY_SCAN:
 		raw->options->scan = true;
+		return 0;
+	case KEY_STRICT:
+		raw->options->strict = true;
 		return 0;
 	case KEY_LOCKDIR:
 		raw->options->lockdir = true;

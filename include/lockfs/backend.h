@@ -35,6 +35,7 @@
 
 #include "lockfs/event.h"
 #include "lockfs/lock.h"
+#include "lockfs/status.h"
 
 struct uv_loop_s;
 struct backend;
@@ -56,7 +57,9 @@ struct backend_config {
 	const char *cacert;       /* TLS: file of the authorities that sign the server, or NULL */
 	const char *cert;         /* TLS: file of the client's certificate, or NULL */
 	const char *key;          /* TLS: file of the certificate's key, or NULL */
+	const char *mountpoint;   /* shown to other mounts in their `.status`; NULL: none */
 	bool read_only;           /* the mount changes nothing */
+	bool strict;              /* start() refuses a server that cannot keep what the manual promises */
 	bool scan;                /* list() also finds locks of other Redis clients, at any cost */
 	int64_t timeout_ms;       /* the longest time that a call may take */
 	size_t user_memory;       /* most bytes that one user may have in this process; more: -ENOSPC. 0: no limit */
@@ -139,6 +142,11 @@ struct backend_stats {
 	int64_t round_trip_ns; /* sum of their latencies, in ns */
 	uint64_t waiting_keys; /* keys with at least one waiter on this mount */
 	int64_t locks;         /* locks held on all mounts; -1: only the server knows */
+	uint64_t failovers;    /* connections to another process of the server than the one before */
+	uint64_t reclaimed;    /* holdings that were taken back at a server that changed */
+	uint64_t reclaim_lost; /* holdings that could not be taken back */
+	int64_t grace_ns;      /* time for which acquisitions waited for others to take back theirs, in ns */
+	int64_t replicas_in_sync; /* as the server said last; -1: not known */
 };
 
 /* Which events are wanted; see listen() of the table. */
@@ -378,6 +386,12 @@ struct backend_ops {
 	void (*stats)(struct backend *backend, struct backend_stats *ret);
 
 	/*
+	 * Says what is true now of the server and the mounts of the namespace. Asks the server, for at most `timeout_ms`, and the other
+	 * mounts, for 300 ms more. If the server does not answer, answers 0 and what is known.
+	 */
+	void (*status)(struct backend *backend, backend_status_done *done, void *ctx);
+
+	/*
 	 * Reads, without asking the server, a lock that this mount acquired. Returns true and sets `ret`,
 	 * which lives until the next call here. Another Redis client may have deleted that lock without
 	 * notice, so the backend asks the server in the background, and the next answer is right.
@@ -527,6 +541,11 @@ static inline void backend_watch(struct backend *b, const char *key, uint64_t to
 static inline void backend_stats(struct backend *b, struct backend_stats *ret)
 {
 	b->ops->stats(b, ret);
+}
+
+static inline void backend_status(struct backend *b, backend_status_done *done, void *ctx)
+{
+	b->ops->status(b, done, ctx);
 }
 
 static inline bool backend_read_cached(struct backend *b, const char *key, struct lock *ret)

@@ -57,10 +57,30 @@ static void check_message(const struct message *message, const char *text, size_
 	require(message->key > text && message->key < text + size, "a key is within the text");
 	require(strlen(message->key) <= LOCK_KEY_MAX, "a key has room");
 	require(memchr(message->nonce, '\0', sizeof(message->nonce)) != NULL, "a nonce ends");
+	require(message->kind <= MESSAGE_WHO, "a message is of a known kind");
 	require(!strchr(message->nonce, ' '), "a nonce is one word");
 	require((message->kind == MESSAGE_GRANT) == (*message->nonce != '\0'), "a ticket is named by its nonce");
 	require((message->kind == MESSAGE_GRANT) == (message->token == 0), "a holding is named by its token");
 	require(message->token <= INT64_MAX, "a token is one that a server can count to");
+}
+
+static bool same_here(const struct mount_here *one, const struct mount_here *other)
+{
+	return one->number == other->number && same_text(one->host, other->host) && same_text(one->place, other->place) &&
+		same_text(one->version, other->version);
+}
+
+static void check_here(const struct mount_here *here)
+{
+	char text[HERE_HOST_MAX + HERE_PLACE_MAX + HERE_VERSION_MAX + 64];
+	size_t size = message_print_here(here, text, sizeof(text));
+	struct mount_here again;
+
+	require(*here->host && strlen(here->host) <= HERE_HOST_MAX, "a host has a name");
+	require(*here->place && strlen(here->place) <= HERE_PLACE_MAX, "a mount point has room");
+	require(*here->version && strlen(here->version) <= HERE_VERSION_MAX, "a version has room");
+	require(size > 0, "the message has room");
+	require(message_parse_here(text, size, &again) == 0 && same_here(here, &again), "it is the same when told again");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -68,8 +88,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = text_of(data, size);
 	struct message message;
 	struct lock_event event;
+	struct mount_here here;
 	int64_t left_ms;
 
+	if (message_parse_here(text, size, &here) == 0)
+		check_here(&here);
 	if (message_parse_event(text, size, &event) == 0)
 		check_event(&event);
 	if (message_parse_held_lease(text, size, &left_ms, &event) == 0) {

@@ -77,6 +77,8 @@ static const struct shown_script {
 	[SCRIPT_LIST] = { "list", { { "cursor", FORM_PLAIN } } },
 	[SCRIPT_FOREIGN_SCAN] = { "foreign_scan", { { "cursor", FORM_PLAIN } } },
 	[SCRIPT_MAKE_DIR] = { "make_dir", { { "mode", FORM_PLAIN }, { "uid", FORM_PLAIN }, { "gid", FORM_PLAIN } } },
+	[SCRIPT_STATUS] = { "status", { { "number", FORM_PLAIN } } },
+	[SCRIPT_HERE] = { "here", { { "to", FORM_PLAIN }, { "message", FORM_HIDDEN } } },
 	[SCRIPT_REMOVE_DIR] = { "remove_dir", { { NULL, FORM_HIDDEN } } },
 	[SCRIPT_CONFIGURE_DIR] = { "configure_dir", {
 		{ "mode", FORM_PLAIN }, { "uid", FORM_PLAIN }, { "gid", FORM_PLAIN }, { "default_ttl", FORM_MS },

@@ -129,6 +129,18 @@ bool script_calls_are_up(const struct script_calls *calls)
 	return connection_is_up(calls->connection);
 }
 
+int script_calls_send_command(struct script_calls *calls, redisCallbackFn *callback, void *ctx, int argc, const char **argv,
+                              const size_t *lengths)
+{
+	return connection_is_up(calls->connection) ? connection_send(calls->connection, callback, ctx, argc, argv, lengths) :
+		-EHOSTDOWN;
+}
+
+const struct server_info *script_calls_server(const struct script_calls *calls)
+{
+	return handshake_server(calls->handshake);
+}
+
 void script_calls_stats(const struct script_calls *calls, struct backend_stats *ret)
 {
 	const struct script_call *call;

@@ -6,8 +6,11 @@
 #ifndef BACKEND_REDIS_CALLS_SCRIPT_CALLS_H
 #define BACKEND_REDIS_CALLS_SCRIPT_CALLS_H
 
+#include <hiredis/async.h>
+
 #include "backend/redis/calls/script_call.h"
 #include "backend/redis/net/url.h"
+#include "backend/redis/reply/server_info.h"
 
 struct tls_context;
 
@@ -64,6 +67,16 @@ int64_t script_calls_grace_ms(const struct script_calls *calls);
 
 /* Calls started between `true` and `false` follow from a message of the server, so they are made for no user. */
 void script_calls_set_in_message(struct script_calls *calls, bool in_message);
+
+/*
+ * Sends a command that is no script, such as CONFIG GET; see connection_send(). A script that is called next is answered
+ * after it, or lost with it.
+ */
+int script_calls_send_command(struct script_calls *calls, redisCallbackFn *callback, void *ctx, int argc, const char **argv,
+                              const size_t *lengths);
+
+/* What the server said of itself when the connection was made: the section `server` of INFO. Valid once on_up() was called. */
+const struct server_info *script_calls_server(const struct script_calls *calls);
 
 /* Fills in the statistics of the connection. */
 void script_calls_stats(const struct script_calls *calls, struct backend_stats *ret);

@@ -7,6 +7,7 @@
 #include "backend/redis/lua/configure_dir.lua.h"
 #include "backend/redis/lua/foreign_scan.lua.h"
 #include "backend/redis/lua/heartbeat.lua.h"
+#include "backend/redis/lua/here.lua.h"
 #include "backend/redis/lua/lease_scan.lua.h"
 #include "backend/redis/lua/list.lua.h"
 #include "backend/redis/lua/make_dir.lua.h"
@@ -17,6 +18,7 @@
 #include "backend/redis/lua/remove_dir.lua.h"
 #include "backend/redis/lua/self_test.lua.h"
 #include "backend/redis/lua/set_permissions.lua.h"
+#include "backend/redis/lua/status.lua.h"
 #include "backend/redis/lua/take_over.lua.h"
 #include "backend/redis/lua/truncate.lua.h"
 #include "backend/redis/lua/undo.lua.h"
@@ -44,6 +46,8 @@ static const char *const texts[] = {
 	[SCRIPT_MAKE_DIR] = make_dir_lua,
 	[SCRIPT_REMOVE_DIR] = remove_dir_lua,
 	[SCRIPT_CONFIGURE_DIR] = configure_dir_lua,
+	[SCRIPT_STATUS] = status_lua,
+	[SCRIPT_HERE] = here_lua,
 };
 
 _Static_assert(sizeof(texts) / sizeof(texts[0]) == SCRIPT_COUNT, "a text for every script");

@@ -29,6 +29,7 @@ struct handshake {
 	void *ctx;
 	size_t step;                   /* index of the next step in `steps` */
 	unsigned int replies_wanted;   /* replies of the current step that have not arrived; 0 after a refusal */
+	struct server_info server;     /* of the present or last connection, from INFO */
 	char eviction_policy[32];      /* maxmemory-policy if the server may evict keys, else "" */
 	bool finished_once;            /* a handshake of this daemon has finished before */
 	char client_id[CLIENT_ID_MAX]; /* of the present or last connection, from CLIENT INFO; "" before the first */
@@ -199,8 +200,10 @@ static void on_server_info(redisAsyncContext *context, void *data, void *ctx)
 
 	(void)context;
 	if (reply && reply->type != REDIS_REPLY_ERROR && reply->str && handshake->replies_wanted > 0 &&
-		!connection_is_up(handshake->connection))
+		!connection_is_up(handshake->connection)) {
+		server_info_parse(reply->str, reply->len, &handshake->server);
 		err = check_server(handshake, reply->str, problem);
+	}
 	if (err == 0) {
 		on_reply(handshake, reply);
 		return;
@@ -361,6 +364,11 @@ void handshake_begin(struct handshake *handshake, struct connection *connection)
 const char *handshake_sha(const struct handshake *handshake, enum script script)
 {
 	return handshake->shas[script];
+}
+
+const struct server_info *handshake_server(const struct handshake *handshake)
+{
+	return &handshake->server;
 }
 
 struct handshake *handshake_new(const struct backend_config *config, const struct redis_url *url, const char *mount,

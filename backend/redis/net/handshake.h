@@ -8,6 +8,7 @@
 
 #include "backend/redis/lua/scripts.h"
 #include "backend/redis/net/connection.h"
+#include "backend/redis/reply/server_info.h"
 #include "lockfs/backend.h"
 
 struct handshake;
@@ -27,5 +28,8 @@ void handshake_begin(struct handshake *handshake, struct connection *connection)
 
 /* The SHA1 by which EVALSHA names the script. Valid after a handshake has finished. */
 const char *handshake_sha(const struct handshake *handshake, enum script script);
+
+/* What the server said of itself: the section `server` of INFO. Valid after a handshake has finished. */
+const struct server_info *handshake_server(const struct handshake *handshake);
 
 #endif

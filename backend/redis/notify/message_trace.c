@@ -41,3 +41,14 @@ void message_trace_event(const struct backend_config *config, const char *text, 
 	trace_add(&line, " token=%" PRIu64 " (event)", event->token);
 	config->on_trace(config->ctx, line.text);
 }
+
+void message_trace_here(const struct backend_config *config, const char *text, const struct mount_here *here)
+{
+	struct trace_line line;
+
+	if (!config->on_trace)
+		return;
+	line = begin_message(text, here->host);
+	trace_add_key(&line, here->place);
+	config->on_trace(config->ctx, line.text);
+}

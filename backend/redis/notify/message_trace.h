@@ -13,11 +13,15 @@
 struct backend_config;
 struct lock_event;
 struct message;
+struct mount_here;
 
 /* A message to this mount. */
 void message_trace(const struct backend_config *config, const char *text, const struct message *message);
 
 /* An event of any mount. */
 void message_trace_event(const struct backend_config *config, const char *text, const struct lock_event *event);
+
+/* An answer to a roll call. */
+void message_trace_here(const struct backend_config *config, const char *text, const struct mount_here *here);
 
 #endif

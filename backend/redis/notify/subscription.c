@@ -137,8 +137,14 @@ static int on_mount_message(struct subscription *subscription, const redisReply 
 {
 	struct message message;
 	struct lock_event event;
+	struct mount_here here;
 	int64_t left_ms;
 
+	if (message_parse_here(payload->str, payload->len, &here) == 0) {
+		message_trace_here(&subscription->config, payload->str, &here);
+		subscription->handlers.on_here(subscription->handlers.ctx, &here);
+		return 0;
+	}
 	if (message_parse_held_lease(payload->str, payload->len, &left_ms, &event) == 0) {
 		message_trace_event(&subscription->config, payload->str, &event);
 		if (subscription->has_events)

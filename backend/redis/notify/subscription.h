@@ -15,6 +15,9 @@ struct subscription_handlers {
 	/* A message on the channel of this mount. */
 	void (*on_message)(void *ctx, const struct message *message);
 
+	/* Another mount answered a WHO on the channel of this mount. */
+	void (*on_here)(void *ctx, const struct mount_here *here);
+
 	/* The mount's channel is subscribed; earlier messages may have been missed. */
 	void (*on_up)(void *ctx);
 

@@ -2,6 +2,8 @@
 #include "backend/redis/reply/message.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "backend/redis/reply/reply_fields.h"
@@ -9,6 +11,7 @@
 #include "lockfs/lock.h"
 
 #define HELD_WORD "HELD"
+#define HERE_WORD "HERE "
 #define SHARED_WORD "shared"
 
 static const struct {
@@ -21,6 +24,7 @@ static const struct {
 	{ "GONE", MESSAGE_GONE },
 	{ "REVOKE", MESSAGE_REVOKE },
 	{ "FREED", MESSAGE_FREED },
+	{ "WHO", MESSAGE_WHO },
 };
 
 /* Reads a token as scripts print it: no leading 0, at most INT64_MAX. */
@@ -136,4 +140,38 @@ int message_parse_held_lease(const char *text, size_t size, int64_t *ret_left_ms
 		return -EPROTO;
 	*ret_left_ms = reply_at_most(*ret_left_ms, LEASE_MAX_MS);
 	return message_parse_event(at, size - (size_t)(at - text), ret);
+}
+
+/* Returns the text at `at` if it has 1 to `most` bytes, and moves `at` behind its NUL; else NULL. `end` is the NUL of the message. */
+static const char *read_text(const char **at, const char *end, size_t most)
+{
+	const char *text = *at;
+	size_t length = text <= end ? strlen(text) : 0;
+
+	*at = text + length + 1;
+	return length > 0 && length <= most ? text : NULL;
+}
+
+int message_parse_here(const char *text, size_t size, struct mount_here *ret)
+{
+	const char *end = text + size;
+	const char *at;
+
+	if (strncmp(text, HERE_WORD, strlen(HERE_WORD)) != 0)
+		return -EPROTO;
+	at = number_read(text + strlen(HERE_WORD), 10, INT64_MAX, &ret->number);
+	if (!at || *at++ != ' ')
+		return -EPROTO;
+	ret->host = read_text(&at, end, HERE_HOST_MAX);
+	ret->place = ret->host ? read_text(&at, end, HERE_PLACE_MAX) : NULL;
+	ret->version = ret->place ? read_text(&at, end, HERE_VERSION_MAX) : NULL;
+	return ret->version && at == end + 1 ? 0 : -EPROTO;
+}
+
+size_t message_print_here(const struct mount_here *here, char *text, size_t room)
+{
+	int length = snprintf(text, room, HERE_WORD "%" PRIu64 " %.*s%c%.*s%c%.*s", here->number, HERE_HOST_MAX, here->host, '\0',
+		HERE_PLACE_MAX, here->place, '\0', HERE_VERSION_MAX, here->version);
+
+	return length > 0 && (size_t)length < room ? (size_t)length : 0;
 }

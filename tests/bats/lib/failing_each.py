@@ -126,6 +126,7 @@ OPERATIONS = [
     lambda: os.mkdir(MOUNT + '/dir'),
     lambda: os.rmdir(MOUNT + '/dir'),
     lambda: read_all(MOUNT + '/.stats'),
+    lambda: read_all(MOUNT + '/.status'),
     lambda: listen(MOUNT + '/.events'),
 ]
 

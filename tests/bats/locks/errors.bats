@@ -46,7 +46,7 @@ long() {
 @test "reserved names cannot be made, in any directory: EPERM or EEXIST" {
   mkdir "$M/team"
   for dir in "$M" "$M/team" "$M/.with/ttl=5s/team"; do
-    for name in .events .events.json .stats; do
+    for name in .events .events.json .stats .status .status.json; do
       expect EPERM open "$dir/$name" CREAT,WRONLY
       expect EEXIST open "$dir/$name" CREAT,EXCL,WRONLY
       expect EEXIST mkdir "$dir/$name"
@@ -63,8 +63,8 @@ long() {
 }
 
 @test "names that only resemble reserved ones are free" {
-  take "$M/with" "$M/.with2" "$M/.event" "$M/events" "$M/.stats.json" "$M/.Events"
-  is 6 "$(ls -A "$M" | wc -l)"
+  take "$M/with" "$M/.with2" "$M/.event" "$M/events" "$M/.stats.json" "$M/.Events" "$M/.status.jso"
+  is 7 "$(ls -A "$M" | wc -l)"
 }
 
 @test "content of 4096 bytes is kept, one more is EFBIG and nothing is lost" {

@@ -97,7 +97,7 @@ link_as_other() {
   local target
   take "$M/free"
   mkdir "$M/dir"
-  for target in free dir me@host.1 .stats .events .with . ..; do
+  for target in free dir me@host.1 .stats .status .events .with . ..; do
     link_as_other "$target" "$M/job"
     refute flock -n "$N/job" true
     refute flock -n -s "$N/job" true

@@ -37,6 +37,9 @@
 --                    GONE    another Redis client deleted the lock
 --                    REVOKE  another instance releases the holding by force: stop the holder, then release
 --                    FREED   the lock that this instance released by force is free
+--                    WHO NUMBER INSTANCE   that instance asks where this one is (status.lua); NUMBER is that of its
+--                            roll call
+--                    HERE NUMBER HOST   the answer: then, each after a NUL, the mount point and the version of lockfs (here.lua)
 --                    HELD LEFT EVENT   a lease began earlier, and LEFT ms of it are left (lease_scan.lua)
 local ns, path, mount = ARGV[1], ARGV[2], ARGV[3]
 local call = redis.call

@@ -1,0 +1,9 @@
+-- Answers a WHO: tells the instance that asked where this one is.
+--
+-- ARGV: 4 the instance that asked, 5 the message
+-- Answers: 'OK'
+
+--- @include "include/names.lua"
+
+call('PUBLISH', mount_key(ARGV[4]), ARGV[5])
+return { 'OK' }
