@@ -72,7 +72,7 @@ static const struct row {
 	{ RISK_RESTART, in_daemon, { "lost", "the locks end with this daemon" } },
 	{ RISK_RESTART, is_synced_always, { "kept", "each change is on the disk before it is answered" } },
 	{ RISK_RESTART, reclaims, { "reclaimed", "each mount takes back what it holds before others can take it" } },
-	{ RISK_RESTART, is_logged, { "kept", "each change is in the append-only file, though a crash of its machine loses the last ones" } },
+	{ RISK_RESTART, is_logged, { "kept", "each change is in the append-only file" } },
 	{ RISK_RESTART, has_snapshots, { "lost", "snapshots lack what is newer than the last one" } },
 	{ RISK_RESTART, is_persistence_unknown, { "unknown", "the server has not said whether it writes to a disk" } },
 	{ RISK_RESTART, always, { "lost", "the server writes nothing to a disk" } },

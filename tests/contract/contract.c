@@ -29,6 +29,7 @@
 #include "tests/contract/shared_states.h"
 #include "tests/contract/sharing.h"
 #include "tests/contract/states.h"
+#include "tests/contract/status.h"
 #include "tests/contract/texts.h"
 #include "tests/contract/waiting.h"
 
@@ -55,6 +56,7 @@ int main(int argc, char **argv)
 	add_all(directory_tests, COUNT(directory_tests));
 	add_all(text_tests, COUNT(text_tests));
 	add_all(mount_tests, COUNT(mount_tests));
+	add_all(status_tests, COUNT(status_tests));
 	add_waiting();
 	add_cancelling();
 	add_all(binding_tests, COUNT(binding_tests));

@@ -278,6 +278,16 @@ static void on_list(struct listing *listing, int status, const struct list_item 
 	backend_list(run.backend, listing);
 }
 
+static void on_status(void *ctx, int status, const struct backend_status *answer)
+{
+	require((status == 0) == (answer != NULL), "a status is told");
+	for (enum risk risk = 0; answer && risk < RISK_COUNT; risk++)
+		require(answer->promises[risk].word && answer->promises[risk].reason, "each risk has a promise");
+	for (size_t i = 0; answer && i < answer->mount_count; i++)
+		require(*answer->mounts[i].host && *answer->mounts[i].place && *answer->mounts[i].version, "a mount says where it is");
+	on_done(ctx, status);
+}
+
 static void acquire(struct backend *backend, struct acquisition *acquisition, bool waits, void *ctx)
 {
 	*acquisition = (struct acquisition){
@@ -332,6 +342,9 @@ static bool call(struct backend *backend, char letter, struct acquisition *acqui
 		return true;
 	case 's':
 		backend_configure_dir(backend, "", DIR_DEFAULT_TTL, &dir, on_done, ctx);
+		return true;
+	case 'i':
+		backend_status(backend, on_status, ctx);
 		return true;
 	default:
 		return false;

@@ -24,15 +24,28 @@ void server_record_init(struct server_record *record)
 	};
 }
 
-static void print_change(const struct server_identity *before, const struct server_identity *now, char line[SERVER_CHANGE_MAX])
+/* `Redis 7.0.15 (process 8f37b045)`. */
+static void print_identity(const struct server_identity *identity, char text[SERVER_WORD_MAX])
 {
-	snprintf(line, SERVER_CHANGE_MAX, "%s: another server answers, %.6s %.16s (process %.*s), and no longer %s: %.6s %.16s (process %.*s)",
-		now->name, now->product, now->version, PROCESS_SHOWN, now->run_id, before->name, before->product, before->version,
-		PROCESS_SHOWN, before->run_id);
+	snprintf(text, SERVER_WORD_MAX, "%.6s %.16s (process %.*s)", identity->product, identity->version, PROCESS_SHOWN, identity->run_id);
+}
+
+/* Two addresses are cut off, so that the line has room for both. */
+static void print_change(const struct server_identity *before, const struct server_identity *now, char line[BACKEND_PROBLEM_MAX])
+{
+	char was[SERVER_WORD_MAX], is[SERVER_WORD_MAX];
+
+	print_identity(before, was);
+	print_identity(now, is);
+	if (strcmp(before->name, now->name) == 0)
+		snprintf(line, BACKEND_PROBLEM_MAX, "%.110s: another server answers, %s, and no longer %s", now->name, is, was);
+	else
+		snprintf(line, BACKEND_PROBLEM_MAX, "%.55s: another server answers, %s, and no longer %.55s: %s", now->name, is, before->name,
+			was);
 }
 
 bool server_record_up(struct server_record *record, const char *name, const struct server_info *info,
-                      char line[SERVER_CHANGE_MAX])
+                      char line[BACKEND_PROBLEM_MAX])
 {
 	struct server_identity before = record->identity;
 	struct server_identity *now = &record->identity;

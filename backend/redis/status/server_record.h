@@ -24,9 +24,6 @@ struct server_identity {
 	const char *product;
 };
 
-/* Bytes of a line that names two servers, its NUL included. */
-#define SERVER_CHANGE_MAX 704
-
 struct server_record {
 	struct server_identity identity;
 	struct server_info info;       /* as the server said last */
@@ -52,7 +49,7 @@ void server_record_init(struct server_record *record);
  * it is another process than before.
  */
 bool server_record_up(struct server_record *record, const char *name, const struct server_info *info,
-                      char line[SERVER_CHANGE_MAX]);
+                      char line[BACKEND_PROBLEM_MAX]);
 
 /* The connection was lost, or an attempt to make it failed. */
 void server_record_down(struct server_record *record, const char *problem);

@@ -340,7 +340,7 @@ void status_query_on_who(struct status_query *query, uint64_t number, const char
 
 void status_query_on_up(struct status_query *query)
 {
-	char line[SERVER_CHANGE_MAX];
+	char line[BACKEND_PROBLEM_MAX];
 
 	query->settings_refused = false;
 	if (server_record_up(&query->record, query->url->name, script_calls_server(query->calls), line) && query->config.on_notice)
