@@ -2,7 +2,7 @@
 --
 -- ARGV: 4 the number of the roll call, above 0, which the answers repeat; '': nobody is asked
 -- Answers: 'OK', sections of INFO, seconds and microseconds of the server's clock, the number of instances that were
--- asked (-1: the user of the server has no right to PUBSUB CHANNELS)
+-- asked (-1: the user of the server has no right to PUBSUB CHANNELS or PUBLISH)
 
 --- @include "include/names.lua"
 
@@ -15,7 +15,9 @@ local function ask_others()
   if channels.err then return -1 end
   for i = 1, math.min(#channels, ASKED_MOST) do
     if channels[i] ~= mount_key(mount) then
-      asked = asked + call('PUBLISH', channels[i], 'WHO ' .. ARGV[4] .. ' ' .. mount)
+      local receivers = redis.pcall('PUBLISH', channels[i], 'WHO ' .. ARGV[4] .. ' ' .. mount)
+      if type(receivers) ~= 'number' then return -1 end
+      asked = asked + receivers
     end
   end
   return asked

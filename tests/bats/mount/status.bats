@@ -122,6 +122,24 @@ names+=" silent_mounts"
   wait_until fact_is "other mounts" 0
 }
 
+@test "a mount that may not publish is silent to others and asks nobody, without a word" {
+  redis_start
+  mount_redis
+  rights=$(rights lockfs)
+  set_rights ${rights/ +publish/} '+pubsub|channels'
+  mount_redis -o ro "$N" "$(weak_source)"
+  is "0 1" "$(fact "other mounts") $(fact "silent mounts")"
+  is "unknown primary" "$(fact "other mounts" "$N") $(fact role "$N")"
+  same_facts "$N"
+}
+
+@test ".status contains no password" {
+  redis_start --requirepass secret
+  mount_redis "$M" "redis://:secret@127.0.0.1:${redis_port[redis]}"
+  is "redis://127.0.0.1:${redis_port[redis]}" "$(fact source)"
+  is "" "$(cat "$M/.status" "$M/.status.json" | grep secret)"
+}
+
 @test ".status is in every directory, for every user, not listed, and only for reading" {
   need_root
   redis_start
