@@ -71,15 +71,15 @@ static void open_status_json(struct request *request)
 static const struct control_kind {
 	const char *name;
 	enum node_kind kind;
-	off_t extra_size; /* bytes that stat(2) shows beyond those already read */
 	mode_t added;     /* permission bits beside those of the directory */
+	off_t extra_size; /* bytes that stat(2) shows beyond those already read */
 	control_open_fn *open;
 } control_kinds[] = {
-	{ ".events", NODE_EVENTS, EVENT_SIZE_TOLD, 0, open_events },
-	{ ".events.json", NODE_EVENTS_JSON, EVENT_SIZE_TOLD, 0, open_events_json },
+	{ ".events", NODE_EVENTS, 0, EVENT_SIZE_TOLD, open_events },
+	{ ".events.json", NODE_EVENTS_JSON, 0, EVENT_SIZE_TOLD, open_events_json },
 	{ ".stats", NODE_STATS, 0, 0, open_stats },
-	{ ".status", NODE_STATUS, 0, FOR_ALL, open_status },
-	{ ".status.json", NODE_STATUS_JSON, 0, FOR_ALL, open_status_json },
+	{ ".status", NODE_STATUS, FOR_ALL, 0, open_status },
+	{ ".status.json", NODE_STATUS_JSON, FOR_ALL, 0, open_status_json },
 };
 
 #define KIND_COUNT (sizeof(control_kinds) / sizeof(control_kinds[0]))

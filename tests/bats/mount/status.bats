@@ -14,8 +14,9 @@ fact() {
   sed -n "s/^$1: //p" "${2:-$M}/.status"
 }
 
-# fact_is NAME VALUE [DIR]
+# fact_is NAME PATTERN [DIR]
 fact_is() {
+  # shellcheck disable=SC2053  # it is a pattern
   [[ $(fact "$1" "${3:-$M}") == $2 ]]
 }
 
@@ -111,6 +112,7 @@ names+=" silent_mounts"
 
 @test "a user of the server without the rights for it learns less, and .status still answers" {
   redis_start
+  # shellcheck disable=SC2046  # each right is a word
   set_rights $(rights lockfs)
   mount_redis "$M" "$(weak_source)"
   is "unknown unknown" "$(fact persistence) $(fact "other mounts")"
@@ -126,6 +128,7 @@ names+=" silent_mounts"
   redis_start
   mount_redis
   rights=$(rights lockfs)
+  # shellcheck disable=SC2086  # each right is a word
   set_rights ${rights/ +publish/} '+pubsub|channels'
   mount_redis -o ro "$N" "$(weak_source)"
   is "0 1" "$(fact "other mounts") $(fact "silent mounts")"
@@ -335,6 +338,7 @@ lockfs_replicas_in_sync 0" "$(grep -E '^lockfs_(failovers|reclaim|grace|replicas
 
 @test "strict needs no right of the server beside those that lockfs needs" {
   redis_start --appendonly yes
+  # shellcheck disable=SC2046  # each right is a word
   set_rights $(rights lockfs)
   mount_redis -o strict "$M" "$(weak_source)"
   unmount_lockfs
