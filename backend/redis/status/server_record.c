@@ -54,10 +54,11 @@ bool server_record_up(struct server_record *record, const char *name, const stru
 	record->up = true;
 	record->connected_since_ms = now_ms();
 	snprintf(now->name, sizeof(now->name), "%s", name);
-	now->product = info->product;
-	memcpy(now->version, info->version, sizeof(now->version));
-	if (*info->run_id)
+	if (*info->run_id) {
+		now->product = info->product;
+		memcpy(now->version, info->version, sizeof(now->version));
 		memcpy(now->run_id, info->run_id, sizeof(now->run_id));
+	}
 	if (!is_other)
 		return false;
 	record->failovers++;
