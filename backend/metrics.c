@@ -352,6 +352,11 @@ static void metrics_close(struct backend *backend)
 	free(metrics);
 }
 
+static void metrics_forget(struct backend *backend)
+{
+	backend_forget(metrics_of(backend)->inner);
+}
+
 static void metrics_cancel(struct backend *backend, struct acquisition *acquisition)
 {
 	backend_cancel(metrics_of(backend)->inner, acquisition);
@@ -386,6 +391,7 @@ static void metrics_stats(struct backend *backend, struct backend_stats *ret)
 static const struct backend_ops metrics_ops = {
 	.start = metrics_start,
 	.close = metrics_close,
+	.forget = metrics_forget,
 	.acquire = metrics_acquire,
 	.cancel = metrics_cancel,
 	.release = metrics_release,

@@ -315,7 +315,12 @@ static bool trace_read_cached(struct backend *backend, const char *key, struct l
 	return is_cached;
 }
 
-/* Nothing is asked and nothing changes, so these two are not told. */
+/* Nothing is asked and no lock changes, so these are not told. */
+
+static void trace_forget(struct backend *backend)
+{
+	backend_forget(inner_of(backend));
+}
 
 static void trace_stats(struct backend *backend, struct backend_stats *ret)
 {
@@ -330,6 +335,7 @@ static void trace_list_end(struct backend *backend, struct listing *listing)
 static const struct backend_ops trace_ops = {
 	.start = trace_start,
 	.close = trace_close,
+	.forget = trace_forget,
 	.acquire = trace_acquire,
 	.cancel = trace_cancel,
 	.release = trace_release,

@@ -15,6 +15,7 @@ void options_free(struct options *options)
 	free(options->source);
 	free(options->mountpoint);
 	free(options->namespace_);
+	free(options->journal);
 	free(options->id);
 	fuse_opt_free_args(&options->fuse);
 }

@@ -18,6 +18,7 @@ struct options {
 	bool lockdir;                 /* all views are as those with `lockdir` */
 	char *mountpoint;             /* absolute, without symbolic links */
 	char *namespace_;
+	char *journal;                /* absolute path; "": none; NULL: the default place */
 	char *id;                     /* the id of every caller of this mount, or NULL */
 	int64_t ttl_ms;               /* lease of locks, or LEASE_NEVER */
 	int64_t timeout_ms;           /* time limit of backend calls */

@@ -28,6 +28,7 @@ static int try_write(struct memory_backend *memory, const char *key, uint64_t to
 			return err;
 	}
 	memcpy(lock->content + start, data, size);
+	journal_note_content(memory->journal, holding, start, size);
 	holding->proven = true;
 	return 0;
 }
@@ -38,7 +39,7 @@ void memory_write(struct backend *backend, const char *key, uint64_t token, off_
 	struct memory_backend *memory = memory_of(backend);
 
 	memory_expire_due(memory);
-	done(ctx, try_write(memory, key, token, offset, data, size));
+	memory_answer(memory, try_write(memory, key, token, offset, data, size), done, ctx);
 }
 
 static int try_truncate(struct memory_backend *memory, const char *key, const struct lock_claim *claim,
@@ -54,9 +55,11 @@ static int try_truncate(struct memory_backend *memory, const char *key, const st
 	if (size > LOCK_CONTENT_MAX)
 		return -EFBIG;
 	err = tree_resize_content(&memory->tree, holding->lock, (size_t)size);
-	if (err == 0)
-		*ret = holding;
-	return err;
+	if (err < 0)
+		return err;
+	journal_note_content(memory->journal, holding, 0, 0);
+	*ret = holding;
+	return 0;
 }
 
 void memory_truncate(struct backend *backend, const char *key, const struct lock_claim *claim,
@@ -67,5 +70,5 @@ void memory_truncate(struct backend *backend, const char *key, const struct lock
 	struct mem_holding *holding = NULL;
 	int status = try_truncate(memory, key, claim, match, size, &holding);
 
-	memory_answer_lock(status, holding, now_ns, done, ctx);
+	memory_answer_lock(memory, status, holding, now_ns, done, ctx);
 }

@@ -89,7 +89,10 @@ static int try_make_dir(struct memory_backend *memory, const char *path, const s
 	own.modified_ms = TIME_UNSET;
 	own.default_ttl_ms = LEASE_UNSET;
 	own.limit = 0;
-	return tree_add_dir(&memory->tree, parent, path, &own);
+	err = tree_add_dir(&memory->tree, parent, path, &own);
+	if (err == 0)
+		journal_note_dir(memory->journal, (struct mem_dir *)tree_find(&memory->tree, path));
+	return err;
 }
 
 void memory_make_dir(struct backend *backend, const char *path, const struct dir_info *info,
@@ -98,7 +101,7 @@ void memory_make_dir(struct backend *backend, const char *path, const struct dir
 	struct memory_backend *memory = memory_of(backend);
 
 	memory_expire_due(memory);
-	done(ctx, try_make_dir(memory, path, info));
+	memory_answer(memory, try_make_dir(memory, path, info), done, ctx);
 }
 
 /* Ends the expired locks before the first entry that is not one. The entries that are left make the removal fail. */
@@ -123,6 +126,8 @@ static int try_remove_dir(struct memory_backend *memory, const char *path)
 	end_due_in(memory, dir);
 	if (dir->children)
 		return -ENOTEMPTY;
+	journal_note_dir_end(memory->journal, dir);
+	journal_forget_entry(memory->journal, &dir->entry);
 	tree_remove(&memory->tree, &dir->entry);
 	memory_dismiss_room(memory);
 	return 0;
@@ -133,7 +138,7 @@ void memory_remove_dir(struct backend *backend, const char *path, backend_done *
 	struct memory_backend *memory = memory_of(backend);
 
 	memory_expire_due(memory);
-	done(ctx, try_remove_dir(memory, path));
+	memory_answer(memory, try_remove_dir(memory, path), done, ctx);
 }
 
 static int try_configure_dir(struct memory_backend *memory, const char *path, unsigned int which,
@@ -159,6 +164,7 @@ static int try_configure_dir(struct memory_backend *memory, const char *path, un
 	if (which & DIR_MODIFIED)
 		dir->info.modified_ms = info->modified_ms;
 	dir->info.changed_ms = epoch_ns() / NS_PER_MS;
+	journal_note_dir(memory->journal, dir);
 	memory_serve_room(memory, path);
 	return 0;
 }
@@ -169,5 +175,5 @@ void memory_configure_dir(struct backend *backend, const char *path, unsigned in
 	struct memory_backend *memory = memory_of(backend);
 
 	memory_expire_due(memory);
-	done(ctx, try_configure_dir(memory, path, which, info));
+	memory_answer(memory, try_configure_dir(memory, path, which, info), done, ctx);
 }

@@ -142,6 +142,13 @@ static int get_lock(struct memory_backend *memory, const struct acquisition *acq
 	return tree_add_lock(&memory->tree, parent, acquisition->key, acquisition->holder.uid, ret);
 }
 
+/* Takes a lock out of the tree, which has no holdings or is to lose them. */
+static void discard_lock(struct memory_backend *memory, struct mem_lock *lock)
+{
+	journal_forget_entry(memory->journal, &lock->entry);
+	tree_remove(&memory->tree, &lock->entry);
+}
+
 /* Takes a holding out of its lock. Whoever is told must have been told before. */
 static void discard_holding(struct memory_backend *memory, struct mem_holding *holding)
 {
@@ -154,6 +161,7 @@ static void discard_holding(struct memory_backend *memory, struct mem_holding *h
 static void end_replaced(struct memory_backend *memory, struct mem_holding *holding)
 {
 	memory_publish_event(memory, EVENT_RELEASED, holding->lock->entry.path, holding);
+	journal_note_end(memory->journal, holding);
 	discard_holding(memory, holding);
 }
 
@@ -209,9 +217,12 @@ int memory_grant(struct memory_backend *memory, const struct acquisition *acquis
 	if (err < 0) {
 		lock->mode = before;
 		if (!lock->holdings)
-			tree_remove(&memory->tree, &lock->entry);
+			discard_lock(memory, lock);
 		return err;
 	}
+	journal_note_holding(memory->journal, *ret);
+	if (acquisition->content_size)
+		journal_note_content(memory->journal, *ret, 0, acquisition->content_size);
 	if (lock->holding_count == 1)
 		begin_lock(memory, lock);
 	if (replaced)
@@ -254,7 +265,7 @@ static bool serve_first(struct memory_backend *memory, struct mem_queue *queue)
 	if (!is_lost)
 		status = memory_grant(memory, acquisition, now_ns, &holding);
 	queue_leave(&memory->queues, first);
-	memory_answer_lock(status, holding, now_ns, acquisition->done, acquisition->ctx);
+	memory_answer_lock(memory, status, holding, now_ns, acquisition->done, acquisition->ctx);
 	return true;
 }
 
@@ -328,12 +339,13 @@ static void remove_holding(struct memory_backend *memory, struct mem_holding *ho
 {
 	struct mem_lock *lock = holding->lock;
 
+	journal_note_end(memory->journal, holding);
 	discard_holding(memory, holding);
 	if (lock->holdings)
 		return;
 	if (lock->queue)
 		queue_detach(lock->queue);
-	tree_remove(&memory->tree, &lock->entry);
+	discard_lock(memory, lock);
 	memory->lock_count--;
 }
 
@@ -479,7 +491,10 @@ struct mem_entry *memory_find_entry(struct memory_backend *memory, const char *p
 
 void memory_on_lease_due(struct deadlines *leases)
 {
-	expire(memory_of_leases(leases), TIMER_EXPIRES_MAX);
+	struct memory_backend *memory = memory_of_leases(leases);
+
+	expire(memory, TIMER_EXPIRES_MAX);
+	journal_commit(memory->journal);
 	deadlines_arm(leases);
 }
 

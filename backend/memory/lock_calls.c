@@ -118,7 +118,7 @@ static void answer_and_serve(struct memory_backend *memory, struct mem_queue *qu
 {
 	bool is_served = pause_serving(queue);
 
-	memory_answer_lock(status, holding, now_ns, acquisition->done, acquisition->ctx);
+	memory_answer_lock(memory, status, holding, now_ns, acquisition->done, acquisition->ctx);
 	resume_serving(memory, queue, is_served);
 }
 
@@ -145,7 +145,7 @@ void memory_acquire(struct backend *backend, struct acquisition *acquisition)
 	if (queue)
 		answer_and_serve(memory, queue, acquisition, status, holding, now_ns);
 	else
-		memory_answer_lock(status, holding, now_ns, acquisition->done, acquisition->ctx);
+		memory_answer_lock(memory, status, holding, now_ns, acquisition->done, acquisition->ctx);
 }
 
 /* Whoever is behind a waiter that leaves may have the lock now. */
@@ -197,7 +197,7 @@ void memory_release(struct backend *backend, const char *key, const struct lock_
 	struct memory_backend *memory = memory_of(backend);
 
 	memory_expire_due(memory);
-	done(ctx, try_release(memory, key, claim, match));
+	memory_answer(memory, try_release(memory, key, claim, match), done, ctx);
 }
 
 void memory_give_back(struct backend *backend, const char *key, uint64_t token)
@@ -208,6 +208,7 @@ void memory_give_back(struct backend *backend, const char *key, uint64_t token)
 	memory_expire_due(memory);
 	if (memory_find_holding(memory, key, NULL, match_token(token), &holding) == 0 && !holding->proven)
 		memory_end_holding(memory, holding, EVENT_RELEASED);
+	journal_commit(memory->journal);
 }
 
 static int may_refresh(struct mem_holding *holding, const struct lock_claim *claim, int64_t ttl_ms)
@@ -239,6 +240,7 @@ static int try_refresh(struct memory_backend *memory, const char *key, const str
 		holding->ttl_ms = ttl_ms;
 	memory_restart_lease(memory, holding, now_ns);
 	holding->modified_ms = modified_ms;
+	journal_note_state(memory->journal, holding);
 	memory_publish_event(memory, EVENT_REFRESHED, key, holding);
 	return 0;
 }
@@ -251,7 +253,7 @@ void memory_refresh(struct backend *backend, const char *key, const struct lock_
 	struct mem_holding *holding = NULL;
 	int status = try_refresh(memory, key, claim, match, ttl_ms, modified_ms, now_ns, &holding);
 
-	memory_answer_lock(status, holding, now_ns, done, ctx);
+	memory_answer_lock(memory, status, holding, now_ns, done, ctx);
 }
 
 static int try_set_permissions(struct memory_backend *memory, const char *key, const struct lock_claim *claim,
@@ -265,6 +267,7 @@ static int try_set_permissions(struct memory_backend *memory, const char *key, c
 	if (err < 0)
 		return err;
 	holding->permissions = permissions;
+	journal_note_state(memory->journal, holding);
 	*ret = holding;
 	return 0;
 }
@@ -277,7 +280,7 @@ void memory_set_permissions(struct backend *backend, const char *key, const stru
 	struct mem_holding *holding = NULL;
 	int status = try_set_permissions(memory, key, claim, match, permissions, &holding);
 
-	memory_answer_lock(status, holding, now_ns, done, ctx);
+	memory_answer_lock(memory, status, holding, now_ns, done, ctx);
 }
 
 void memory_bind(struct backend *backend, const char *key, const struct lock_claim *claim, uint64_t token,
@@ -292,9 +295,10 @@ void memory_bind(struct backend *backend, const char *key, const struct lock_cla
 		status = -EPERM;
 	if (status == 0 && holding->ttl_ms != LEASE_NEVER) {
 		memory_restart_lease(memory, holding, now_ns);
+		journal_note_state(memory->journal, holding);
 		memory_publish_event(memory, EVENT_REFRESHED, key, holding);
 	}
-	memory_answer_lock(status, status == 0 ? holding : NULL, now_ns, done, ctx);
+	memory_answer_lock(memory, status, status == 0 ? holding : NULL, now_ns, done, ctx);
 }
 
 void memory_read(struct backend *backend, const char *key, const struct lock_claim *claim,

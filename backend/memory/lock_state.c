@@ -58,11 +58,18 @@ struct lock mem_holding_describe(const struct mem_holding *holding, int64_t now_
 	return seen;
 }
 
-void memory_answer_lock(int status, const struct mem_holding *holding, int64_t now_ns, backend_lock_done *done,
-                        void *ctx)
+void memory_answer(struct memory_backend *memory, int status, backend_done *done, void *ctx)
+{
+	journal_commit(memory->journal);
+	done(ctx, status);
+}
+
+void memory_answer_lock(struct memory_backend *memory, int status, const struct mem_holding *holding, int64_t now_ns,
+                        backend_lock_done *done, void *ctx)
 {
 	struct lock seen;
 
+	journal_commit(memory->journal);
 	if (!holding) {
 		done(ctx, status, NULL);
 		return;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "backend/memory/journal/restore.h"
 #include "backend/memory/memory_internal.h"
 #include "backend/registry.h"
 #include "backend/util/clock.h"
@@ -82,6 +83,11 @@ static void memory_status(struct backend *backend, backend_status_done *done, vo
 
 /* Opening and closing */
 
+static void on_closed(uv_handle_t *handle)
+{
+	free(memory_of_leases(handle->data));
+}
+
 static int memory_open(const struct backend_config *config, struct backend **ret,
                        char problem[BACKEND_PROBLEM_MAX])
 {
@@ -118,8 +124,16 @@ static int memory_open(const struct backend_config *config, struct backend **ret
 	memory->on_ended = config->on_ended;
 	memory->ctx = config->ctx;
 	memory->opened_ms = epoch_ns() / NS_PER_MS;
+	err = journal_new(config, &memory->tree, &memory->last_token, &memory->journal);
+	if (err < 0)
+		goto fail_leases;
 	*ret = &memory->base;
 	return 0;
+fail_leases:
+	snprintf(problem, BACKEND_PROBLEM_MAX, "cannot set up the journal: %s", strerror(-err));
+	tree_free(&memory->tree);
+	deadlines_close(&memory->leases, on_closed);
+	return err;
 fail:
 	snprintf(problem, BACKEND_PROBLEM_MAX, "cannot set up locks in memory: %s", strerror(-err));
 	if (memory)
@@ -128,15 +142,30 @@ fail:
 	return err;
 }
 
-static void memory_start(struct backend *backend, backend_started *started, void *ctx)
+static int take_over(void *ctx, struct image_reader *reader)
 {
-	(void)backend;
-	started(ctx, 0, NULL);
+	return memory_restore(ctx, reader);
 }
 
-static void on_closed(uv_handle_t *handle)
+static void memory_start(struct backend *backend, backend_started *started, void *ctx)
 {
-	free(memory_of_leases(handle->data));
+	struct memory_backend *memory = memory_of(backend);
+	const struct journal_handlers handlers = {
+		.restore = take_over,
+		.started = started,
+		.ctx = memory,
+		.started_ctx = ctx,
+	};
+
+	if (memory->journal)
+		journal_start(memory->journal, &handlers);
+	else
+		started(ctx, 0, NULL);
+}
+
+static void memory_forget(struct backend *backend)
+{
+	memory_of(backend)->forgets = true;
 }
 
 static void memory_close(struct backend *backend)
@@ -150,6 +179,7 @@ static void memory_close(struct backend *backend)
 		queue_leave(&memory->queues, first);
 		acquisition->done(acquisition->ctx, -ESHUTDOWN, NULL);
 	}
+	journal_close(memory->journal, memory->forgets);
 	tree_free(&memory->tree);
 	deadlines_close(&memory->leases, on_closed);
 }
@@ -161,6 +191,7 @@ const struct backend_ops memory_backend_ops = {
 	.open = memory_open,
 	.start = memory_start,
 	.close = memory_close,
+	.forget = memory_forget,
 	.acquire = memory_acquire,
 	.cancel = memory_cancel,
 	.release = memory_release,

@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 
+#include "backend/memory/journal/journal.h"
 #include "backend/memory/queue.h"
 #include "backend/memory/room.h"
 #include "backend/memory/tree.h"
@@ -22,10 +23,12 @@ struct memory_backend {
 	struct mem_tree tree;
 	struct deadlines leases;  /* of all holdings that expire */
 	struct mem_queues queues; /* of all keys that are waited for */
+	struct mem_journal *journal; /* NULL: there is none */
 	uint64_t last_token;      /* of the last acquisition */
 	int64_t lock_count;
 	bool is_listening;        /* listen() asked for events */
 	int64_t opened_ms;        /* since the epoch */
+	bool forgets;             /* forget() was called: the journal is removed */
 	void (*on_event)(void *ctx, const struct lock_event *event);
 	void (*on_ended)(void *ctx, const char *key, uint64_t token, bool taken);
 	void *ctx; /* the first argument of both callbacks */
@@ -135,8 +138,15 @@ bool mem_holding_prove(struct mem_holding *holding, const struct lock_claim *cla
 
 struct lock mem_holding_describe(const struct mem_holding *holding, int64_t now_ns);
 
-/* Calls `done` with the status and the description of `holding`, which may be NULL. */
-void memory_answer_lock(int status, const struct mem_holding *holding, int64_t now_ns, backend_lock_done *done, void *ctx);
+/* Answers */
+
+/*
+ * Every answer goes through one of these two, so that what was changed is in the journal before anybody knows of it. The latter calls
+ * `done` with the description of `holding`, which may be NULL.
+ */
+void memory_answer(struct memory_backend *memory, int status, backend_done *done, void *ctx);
+void memory_answer_lock(struct memory_backend *memory, int status, const struct mem_holding *holding, int64_t now_ns,
+                        backend_lock_done *done, void *ctx);
 
 /* Calls; see struct backend_ops */
 

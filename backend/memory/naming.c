@@ -51,11 +51,12 @@ static void unlink_holding(struct mem_holding *holding)
 	holding->linked = NULL;
 }
 
-static void link_holdings(struct mem_holding *one, struct mem_holding *other)
+static void link_holdings(struct memory_backend *memory, struct mem_holding *one, struct mem_holding *other)
 {
 	unlink_holding(one);
 	one->linked = other;
 	other->linked = one;
+	journal_note_link(memory->journal, one);
 }
 
 /* Makes the new holding, with what the source has. */
@@ -77,11 +78,11 @@ static int take_over(struct memory_backend *memory, const struct acquisition *ac
 	if (err < 0)
 		return err;
 	if (!acquisition->moves) {
-		link_holdings(source, *ret);
+		link_holdings(memory, source, *ret);
 		return 0;
 	}
 	if (source->linked)
-		link_holdings(source->linked, *ret);
+		link_holdings(memory, source->linked, *ret);
 	memory_end_quietly(memory, source, true);
 	return 0;
 }
@@ -101,6 +102,9 @@ static int replace(struct memory_backend *memory, struct mem_holding *source, st
 		return err;
 	held->permissions = source->permissions;
 	unlink_holding(held);
+	journal_note_content(memory->journal, held, 0, held->lock->content_size);
+	journal_note_state(memory->journal, held);
+	journal_note_link(memory->journal, held);
 	memory_end_quietly(memory, source, false);
 	return -EEXIST;
 }
@@ -171,6 +175,7 @@ void memory_acquire_from_source(struct memory_backend *memory, struct acquisitio
 		seen = mem_holding_describe(holding, now_ns);
 		seen.ended_source = ended;
 	}
+	journal_commit(memory->journal);
 	acquisition->done(acquisition->ctx, status, holding ? &seen : NULL);
 	memory_serve_key(memory, source);
 }

@@ -16,6 +16,7 @@
 /* What locks and directories have in common. Both have it as their first member. */
 struct mem_entry {
 	enum entry_kind kind;
+	uint32_t mark;    /* of the last rewriting of the journal that has all of it, see journal/rewrite.h */
 	const char *path; /* at the end of the same allocation */
 	struct mem_dir *parent;
 	struct mem_entry *prev, *next; /* in the list of its directory */
@@ -73,6 +74,7 @@ struct mem_holding {
 	uint64_t token;            /* the fencing token */
 	enum lock_form form;
 	mode_t permissions;
+	uint32_t mark;             /* of the last rewriting of the journal that has it */
 	bool proven;               /* an answer other than that of acquire() told the holder so: give_back() keeps the holding */
 	struct mem_holding *prev, *next; /* in the list of the lock */
 	struct mem_holding *linked; /* link(2) made one of these two from the other; NULL: none */

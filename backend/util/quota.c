@@ -49,7 +49,8 @@ int quota_take(struct quota *quota, uid_t uid, size_t amount)
 	user = (struct quota_user *)user_table_find_or_add(&quota->users, uid, sizeof(*user));
 	if (!user)
 		return -ENOMEM;
-	if (amount > quota->most - user->amount) {
+	/* A user may have more than a limit that is lower than the one before. */
+	if (user->amount > quota->most || amount > quota->most - user->amount) {
 		notice(quota, user);
 		return quota->error;
 	}

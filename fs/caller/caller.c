@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backend/util/boot_id.h"
 #include "backend/util/siphash.h"
 #include "backend/util/text/number.h"
 #include "fs/caller/process.h"
@@ -90,17 +91,6 @@ static void print_hash(const char *text, char id[MOUNT_POINT_ID_SIZE])
 	snprintf(id, MOUNT_POINT_ID_SIZE, "%08" PRIx32 "%016" PRIx64, (uint32_t)hash.high, hash.low);
 }
 
-static void read_boot_id(char *text, size_t size)
-{
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd < 0 ? -1 : read(fd, text, size - 1);
-
-	if (fd >= 0)
-		close(fd);
-	text[length < 0 ? 0 : length] = '\0';
-	text[strcspn(text, "\n")] = '\0';
-}
-
 /* False if /proc belongs to another pid namespace: process ids mean other processes there. */
 static bool sees_processes(void)
 {
@@ -116,7 +106,7 @@ static bool sees_processes(void)
 
 int callers_init(struct callers *callers, uv_loop_t *loop, enum owner_kind owner, const char *mountpoint)
 {
-	char boot_id[64];
+	char boot_id[BOOT_ID_SIZE];
 	struct stat processes = { 0 };
 	char *text;
 
@@ -129,7 +119,7 @@ int callers_init(struct callers *callers, uv_loop_t *loop, enum owner_kind owner
 	free(text);
 
 	/* Process ids are unique only within one boot and one pid namespace. */
-	read_boot_id(boot_id, sizeof(boot_id));
+	(void)boot_id_read(boot_id); /* stays empty if /proc cannot be read */
 	if (stat("/proc/self/ns/pid", &processes) < 0)
 		processes.st_ino = 0;
 	if (asprintf(&text, "%s:%s:%s:%ju", callers->host, mountpoint, boot_id, (uintmax_t)processes.st_ino) < 0)

@@ -28,6 +28,7 @@ static const struct fuse_opt option_table[] = {
 	RAW("spin=%s", busy_poll),
 	RAW("owner=%s", owner),
 	RAW("id=%s", id),
+	RAW("journal=%s", journal),
 	RAW("mode=%s", mode),
 	RAW("uid=%s", uid),
 	RAW("gid=%s", gid),
@@ -109,6 +110,7 @@ static const char usage_text[] =
 	"  -o ttl=DURATION       the lease of locks: 250ms, 30s, 5m, 2h, 1d, 0.5, never (5m)\n"
 	"  -o owner=KIND         who counts as one holder: session, process, user, mount (session)\n"
 	"  -o id=ID              every caller of this mount is the holder ID\n"
+	"  -o journal=FILE       by which locks in memory outlive a daemon that is killed; none: nothing does\n"
 	"  -o timeout=DURATION   how long the backend may take to answer (2s)\n"
 	"  -o min_interval=DURATION  views with interval= look no more often than this (100ms)\n"
 	"  -o spin=MICROSECONDS  how long a busy daemon looks for more to do before it sleeps (200)\n"

@@ -54,6 +54,7 @@ struct session {
 	bool forced;      /* end even while locks are bound to open files */
 	bool logged_busy; /* the log says that locks are bound to open files */
 	bool announced;   /* the mount was made visible, or that failed */
+	bool aborted;     /* the connection was aborted, and the mount is dead as if the daemon had been killed */
 	bool failed;      /* session_free() returns -1 */
 };
 
@@ -84,6 +85,9 @@ static void finish(void *ctx)
 
 	session->phase = ENDED;
 	log_unreleased(session);
+	/* After a failure or an abort, the next daemon goes on with the locks, where the backend keeps them for it. */
+	if (!session->failed && !session->aborted)
+		backend_forget(session->mount->backend);
 	mount_stop(session->mount);
 	uv_close((uv_handle_t *)&session->poll, NULL);
 	close_handles(session);
@@ -177,7 +181,8 @@ static bool was_aborted(const struct session *session)
 static void connection_lost(struct session *session)
 {
 	uv_poll_stop(&session->poll);
-	if (!was_aborted(session))
+	session->aborted = was_aborted(session);
+	if (!session->aborted)
 		mount_release_bound(session->mount);
 	force_end(session);
 }

@@ -5,11 +5,13 @@
 #include <string.h>
 #include <uv.h>
 
+#include "fs/caller/caller.h"
 #include "fs/mount.h"
 #include "fs/ops/snapshot.h"
 #include "fs/options.h"
 #include "fs/start/command_line.h"
 #include "fs/start/fuse_session.h"
+#include "fs/start/journal_place.h"
 #include "fs/start/mounting/mountpoint.h"
 #include "fs/start/process/daemonize.h"
 #include "fs/start/process/descriptors.h"
@@ -36,8 +38,8 @@ static void on_started(void *ctx, int status, const char *problem)
 		log_line(LOG_ERR, "%s", problem ? problem : strerror(-status));
 }
 
-/* Opens the backend and waits until it is reached. Returns 0, or a negative value after logging a line. */
-static int reach_backend(uv_loop_t *loop, struct mount *mount)
+/* Opens the backend and waits until it is reached. `journal` is a path or "". Returns 0, or a negative value after logging a line. */
+static int reach_backend(uv_loop_t *loop, struct mount *mount, const char *journal)
 {
 	const struct options *options = mount->options;
 	char problem[BACKEND_PROBLEM_MAX] = "";
@@ -58,6 +60,9 @@ static int reach_backend(uv_loop_t *loop, struct mount *mount)
 		.timeout_ms = options->timeout_ms,
 		.user_memory = options->user_memory,
 		.user_calls = options->user_calls,
+		.mount_point_id = mount->callers->mount_point_id,
+		.journal = *journal ? journal : NULL,
+		.journal_is_default = !options->journal,
 		.on_event = mount_on_event,
 		.on_gap = mount_on_gap,
 		.on_ended = mount_on_ended,
@@ -83,6 +88,22 @@ static int reach_backend(uv_loop_t *loop, struct mount *mount)
 	return start.status;
 }
 
+/* Reaches the backend with the journal that the user named, or the one in the default place. Returns as reach_backend(). */
+static int reach_with_journal(uv_loop_t *loop, struct mount *mount)
+{
+	const struct options *options = mount->options;
+	char *journal = options->journal ? strdup(options->journal)
+		: journal_place_default(mount->callers->mount_point_id, options->namespace_);
+	int err = -1;
+
+	if (journal)
+		err = reach_backend(loop, mount, journal);
+	else
+		log_line(LOG_ERR, "%s", strerror(ENOMEM));
+	free(journal);
+	return err;
+}
+
 /* Mounts and serves until the end. Returns the exit status. */
 static int serve(struct options *options)
 {
@@ -101,7 +122,7 @@ static int serve(struct options *options)
 		log_line(LOG_ERR, "cannot start: %s", strerror(-err));
 		goto out;
 	}
-	if (reach_backend(&loop, mount) == 0)
+	if (reach_with_journal(&loop, mount) == 0)
 		session = session_start(&loop, mount, &options->fuse);
 	if (!session) {
 		mount_stop(mount);

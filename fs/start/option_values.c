@@ -112,6 +112,30 @@ static void check_id(struct raw_options *raw)
 	take_text(&raw->id, &raw->options->id);
 }
 
+/* Makes the path absolute, as the daemon leaves its working directory. */
+static void check_journal(struct raw_options *raw)
+{
+	char **path = &raw->options->journal;
+	char *here;
+
+	if (!raw->journal)
+		return;
+	if (strcmp(raw->journal, "none") == 0) {
+		*path = strdup("");
+	} else if (*raw->journal == '/') {
+		*path = strdup(raw->journal);
+	} else {
+		here = getcwd(NULL, 0);
+		if (here && asprintf(path, "%s/%s", here, raw->journal) < 0)
+			*path = NULL;
+		free(here);
+	}
+	if (!*path)
+		raw_options_refuse(raw, "%s", strerror(errno));
+	else if (**path && (*path)[strlen(*path) - 1] == '/')
+		raw_options_refuse(raw, "journal=%s: it is a file, or 'none'", raw->journal);
+}
+
 static void check_files(struct raw_options *raw)
 {
 	struct options *options = raw->options;
@@ -214,7 +238,7 @@ static void check_user(struct raw_options *raw)
 
 /* The first refusal is the one that is logged, so the order shows. */
 static void (*const checks[])(struct raw_options *) = {
-	check_namespace, check_ttl, check_timeout, check_min_interval, check_spin, check_owner, check_id, check_root,
+	check_namespace, check_ttl, check_timeout, check_min_interval, check_spin, check_owner, check_id, check_journal, check_root,
 	check_user, check_files, check_password,
 };
 

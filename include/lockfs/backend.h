@@ -64,6 +64,9 @@ struct backend_config {
 	int64_t timeout_ms;       /* the longest time that a call may take */
 	size_t user_memory;       /* most bytes that one user may have in this process; more: -ENOSPC. 0: no limit */
 	size_t user_calls;        /* most calls of one user that are sent to a server at a time. 0: no limit */
+	const char *mount_point_id; /* names the mount point and its host */
+	const char *journal;      /* absolute path of the file by which the locks of a backend in this process outlive it; NULL: none */
+	bool journal_is_default;  /* the user did not name that file: the mount works without it, too */
 
 	/*
 	 * An event of a lock. Events of one key come in their order. May be called within any call, so it
@@ -269,6 +272,12 @@ struct backend_ops {
 	void (*close)(struct backend *backend);
 
 	/*
+	 * The mount has been unmounted, and no other daemon is to go on with its locks. Called before close(), where that is so. NULL: the
+	 * backend keeps nothing for another daemon, or keeps it in any case.
+	 */
+	void (*forget)(struct backend *backend);
+
+	/*
 	 * Acquires a lock. Answers:
 	 *   0           and the new lock;
 	 *   -EEXIST     and the lock: this claim already holds it, in any mode; its lease and token stay as they are;
@@ -472,6 +481,12 @@ int backend_open(const struct backend_config *config, struct backend **ret, char
 static inline void backend_start(struct backend *b, backend_started *started, void *ctx)
 {
 	b->ops->start(b, started, ctx);
+}
+
+static inline void backend_forget(struct backend *b)
+{
+	if (b->ops->forget)
+		b->ops->forget(b);
 }
 
 /* Accepts NULL. */

@@ -27,6 +27,9 @@ declare -gA our_child  # mount point → yes where that daemon is a child of thi
 setup_dirs() {
   T=$BATS_TEST_TMPDIR
   M=$T/mnt
+  # Journals of daemons that a test kills; any user may start one.
+  export RUNTIME_DIRECTORY=$T/run
+  [ -d "$T/run" ] || install -d -m 1777 "$T/run"
   # Tests run programs here as other users.
   chmod go+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/* "$T"
   [ -e "$BATS_RUN_TMPDIR/calls.py" ] || install -m 644 "$BATS_TEST_DIRNAME"/../lib/{holders,racing,calls}.py "$BATS_RUN_TMPDIR"
