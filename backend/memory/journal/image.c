@@ -57,11 +57,13 @@ uint64_t image_end_word(uint64_t end)
 	return end << 24 | (end * UINT64_C(0x9e3779b97f4a7c15)) >> 40;
 }
 
-static uint64_t record_checksum(const uint8_t *payload, size_t size, uint32_t kind, uint64_t offset)
+/* Covers the place, the frame, the payload, and the zeros behind it. */
+static uint64_t record_checksum(const uint8_t *record, const struct image_frame *frame, uint64_t offset)
 {
-	struct siphash_key key = { .low = checksum_key.low ^ offset, .high = checksum_key.high ^ ((uint64_t)kind << 32 | size) };
+	uint64_t head = (uint64_t)frame->kind << 32 | frame->size;
+	struct siphash_key key = { .low = checksum_key.low ^ offset, .high = checksum_key.high ^ head };
 
-	return siphash_64(key, payload, size);
+	return siphash_64(key, record + sizeof(*frame), image_record_size(frame->size) - sizeof(*frame));
 }
 
 void image_seal(void *record, uint64_t offset, uint32_t kind, size_t payload)
@@ -70,9 +72,9 @@ void image_seal(void *record, uint64_t offset, uint32_t kind, size_t payload)
 	struct image_frame frame = { .size = (uint32_t)payload, .kind = kind };
 	size_t used = sizeof(frame) + payload;
 
-	frame.checksum = record_checksum(bytes + sizeof(frame), payload, kind, offset);
-	memcpy(bytes, &frame, sizeof(frame));
 	memset(bytes + used, 0, image_record_size(payload) - used);
+	frame.checksum = record_checksum(bytes, &frame, offset);
+	memcpy(bytes, &frame, sizeof(frame));
 }
 
 static bool is_same_place(const struct image_place *one, const struct image_place *other)
@@ -131,7 +133,7 @@ int image_next(struct image_reader *reader, struct image_record *ret)
 	if (frame.size > IMAGE_PAYLOAD_MAX || image_record_size(frame.size) > left)
 		return -EBADMSG;
 	*ret = (struct image_record){ .kind = frame.kind, .payload = record + sizeof(frame), .size = frame.size };
-	if (frame.checksum != record_checksum(ret->payload, ret->size, ret->kind, reader->at))
+	if (frame.checksum != record_checksum(record, &frame, reader->at))
 		return -EBADMSG;
 	reader->at += image_record_size(frame.size);
 	return 1;
