@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -179,6 +180,9 @@ FAILING(int, fsmount, -1, EMFILE, (int context, unsigned int flags, unsigned int
 FAILING(int, move_mount, -1, ENOSPC,
         (int from, const char *from_path, int to, const char *to_path, unsigned int flags),
         (from, from_path, to, to_path, flags))
+FAILING(int, fallocate64, -1, ENOSPC, (int fd, int mode, off64_t offset, off64_t length), (fd, mode, offset, length))
+FAILING(int, flock, -1, ENOLCK, (int fd, int operation), (fd, operation))
+FAILING(int, renameat, -1, EIO, (int from_dir, const char *from, int to_dir, const char *to), (from_dir, from, to_dir, to))
 FAILING(int, close_range, -1, ENOSYS, (unsigned int from, unsigned int to, int flags), (from, to, flags))
 FAILING(int, sigaction, -1, EINVAL, (int signal, const struct sigaction *action, struct sigaction *old), (signal, action, old))
 FAILING(int, chdir, -1, EACCES, (const char *path), (path))
