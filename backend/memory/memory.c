@@ -88,29 +88,9 @@ static void on_closed(uv_handle_t *handle)
 	free(memory_of_leases(handle->data));
 }
 
-static int memory_open(const struct backend_config *config, struct backend **ret,
-                       char problem[BACKEND_PROBLEM_MAX])
+static struct quota quota_of(const struct backend_config *config)
 {
-	struct memory_backend *memory = NULL;
-	int err;
-
-	if (strcmp(config->source, "memory:") != 0) {
-		snprintf(problem, BACKEND_PROBLEM_MAX,
-			"the SOURCE of locks in memory is 'memory:', with nothing after the colon");
-		return -EINVAL;
-	}
-	memory = calloc(1, sizeof(*memory));
-	if (!memory) {
-		err = -ENOMEM;
-		goto fail;
-	}
-	err = tree_init(&memory->tree);
-	if (err < 0)
-		goto fail;
-	err = deadlines_init(&memory->leases, config->loop, memory_on_lease_due);
-	if (err < 0)
-		goto fail;
-	memory->tree.quota = (struct quota){
+	return (struct quota){
 		.most = config->user_memory,
 		.self = geteuid(),
 		.error = -ENOSPC,
@@ -119,27 +99,53 @@ static int memory_open(const struct backend_config *config, struct backend **ret
 		.on_full = config->on_notice,
 		.ctx = config->ctx,
 	};
+}
+
+/* Sets up a backend that is all zero. Returns 0, or a negative errno and it can be freed. */
+static int set_up(struct memory_backend *memory, const struct backend_config *config)
+{
+	int err = tree_init(&memory->tree);
+
+	if (err == 0)
+		err = journal_new(config, &memory->tree, &memory->last_token, &memory->journal);
+	if (err < 0)
+		goto fail;
+	err = deadlines_init(&memory->leases, config->loop, memory_on_lease_due);
+	if (err < 0)
+		goto fail;
+	memory->tree.quota = quota_of(config);
 	memory->base.ops = &memory_backend_ops;
 	memory->on_event = config->on_event;
 	memory->on_ended = config->on_ended;
 	memory->ctx = config->ctx;
 	memory->opened_ms = epoch_ns() / NS_PER_MS;
-	err = journal_new(config, &memory->tree, &memory->last_token, &memory->journal);
-	if (err < 0)
-		goto fail_leases;
+	return 0;
+fail:
+	journal_close(memory->journal, false);
+	tree_free(&memory->tree);
+	return err;
+}
+
+static int memory_open(const struct backend_config *config, struct backend **ret,
+                       char problem[BACKEND_PROBLEM_MAX])
+{
+	struct memory_backend *memory;
+	int err;
+
+	if (strcmp(config->source, "memory:") != 0) {
+		snprintf(problem, BACKEND_PROBLEM_MAX,
+			"the SOURCE of locks in memory is 'memory:', with nothing after the colon");
+		return -EINVAL;
+	}
+	memory = calloc(1, sizeof(*memory));
+	err = memory ? set_up(memory, config) : -ENOMEM;
+	if (err < 0) {
+		snprintf(problem, BACKEND_PROBLEM_MAX, "cannot set up locks in memory: %s", strerror(-err));
+		free(memory);
+		return err;
+	}
 	*ret = &memory->base;
 	return 0;
-fail_leases:
-	snprintf(problem, BACKEND_PROBLEM_MAX, "cannot set up the journal: %s", strerror(-err));
-	tree_free(&memory->tree);
-	deadlines_close(&memory->leases, on_closed);
-	return err;
-fail:
-	snprintf(problem, BACKEND_PROBLEM_MAX, "cannot set up locks in memory: %s", strerror(-err));
-	if (memory)
-		tree_free(&memory->tree);
-	free(memory);
-	return err;
 }
 
 static int take_over(void *ctx, struct image_reader *reader)

@@ -1,6 +1,7 @@
 /*
- * The journal is in the directory that systemd made for the service, else in /run/lockfs for root, and in the user's own runtime directory
- * for others. The name of the file is made from mount point and namespace, so that the next daemon there finds it, however it is started.
+ * The journal is in the directory that systemd made for the service, else in /run/lockfs for root, and in the user's own runtime
+ * directory for others. The name of the file is made from mount point and namespace, so that the next daemon there finds it,
+ * however it is started.
  */
 #include "fs/start/journal_place.h"
 

@@ -38,14 +38,12 @@ static void on_started(void *ctx, int status, const char *problem)
 		log_line(LOG_ERR, "%s", problem ? problem : strerror(-status));
 }
 
-/* Opens the backend and waits until it is reached. `journal` is a path or "". Returns 0, or a negative value after logging a line. */
-static int reach_backend(uv_loop_t *loop, struct mount *mount, const char *journal)
+/* What the backend of a mount is opened with. `journal` is a path or "". */
+static struct backend_config config_of(uv_loop_t *loop, struct mount *mount, const char *journal)
 {
 	const struct options *options = mount->options;
-	char problem[BACKEND_PROBLEM_MAX] = "";
-	struct backend *backend = NULL;
-	struct start start = { .completed = false };
-	struct backend_config config = {
+
+	return (struct backend_config){
 		.loop = loop,
 		.source = options->source,
 		.namespace_ = options->namespace_,
@@ -73,6 +71,15 @@ static int reach_backend(uv_loop_t *loop, struct mount *mount, const char *journ
 		.on_trace = options->trace ? mount_on_trace : NULL,
 		.ctx = mount,
 	};
+}
+
+/* Opens the backend and waits until it is reached. Returns 0, or a negative value after logging a line. */
+static int reach_backend(uv_loop_t *loop, struct mount *mount, const char *journal)
+{
+	const struct backend_config config = config_of(loop, mount, journal);
+	char problem[BACKEND_PROBLEM_MAX] = "";
+	struct backend *backend = NULL;
+	struct start start = { .completed = false };
 
 	if (backend_open(&config, &backend, problem) < 0) {
 		log_line(LOG_ERR, "%s", problem);

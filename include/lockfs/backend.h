@@ -65,7 +65,7 @@ struct backend_config {
 	size_t user_memory;       /* most bytes that one user may have in this process; more: -ENOSPC. 0: no limit */
 	size_t user_calls;        /* most calls of one user that are sent to a server at a time. 0: no limit */
 	const char *mount_point_id; /* names the mount point and its host */
-	const char *journal;      /* absolute path of the file by which the locks of a backend in this process outlive it; NULL: none */
+	const char *journal;      /* path of the file by which locks that are kept in this process outlive it; NULL: none */
 	bool journal_is_default;  /* the user did not name that file: the mount works without it, too */
 
 	/*
@@ -272,8 +272,8 @@ struct backend_ops {
 	void (*close)(struct backend *backend);
 
 	/*
-	 * The mount has been unmounted, and no other daemon is to go on with its locks. Called before close(), where that is so. NULL: the
-	 * backend keeps nothing for another daemon, or keeps it in any case.
+	 * The mount has been unmounted, and no other daemon is to go on with its locks. Called before close(), where that is so.
+	 * NULL: the backend keeps nothing for another daemon, or keeps it in any case.
 	 */
 	void (*forget)(struct backend *backend);
 

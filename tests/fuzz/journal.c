@@ -1,6 +1,6 @@
 /*
- * Fuzz target: a journal of the memory backend. The first byte says whether the input is the file itself, or the records in it, which
- * get their checksums here. Either it is refused, or what the backend shows of it is sound and can be used.
+ * Fuzz target: a journal of the memory backend. The first byte says whether the input is the file itself, or the records in it,
+ * which get their checksums here. Either it is refused, or what the backend shows of it is sound and can be used.
  *
  * Records in the input: a byte for the kind, two bytes for the size of the payload, the payload.
  */

@@ -163,23 +163,29 @@ struct dump {
 	unsigned int holder; /* who looks */
 };
 
+static void print_holder(FILE *out, const struct lock_holder *holder)
+{
+	fprintf(out, " id=%s identity=%s user=%s host=%s place=%s command=%s pid=%d uid=%u gid=%u\n", holder->claim.id,
+		holder->claim.identity ? holder->claim.identity : "-", holder->user, holder->host, holder->mount_point_id,
+		holder->command, (int)holder->pid, holder->uid, holder->gid);
+}
+
 static void on_entry(const struct dump *dump, const struct entry *entry)
 {
 	const struct lock *lock = &entry->lock;
 
 	if (entry->kind == ENTRY_DIR) {
-		fprintf(dump->out, "dir %o %u %u changed=%" PRId64 " modified=%" PRId64 " ttl=%" PRId64 " limit=%u\n", entry->dir.mode,
-			entry->dir.uid, entry->dir.gid, entry->dir.changed_ms, entry->dir.modified_ms, entry->dir.default_ttl_ms,
-			entry->dir.limit);
+		fprintf(dump->out, "dir %o %u %u changed=%" PRId64 " modified=%" PRId64 " ttl=%" PRId64 " limit=%u\n",
+			entry->dir.mode, entry->dir.uid, entry->dir.gid, entry->dir.changed_ms, entry->dir.modified_ms,
+			entry->dir.default_ttl_ms, entry->dir.limit);
 		return;
 	}
-	fprintf(dump->out, "lock %d %d %o holders=%" PRIu64 " token=%" PRIu64 " ttl=%" PRId64 " expires=%" PRId64 " times=%" PRId64
-		",%" PRId64 ",%" PRId64 " id=%s identity=%s user=%s host=%s place=%s command=%s pid=%d uid=%u gid=%u first=%s content=%.*s\n",
-		lock->mode, lock->form, lock->permissions, lock->holders, lock->token, lock->ttl_ms, lock->expires_ms, lock->acquired_ms,
-		lock->refreshed_ms, lock->modified_ms, lock->holder.claim.id, lock->holder.claim.identity ? lock->holder.claim.identity : "-",
-		lock->holder.user, lock->holder.host, lock->holder.mount_point_id, lock->holder.command, (int)lock->holder.pid,
-		lock->holder.uid, lock->holder.gid, lock->first_key ? lock->first_key : "-", (int)lock->content_size,
+	fprintf(dump->out, "lock %d %d %o holders=%" PRIu64 " token=%" PRIu64 " ttl=%" PRId64 " expires=%" PRId64,
+		lock->mode, lock->form, lock->permissions, lock->holders, lock->token, lock->ttl_ms, lock->expires_ms);
+	fprintf(dump->out, " times=%" PRId64 ",%" PRId64 ",%" PRId64 " first=%s content=%.*s", lock->acquired_ms,
+		lock->refreshed_ms, lock->modified_ms, lock->first_key ? lock->first_key : "-", (int)lock->content_size,
 		lock->content ? lock->content : "");
+	print_holder(dump->out, &lock->holder);
 }
 
 /* Every third is in a directory that may be missing. */
@@ -262,7 +268,7 @@ static void on_done(void *ctx, int status)
 static struct lock_holder holder_of(unsigned int number)
 {
 	return (struct lock_holder){
-		.claim = { .id = id_of(number), .identity = NULL },
+		.claim = { .id = id_of(number) },
 		.user = "user",
 		.host = "host",
 		.mount_point_id = "mount",
@@ -290,7 +296,9 @@ static struct result acquire_with(struct daemon *daemon, struct acquisition acqu
 
 static struct result acquire(struct daemon *daemon, const char *key, unsigned int holder)
 {
-	return acquire_with(daemon, (struct acquisition){ .key = key, .permissions = 0640, .content = "begun", .content_size = 5 }, holder);
+	struct acquisition acquisition = { .key = key, .permissions = 0640, .content = "begun", .content_size = 5 };
+
+	return acquire_with(daemon, acquisition, holder);
 }
 
 static int release(struct daemon *daemon, const char *key, unsigned int holder)
@@ -329,8 +337,14 @@ static unsigned int pick(unsigned int below)
 
 static void change_dir(struct daemon *daemon)
 {
-	struct dir_info info = { .mode = 0700 + pick(8), .uid = pick(5), .gid = pick(5), .default_ttl_ms = 1000 * (int64_t)(3600 + pick(9)),
-	                         .limit = key_count + pick(9), .modified_ms = pick(1000) };
+	struct dir_info info = {
+		.mode = 0700 + pick(8),
+		.uid = pick(5),
+		.gid = pick(5),
+		.default_ttl_ms = 1000 * (int64_t)(3600 + pick(9)),
+		.limit = key_count + pick(9),
+		.modified_ms = pick(1000),
+	};
 	struct result result;
 	char path[64];
 

@@ -1,6 +1,6 @@
 /*
- * The journal of the memory backend: opening it and taking over what is in it, noting changes, writing it anew, and what happens if it
- * cannot be written.
+ * The journal of the memory backend: opening it and taking over what is in it, noting changes, writing it anew, and what happens
+ * if it cannot be written.
  */
 #include "backend/memory/journal/journal.h"
 
@@ -71,8 +71,8 @@ static void tell_lost(struct mem_journal *journal, int err)
 	if (journal->is_told)
 		return;
 	journal->is_told = true;
-	snprintf(line, sizeof(line), "cannot write the journal (%s): until that works again, all locks are lost if this daemon is killed; "
-		"journal=FILE names another file: %s", reason_of(err), journal->path);
+	snprintf(line, sizeof(line), "cannot write the journal (%s): until that works again, all locks are lost if this daemon is "
+		"killed; journal=FILE names another file: %s", reason_of(err), journal->path);
 	journal->on_notice(journal->ctx, line);
 }
 
@@ -154,8 +154,8 @@ static int begin_rewrite(struct mem_journal *journal)
 }
 
 /*
- * Makes the new file if there is no file of the journal's name that this process has locked. Locks the one that has the name, if there is
- * one. Returns 0; -EBUSY if another process has it; or another negative errno.
+ * Makes the new file while this process has no journal that it has locked. Locks the file that has the name, if there is one.
+ * Returns 0; -EBUSY if another process has it; or another negative errno.
  */
 static int begin_without_file(struct mem_journal *journal)
 {
@@ -308,7 +308,8 @@ static void take_over(struct mem_journal *journal, int fd, struct image_reader *
 
 	if (err < 0) {
 		close(fd);
-		refuse(journal, err, err == -EBADMSG ? refusals[IMAGE_DAMAGED] : "there is no memory for the locks of the journal %s");
+		refuse(journal, err, err == -EBADMSG ? refusals[IMAGE_DAMAGED]
+			: "there is no memory for the locks of the journal %s");
 		return;
 	}
 	journal->rewrite_at = SLACK_FACTOR * reader->end + SLACK_BYTES;

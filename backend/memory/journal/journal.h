@@ -24,7 +24,7 @@ struct mem_journal;
 
 /* What a journal calls. */
 struct journal_handlers {
-	/* Takes over the locks of a journal. Returns 0; -EBADMSG: it is damaged; or -ENOMEM. After an error the tree is no longer used. */
+	/* Takes over the locks of a journal. Returns 0; -EBADMSG: it is damaged; or -ENOMEM. Then the tree is no longer used. */
 	int (*restore)(void *ctx, struct image_reader *reader);
 	backend_started *started; /* called once; see journal_start() */
 	void *ctx; /* of restore */
@@ -32,21 +32,21 @@ struct journal_handlers {
 };
 
 /*
- * Makes the journal that `config` names. Returns 0 and *ret, which is NULL if it names none; or a negative errno. The tree and the last
- * token live as long as the journal.
+ * Makes the journal that `config` names. Returns 0 and *ret, which is NULL if it names none; or a negative errno. The tree and
+ * the last token live as long as the journal.
  */
 int journal_new(const struct backend_config *config, const struct mem_tree *tree, const uint64_t *last_token,
                 struct mem_journal **ret);
 
 /*
- * Opens the file, and takes over the locks in it. `started` is called with 0, or with a negative errno and a line for people, if the
- * locks in the file are not known, or the file cannot be used and the user named it. NULL: it is called at once.
+ * Opens the file, and takes over the locks in it. `started` is called, maybe at once: with 0; or with a negative errno and a line
+ * for people, if the locks in the file are not known, or the file cannot be used and the user named it.
  */
 void journal_start(struct mem_journal *journal, const struct journal_handlers *handlers);
 
 /*
- * Closes the journal, and frees it in a later turn of the loop; accepts NULL. If `forgets`, or if there is nothing to keep, its file is
- * removed, else the next daemon reads it. `started` is called if it was not yet.
+ * Closes the journal, and frees it in a later turn of the loop; accepts NULL. If `forgets`, or if there is nothing to keep, its
+ * file is removed, else the next daemon reads it. `started` is called if it was not yet.
  */
 void journal_close(struct mem_journal *journal, bool forgets);
 

@@ -15,7 +15,8 @@
 #define WINDOW_SIZE (128 * 1024) /* bytes; more than a page and the longest record */
 #define TRIES 8 /* names that other processes change while they are looked at */
 
-_Static_assert(WINDOW_SIZE >= 64 * 1024 + IMAGE_PAYLOAD_MAX + (int)sizeof(struct image_frame), "a record fits behind the start of its page");
+_Static_assert(WINDOW_SIZE >= 64 * 1024 + IMAGE_PAYLOAD_MAX + (int)sizeof(struct image_frame),
+	"a record fits behind the start of its page");
 
 static size_t page_size(void)
 {
@@ -174,7 +175,7 @@ static bool is_private(int fd)
 	return fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && file.st_uid == geteuid() && (file.st_mode & 077) == 0;
 }
 
-/* Opens a file with `flags` and locks it. Returns a descriptor, -EAGAIN if another file has the name by now, or as journal_file_lock(). */
+/* Opens and locks a file. Returns a descriptor; -EAGAIN if another file has the name by now; or as journal_file_lock(). */
 static int open_locked(const struct journal_dir *dir, const char *name, int flags)
 {
 	/* A FIFO in its place must not keep the daemon from starting. */

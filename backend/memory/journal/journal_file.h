@@ -64,7 +64,7 @@ void journal_file_discard(struct journal_file *file, const struct journal_dir *d
 /* Goes on writing a file that was locked, behind `end`. Returns 0, or a negative errno and `fd` is still the caller's. */
 int journal_file_resume(struct journal_file *file, int fd, struct journal_window *window, uint64_t end);
 
-/* Returns memory for a record with a payload of `size` bytes, which journal_file_append() adds. NULL and errno: there is no room. */
+/* Returns memory for the payload of a record, which journal_file_append() adds. NULL and errno: there is no room. */
 uint8_t *journal_file_reserve(struct journal_file *file, size_t size);
 
 /* Adds the record in the reserved memory. It counts from journal_file_commit() on. */

@@ -265,8 +265,9 @@ static bool read_holding(const uint8_t *bytes, struct rest *rest, struct record 
 	ret->form = (enum lock_form)fixed.form;
 	ret->holder = (struct lock_holder){ .pid = (pid_t)fixed.pid, .uid = fixed.uid, .gid = fixed.gid };
 	ret->path = take_text(rest, LOCK_KEY_MAX);
-	return take_state(&fixed.state, ret) && is_time(fixed.acquired_ms) && fixed.mode <= LOCK_SHARED && fixed.form < FORM_UNKNOWN &&
-		fixed.has_identity <= 1 && is_path(ret->path) && take_holder(rest, fixed.has_identity, &ret->holder);
+	return take_state(&fixed.state, ret) && is_time(fixed.acquired_ms) && fixed.mode <= LOCK_SHARED &&
+		fixed.form < FORM_UNKNOWN && fixed.has_identity <= 1 && is_path(ret->path) &&
+		take_holder(rest, fixed.has_identity, &ret->holder);
 }
 
 static bool read_content(const uint8_t *bytes, struct rest *rest, struct record *ret)
@@ -280,7 +281,8 @@ static bool read_content(const uint8_t *bytes, struct rest *rest, struct record 
 	ret->bytes = rest->at;
 	ret->count = rest->size;
 	rest->size = 0;
-	return is_token(fixed.token) && ret->size <= LOCK_CONTENT_MAX && ret->offset <= ret->size && ret->count <= ret->size - ret->offset;
+	return is_token(fixed.token) && ret->size <= LOCK_CONTENT_MAX && ret->offset <= ret->size &&
+		ret->count <= ret->size - ret->offset;
 }
 
 static bool read_link(const uint8_t *bytes, struct rest *rest, struct record *ret)

@@ -1,6 +1,6 @@
 /*
- * Takes over the locks of a journal, record by record. The checksums were right, so a record that does not fit to those before it is
- * a fault of lockfs or no accident: the journal is refused as a damaged one.
+ * Takes over the locks of a journal, record by record. The checksums were right, so a record that does not fit to those before it
+ * is a fault of lockfs or no accident: the journal is refused as a damaged one.
  */
 #include "backend/memory/journal/restore.h"
 

@@ -26,7 +26,7 @@ int rewrite_begin(struct journal_rewrite *rewrite, const struct mem_tree *tree, 
 	return err < 0 ? err : copy_dir(rewrite, tree->root);
 }
 
-/* The content of a lock comes with its oldest holding. If that ends, and is the only one copied by then, its successor brings it. */
+/* The content of a lock comes with its oldest holding. If only that one is copied when it ends, its successor brings it. */
 static int copy_content(struct journal_rewrite *rewrite, const struct mem_holding *holding)
 {
 	const struct mem_lock *lock = holding->lock;
@@ -66,7 +66,7 @@ static void pass_entry(struct journal_rewrite *rewrite)
 	rewrite->holding = NULL;
 }
 
-/* Goes on with the holding behind this one. All holdings of a lock are copied once there is none: then a new one is noted at once. */
+/* Goes on with the holding behind this one. If there is none, all of the lock is copied: a new holding is noted at once. */
 static void pass_holding(struct journal_rewrite *rewrite, const struct mem_holding *holding)
 {
 	rewrite->holding = holding->next;
