@@ -16,11 +16,9 @@ static const struct siphash_key checksum_key = { .low = UINT64_C(0x6c616e72756f6
 
 static int set_text(char *to, size_t capacity, const char *text)
 {
-	size_t length = strlen(text);
-
-	if (length >= capacity)
+	if (strlen(text) >= capacity)
 		return -ENAMETOOLONG;
-	memcpy(to, text, length);
+	stpcpy(to, text);
 	return 0;
 }
 

@@ -97,9 +97,10 @@ static int restore_holding(struct restore *restore, const struct record *record)
 	struct mem_lock *lock;
 	int err = find(restore, record->token) ? -EBADMSG : get_lock(memory, record, &lock);
 
-	if (err == 0)
-		err = tree_add_holding(&memory->tree, lock, record->mode, record->token, &record->holder, &holding);
-	if (err < 0)
+	if (err != 0)
+		return err;
+	err = tree_add_holding(&memory->tree, lock, record->mode, record->token, &record->holder, &holding);
+	if (err != 0)
 		return err;
 	count_token(restore, record->token);
 	set_state(holding, &record->state);
