@@ -23,6 +23,7 @@ cycle_table() {
     short+=("$1") names+=("$2") ways+=("$3")
   }
   add_way memory 'lockfs, memory' "file:$work/memory"
+  add_way no_journal 'lockfs, memory, no journal' "file:$work/no_journal"
   add_way tcp 'lockfs, Redis over TCP' "file:$work/tcp"
   add_way unix 'lockfs, Redis over a socket' "file:$work/unix"
   if [ "$processes" -gt 1 ]; then
@@ -62,6 +63,7 @@ pinned_row() {
 measure_cycle() {
   local processes usable
   mount_lockfs memory memory:
+  mount_lockfs no_journal memory: journal=none
   mount_lockfs tcp "$redis_tcp"
   mount_lockfs unix "$redis_unix"
   for processes in $PROCESSES; do
@@ -76,6 +78,7 @@ measure_cycle() {
   [ "$(wc -l <<<"$usable")" -lt 2 ] ||
     pinned_row "$(sed -n 1p <<<"$usable")" "$(sed -n 2p <<<"$usable")" 'on another CPU'
   unmount_lockfs memory
+  unmount_lockfs no_journal
   unmount_lockfs tcp
   unmount_lockfs unix
 }
