@@ -58,10 +58,9 @@ static void memory_stats(struct backend *backend, struct backend_stats *ret)
 		ret->waiting_keys++;
 }
 
-/* A journal that outlives the daemon would change the persistence here. */
 static void memory_status(struct backend *backend, backend_status_done *done, void *ctx)
 {
-	const struct promise_facts facts = { .in_daemon = true, .persistence = PERSISTENCE_NONE, .eviction = EVICTION_NEVER };
+	const struct promise_facts facts = { .in_daemon = true, .has_journal = journal_is_written(memory_of(backend)->journal), .persistence = PERSISTENCE_NONE, .eviction = EVICTION_NEVER };
 	struct backend_status status = {
 		.source = "memory:",
 		.up = true,
@@ -69,7 +68,7 @@ static void memory_status(struct backend *backend, backend_status_done *done, vo
 		.server = "lockfs",
 		.server_version = LOCKFS_VERSION,
 		.role = "primary",
-		.persistence = persistence_word(facts.persistence),
+		.persistence = facts.has_journal ? "journal" : persistence_word(facts.persistence),
 		.eviction_policy = "none",
 		.memory_left = STATUS_UNKNOWN, /* each user has a limit, and no mount has one */
 		.last_loss_ms = STATUS_UNKNOWN,

@@ -14,6 +14,11 @@ static bool in_daemon(const struct promise_facts *facts)
 	return facts->in_daemon;
 }
 
+static bool has_journal(const struct promise_facts *facts)
+{
+	return facts->has_journal;
+}
+
 static bool reclaims(const struct promise_facts *facts)
 {
 	return facts->reclaims;
@@ -69,6 +74,7 @@ static const struct row {
 	fact *holds;
 	struct promise promise;
 } rows[] = {
+	{ RISK_RESTART, has_journal, { "kept", "the next daemon on this mount point reads the journal" } },
 	{ RISK_RESTART, in_daemon, { "lost", "the locks end with this daemon" } },
 	{ RISK_RESTART, is_synced_always, { "kept", "each change is on the disk before it is answered" } },
 	{ RISK_RESTART, reclaims, { "reclaimed", "each mount takes back what it holds before others can take it" } },

@@ -27,6 +27,7 @@ struct promise_facts {
 	bool in_daemon;        /* the locks are in this daemon, and there is no server */
 	enum persistence persistence;
 	enum eviction eviction;
+	bool has_journal;      /* the daemon's locks outlive it in a file */
 	bool reclaims;         /* mounts re-assert their holdings at a server that changed */
 	int64_t replicas;      /* replicas in sync; STATUS_UNKNOWN: not known */
 	int64_t replicas_asked; /* replicas that have each acquisition before it is answered */

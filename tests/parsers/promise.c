@@ -17,6 +17,7 @@ static const struct {
 	const char *restart, *failover, *memory_full;
 } rows[] = {
 	{ { .in_daemon = true }, "lost", "lost", "kept" },
+	{ { .in_daemon = true, .has_journal = true }, "kept", "lost", "kept" },
 	{ { .replicas = STATUS_UNKNOWN }, "unknown", "unknown", "unknown" },
 	{ { .persistence = PERSISTENCE_NONE, .eviction = EVICTION_NEVER }, "lost", "lost", "kept" },
 	{ { .persistence = PERSISTENCE_SNAPSHOTS, .eviction = EVICTION_OF_KEYS }, "lost", "lost", "lost" },

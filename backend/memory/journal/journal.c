@@ -49,6 +49,11 @@ struct mem_journal {
 	char path[];
 };
 
+bool journal_is_written(const struct mem_journal *journal)
+{
+	return journal && journal->file.fd >= 0;
+}
+
 /* Telling */
 
 static const char *reason_of(int err)

@@ -50,6 +50,9 @@ void journal_start(struct mem_journal *journal, const struct journal_handlers *h
  */
 void journal_close(struct mem_journal *journal, bool forgets);
 
+/* Is the file written, so that a crash of the daemon loses no lock? False for NULL. */
+bool journal_is_written(const struct mem_journal *journal);
+
 /* Notes that a holding has begun. Its form, permissions, lease and holder are set. */
 void journal_note_holding(struct mem_journal *journal, struct mem_holding *holding);
 

@@ -54,11 +54,18 @@ names+=" silent_mounts"
   is "$M" "$(fact mountpoint)"
   is "lockfs $("$LOCKFS" --version | cut -d' ' -f2)" "$(fact server)"
   is never "$(fact "last loss")"
-  is "lost, because the locks end with this daemon" "$(fact restart)"
+  is journal "$(fact persistence)"
+  is "kept, because the next daemon on this mount point reads the journal" "$(fact restart)"
   matches "lost, because .*" "$(fact failover)"
   is "kept, because new locks are refused" "$(fact "memory full")"
   is "0 0" "$(fact "other mounts") $(fact "silent mounts")"
   same_facts "$M"
+}
+
+@test "memory without a journal: .status says that a restart loses the locks" {
+  mount_lockfs -o journal=none
+  is none "$(fact persistence)"
+  is "lost, because the locks end with this daemon" "$(fact restart)"
 }
 
 @test "Redis: each line of .status is there and right, and .status.json says the same" {
