@@ -22,6 +22,7 @@ struct options {
 	char *id;                     /* the id of every caller of this mount, or NULL */
 	int64_t ttl_ms;               /* lease of locks, or LEASE_NEVER */
 	int64_t timeout_ms;           /* time limit of backend calls */
+	int64_t grace_ms;             /* for how long nobody acquires in a server that may have lost locks */
 	int64_t min_interval_ms;      /* shortest polling interval that a view may ask for; 0: no limit */
 	unsigned long busy_poll_us;   /* see fs/kernel/busy_poll.h */
 	enum owner_kind owner;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backend/redis/listing.h"
+#include "backend/redis/reclaim/reclaim.h"
 #include "backend/redis/redis_backend.h"
 #include "backend/util/clock.h"
 
@@ -14,6 +15,15 @@ void redis_list(struct backend *backend, struct listing *listing)
 	list_directory(redis->calls, listing, redis->scan);
 }
 
+static void on_dir_made(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	const struct redis_backend *redis = call->owner;
+
+	if (status == 0)
+		reclaim_note_dir(redis->reclaim, call->key, call->dir);
+	operation_on_plain(call, status, reply, age_ms);
+}
+
 void redis_make_dir(struct backend *backend, const char *path, const struct dir_info *info,
                            backend_done *done, void *ctx)
 {
@@ -21,6 +31,8 @@ void redis_make_dir(struct backend *backend, const char *path, const struct dir_
 
 	if (!call)
 		return;
+	call->done = on_dir_made;
+	call->dir = info;
 	script_call_add_number(call, info->mode);
 	script_call_add_number(call, info->uid);
 	script_call_add_number(call, info->gid);
@@ -51,6 +63,8 @@ static void on_removal_step(struct script_call *call, int status, const redisRep
 	(void)reply;
 	(void)age_ms;
 	operation_drop_cached(call);
+	if (status == 0)
+		reclaim_forget_dir(removal->redis->reclaim, removal->path);
 	if (status == -EAGAIN && boot_ns() < removal->deadline_ns)
 		removal_step(removal);
 	else
@@ -95,6 +109,37 @@ static void add_setting(struct script_call *call, bool changes, int64_t value)
 		script_call_add_text(call, "");
 }
 
+/* Sets those settings of `info` that `which` names, as configure_dir.lua has done. */
+static void change(struct dir_info *info, unsigned int which, const struct dir_info *to)
+{
+	if (which & DIR_MODE)
+		info->mode = to->mode;
+	if (which & DIR_UID)
+		info->uid = to->uid;
+	if (which & DIR_GID)
+		info->gid = to->gid;
+	if (which & DIR_DEFAULT_TTL)
+		info->default_ttl_ms = to->default_ttl_ms;
+	if (which & DIR_LIMIT)
+		info->limit = to->limit;
+	if (which & DIR_MODIFIED)
+		info->modified_ms = to->modified_ms;
+}
+
+static void on_dir_configured(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	const struct redis_backend *redis = call->owner;
+	const struct dir_info *known = status == 0 ? reclaim_find_dir(redis->reclaim, call->key) : NULL;
+	struct dir_info info;
+
+	if (known) {
+		info = *known;
+		change(&info, call->dir_settings, call->dir);
+		reclaim_note_dir(redis->reclaim, call->key, &info);
+	}
+	operation_on_plain(call, status, reply, age_ms);
+}
+
 void redis_configure_dir(struct backend *backend, const char *path, unsigned int which,
                                 const struct dir_info *info, backend_done *done, void *ctx)
 {
@@ -107,6 +152,9 @@ void redis_configure_dir(struct backend *backend, const char *path, unsigned int
 	call = operation_plain(backend, SCRIPT_CONFIGURE_DIR, path, done, ctx);
 	if (!call)
 		return;
+	call->done = on_dir_configured;
+	call->dir = info;
+	call->dir_settings = which;
 	add_setting(call, which & DIR_MODE, info->mode);
 	add_setting(call, which & DIR_UID, info->uid);
 	add_setting(call, which & DIR_GID, info->gid);

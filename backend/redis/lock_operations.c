@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/redis/calls/acquire_call.h"
+#include "backend/redis/reclaim/reclaim.h"
 #include "backend/redis/redis_backend.h"
 #include "backend/redis/reply/reply_lock.h"
 #include "backend/redis/revocation.h"
@@ -15,16 +16,27 @@
 
 void redis_report_ended(const struct redis_backend *redis, const char *key, uint64_t token, bool taken)
 {
+	reclaim_note_ended(redis->reclaim, key, token);
 	if (redis->on_ended)
 		redis->on_ended(redis->ctx, key, token, taken);
 }
 
+void redis_on_forced(void *ctx, const char *key, uint64_t token)
+{
+	const struct redis_backend *redis = ctx;
+
+	redis_report_ended(redis, key, token, true);
+}
+
 static void on_release(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
+	const struct redis_backend *redis = call->owner;
 	uint64_t token;
 
 	if (status == 0 && reply_token(reply, &token) == 0)
-		redis_report_ended(call->owner, call->key, token, false);
+		redis_report_ended(redis, call->key, token, false);
+	else if (!reply && call->sent)
+		reclaim_note_doubt(redis->reclaim, call->key, call->match);
 	operation_on_plain(call, status, reply, age_ms);
 }
 
@@ -38,6 +50,7 @@ static bool describes_lock(int status, const redisReply *reply)
 static void end_source(struct redis_backend *redis, const struct script_call *call, int status, uint64_t token)
 {
 	lock_cache_drop(&redis->lock_cache, call->source);
+	reclaim_note_ended(redis->reclaim, call->source, token);
 	if (status == -EEXIST)
 		redis_report_ended(redis, call->source, token, false);
 }
@@ -64,7 +77,9 @@ static void on_acquire(struct script_call *call, int status, const redisReply *r
 		status = err;
 	}
 	if (status == 0)
-		redis_cache_acquired(redis, call, &lock);
+		redis_note_acquired(redis, call, &lock);
+	else if (described && err == 0)
+		reclaim_note_lock(redis->reclaim, &lock);
 	if (described && err == 0 && call->source)
 		end_source(redis, call, status, lock.ended_source);
 	call->answer.lock(call->ctx, operation_status(status), described && err == 0 ? &lock : NULL);
@@ -126,6 +141,7 @@ void redis_release(struct backend *backend, const char *key, const struct lock_c
 	if (!call)
 		return;
 	call->done = on_release;
+	call->match = match;
 	operation_add_claim(call, claim);
 	script_call_add_match(call, match);
 	script_call_add_text(call, "");
@@ -141,6 +157,7 @@ void redis_give_back(struct backend *backend, const char *key, uint64_t token)
 
 	snprintf(text, sizeof(text), "%" PRIu64, token);
 	lock_cache_drop(&redis->lock_cache, key);
+	reclaim_note_ended(redis->reclaim, key, token);
 	script_calls_undo(redis->calls, key, text);
 }
 
@@ -184,6 +201,7 @@ void redis_bind(struct backend *backend, const char *key, const struct lock_clai
 	operation_add_claim(call, claim);
 	script_call_add_token(call, token);
 	script_call_add_number(call, script_calls_grace_ms(redis_of(backend)->calls));
+	call->bound = true;
 	operation_start_change(redis_of(backend), call);
 }
 
@@ -213,6 +231,15 @@ void redis_publish(struct backend *backend, enum lock_event_kind kind, const cha
 	script_call_start(call);
 }
 
+static void on_written(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
+{
+	const struct redis_backend *redis = call->owner;
+
+	if (status == 0)
+		reclaim_note_write(redis->reclaim, call->token, call->offset, call->data, call->data_size);
+	operation_on_plain(call, status, reply, age_ms);
+}
+
 void redis_write(struct backend *backend, const char *key, uint64_t token, off_t offset, const void *data,
                         size_t size, backend_done *done, void *ctx)
 {
@@ -220,6 +247,11 @@ void redis_write(struct backend *backend, const char *key, uint64_t token, off_t
 
 	if (!call)
 		return;
+	call->done = on_written;
+	call->token = token;
+	call->offset = offset;
+	call->data = data;
+	call->data_size = size;
 	script_call_add_token(call, token);
 	script_call_add_number(call, offset);
 	script_call_add_bytes(call, data, size);

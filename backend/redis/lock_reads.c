@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "backend/redis/notify/subscription.h"
+#include "backend/redis/reclaim/reclaim.h"
 #include "backend/redis/redis_backend.h"
 #include "backend/redis/reply/reply_lock.h"
 #include "backend/redis/waiting/wait_queue.h"
@@ -20,11 +21,22 @@ void redis_note_generation(void *ctx, struct script_call *call)
 	call->generation = redis->lock_cache.generation;
 }
 
+/* A moved holding stays bound, and a replaced one has ended. */
+static void note_for_reclaim(const struct redis_backend *redis, const struct script_call *call, const struct lock *lock)
+{
+	bool was_bound = lock->ended_source && reclaim_is_bound(redis->reclaim, lock->ended_source);
+
+	if (call->replaces)
+		reclaim_note_ended(redis->reclaim, call->key, call->replaces);
+	reclaim_note_acquired(redis->reclaim, lock, call->nonce, call->bound || was_bound);
+}
+
 /* A notification since the call was sent may be about this lock, so then it is not cached. Messages not read yet are read before the cache is used. */
-void redis_cache_acquired(void *ctx, const struct script_call *call, const struct lock *lock)
+void redis_note_acquired(void *ctx, const struct script_call *call, const struct lock *lock)
 {
 	struct redis_backend *redis = ctx;
 
+	note_for_reclaim(redis, call, lock);
 	if (call->generation == redis->lock_cache.generation)
 		lock_cache_add(&redis->lock_cache, lock, call->sent_ns);
 }
@@ -63,10 +75,11 @@ void redis_hide_link(const struct redis_backend *redis, const redisReply *reply,
 /* Answers a caller that asks whether it holds the lock: a lock that may be undone is shown as granted, nobody's yet. */
 static void on_read(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
-	struct entry entry;
+	struct entry entry = { .kind = ENTRY_LOCK };
 
 	if (status == 0)
 		status = reply_entry(reply, call->key, age_ms, &entry);
+	operation_note_entry(call->owner, call->key, status, &entry);
 	if (status == 0 && entry.kind == ENTRY_LOCK && may_be_undone(call->owner, reply, entry.lock.token))
 		entry.lock.granted = true;
 	if (status == 0 && entry.kind == ENTRY_LOCK)

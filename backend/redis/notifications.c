@@ -125,7 +125,7 @@ static void on_checked(void *ctx, int status, const struct backend_status *answe
 		notice(redis, problem);
 }
 
-void redis_on_calls_up(void *ctx)
+void redis_on_calls_up(void *ctx, bool has_new_epoch)
 {
 	struct redis_backend *redis = ctx;
 
@@ -133,8 +133,26 @@ void redis_on_calls_up(void *ctx)
 	status_query_on_up(redis->status);
 	if (redis->strict && redis->is_started)
 		status_query_start(redis->status, false, on_checked, redis);
+	if (has_new_epoch)
+		lock_cache_drop_all(&redis->lock_cache);
 	wait_queue_resend(redis->wait_queue);
 	lease_scan_start_again(redis->lease_scan);
+	if (has_new_epoch && redis->on_touched_all)
+		redis->on_touched_all(redis->ctx);
+}
+
+void redis_on_epoch(void *ctx, const char *epoch)
+{
+	struct redis_backend *redis = ctx;
+
+	script_calls_check_epoch(redis->calls, epoch);
+}
+
+void redis_on_holding_lost(void *ctx, const char *key, uint64_t token)
+{
+	const struct redis_backend *redis = ctx;
+
+	redis_report_ended(redis, key, token, true);
 }
 
 static void on_early_notice(void *ctx, const struct message *message)

@@ -1,6 +1,7 @@
 /* What the operations have in common: making a call, dropping the cached lock, and reading the answer. */
 #include <errno.h>
 
+#include "backend/redis/reclaim/reclaim.h"
 #include "backend/redis/redis_backend.h"
 #include "backend/redis/reply/reply_lock.h"
 
@@ -36,6 +37,26 @@ void operation_on_plain(struct script_call *call, int status, const redisReply *
 	call->answer.plain(call->ctx, operation_status(status));
 }
 
+static void note_lock(const struct script_call *call, const struct lock *lock)
+{
+	const struct redis_backend *redis = call->owner;
+
+	if (call->bound)
+		reclaim_note_bound(redis->reclaim, lock);
+	else
+		reclaim_note_lock(redis->reclaim, lock);
+}
+
+void operation_note_entry(const struct redis_backend *redis, const char *path, int status, const struct entry *entry)
+{
+	if (status == 0 && entry->kind == ENTRY_DIR)
+		reclaim_note_dir(redis->reclaim, path, &entry->dir);
+	else if (status == 0 || status == -ENOENT)
+		reclaim_forget_dir(redis->reclaim, path);
+	if (status == 0 && entry->kind == ENTRY_LOCK)
+		reclaim_note_lock(redis->reclaim, &entry->lock);
+}
+
 static void on_lock(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct lock lock;
@@ -43,6 +64,8 @@ static void on_lock(struct script_call *call, int status, const redisReply *repl
 	operation_drop_cached(call);
 	if (status == 0)
 		status = reply_lock(reply, call->key, age_ms, &lock);
+	if (status == 0)
+		note_lock(call, &lock);
 	if (status == 0)
 		redis_hide_link(call->owner, reply, &lock);
 	call->answer.lock(call->ctx, operation_status(status), status == 0 ? &lock : NULL);

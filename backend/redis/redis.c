@@ -12,6 +12,7 @@
 #include "backend/redis/net/tls.h"
 #include "backend/redis/notify/lease_scan.h"
 #include "backend/redis/notify/subscription.h"
+#include "backend/redis/reclaim/reclaim.h"
 #include "backend/redis/redis_backend.h"
 #include "backend/redis/revocation.h"
 #include "backend/redis/status/status_query.h"
@@ -27,6 +28,7 @@ static void drop_reference(void *ctx)
 	if (--redis->references > 0)
 		return;
 	lease_scan_free(redis->lease_scan);
+	reclaim_free(redis->reclaim);
 	lock_cache_drop_all(&redis->lock_cache);
 	early_notices_drop_all(&redis->early_notices);
 	tls_context_free(redis->tls);
@@ -41,6 +43,7 @@ static void redis_stats(struct backend *backend, struct backend_stats *ret)
 	*ret = (struct backend_stats){ .waiting_keys = wait_queue_key_count(redis->wait_queue), .locks = -1 };
 	script_calls_stats(redis->calls, ret);
 	status_query_stats(redis->status, ret);
+	reclaim_stats(redis->reclaim, ret);
 }
 
 /* Other mounts answer on the channel of this one. */
@@ -53,7 +56,6 @@ static void redis_status(struct backend *backend, backend_status_done *done, voi
 
 static int make_parts(struct redis_backend *redis, const struct backend_config *config)
 {
-	struct backend_config own = *config;
 	struct script_calls_handlers calls_handlers = {
 		.on_up = redis_on_calls_up,
 		.on_down = redis_on_calls_down,
@@ -62,40 +64,45 @@ static int make_parts(struct redis_backend *redis, const struct backend_config *
 		.on_freed = drop_reference,
 		.ctx = redis,
 	};
-	struct wait_queue_handlers wait_handlers = { .on_asking = redis_note_generation, .on_acquired = redis_cache_acquired, .ctx = redis };
+	struct wait_queue_handlers wait_handlers = { .on_asking = redis_note_generation, .on_acquired = redis_note_acquired, .ctx = redis };
 	struct subscription_handlers notify_handlers = {
 		.on_message = redis_on_message,
 		.on_here = redis_on_here,
 		.on_up = redis_on_subscribed,
 		.on_down = redis_on_unsubscribed,
 		.on_all_events = redis_on_all_events,
+		.on_epoch = redis_on_epoch,
 		.on_freed = drop_reference,
 		.ctx = redis,
 	};
 
-	own.namespace_ = redis->namespace_;
+	redis->config = *config;
+	redis->config.namespace_ = redis->namespace_;
 	if (random_id(redis->instance) < 0)
 		return -EIO;
-	redis->calls = script_calls_new(&own, &redis->url, redis->tls, redis->instance, &calls_handlers);
+	redis->reclaim = reclaim_new(&redis->config, &redis->url, redis->instance, redis_on_holding_lost, redis);
+	if (!redis->reclaim)
+		return -ENOMEM;
+	redis->calls = script_calls_new(&redis->config, &redis->url, redis->tls, redis->instance, redis->reclaim, &calls_handlers);
 	if (!redis->calls)
 		return -ENOMEM;
 	redis->references++;
-	redis->status = status_query_new(&own, &redis->url, redis->calls);
+	redis->status = status_query_new(&redis->config, &redis->url, redis->calls, redis->reclaim);
 	if (!redis->status)
 		return -ENOMEM;
 	redis->references++;
 	redis->lease_scan = lease_scan_new(redis->calls);
 	if (!redis->lease_scan)
 		return -ENOMEM;
-	redis->wait_queue = wait_queue_new(&own, redis->calls, &wait_handlers);
+	redis->wait_queue = wait_queue_new(&redis->config, redis->calls, &wait_handlers);
 	if (!redis->wait_queue)
 		return -ENOMEM;
 	redis->references++;
-	redis->revocations = revocations_new(&own, redis->calls);
+	redis->revocations = revocations_new(&redis->config, redis->calls, redis_on_forced, redis);
 	if (!redis->revocations)
 		return -ENOMEM;
 	redis->references++;
-	redis->subscription = subscription_new(&own, &redis->url, redis->tls, redis->instance, &notify_handlers);
+	redis->subscription = subscription_new(&redis->config, &redis->url, redis->tls, redis->instance, &notify_handlers);
 	if (!redis->subscription)
 		return -ENOMEM;
 	redis->references++;

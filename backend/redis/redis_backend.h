@@ -12,6 +12,7 @@
 #include "backend/redis/reply/message.h"
 
 struct lease_scan;
+struct reclaim;
 struct revocations;
 struct status_query;
 struct subscription;
@@ -20,6 +21,7 @@ struct wait_queue;
 
 struct redis_backend {
 	struct backend base;
+	struct backend_config config; /* its texts are this struct's or live until close() is called */
 	struct redis_url url;
 	struct tls_context *tls; /* NULL: without TLS */
 	struct script_calls *calls;
@@ -28,6 +30,7 @@ struct redis_backend {
 	struct revocations *revocations;
 	struct lease_scan *lease_scan;
 	struct status_query *status;
+	struct reclaim *reclaim;
 	struct lock_cache lock_cache;
 	struct early_notices early_notices;
 	void (*on_ended)(void *ctx, const char *key, uint64_t token, bool taken);
@@ -67,10 +70,13 @@ void operation_start_change(struct redis_backend *redis, struct script_call *cal
 void operation_on_plain(struct script_call *call, int status, const redisReply *reply, int64_t age_ms);
 struct script_call *operation_plain(struct backend *backend, enum script script, const char *key, backend_done *done, void *ctx);
 struct script_call *operation_lock(struct backend *backend, enum script script, const char *key, backend_lock_done *done, void *ctx);
+void operation_note_entry(const struct redis_backend *redis, const char *path, int status, const struct entry *entry); /* what a read answered */
 void operation_add_claim(struct script_call *call, const struct lock_claim *claim);
 
 /* lock_operations.c */
 void redis_report_ended(const struct redis_backend *redis, const char *key, uint64_t token, bool taken);
+void redis_on_forced(void *ctx, const char *key, uint64_t token);
+void redis_on_holding_lost(void *ctx, const char *key, uint64_t token);
 void redis_acquire(struct backend *backend, struct acquisition *acquisition);
 void redis_cancel(struct backend *backend, struct acquisition *acquisition);
 void redis_release(struct backend *backend, const char *key, const struct lock_claim *claim, struct holding_match match, backend_done *done, void *ctx);
@@ -84,11 +90,11 @@ void redis_truncate(struct backend *backend, const char *key, const struct lock_
 
 /*
  * lock_reads.c
- * redis_note_generation() goes before an acquisition, and redis_cache_acquired() after it: the lock is
- * cached if no notification came in between.
+ * redis_note_generation() goes before an acquisition, and redis_note_acquired() after it: the lock is
+ * cached if no notification came in between, and is written anew if the server loses it.
  */
 void redis_note_generation(void *ctx, struct script_call *call);
-void redis_cache_acquired(void *ctx, const struct script_call *call, const struct lock *lock);
+void redis_note_acquired(void *ctx, const struct script_call *call, const struct lock *lock);
 void redis_read(struct backend *backend, const char *key, const struct lock_claim *claim,
                  struct holding_match match, backend_entry_done *done, void *ctx);
 bool redis_read_cached(struct backend *backend, const char *key, struct lock *ret);
@@ -105,7 +111,8 @@ void redis_on_message(void *ctx, const struct message *message);
 void redis_on_here(void *ctx, const struct mount_here *here);
 void redis_on_subscribed(void *ctx);
 void redis_on_unsubscribed(void *ctx, const char *problem);
-void redis_on_calls_up(void *ctx);
+void redis_on_calls_up(void *ctx, bool has_new_epoch);
+void redis_on_epoch(void *ctx, const char *epoch);
 void redis_on_revoked(void *ctx, const char *key, uint64_t token);
 void redis_on_acquire_answered(void *ctx, const char *key);
 void redis_on_calls_down(void *ctx, const char *problem);

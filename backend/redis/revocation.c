@@ -57,6 +57,8 @@ struct revocations {
 	struct script_calls *calls;
 	struct revocation *all;
 	uv_timer_t timer;
+	revocation_ended *ended;
+	void *ended_ctx;
 	void (*freed)(void *ctx);
 	void *ctx;
 };
@@ -92,11 +94,11 @@ static struct script_call *release_call(struct script_calls *calls, const char *
 
 static void report_ended(const struct revocation *revocation, const redisReply *reply)
 {
-	const struct backend_config *config = &revocation->revocations->config;
+	const struct revocations *revocations = revocation->revocations;
 	uint64_t token;
 
-	if (reply_token(reply, &token) == 0 && config->on_ended)
-		config->on_ended(config->ctx, revocation->key, token, true);
+	if (reply_token(reply, &token) == 0)
+		revocations->ended(revocations->ended_ctx, revocation->key, token);
 }
 
 /* Returns the WAITING revocation that is due first, or NULL. */
@@ -279,7 +281,8 @@ void revocations_confirm(struct script_calls *calls, const char *key, uint64_t t
 	script_call_start(call);
 }
 
-struct revocations *revocations_new(const struct backend_config *config, struct script_calls *calls)
+struct revocations *revocations_new(const struct backend_config *config, struct script_calls *calls, revocation_ended *ended,
+                                    void *ctx)
 {
 	struct revocations *revocations = calloc(1, sizeof(*revocations));
 
@@ -287,6 +290,8 @@ struct revocations *revocations_new(const struct backend_config *config, struct 
 		return NULL;
 	revocations->config = *config;
 	revocations->calls = calls;
+	revocations->ended = ended;
+	revocations->ended_ctx = ctx;
 	uv_timer_init(config->loop, &revocations->timer);
 	revocations->timer.data = revocations;
 	return revocations;

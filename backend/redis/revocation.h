@@ -10,8 +10,12 @@
 
 struct revocations;
 
+/* A holding was ended by force. It must not call this module. */
+typedef void revocation_ended(void *ctx, const char *key, uint64_t token);
+
 /* `calls` must outlive it. Returns NULL if there is no memory. */
-struct revocations *revocations_new(const struct backend_config *config, struct script_calls *calls);
+struct revocations *revocations_new(const struct backend_config *config, struct script_calls *calls, revocation_ended *ended,
+                                    void *ctx);
 
 /* release() of backend.h without a claim. */
 void revocations_release(struct revocations *revocations, const char *key, struct holding_match match, backend_done *done,

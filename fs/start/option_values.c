@@ -11,12 +11,14 @@
 #include "backend/util/text/number.h"
 #include "fs/options.h"
 #include "fs/util/log.h"
+#include "lockfs/backend.h"
 #include "lockfs/duration.h"
 #include "lockfs/lock.h"
 
 #define DEFAULT_NAMESPACE "lockfs"
 #define DEFAULT_TTL_MS (5 * 60 * 1000)
 #define DEFAULT_TIMEOUT_MS 2000
+#define DEFAULT_GRACE_MS 2000 /* covers the longest pause between attempts to connect, an attempt and its set-up, on every host */
 #define MAX_TIMEOUT_MS (60 * 60 * 1000)
 #define NAMESPACE_MAX 255
 #define DEFAULT_MIN_INTERVAL_MS 100
@@ -74,6 +76,15 @@ static void check_timeout(struct raw_options *raw)
 	if (raw->timeout &&
 		(duration_parse(raw->timeout, timeout_ms) < 0 || *timeout_ms < 1 || *timeout_ms > MAX_TIMEOUT_MS))
 		raw_options_refuse(raw, "timeout=%s: a time limit is 1ms to 1h, such as 500ms or 2s", raw->timeout);
+}
+
+static void check_grace(struct raw_options *raw)
+{
+	int64_t *grace_ms = &raw->options->grace_ms;
+
+	*grace_ms = DEFAULT_GRACE_MS;
+	if (raw->grace && (duration_parse(raw->grace, grace_ms) < 0 || *grace_ms > BACKEND_GRACE_MAX_MS))
+		raw_options_refuse(raw, "grace=%s: it is a time up to 1m, such as 2s, or 0 for none", raw->grace);
 }
 
 static void check_min_interval(struct raw_options *raw)
@@ -238,8 +249,8 @@ static void check_user(struct raw_options *raw)
 
 /* The first refusal is the one that is logged, so the order shows. */
 static void (*const checks[])(struct raw_options *) = {
-	check_namespace, check_ttl, check_timeout, check_min_interval, check_spin, check_owner, check_id, check_journal, check_root,
-	check_user, check_files, check_password,
+	check_namespace, check_ttl, check_timeout, check_grace, check_min_interval, check_spin, check_owner, check_id, check_journal,
+	check_root, check_user, check_files, check_password,
 };
 
 void option_values_check(struct raw_options *raw)

@@ -12,6 +12,7 @@
 
 #include "backend/redis/calls/packed_table.h"
 #include "backend/redis/calls/script_calls.h"
+#include "backend/redis/reclaim/reclaim.h"
 
 static void test_bytes_of_a_table(void **state)
 {
@@ -157,24 +158,35 @@ static struct outcome start(struct script_calls *calls, int count, enum argument
 	return outcome;
 }
 
+static struct reclaim *reclaim; /* of the calls that are open */
+
+static void on_up(void *ctx, bool has_new_epoch)
+{
+	(void)ctx;
+	(void)has_new_epoch;
+}
+
 static struct script_calls *open_calls(uv_loop_t *loop, const struct redis_url *url)
 {
-	const struct backend_config config = { .loop = loop, .namespace_ = "test", .timeout_ms = 1000 };
+	static struct backend_config config;
 	const struct script_calls_handlers handlers = {
-		.on_up = on_nothing,
+		.on_up = on_up,
 		.on_down = on_lost,
 		.on_acquire_answered = on_acquired,
 		.on_freed = on_nothing,
 	};
 
 	uv_loop_init(loop);
-	return script_calls_new(&config, url, NULL, "mount", &handlers);
+	config = (struct backend_config){ .loop = loop, .namespace_ = "test", .timeout_ms = 1000 };
+	reclaim = reclaim_new(&config, url, "mount", NULL, NULL);
+	return script_calls_new(&config, url, NULL, "mount", reclaim, &handlers);
 }
 
 static void close_loop(uv_loop_t *loop)
 {
 	uv_run(loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(loop), 0);
+	reclaim_free(reclaim);
 }
 
 static void test_one_argument_too_many_fails_the_call(void **state)

@@ -18,17 +18,10 @@ static void add_token(struct packed_table *table, const char *name, uint64_t tok
 	packed_table_add_text(table, name, text);
 }
 
-/* Adds the fields of acquire.lua and take_over.lua, by the names that the script uses. */
-static void add_fields(struct packed_table *table, const struct acquisition *acquisition, const char *nonce,
-                       const char *order, int64_t grace_ms)
+void acquire_call_add_holder(struct packed_table *table, const struct lock_holder *holder)
 {
-	const struct lock_holder *holder = &acquisition->holder;
-
 	packed_table_add_text(table, "id", holder->claim.id);
 	packed_table_add_text(table, "identity", holder->claim.identity);
-	packed_table_add_text(table, "nonce", nonce);
-	packed_table_add_number(table, "ttl", acquisition->ttl_ms);
-	packed_table_add_number(table, "fallback", acquisition->fallback_ttl_ms);
 	packed_table_add_text(table, "user", holder->user);
 	packed_table_add_text(table, "host", holder->host);
 	packed_table_add_text(table, "place", holder->mount_point_id);
@@ -36,14 +29,29 @@ static void add_fields(struct packed_table *table, const struct acquisition *acq
 	packed_table_add_number(table, "pid", holder->pid);
 	packed_table_add_number(table, "uid", holder->uid);
 	packed_table_add_number(table, "gid", holder->gid);
+}
+
+void acquire_call_add_traits(struct packed_table *table, enum lock_mode mode, enum lock_form form, mode_t permissions)
+{
+	if (permissions != LOCK_PERMISSIONS)
+		packed_table_add_number(table, "permissions", permissions);
+	if (mode == LOCK_SHARED)
+		packed_table_add_text(table, "mode", "shared");
+	if (form != FORM_FILE)
+		packed_table_add_text(table, "form", lock_form_word(form));
+}
+
+/* Adds the fields of acquire.lua and take_over.lua, by the names that the script uses. */
+static void add_fields(struct packed_table *table, const struct acquisition *acquisition, const char *nonce,
+                       const char *order, int64_t grace_ms)
+{
+	acquire_call_add_holder(table, &acquisition->holder);
+	packed_table_add_text(table, "nonce", nonce);
+	packed_table_add_number(table, "ttl", acquisition->ttl_ms);
+	packed_table_add_number(table, "fallback", acquisition->fallback_ttl_ms);
 	packed_table_add_text(table, "bound", acquisition->bound ? "1" : "");
 	packed_table_add_number(table, "grace", grace_ms);
-	if (acquisition->permissions != LOCK_PERMISSIONS)
-		packed_table_add_number(table, "permissions", acquisition->permissions);
-	if (acquisition->mode == LOCK_SHARED)
-		packed_table_add_text(table, "mode", "shared");
-	if (acquisition->form != FORM_FILE)
-		packed_table_add_text(table, "form", lock_form_word(acquisition->form));
+	acquire_call_add_traits(table, acquisition->mode, acquisition->form, acquisition->permissions);
 	if (acquisition->content_size)
 		packed_table_add_bytes(table, "content", acquisition->content, acquisition->content_size);
 	if (acquisition->replaces)
@@ -78,6 +86,8 @@ struct script_call *acquire_call(struct script_calls *calls, const struct acquis
 	/* A conversion keeps the holder of the replaced holding, and a moved one has its own, so the reply describes it. */
 	call->holder = acquisition->replaces || acquisition->source ? NULL : &acquisition->holder;
 	call->source = acquisition->moves ? acquisition->source : NULL;
+	call->replaces = acquisition->replaces;
+	call->bound = acquisition->bound;
 	stpcpy(call->nonce, nonce);
 	script_call_add_table(call, &table);
 	return call;

@@ -141,11 +141,11 @@ void script_calls_set_in_message(struct script_calls *calls, bool in_message)
 	calls->in_message = in_message;
 }
 
-void script_call_start(struct script_call *call)
+/* Queues a call with its whole time limit, and sends it if that is possible. */
+static void begin(struct script_call *call)
 {
 	struct script_calls *calls = call->calls;
 
-	call->uid = user_of(call);
 	call->deadline_ns = boot_ns() + calls->config.timeout_ms * NS_PER_MS;
 	DL_APPEND(calls->pending, call);
 	arm_deadline(calls);
@@ -157,4 +157,41 @@ void script_call_start(struct script_call *call)
 		call_finish(call, -ESHUTDOWN, NULL, 0);
 	else if (!connection_may_reconnect(calls->connection))
 		call_finish(call, -EHOSTDOWN, NULL, 0);
+}
+
+void script_call_start(struct script_call *call)
+{
+	call->uid = user_of(call);
+	begin(call);
+}
+
+/* Begins all postponed calls again. The server answers GRACE once more to one that is too early. */
+static void on_grace_over(uv_timer_t *timer)
+{
+	calls_end_postponement(timer->data);
+}
+
+void call_postpone(struct script_call *call, int64_t ms)
+{
+	struct script_calls *calls = call->calls;
+
+	call->sent = false;
+	user_turns_end(&calls->turns, &call->turn);
+	DL_DELETE(calls->pending, call);
+	DL_APPEND(calls->postponed, call);
+	if (calls->closing)
+		calls_end_postponement(calls);
+	else if (!uv_is_active((uv_handle_t *)&calls->after_grace))
+		uv_timer_start(&calls->after_grace, on_grace_over, (uint64_t)ms + 1, 0);
+	calls_take_turns(calls);
+}
+
+void calls_end_postponement(struct script_calls *calls)
+{
+	struct script_call *first = calls->postponed, *call, *next;
+
+	/* A call that begins may be postponed once more, so the list is taken as a whole. */
+	calls->postponed = NULL;
+	DL_FOREACH_SAFE(first, call, next)
+		begin(call);
 }

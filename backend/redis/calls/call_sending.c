@@ -10,6 +10,8 @@
 #include "backend/redis/calls/call_trace.h"
 #include "backend/redis/calls/script_calls_internal.h"
 #include "backend/redis/reply/reply.h"
+#include "backend/redis/reply/reply_hello.h"
+#include "backend/redis/reply/reply_lock.h"
 #include "backend/util/clock.h"
 #include "backend/util/container_of.h"
 
@@ -27,8 +29,8 @@ static void on_reply(redisAsyncContext *context, void *data, void *ctx);
 static int send_script(struct script_call *call, bool with_text)
 {
 	struct script_calls *calls = call->calls;
-	const char *argv[COMMAND_WORDS + CALL_ARGUMENTS_MAX];
-	size_t lengths[COMMAND_WORDS + CALL_ARGUMENTS_MAX];
+	const char *argv[COMMAND_WORDS + CALL_ARGUMENTS_MAX + 1];
+	size_t lengths[COMMAND_WORDS + CALL_ARGUMENTS_MAX + 1];
 	int argc = 0;
 	int err;
 
@@ -42,6 +44,9 @@ static int send_script(struct script_call *call, bool with_text)
 		argv[argc] = call->arguments[i];
 		lengths[argc] = call->lengths[i];
 	}
+	argv[argc] = reclaim_epoch(calls->reclaim);
+	lengths[argc] = strlen(argv[argc]);
+	argc++;
 	call->sent_ns = boot_ns();
 	calls->last_sent_ns = call->sent_ns;
 	err = connection_send(calls->connection, on_reply, call, argc, argv, lengths);
@@ -113,10 +118,39 @@ static void on_refusal(struct script_call *call, const char *text)
 	}
 }
 
+/* The server has done nothing, as its data are others than the mount knows: the call is sent again once they are reclaimed. */
+static void on_other_epoch(struct script_call *call)
+{
+	struct script_calls *calls = call->calls;
+
+	call->sent = false;
+	user_turns_end(&calls->turns, &call->turn);
+	if (connection_is_up(calls->connection))
+		calls_reclaim(calls);
+}
+
+/* Does the answer say that something is not there, which may only not be back yet? */
+static bool is_missing(const struct script_call *call, int status, const redisReply *reply)
+{
+	uint64_t revoked;
+
+	return (status == -ENOENT || status == -ESTALE) && call->script != SCRIPT_UNDO && reply_token(reply, &revoked) < 0;
+}
+
 static void on_answer(struct script_call *call, const redisReply *reply)
 {
-	calls_tell_trouble(call, reply);
-	call_finish(call, reply_status(reply), reply, age_in_ms(call->sent_ns));
+	int status = reply_status(reply);
+	int64_t grace_ms = status == REPLY_GRACE ? reply_grace(reply) :
+		is_missing(call, status, reply) ? reclaim_grace_ms(call->calls->reclaim) : 0;
+
+	if (status == REPLY_OTHER_EPOCH) {
+		on_other_epoch(call);
+	} else if (status == REPLY_GRACE || grace_ms > 0) {
+		call_postpone(call, grace_ms);
+	} else {
+		calls_tell_trouble(call, reply);
+		call_finish(call, status, reply, age_in_ms(call->sent_ns));
+	}
 }
 
 static void on_reply(redisAsyncContext *context, void *data, void *ctx)

@@ -11,8 +11,6 @@
 
 #include "backend/redis/calls/packed_table.h"
 #include "backend/redis/calls/user_turns.h"
-#include "backend/redis/calls/user_turns.h"
-#include "backend/redis/lua/scripts.h"
 #include "backend/redis/lua/scripts.h"
 #include "backend/util/random_id.h"
 #include "lockfs/backend.h"
@@ -48,10 +46,18 @@ struct script_call {
 	char nonce[NONCE_SIZE]; /* of an acquisition; else "" */
 	const struct lock_holder *holder; /* of an acquisition that is no conversion: the new holder, which lives until `done`; else NULL */
 	const char *source; /* of an acquisition that moves a holding: the key of that, which lives until `done`; else NULL */
+	uint64_t replaces; /* of a conversion: the token of the holding that it replaces; else 0 */
+	bool bound;        /* of an acquisition: for an open file, which this mount renews */
 	bool undo_if_unanswered; /* if no reply comes, the acquisition is undone */
 	bool of_mount;   /* made by the mount itself, not for a user: it waits for no user's turn */
 	uint64_t generation; /* for the caller: of the lock cache when the call was made */
 	uint64_t token;      /* for the caller: of the holding that the call is about */
+	struct holding_match match; /* for the caller: as `token`, if it may be any */
+	const struct dir_info *dir; /* for the caller: of a directory that is made or changed, and which settings are */
+	unsigned int dir_settings;
+	off_t offset;        /* for the caller: of a write, with its data */
+	const void *data;
+	size_t data_size;
 	int64_t sent_ns; /* CLOCK_BOOTTIME; valid in `done` */
 	bool refused;    /* the server answered with an error; valid in `done` */
 

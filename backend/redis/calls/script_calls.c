@@ -26,14 +26,28 @@ static void on_connected(void *ctx)
 	handshake_begin(calls->handshake, calls->connection);
 }
 
+void calls_reclaim(struct script_calls *calls)
+{
+	connection_set_up_again(calls->connection);
+	reclaim_begin(calls->reclaim, calls->connection, calls->handshake, script_calls_grace_ms(calls));
+}
+
 static void on_set_up(void *ctx)
+{
+	struct script_calls *calls = ctx;
+
+	connection_runs_scripts(calls->connection);
+	calls->connections++;
+	calls->shortest_round_trip_ns = INT64_MAX;
+	reclaim_begin(calls->reclaim, calls->connection, calls->handshake, script_calls_grace_ms(calls));
+}
+
+static void on_reclaimed(void *ctx, bool has_new_epoch)
 {
 	struct script_calls *calls = ctx;
 	struct script_call *call, *next;
 
 	connection_ready(calls->connection);
-	calls->connections++;
-	calls->shortest_round_trip_ns = INT64_MAX;
 	calls_send_undos(calls);
 	/* Turns are taken after this loop: a call that cannot be sent ends, which would change the list. */
 	calls->taking_turns = true;
@@ -43,7 +57,7 @@ static void on_set_up(void *ctx)
 	calls->taking_turns = false;
 	calls_take_turns(calls);
 	if (!calls->closing)
-		calls->handlers.on_up(calls->handlers.ctx);
+		calls->handlers.on_up(calls->handlers.ctx, has_new_epoch);
 	tell_started(calls, 0, NULL);
 }
 
@@ -51,6 +65,7 @@ static void on_lost(void *ctx, int status, const char *problem)
 {
 	struct script_calls *calls = ctx;
 
+	reclaim_on_down(calls->reclaim);
 	if (!calls->closing)
 		calls->handlers.on_down(calls->handlers.ctx, problem);
 	if (!connection_may_reconnect(calls->connection))
@@ -79,7 +94,8 @@ static void on_connection_freed(void *ctx)
 }
 
 struct script_calls *script_calls_new(const struct backend_config *config, const struct redis_url *source,
-                        struct tls_context *tls, const char *instance, const struct script_calls_handlers *handlers)
+                        struct tls_context *tls, const char *instance, struct reclaim *reclaim,
+                        const struct script_calls_handlers *handlers)
 {
 	struct script_calls *calls = calloc(1, sizeof(*calls));
 	struct connection_handlers connection_owner = {
@@ -94,6 +110,7 @@ struct script_calls *script_calls_new(const struct backend_config *config, const
 	calls->config = *config;
 	calls->source = source;
 	calls->instance = instance;
+	calls->reclaim = reclaim;
 	calls->handlers = *handlers;
 	calls->turns.most = config->user_calls;
 	calls->user_in_reply = BACKEND_NOBODY;
@@ -106,13 +123,16 @@ struct script_calls *script_calls_new(const struct backend_config *config, const
 		free(calls);
 		return NULL;
 	}
-	calls->references = 4;
+	reclaim_on_done(reclaim, on_reclaimed, calls);
+	calls->references = 5;
 	uv_timer_init(config->loop, &calls->deadline);
 	uv_timer_init(config->loop, &calls->keepalive);
 	uv_timer_init(config->loop, &calls->undo_again);
+	uv_timer_init(config->loop, &calls->after_grace);
 	calls->deadline.data = calls;
 	calls->keepalive.data = calls;
 	calls->undo_again.data = calls;
+	calls->after_grace.data = calls;
 	return calls;
 }
 
@@ -122,6 +142,12 @@ void script_calls_start(struct script_calls *calls, backend_started *started, vo
 	calls->started_ctx = ctx;
 	calls_start_keepalive(calls);
 	connection_start(calls->connection);
+}
+
+void script_calls_check_epoch(struct script_calls *calls, const char *epoch)
+{
+	if (connection_is_up(calls->connection) && strcmp(reclaim_epoch(calls->reclaim), epoch) != 0)
+		calls_reclaim(calls);
 }
 
 bool script_calls_are_up(const struct script_calls *calls)
@@ -151,6 +177,8 @@ void script_calls_stats(const struct script_calls *calls, struct backend_stats *
 	ret->round_trip_ns = calls->round_trip_ns;
 	DL_FOREACH(calls->pending, call)
 		ret->under_way++;
+	DL_FOREACH(calls->postponed, call)
+		ret->under_way++;
 }
 
 void calls_close_all(struct script_calls *calls)
@@ -162,6 +190,7 @@ void calls_close_all(struct script_calls *calls)
 	uv_close((uv_handle_t *)&calls->deadline, on_handle_closed);
 	uv_close((uv_handle_t *)&calls->keepalive, on_handle_closed);
 	uv_close((uv_handle_t *)&calls->undo_again, on_handle_closed);
+	uv_close((uv_handle_t *)&calls->after_grace, on_handle_closed);
 }
 
 static void on_last_chance(uv_timer_t *timer)
@@ -176,6 +205,7 @@ void script_calls_close(struct script_calls *calls)
 	connection_write(calls->connection);
 	/* Ends the calls under way. Acquisitions among them become undos. */
 	connection_drop(calls->connection, -ESHUTDOWN, "closing");
+	calls_end_postponement(calls);
 	calls_finish_waiting(calls, -ESHUTDOWN);
 	tell_started(calls, -ESHUTDOWN, "it was ended before the server was reached");
 	if (calls->undos)

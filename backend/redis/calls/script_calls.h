@@ -12,10 +12,12 @@
 #include "backend/redis/net/url.h"
 #include "backend/redis/reply/server_info.h"
 
+struct reclaim;
 struct tls_context;
 
 struct script_calls_handlers {
-	void (*on_up)(void *ctx);   /* the server can be called, for the first time or again */
+	/* The server can be called, for the first time or again. `has_new_epoch`: its data are others than before (reclaim.h). */
+	void (*on_up)(void *ctx, bool has_new_epoch);
 	void (*on_down)(void *ctx, const char *problem); /* the connection was lost, or an attempt failed */
 	/* A call found that this holding of the mount is being revoked, as a message that was lost may have said. `done` comes after it. */
 	void (*on_revoked)(void *ctx, const char *key, uint64_t token);
@@ -24,9 +26,13 @@ struct script_calls_handlers {
 	void *ctx;
 };
 
-/* `instance` names this daemon in the server (see lua/include/names.lua). Returns NULL if there is no memory. */
+/*
+ * `instance` names this daemon in the server (see lua/include/names.lua). `reclaim` must outlive the calls. Returns NULL if there
+ * is no memory.
+ */
 struct script_calls *script_calls_new(const struct backend_config *config, const struct redis_url *source,
-                        struct tls_context *tls, const char *instance, const struct script_calls_handlers *handlers);
+                        struct tls_context *tls, const char *instance, struct reclaim *reclaim,
+                        const struct script_calls_handlers *handlers);
 
 /* Connects. `started` is called once, with the result of the first attempt. */
 void script_calls_start(struct script_calls *calls, backend_started *started, void *ctx);
@@ -58,6 +64,9 @@ void script_calls_undo_again(struct script_calls *calls);
 
 /* Returns true if the connection is up, as far as is known. */
 bool script_calls_are_up(const struct script_calls *calls);
+
+/* The server's data may be of this epoch now: if it is not the one that calls carry, the server is asked, and gets back what it lacks. */
+void script_calls_check_epoch(struct script_calls *calls, const char *epoch);
 
 /* Returns true while an acquisition of this key is under way. */
 bool script_calls_is_acquiring(const struct script_calls *calls, const char *key);

@@ -11,6 +11,7 @@
 #include "backend/redis/net/connection.h"
 #include "backend/redis/net/handshake.h"
 #include "backend/redis/net/server_error.h"
+#include "backend/redis/reclaim/reclaim.h"
 
 struct script_calls {
 	struct backend_config config; /* its texts belong to the backend */
@@ -18,7 +19,9 @@ struct script_calls {
 	const char *instance;
 	struct connection *connection;
 	struct handshake *handshake;
+	struct reclaim *reclaim;
 	struct script_call *pending;  /* all calls, in the order of their deadlines */
+	struct script_call *postponed; /* calls that wait for the end of the grace, in no list of `pending` */
 	struct user_turns turns;      /* the pending calls that are counted for a user */
 	bool taking_turns;            /* calls_take_turns() is running */
 	uid_t user_in_reply;          /* of the call whose `done` is running; else BACKEND_NOBODY */
@@ -27,6 +30,7 @@ struct script_calls {
 	uv_timer_t deadline;          /* of the first pending call; after closing, of the undos */
 	uv_timer_t keepalive;
 	uv_timer_t undo_again;
+	uv_timer_t after_grace;       /* begins the postponed calls again */
 	bool ping_unanswered;
 	int64_t last_sent_ns;           /* CLOCK_BOOTTIME */
 	int64_t recent_round_trip_ms;   /* the longest of late; forgets by an eighth with each reply */
@@ -36,7 +40,7 @@ struct script_calls {
 	uint64_t connections;           /* made since the start */
 	uint64_t round_trips;           /* replies since the start */
 	int64_t round_trip_ns;          /* sum of their latencies */
-	unsigned int references;        /* to this memory: three timers and the connection */
+	unsigned int references;        /* to this memory: four timers and the connection */
 	struct script_calls_handlers handlers;
 
 	backend_started *started;       /* NULL once it was called */
@@ -51,6 +55,8 @@ const char *call_key(const struct script_call *call);
 void call_finish(struct script_call *call, int status, const redisReply *reply, int64_t age_ms);
 void calls_finish_waiting(struct script_calls *calls, int status);
 void calls_drop_silent(struct script_calls *calls);
+void call_postpone(struct script_call *call, int64_t ms);
+void calls_end_postponement(struct script_calls *calls);
 
 /* call_sending.c */
 void calls_take_turns(struct script_calls *calls);
@@ -71,6 +77,7 @@ void calls_send_undos(struct script_calls *calls);
 void calls_free_undos(struct script_calls *calls);
 
 /* script_calls.c */
+void calls_reclaim(struct script_calls *calls);
 void calls_close_all(struct script_calls *calls);
 
 /* keepalive.c */

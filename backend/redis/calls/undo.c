@@ -49,6 +49,12 @@ static void on_undo_again(uv_timer_t *timer)
 	script_calls_undo_again(timer->data);
 }
 
+/* A token is a number of fewer digits than a nonce has. */
+static bool is_token(const char *about)
+{
+	return strlen(about) < NONCE_SIZE - 1;
+}
+
 static void on_undone(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	struct undo *undo = call->ctx;
@@ -63,6 +69,8 @@ static void on_undone(struct script_call *call, int status, const redisReply *re
 			uv_timer_start(&calls->undo_again, on_undo_again, UNDO_PAUSE_MS, 0);
 		return;
 	}
+	if (reply && !is_token(undo->about))
+		reclaim_note_withdrawn(calls->reclaim, undo->key, undo->about);
 	DL_DELETE(calls->undos, undo);
 	free(undo);
 	if (calls->closing && !calls->undos)

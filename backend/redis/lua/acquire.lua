@@ -22,11 +22,13 @@
 --   'QUEUED', order, what is left of the lease in ms, rank in the queue, 1 if another Redis client
 --     holds the lock (else 0), 1 if the instance counted as alive (else 0)
 --   'EBUSY' or 'EEXIST' (the same claim holds it), and the holding as describe() has it; 'EBUSY' alone: the directory is full
+--   'GRACE', see answer_grace()
 --   'ENOENT', 'ENOTDIR' or 'EISDIR': no lock can be made at this path
 --   of a conversion also 'ENOENT': the holding has ended, see also answer_revoked(); 'EPERM': it has another id; 'EINVAL': it has this mode;
 --     'EDEADLK': another holder waits for a conversion too
 
 --- @include "include/names.lua"
+--- @include "include/epoch.lua"
 --- @include "include/failure.lua"
 --- @include "include/clock.lua"
 --- @include "include/directory.lua"
@@ -43,6 +45,7 @@
 
 local wants = cmsgpack.unpack(ARGV[4])
 wants.mount = mount
+if in_grace and (not wants.waits or wants.replaces) then return answer_grace() end
 
 -- The answer if the caller holds the lock now.
 local function answer_ok(held, left, waiters)
@@ -56,7 +59,7 @@ end
 -- A ticket that was let into the queue may go on, even if the memory is full by now.
 if wants.order then allow_when_full() end
 
-if path ~= '' and not wants.replaces and
+if path ~= '' and not wants.replaces and not in_grace and
   call('EXISTS', KEYS[1], dir_key(path), tickets_key(path), limit_key(parent(path))) == 0 then
   local word = check_parent(path)
   if word ~= 'OK' then return { word } end
@@ -131,7 +134,17 @@ local function answer_queued(at, held)
   return { 'QUEUED', at, left, rank, foreign, renew_alive(), trouble }
 end
 
+-- In the grace, a ticket takes its place in the queue again. One that has the lock by what a server with older data says asks
+-- again after the grace, when all holders are back.
+local function queue_in_grace(held)
+  local at = integer(order)
+  if not held or held.nonce ~= wants.nonce then at = join(path, wants, order) end
+  local left, rank, foreign = state_for_waiters(path, held, wants.nonce)
+  return { 'QUEUED', at, math.max(left, left_of_grace()), math.max(rank, 0), foreign, renew_alive(), trouble }
+end
+
 local held = holding(path, meant)
+if in_grace then return queue_in_grace(held) end
 -- A ticket that was granted the lock and confirmed too late, as a distant one may do each time, still gets it
 -- if it is first.
 if not wants.replaces and not excludes(path, held, wants) and not is_first(path, order) then

@@ -4,6 +4,7 @@
 -- Answers: 'OK' and the lock as describe() has it; 'ENOENT': no such holding, see also answer_revoked(); 'EPERM': another's
 
 --- @include "include/names.lua"
+--- @include "include/epoch.lua"
 --- @include "include/failure.lua"
 --- @include "include/clock.lua"
 --- @include "include/directory.lua"

@@ -4,6 +4,7 @@
 -- Answers: 'OK'; 'ENOENT'; 'ENOTDIR': a lock
 
 --- @include "include/names.lua"
+--- @include "include/epoch.lua"
 --- @include "include/failure.lua"
 --- @include "include/clock.lua"
 --- @include "include/directory.lua"

@@ -8,6 +8,7 @@
 --   A key that causes an error is answered as -2, -1, 0, so that its ticket asks again and gets the error.
 
 --- @include "include/names.lua"
+--- @include "include/epoch.lua"
 --- @include "include/failure.lua"
 --- @include "include/clock.lua"
 --- @include "include/directory.lua"
@@ -44,7 +45,7 @@ local function answer_about(key, nonce)
   return { state_for_waiters(key, held, nonce) }
 end
 
-local late = follow_up(call, 'ZRANGEBYSCORE', ns .. '#g', '-inf', '(' .. integer(now_ms), 'LIMIT', 0, 100)
+local late = not in_grace and follow_up(call, 'ZRANGEBYSCORE', ns .. '#g', '-inf', '(' .. integer(now_ms), 'LIMIT', 0, 100)
 for _, key in ipairs(late or {}) do follow_up(pass_on_unconfirmed, key) end
 
 local answers = {}

@@ -6,6 +6,7 @@
 --   are on all pages, 1 if some of the locks may be no files (else 0); 'ENOENT'; 'ENOTDIR': a lock
 
 --- @include "include/names.lua"
+--- @include "include/epoch.lua"
 --- @include "include/failure.lua"
 --- @include "include/clock.lua"
 --- @include "include/directory.lua"

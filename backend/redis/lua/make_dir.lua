@@ -4,10 +4,12 @@
 -- Answers: 'OK'; 'EEXIST': a lock or directory is there; 'ENOENT' or 'ENOTDIR': of its parent
 
 --- @include "include/names.lua"
+--- @include "include/epoch.lua"
 --- @include "include/failure.lua"
 --- @include "include/clock.lua"
 --- @include "include/directory.lua"
 
+if in_grace then return answer_grace() end
 if dir_exists(path) or call('EXISTS', KEYS[1]) == 1 then return { 'EEXIST' } end
 local word = check_parent(path)
 if word ~= 'OK' then return { word } end

@@ -6,6 +6,7 @@
 --   lease of locks made in the directory (0: unset), its limit (0: none), and how many wait for room; 'ENOENT'
 
 --- @include "include/names.lua"
+--- @include "include/epoch.lua"
 
 local found = path == '' and 2 or call('EXISTS', KEYS[1], dir_key(path), limit_key(path))
 if found == 0 then return { 'ENOENT' } end

@@ -6,6 +6,7 @@
 --   of a holding that is being revoked as answer_revoked() has it; 'ENOTSUP': the lease never ends; 'EINVAL': a ttl below 0
 
 --- @include "include/names.lua"
+--- @include "include/epoch.lua"
 --- @include "include/failure.lua"
 --- @include "include/clock.lua"
 --- @include "include/directory.lua"

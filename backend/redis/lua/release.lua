@@ -11,6 +11,7 @@
 --   holding; 'EPERM': another's; 'EISDIR'
 
 --- @include "include/names.lua"
+--- @include "include/epoch.lua"
 --- @include "include/failure.lua"
 --- @include "include/clock.lua"
 --- @include "include/directory.lua"
@@ -23,6 +24,8 @@
 --- @include "include/free.lua"
 
 local id, identity, token, force, newest = ARGV[4], ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
+
+if in_grace and (force == '1' or force == '2') then return answer_grace() end
 
 -- The grace if the stored one is damaged: 0.5 s in ms, as GRACE_MIN_MS of round_trip.c.
 local GRACE = 500

@@ -6,6 +6,7 @@
 --   'ENOTDIR': a lock; 'EBUSY': the root
 
 --- @include "include/names.lua"
+--- @include "include/epoch.lua"
 --- @include "include/failure.lua"
 --- @include "include/clock.lua"
 --- @include "include/directory.lua"
@@ -15,6 +16,7 @@
 --- @include "include/gone.lua"
 --- @include "include/forget.lua"
 
+if in_grace then return answer_grace() end
 local DEAD_MAX = 200
 
 if path == '' then return { 'EBUSY' } end

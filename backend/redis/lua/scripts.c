@@ -5,17 +5,21 @@
 #include "backend/redis/lua/acquire.lua.h"
 #include "backend/redis/lua/bind.lua.h"
 #include "backend/redis/lua/configure_dir.lua.h"
+#include "backend/redis/lua/ended.lua.h"
 #include "backend/redis/lua/foreign_scan.lua.h"
 #include "backend/redis/lua/heartbeat.lua.h"
+#include "backend/redis/lua/hello.lua.h"
 #include "backend/redis/lua/here.lua.h"
 #include "backend/redis/lua/lease_scan.lua.h"
 #include "backend/redis/lua/list.lua.h"
 #include "backend/redis/lua/make_dir.lua.h"
 #include "backend/redis/lua/publish.lua.h"
 #include "backend/redis/lua/read.lua.h"
+#include "backend/redis/lua/reassert.lua.h"
 #include "backend/redis/lua/refresh.lua.h"
 #include "backend/redis/lua/release.lua.h"
 #include "backend/redis/lua/remove_dir.lua.h"
+#include "backend/redis/lua/restore_dir.lua.h"
 #include "backend/redis/lua/self_test.lua.h"
 #include "backend/redis/lua/set_permissions.lua.h"
 #include "backend/redis/lua/status.lua.h"
@@ -27,6 +31,10 @@
 
 static const char *const texts[] = {
 	[SCRIPT_SELF_TEST] = self_test_lua,
+	[SCRIPT_HELLO] = hello_lua,
+	[SCRIPT_RESTORE_DIR] = restore_dir_lua,
+	[SCRIPT_ENDED] = ended_lua,
+	[SCRIPT_REASSERT] = reassert_lua,
 	[SCRIPT_ACQUIRE] = acquire_lua,
 	[SCRIPT_TAKE_OVER] = take_over_lua,
 	[SCRIPT_UNDO] = undo_lua,

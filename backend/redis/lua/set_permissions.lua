@@ -5,6 +5,7 @@
 --   of a holding that is being revoked as answer_revoked() has it
 
 --- @include "include/names.lua"
+--- @include "include/epoch.lua"
 --- @include "include/failure.lua"
 --- @include "include/clock.lua"
 --- @include "include/directory.lua"

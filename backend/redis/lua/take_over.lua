@@ -12,6 +12,7 @@
 --   'EXDEV': the source is a directory; 'ENOTDIR' or 'EISDIR': no lock can be made at this path
 
 --- @include "include/names.lua"
+--- @include "include/epoch.lua"
 --- @include "include/failure.lua"
 --- @include "include/clock.lua"
 --- @include "include/directory.lua"
@@ -32,6 +33,7 @@
 local wants = cmsgpack.unpack(ARGV[4])
 local source, moves = wants.source, wants.moves
 wants.mount = mount
+if in_grace then return answer_grace() end
 
 local from = holding(source, { token = wants.source_token, id = wants.id, identity = wants.identity })
 

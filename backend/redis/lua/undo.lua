@@ -6,6 +6,7 @@
 --   holder was told
 
 --- @include "include/names.lua"
+--- @include "include/epoch.lua"
 --- @include "include/failure.lua"
 --- @include "include/clock.lua"
 --- @include "include/directory.lua"

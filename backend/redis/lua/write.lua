@@ -4,6 +4,7 @@
 -- Answers: 'OK'; 'ESTALE': the holding has ended; 'EBUSY': it is shared; 'EFBIG'
 
 --- @include "include/names.lua"
+--- @include "include/epoch.lua"
 --- @include "include/failure.lua"
 --- @include "include/clock.lua"
 --- @include "include/holding.lua"

@@ -330,6 +330,17 @@ void connection_progressed(struct connection *connection)
 		uv_timer_start(&connection->timer, on_timer, (uint64_t)connection->attempt_ms, 0);
 }
 
+void connection_runs_scripts(struct connection *connection)
+{
+	connection->failed = false;
+}
+
+void connection_set_up_again(struct connection *connection)
+{
+	connection->state = CONNECTED;
+	connection_progressed(connection);
+}
+
 void connection_ready(struct connection *connection)
 {
 	uv_timer_stop(&connection->timer);

@@ -43,6 +43,12 @@ void connection_start(struct connection *connection);
 /* A command of the set-up was answered: restarts the time limit of the attempt. */
 void connection_progressed(struct connection *connection);
 
+/* The server runs scripts, so that the connection will soon be ready: calls may wait for it. */
+void connection_runs_scripts(struct connection *connection);
+
+/* A connection that is ready is set up once more, as the data of the server are others: it is not up before connection_ready(). */
+void connection_set_up_again(struct connection *connection);
+
 /* The set-up is complete: the connection can be used, and the next loss begins with the shortest pause. */
 void connection_ready(struct connection *connection);
 

@@ -35,12 +35,14 @@ struct subscription {
 	backend_started *started; /* NULL once it was called */
 	void *started_ctx;
 	char *mount_channel;
+	char *epoch_channel;
 	char *event_channel;
 };
 
 static void free_subscription(struct subscription *subscription)
 {
 	free(subscription->mount_channel);
+	free(subscription->epoch_channel);
 	free(subscription->event_channel);
 	free(subscription);
 }
@@ -83,6 +85,8 @@ static void report_gap(const struct subscription *subscription)
 
 static void on_subscribed(struct subscription *subscription, const char *channel)
 {
+	if (strcmp(channel, subscription->epoch_channel) == 0)
+		return;
 	if (strcmp(channel, subscription->event_channel) == 0) {
 		if (subscription->wanted == LISTEN_NOT)
 			return; /* UNSUBSCRIBE is under way */
@@ -165,6 +169,10 @@ static void on_payload(struct subscription *subscription, const char *channel, c
 	/* self_test.lua publishes empty messages to check the right to publish. */
 	if (payload->len == 0)
 		return;
+	if (strcmp(channel, subscription->epoch_channel) == 0) {
+		subscription->handlers.on_epoch(subscription->handlers.ctx, payload->str);
+		return;
+	}
 	err = strcmp(channel, subscription->event_channel) == 0 ? on_event(subscription, payload) :
 		on_mount_message(subscription, payload);
 	if (err < 0)
@@ -206,6 +214,7 @@ static void on_connected(void *ctx)
 	struct subscription *subscription = ctx;
 
 	subscription->asked_at_ns = 0;
+	send_command(subscription, "SUBSCRIBE", subscription->epoch_channel);
 	send_command(subscription, "SUBSCRIBE", subscription->mount_channel);
 	if (subscription->wanted != LISTEN_NOT)
 		send_command(subscription, "SUBSCRIBE", subscription->event_channel);
@@ -306,9 +315,11 @@ struct subscription *subscription_new(const struct backend_config *config, const
 		return NULL;
 	if (asprintf(&subscription->mount_channel, "%s#m:%s", config->namespace_, mount) < 0)
 		subscription->mount_channel = NULL;
+	if (asprintf(&subscription->epoch_channel, "%s#e", config->namespace_) < 0)
+		subscription->epoch_channel = NULL;
 	if (asprintf(&subscription->event_channel, "%s#ev", config->namespace_) < 0)
 		subscription->event_channel = NULL;
-	if (!subscription->mount_channel || !subscription->event_channel ||
+	if (!subscription->mount_channel || !subscription->epoch_channel || !subscription->event_channel ||
 		lease_expiry_init(&subscription->expiry, config, on_lease_due) < 0) {
 		free_subscription(subscription);
 		return NULL;

@@ -1,6 +1,6 @@
 /*
  * The subscriptions of this mount, on a connection of their own: always to the mount's own
- * channel, and to the event channel of all mounts while somebody wants events.
+ * channel and to the channel of new epochs, and to the event channel of all mounts while somebody wants events.
  */
 #ifndef BACKEND_REDIS_NOTIFY_SUBSCRIPTION_H
 #define BACKEND_REDIS_NOTIFY_SUBSCRIPTION_H
@@ -17,6 +17,9 @@ struct subscription_handlers {
 
 	/* Another mount answered a WHO on the channel of this mount. */
 	void (*on_here)(void *ctx, const struct mount_here *here);
+
+	/* The data of the server may be of this epoch now (lua/include/epoch.lua). */
+	void (*on_epoch)(void *ctx, const char *epoch);
 
 	/* The mount's channel is subscribed; earlier messages may have been missed. */
 	void (*on_up)(void *ctx);

@@ -27,6 +27,9 @@ static const struct {
 	{ "EFBIG", -EFBIG },
 	{ "EAGAIN", -EAGAIN },
 	{ "QUEUED", -EINPROGRESS },
+	{ "EPOCH", REPLY_OTHER_EPOCH },
+	{ "GRACE", REPLY_GRACE },
+	{ "LOST", REPLY_LOST },
 };
 
 int reply_status(const redisReply *reply)

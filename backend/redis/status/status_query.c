@@ -13,6 +13,7 @@
 #include <utlist.h>
 #include <uv.h>
 
+#include "backend/redis/reclaim/reclaim.h"
 #include "backend/redis/status/roll_call.h"
 #include "backend/util/clock.h"
 
@@ -39,6 +40,7 @@ struct status_query {
 	struct backend_config config; /* its texts belong to the backend */
 	const struct redis_url *url;
 	struct script_calls *calls;
+	const struct reclaim *reclaim;
 	struct server_record record;
 	struct server_settings settings; /* that the server has told for the question under way */
 	bool settings_refused;           /* on this connection: the user of the server may not read them */
@@ -73,6 +75,7 @@ static void fill(const struct status_query *query, struct backend_status *ret)
 {
 	server_record_fill(&query->record, ret);
 	ret->source = query->url->name;
+	ret->grace_left_ms = reclaim_grace_ms(query->reclaim);
 	roll_call_fill(&query->roll, ret);
 }
 
@@ -367,17 +370,20 @@ void status_query_stats(const struct status_query *query, struct backend_stats *
 	ret->replicas_in_sync = facts.replicas == STATUS_UNKNOWN ? -1 : facts.replicas;
 }
 
-struct status_query *status_query_new(const struct backend_config *config, const struct redis_url *url, struct script_calls *calls)
+struct status_query *status_query_new(const struct backend_config *config, const struct redis_url *url, struct script_calls *calls,
+                                      const struct reclaim *reclaim)
 {
 	struct status_query *query = calloc(1, sizeof(*query));
 
 	if (!query)
 		return NULL;
+	server_record_init(&query->record);
 	query->config = *config;
 	query->url = url;
 	query->calls = calls;
+	query->reclaim = reclaim;
+	query->record.reclaims = config->grace_ms > 0 && !config->read_only;
 	query->references = 1;
-	server_record_init(&query->record);
 	uv_timer_init(config->loop, &query->collecting);
 	query->collecting.data = query;
 	return query;

@@ -13,7 +13,8 @@
 struct status_query;
 
 /* All arguments must outlive it. Returns NULL if there is no memory. */
-struct status_query *status_query_new(const struct backend_config *config, const struct redis_url *url, struct script_calls *calls);
+struct status_query *status_query_new(const struct backend_config *config, const struct redis_url *url, struct script_calls *calls,
+                                      const struct reclaim *reclaim);
 
 /*
  * Asks the server, for at most the time limit of calls, and with `of_mounts` then the other mounts, for at most 300 ms. `done`

@@ -192,6 +192,7 @@ own_options() {
     options+=${options:+,}namespace=test-${BATS_RUN_TMPDIR##*-}-$BATS_SUITE_TEST_NUMBER
   fi
   [[ ,$options == *,timeout=* ]] || options+=,timeout=10s
+  [[ ,$options == *,grace=* ]] || options+=,grace=0
   echo "$options"
 }
 

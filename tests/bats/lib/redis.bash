@@ -176,7 +176,7 @@ allow_words() {
 }
 
 # What daemons say, as such an expression, if a server is lost and reached again.
-outage_words='(cannot reach )?redis(\+unix)?://[^ ]*(: .*| does not answer| is reached again)'
+outage_words='(cannot reach )?redis(\+unix)?://[^ ]*(: .*| does not answer| is reached again| has other data than before, .*)'
 
 forget_allowed_words() {
   local dir=$1 kept
@@ -186,9 +186,9 @@ forget_allowed_words() {
   printf '%s' "$kept" >"$dir.stderr"
 }
 
-# Keys that are left in the server, except the token counter and directories.
+# Keys that are left in the server, except the token counter, the epoch and directories.
 left_behind() {
-  redis_cli KEYS '*' | grep -vE '^lockfs#(token$|D:|s:)' || true
+  redis_cli KEYS '*' | grep -vE '^lockfs#(token$|e$|server$|D:|s:)' || true
 }
 
 end_redis_mounts() {

@@ -336,11 +336,13 @@ lockfs_replicas_in_sync 0" "$(grep -E '^lockfs_(failovers|reclaim|grace|replicas
 
 @test "strict refuses a server that loses locks when it restarts, and names the setting" {
   redis_start
-  refuses 2000 "$(redis_source)" strict "loses locks when it restarts (appendonly no)" "set appendonly to yes"
+  refuses 2000 "$(redis_source)" strict,grace=0 "loses locks when it restarts (appendonly no)" "set appendonly to yes"
   redis_cli CONFIG SET save '60 1' >/dev/null
-  refuses 2000 "$(redis_source)" strict "set appendonly to yes"
+  refuses 2000 "$(redis_source)" strict,grace=0 "set appendonly to yes"
+  mount_redis -o strict,grace=1ms
+  matches "reclaimed, because .*" "$(fact restart)"
   redis_cli CONFIG SET appendonly yes >/dev/null
-  mount_redis -o strict
+  mount_redis -o strict "$N"
 }
 
 @test "strict needs no right of the server beside those that lockfs needs" {
@@ -350,7 +352,7 @@ lockfs_replicas_in_sync 0" "$(grep -E '^lockfs_(failovers|reclaim|grace|replicas
   mount_redis -o strict "$M" "$(weak_source)"
   unmount_lockfs
   redis_cli CONFIG SET appendonly no >/dev/null
-  refuses 2000 "$(weak_source)" strict "set appendonly to yes"
+  refuses 2000 "$(weak_source)" strict,grace=0 "set appendonly to yes"
 }
 
 @test "strict reports a server that is not there as any mount does" {

@@ -2,7 +2,7 @@
 -- includes this first.
 --
 -- ARGV[1] is the namespace, ARGV[2] the path of a lock or directory, ARGV[3] the instance of the calling
--- daemon; KEYS[1] is the lock at that path. The server may run a script twice with the same arguments.
+-- daemon, the last one the epoch (epoch.lua); KEYS[1] is the lock at that path. The server may run a script twice with the same arguments.
 --
 --   NS:KEY         STRING  the id of the holder; its expiry is the lease. Of a shared lock: SHARED (holding.lua), until
 --                          its last holding ends
@@ -23,9 +23,13 @@
 --   NS#m:INSTANCE  STRING  the instance lives and has tickets; expires soon unless it is renewed
 --   NS#g           ZSET    keys to be passed on if they are free, by the time of that (ms): grants that may
 --                          stay unconfirmed, and queues with too many tickets of dead instances for one script
+--   NS#e           STRING  the epoch of the data (epoch.lua): a nonce
+--   NS#server      STRING  whose epoch it is, `RUN_ID/SECOND_REPL_OFFSET`, and up to four epochs before it (hello.lua)
+--   NS#grace       STRING  nobody acquires a lock while it exists, as holders write their holdings anew
 --   NS#token       STRING  the last fencing token
 --   NS#none                never exists (failure.lua)
 --
+--   NS#e           channel of new epochs: the epoch
 --   NS#ev          channel of events: `KIND TIME TOKEN LEASE OWNER`, NUL, key; TIME in us since the epoch. `shared`
 --                  follows if the holding is shared, and its form if it is no file, each after a NUL
 --   NS#m:INSTANCE  channel of messages to one daemon: `WORD TOKEN KEY`, or `GRANT NONCE KEY`. Anybody can

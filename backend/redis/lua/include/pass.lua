@@ -38,6 +38,8 @@ end
 -- dropped; an instance that was only out of reach joins again in its old order. If there are very many of
 -- them, the next heartbeat continues. `before` is the time at which the ended lease would have ended.
 local function pass_on_key(key, rest, before)
+  -- A holder that is not back yet may have the lock.
+  if in_grace then return end
   local grants_left = GRANTS_MAX
   while true do
     local nonce = call('ZRANGEBYSCORE', tickets_key(key), '-inf', 'inf', 'LIMIT', 0, 1)[1]
@@ -118,6 +120,7 @@ end
 
 -- Gives the room of a directory to those who wait for it in front of `order` (nil: all), the first one first.
 local function serve_room(dir, order)
+  if in_grace then return end
   for served = 0, ROOMS_MAX do
     local first = call('ZRANGEBYSCORE', room_key(dir), '-inf', 'inf', 'WITHSCORES', 'LIMIT', 0, 1)
     if #first == 0 or (order and tonumber(first[2]) >= order) or dead_tickets_left <= 0 then return end

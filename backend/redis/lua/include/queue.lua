@@ -101,6 +101,7 @@ end
 -- What is left in ms, as PTTL answers it, until waiters can go on if nobody releases a lock: a conversion when
 -- the holdings of the others have ended, those who wait for room when any lock there has ended, others when the lock has ended.
 local function left_for_waiters(key, held)
+  if not held and in_grace then return left_of_grace() end
   if not held and limit_of(parent(key)) then return left_for_room(parent(key)) end
   local _, wants = nil, nil
   if held and is_shared(held) then _, wants = waiting_conversion(key) end
