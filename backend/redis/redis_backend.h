@@ -12,6 +12,7 @@
 #include "backend/redis/reply/message.h"
 
 struct lease_scan;
+struct primary;
 struct revocations;
 struct subscription;
 struct tls_context;
@@ -19,7 +20,8 @@ struct wait_queue;
 
 struct redis_backend {
 	struct backend base;
-	struct redis_url url;
+	struct redis_url url;    /* means the present server */
+	struct primary *primary; /* NULL: SOURCE names one server */
 	struct tls_context *tls; /* NULL: without TLS */
 	struct script_calls *calls;
 	struct subscription *subscription;
@@ -35,6 +37,7 @@ struct redis_backend {
 	void *ctx;
 	struct outage outage;      /* of either of the two connections */
 	bool is_started;
+	bool adds_tag;             /* the namespace got a hash tag */
 	bool closing;
 	bool scan;                 /* the mount option: listings show locks of other Redis clients */
 	int64_t timeout_ms;

@@ -60,6 +60,7 @@ struct script_call {
 	struct script_call *prev, *next;
 	enum script script;
 	bool sent;
+	bool held; /* it has its user's turn, and is sent when calls are sent again (call_retry.c) */
 	uid_t uid; /* of the user for whom the call is made, or BACKEND_NOBODY */
 	struct turn turn;
 	int64_t deadline_ns;

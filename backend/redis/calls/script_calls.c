@@ -34,6 +34,7 @@ static void on_set_up(void *ctx)
 	connection_ready(calls->connection);
 	calls->connections++;
 	calls->shortest_round_trip_ns = INT64_MAX;
+	calls_send_held(calls);
 	calls_send_undos(calls);
 	/* Turns are taken after this loop: a call that cannot be sent ends, which would change the list. */
 	calls->taking_turns = true;
@@ -51,10 +52,12 @@ static void on_lost(void *ctx, int status, const char *problem)
 {
 	struct script_calls *calls = ctx;
 
+	calls_on_lost(calls);
 	if (!calls->closing)
 		calls->handlers.on_down(calls->handlers.ctx, problem);
-	if (!connection_may_reconnect(calls->connection))
-		calls_finish_waiting(calls, -EHOSTDOWN);
+	if (connection_may_reconnect(calls->connection))
+		return;
+	calls_finish_waiting(calls, -EHOSTDOWN);
 	tell_started(calls, status, problem);
 }
 
@@ -106,13 +109,15 @@ struct script_calls *script_calls_new(const struct backend_config *config, const
 		free(calls);
 		return NULL;
 	}
-	calls->references = 4;
+	calls->references = 5;
 	uv_timer_init(config->loop, &calls->deadline);
 	uv_timer_init(config->loop, &calls->keepalive);
 	uv_timer_init(config->loop, &calls->undo_again);
+	uv_timer_init(config->loop, &calls->retry);
 	calls->deadline.data = calls;
 	calls->keepalive.data = calls;
 	calls->undo_again.data = calls;
+	calls->retry.data = calls;
 	return calls;
 }
 
@@ -122,6 +127,11 @@ void script_calls_start(struct script_calls *calls, backend_started *started, vo
 	calls->started_ctx = ctx;
 	calls_start_keepalive(calls);
 	connection_start(calls->connection);
+}
+
+struct connection *script_calls_connection(const struct script_calls *calls)
+{
+	return calls->connection;
 }
 
 bool script_calls_are_up(const struct script_calls *calls)
@@ -150,6 +160,7 @@ void calls_close_all(struct script_calls *calls)
 	uv_close((uv_handle_t *)&calls->deadline, on_handle_closed);
 	uv_close((uv_handle_t *)&calls->keepalive, on_handle_closed);
 	uv_close((uv_handle_t *)&calls->undo_again, on_handle_closed);
+	uv_close((uv_handle_t *)&calls->retry, on_handle_closed);
 }
 
 static void on_last_chance(uv_timer_t *timer)

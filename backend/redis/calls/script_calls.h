@@ -9,6 +9,7 @@
 #include "backend/redis/calls/script_call.h"
 #include "backend/redis/net/url.h"
 
+struct connection;
 struct tls_context;
 
 struct script_calls_handlers {
@@ -64,6 +65,9 @@ int64_t script_calls_grace_ms(const struct script_calls *calls);
 
 /* Calls started between `true` and `false` follow from a message of the server, so they are made for no user. */
 void script_calls_set_in_message(struct script_calls *calls, bool in_message);
+
+/* The connection that carries the calls, for net/primary.h. */
+struct connection *script_calls_connection(const struct script_calls *calls);
 
 /* Fills in the statistics of the connection. */
 void script_calls_stats(const struct script_calls *calls, struct backend_stats *ret);

@@ -12,6 +12,8 @@
 #include "backend/redis/net/handshake.h"
 #include "backend/redis/net/server_error.h"
 
+#define HELD_BECAUSE_MAX 128 /* bytes of an error that is kept */
+
 struct script_calls {
 	struct backend_config config; /* its texts belong to the backend */
 	const struct redis_url *source;
@@ -27,6 +29,10 @@ struct script_calls {
 	uv_timer_t deadline;          /* of the first pending call; after closing, of the undos */
 	uv_timer_t keepalive;
 	uv_timer_t undo_again;
+	bool is_holding;              /* no call is sent for now (call_retry.c) */
+	bool is_leaving;              /* the connection is given up once no call is under way on it */
+	char held_because[HELD_BECAUSE_MAX]; /* the error of the server for which calls are held */
+	uv_timer_t retry;             /* ends `is_holding` */
 	bool ping_unanswered;
 	int64_t last_sent_ns;           /* CLOCK_BOOTTIME */
 	int64_t recent_round_trip_ms;   /* the longest of late; forgets by an eighth with each reply */
@@ -36,7 +42,7 @@ struct script_calls {
 	uint64_t connections;           /* made since the start */
 	uint64_t round_trips;           /* replies since the start */
 	int64_t round_trip_ns;          /* sum of their latencies */
-	unsigned int references;        /* to this memory: three timers and the connection */
+	unsigned int references;        /* to this memory: four timers and the connection */
 	struct script_calls_handlers handlers;
 
 	backend_started *started;       /* NULL once it was called */
@@ -54,7 +60,14 @@ void calls_drop_silent(struct script_calls *calls);
 
 /* call_sending.c */
 void calls_take_turns(struct script_calls *calls);
+void calls_send(struct script_call *call);
 void call_send_in_turn(struct script_call *call);
+
+/* call_retry.c */
+bool calls_hold(struct script_call *call, const char *text);
+void calls_send_held(struct script_calls *calls);
+void calls_leave_if_idle(struct script_calls *calls);
+void calls_on_lost(struct script_calls *calls);
 
 /* call_refusal.c */
 void calls_notice(const struct script_calls *calls, const char *line);
