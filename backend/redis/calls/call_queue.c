@@ -101,6 +101,8 @@ static void on_deadline(uv_timer_t *timer)
 			call_finish(first, -EHOSTDOWN, NULL, 0);
 			continue;
 		}
+		if (calls_extend(first))
+			continue;
 		/* Replies come in order, so all calls behind this one are late, too. */
 		calls_drop_silent(calls);
 	}

@@ -3,10 +3,12 @@
  * serve them for a moment: they are held and sent again, as long as their deadlines allow. Meanwhile no other call is
  * sent, so that calls are not sent in another order than they were started.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <utlist.h>
 
 #include "backend/redis/calls/script_calls_internal.h"
+#include "backend/util/clock.h"
 
 #define RETRY_MS 75 /* until a server that could not serve the calls is asked again */
 
@@ -16,6 +18,29 @@ static void on_retry(uv_timer_t *timer)
 
 	if (!calls->is_leaving && connection_is_up(calls->connection))
 		calls_send_held(calls);
+}
+
+/*
+ * The deadline of a call passed while it was under way once more. That does not mean that the server is silent: the call
+ * ends by the next answer. Returns false if the call was sent once only, or has had this time.
+ */
+bool calls_extend(struct script_call *call)
+{
+	struct script_calls *calls = call->calls;
+
+	if (!call->retried || call->late)
+		return false;
+	call->late = true;
+	call->deadline_ns = boot_ns() + calls->config.timeout_ms * NS_PER_MS;
+	DL_DELETE(calls->pending, call);
+	DL_APPEND(calls->pending, call);
+	return true;
+}
+
+static void give_up(struct script_call *call, const char *text)
+{
+	calls_tell_refusal(call, text);
+	call_finish(call, -EHOSTDOWN, NULL, 0);
 }
 
 /*
@@ -32,12 +57,15 @@ bool calls_hold(struct script_call *call, const char *text)
 		return false;
 	call->sent = false;
 	call->held = true;
+	call->retried = true;
 	calls->is_holding = true;
 	snprintf(calls->held_because, sizeof(calls->held_because), "%s", text);
 	if (refusal == REFUSAL_MOVED)
 		calls->is_leaving = true;
 	else if (!uv_is_active((uv_handle_t *)&calls->retry))
 		uv_timer_start(&calls->retry, on_retry, RETRY_MS, 0);
+	if (call->late)
+		give_up(call, text);
 	return true;
 }
 

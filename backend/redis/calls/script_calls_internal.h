@@ -68,6 +68,7 @@ bool calls_hold(struct script_call *call, const char *text);
 void calls_send_held(struct script_calls *calls);
 void calls_leave_if_idle(struct script_calls *calls);
 void calls_on_lost(struct script_calls *calls);
+bool calls_extend(struct script_call *call);
 
 /* call_refusal.c */
 void calls_notice(const struct script_calls *calls, const char *line);

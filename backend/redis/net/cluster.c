@@ -13,7 +13,6 @@
 #include "backend/redis/net/slot.h"
 
 #define NODES_MAX (2 * REDIS_ADDRESSES_MAX)
-#define OTHERS_MS 300 /* how long the others may take to answer when one has */
 #define WATCH_MS 1000 /* between two questions for the key */
 
 struct node {
@@ -178,6 +177,7 @@ static void on_slots(void *ctx, const redisReply *reply, const char *problem)
 {
 	struct node *node = ctx;
 	struct cluster *cluster = node->cluster;
+	uint64_t others_ms = (uint64_t)finder_others_ms(&cluster->base);
 
 	node->question = NULL;
 	if (reply)
@@ -186,8 +186,8 @@ static void on_slots(void *ctx, const redisReply *reply, const char *problem)
 		snprintf(cluster->problem, sizeof(cluster->problem), "%s", problem);
 	if (!is_anybody_asked(cluster) || (node->has_named && 2 * count_votes(cluster, &node->named) > cluster->count))
 		decide(cluster);
-	else if (node->has_named && uv_timer_get_due_in(&cluster->limit) > OTHERS_MS)
-		uv_timer_start(&cluster->limit, on_limit, OTHERS_MS, 0);
+	else if (node->has_named && uv_timer_get_due_in(&cluster->limit) > others_ms)
+		uv_timer_start(&cluster->limit, on_limit, others_ms, 0);
 }
 
 static void find(struct finder *finder)

@@ -82,4 +82,7 @@ struct question *finder_ask(const struct finder *finder, const struct question_f
 /* How long a search may take, in ms: less than the attempt of the connection for calls. */
 int64_t finder_limit_ms(const struct finder *finder);
 
+/* How long those who were asked may take if one of them has answered, in ms. */
+int64_t finder_others_ms(const struct finder *finder);
+
 #endif

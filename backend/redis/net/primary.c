@@ -13,6 +13,7 @@
 #include "backend/redis/net/resolver.h"
 
 #define SEARCH_MAX_MS 900 /* less than the 1000 ms of an attempt */
+#define OTHERS_MAX_MS 300
 
 struct primary {
 	struct backend_config config;
@@ -77,6 +78,13 @@ int64_t finder_limit_ms(const struct finder *finder)
 	int64_t limit_ms = finder->config->timeout_ms * 3 / 4;
 
 	return limit_ms < SEARCH_MAX_MS ? limit_ms + 1 : SEARCH_MAX_MS;
+}
+
+int64_t finder_others_ms(const struct finder *finder)
+{
+	int64_t half_ms = finder_limit_ms(finder) / 2;
+
+	return half_ms < OTHERS_MAX_MS ? half_ms : OTHERS_MAX_MS;
 }
 
 struct question_form finder_question(const struct finder *finder)
@@ -168,7 +176,6 @@ void primary_move(struct primary *primary, const struct redis_address *address)
 	if (!primary->calls || (primary->is_ready && redis_address_equals(address, &primary->at)))
 		return;
 	primary_try_next(primary, address);
-	primary->finder->ops->stop(primary->finder);
 	/* "": the line about the new server says it all. */
 	connection_drop(primary->calls, -EHOSTDOWN, "");
 	connection_hurry(primary->calls);
@@ -194,6 +201,7 @@ static void on_calls_ready(void *ctx)
 	struct primary *primary = ctx;
 
 	primary->is_ready = true;
+	primary->has_next = false;
 	snprintf(primary->address, sizeof(primary->address), "%s", connection_address(primary->calls));
 	report_change(primary);
 	primary->finder->ops->on_ready(primary->finder);

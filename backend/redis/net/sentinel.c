@@ -14,7 +14,6 @@
 #include "backend/util/text/number.h"
 
 #define SENTINELS_MAX REDIS_ADDRESSES_MAX
-#define ANSWER_MS 300 /* how long the others may take, if at least one has answered */
 #define POLL_MS 1000  /* between two questions while all is well */
 
 static const char switch_channel[] = "+switch-master";
@@ -198,7 +197,7 @@ static void on_last_limit(uv_timer_t *timer)
 static void on_limit(uv_timer_t *timer)
 {
 	struct sentinels *sentinels = sentinels_of(timer->data);
-	int64_t left_ms = finder_limit_ms(&sentinels->base) - ANSWER_MS;
+	int64_t left_ms = finder_limit_ms(&sentinels->base) - finder_others_ms(&sentinels->base);
 
 	if (find_vote(sentinels, VOTE_ADDRESS) || find_vote(sentinels, VOTE_UNKNOWN) || left_ms <= 0)
 		decide(sentinels);
@@ -278,7 +277,7 @@ static void ask_all(struct sentinels *sentinels, enum purpose purpose)
 {
 	stop_asking(&sentinels->base);
 	sentinels->purpose = purpose;
-	uv_timer_start(&sentinels->limit, on_limit, ANSWER_MS, 0);
+	uv_timer_start(&sentinels->limit, on_limit, (uint64_t)finder_others_ms(&sentinels->base), 0);
 	for (size_t i = 0; i < sentinels->count; i++) {
 		sentinels->each[i].vote = VOTE_NONE;
 		if (!sentinels->each[i].is_double)

@@ -10,7 +10,6 @@
 #include "backend/redis/net/finder.h"
 #include "backend/redis/net/server_error.h"
 
-#define OTHERS_MS 300    /* how long the others may take to answer when one server says that it is primary */
 #define REPLICATION_ID_SIZE 41
 
 enum answer { ANSWER_NONE, ANSWER_PRIMARY, ANSWER_REPLICA, ANSWER_FAILED };
@@ -162,14 +161,15 @@ static void on_answer(void *ctx, const redisReply *reply, const char *problem)
 {
 	struct candidate *candidate = ctx;
 	struct server_list *list = candidate->list;
+	uint64_t others_ms = (uint64_t)finder_others_ms(&list->base);
 	bool is_first = !find_answer(list, ANSWER_PRIMARY);
 
 	candidate->question = NULL;
 	read_answer(candidate, reply, problem);
 	if (!is_anybody_asked(list))
 		decide(list);
-	else if (is_first && candidate->answer == ANSWER_PRIMARY && uv_timer_get_due_in(&list->limit) > OTHERS_MS)
-		uv_timer_start(&list->limit, on_limit, OTHERS_MS, 0);
+	else if (is_first && candidate->answer == ANSWER_PRIMARY && uv_timer_get_due_in(&list->limit) > others_ms)
+		uv_timer_start(&list->limit, on_limit, others_ms, 0);
 }
 
 static void ask(struct candidate *candidate)

@@ -13,6 +13,15 @@ setup() {
   allow_words "$several_words|$tag_words"
 }
 
+teardown() {
+  local problems=0
+  end_background
+  end_redis_mounts || problems=1
+  end_helpers
+  redis_end_all || problems=1
+  return "$problems"
+}
+
 # list NAME...: prints a list of the servers' addresses
 list() {
   local name text=''
@@ -51,17 +60,24 @@ has_calls() {
   redis_cli "@$1" CLIENT LIST TYPE normal | grep -qE ' cmd=(evalsha|eval|exists) '
 }
 
-# is_at NAME OTHER...: both connections of the mount are at the server, and none is at the others
+# is_at NAME OTHER...: both connections of the mounts are at the server, and none is at the others. The server itself may
+# be among these, and some of them may be down.
 is_at() {
   local other
   wait_until hears "$1"
   ls "$M" >/dev/null
   wait_until has_calls "$1"
   for other in "${@:2}"; do
+    [ "$other" != "$1" ] || continue
     redis_answers "$other" || continue
     wait_until hears_not "$other"
+    [ ! -e "$T/$other.nodes" ] || continue  # the nodes of a cluster ask each other
     refute has_calls "$other"
   done
+}
+
+succeeds() {
+  "$@" 2>/dev/null
 }
 
 # scripts_of NAME: prints how many scripts the server has run
@@ -224,4 +240,8 @@ replica_of() {
 
 has_replica() {
   [[ $(replica_of "$1") ]]
+}
+
+cluster_source() {
+  echo "redis-cluster://$(list "$@")"
 }
