@@ -165,6 +165,11 @@ names() {
   [ "$(redis_cli "@$1" SENTINEL GET-MASTER-ADDR-BY-NAME mymaster | tail -n 1)" = "${redis_port[$2]}" ]
 }
 
+# listens NAME: hears a mount what this Sentinel says?
+listens() {
+  redis_cli "@$1" CLIENT LIST | grep -q ' sub=1 '
+}
+
 sentinel_source() {
   echo "redis-sentinel://$(list "$@")/mymaster"
 }

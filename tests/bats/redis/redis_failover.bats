@@ -62,11 +62,6 @@ load ../lib/redis_servers
   is_at two one
 }
 
-# listens NAME: hears a mount what this Sentinel says?
-listens() {
-  redis_cli "@$1" CLIENT LIST | grep -q ' sub=1 '
-}
-
 @test "a failover of which no Sentinel can tell is found by asking" {
   sentinels_start "user lockfs on >secret resetchannels -@all +sentinel|get-master-addr-by-name"
   echo secret >"$T/password"

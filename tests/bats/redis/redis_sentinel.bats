@@ -29,6 +29,16 @@ single_start() {
   is 1 "$(redis_cli @one -n 2 EXISTS lockfs:job)"
 }
 
+@test "a user of Sentinels needs no more than the rights that the manual names" {
+  single_start "user lockfs on >secret resetchannels &+switch-master -@all +sentinel|get-master-addr-by-name +sentinel|sentinels +subscribe" \
+    "requirepass other"
+  echo secret >"$T/password"
+  mount_servers -o "sentinel_user=lockfs,sentinel_password_file=$T/password" "$(sentinel_source s1)"
+  take "$M/job"
+  export REDISCLI_AUTH=other
+  wait_until listens s1
+}
+
 @test "Sentinels that name no primary are refused in one line" {
   single_start
   mkdir "$M"

@@ -14,6 +14,7 @@ load ../lib/redis_servers
   is 1 "$(redis_cli @one EXISTS lockfs:job)"
   is_at one two
   is 0 "$(scripts_of two)"
+  grep -qF "redis://$(list two one) $M " /proc/mounts
 }
 
 @test "a mount follows a replica that is promoted when the primary was killed, with both connections" {

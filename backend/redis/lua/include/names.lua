@@ -24,7 +24,8 @@
 --   NS#g           ZSET    keys to be passed on if they are free, by the time of that (ms): grants that may
 --                          stay unconfirmed, and queues with too many tickets of dead instances for one script
 --   NS#token       STRING  the last fencing token
---   NS#none                never exists (failure.lua)
+--   NS#e           STRING  in a cluster: exists always (net/slot.h)
+--   NS#none                never exists (failure.lua, net/slot.h)
 --
 --   NS#ev          channel of events: `KIND TIME TOKEN LEASE OWNER`, NUL, key; TIME in us since the epoch. `shared`
 --                  follows if the holding is shared, and its form if it is no file, each after a NUL
