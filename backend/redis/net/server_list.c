@@ -25,7 +25,6 @@ struct candidate {
 
 struct server_list {
 	struct finder base;
-	bool searches;
 	uv_timer_t limit;
 	size_t count;
 	struct candidate candidates[REDIS_ADDRESSES_MAX];
@@ -37,7 +36,6 @@ static void stop_search(struct finder *finder)
 {
 	struct server_list *list = (struct server_list *)finder;
 
-	list->searches = false;
 	uv_timer_stop(&list->limit);
 	for (size_t i = 0; i < list->count; i++) {
 		question_drop(list->candidates[i].question);
@@ -176,11 +174,13 @@ static void ask(struct candidate *candidate)
 {
 	static const char *const command[] = { "INFO", "replication" };
 	struct question_form form = finder_question(&candidate->list->base);
+	char text[REDIS_ADDRESS_TEXT_SIZE];
 
 	form.argc = 2;
 	form.argv = command;
 	candidate->answer = ANSWER_NONE;
-	snprintf(candidate->problem, sizeof(candidate->problem), "%s does not answer", candidate->address->host);
+	snprintf(candidate->problem, sizeof(candidate->problem), "%s does not answer",
+		redis_address_print(candidate->address, text));
 	candidate->question = finder_ask(&candidate->list->base, &form, candidate->address, on_answer, candidate);
 }
 
@@ -189,7 +189,6 @@ static void find(struct finder *finder)
 	struct server_list *list = (struct server_list *)finder;
 
 	stop_search(finder);
-	list->searches = true;
 	uv_timer_start(&list->limit, on_limit, (uint64_t)finder_limit_ms(finder), 0);
 	for (size_t i = 0; i < list->count; i++)
 		ask(&list->candidates[i]);
