@@ -63,6 +63,16 @@ static int make_primary(struct redis_backend *redis, const struct backend_config
 	return 0;
 }
 
+static int guide_connections(struct redis_backend *redis)
+{
+	if (!redis->primary)
+		return 0;
+	if (!subscription_connection(redis->subscription))
+		return -ENOMEM;
+	primary_guide(redis->primary, script_calls_connection(redis->calls), subscription_connection(redis->subscription));
+	return 0;
+}
+
 static int make_parts(struct redis_backend *redis, const struct backend_config *config)
 {
 	struct backend_config own = *config;
@@ -108,12 +118,7 @@ static int make_parts(struct redis_backend *redis, const struct backend_config *
 	if (!redis->subscription)
 		return -ENOMEM;
 	redis->references++;
-	if (!redis->primary)
-		return 0;
-	if (!subscription_connection(redis->subscription))
-		return -ENOMEM;
-	primary_guide(redis->primary, script_calls_connection(redis->calls), subscription_connection(redis->subscription));
-	return 0;
+	return guide_connections(redis);
 }
 
 /* Closes the parts that were made. Each frees itself later; the last one frees this struct. */

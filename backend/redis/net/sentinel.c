@@ -8,50 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/redis/net/finder.h"
-#include "backend/redis/net/resolver.h"
+#include "backend/redis/net/sentinel_internal.h"
 #include "backend/redis/net/server_error.h"
 #include "backend/util/text/number.h"
 
-#define SENTINELS_MAX REDIS_ADDRESSES_MAX
 #define POLL_MS 1000  /* between two questions while all is well */
-
-static const char switch_channel[] = "+switch-master";
-
-enum vote { VOTE_NONE, VOTE_ADDRESS, VOTE_UNKNOWN, VOTE_FAILED };
-
-enum purpose {
-	PURPOSE_NONE,   /* nobody is asked */
-	PURPOSE_SEARCH, /* the calls have no server */
-	PURPOSE_CHECK,  /* they have one, and it may be the wrong one */
-	PURPOSE_POLL,   /* one Sentinel is asked */
-};
-
-struct sentinel {
-	struct sentinels *all;
-	struct redis_address address;
-	struct redis_url url;       /* of `hearing` */
-	struct connection *hearing; /* hears of switches; NULL: not made */
-	char ip[RESOLVER_ADDRESS_SIZE]; /* to which it was connected last, or "" */
-	bool is_double;             /* another entry means the same Sentinel */
-	struct question *question;  /* NULL: it is not asked */
-	enum vote vote;
-	struct redis_address named; /* of VOTE_ADDRESS */
-	char problem[FINDER_PROBLEM_MAX]; /* of VOTE_FAILED */
-};
-
-struct sentinels {
-	struct finder base;
-	const char *ask[3];         /* the words of the question */
-	char *user, *password;      /* of the Sentinels, or NULL */
-	enum purpose purpose;
-	bool is_started;
-	uv_timer_t limit;           /* of a search or check */
-	uv_timer_t poll;
-	size_t polled;              /* index of the next Sentinel to be polled */
-	size_t count;
-	struct sentinel each[SENTINELS_MAX];
-};
 
 static struct sentinels *sentinels_of(struct finder *finder)
 {
@@ -325,151 +286,11 @@ static void on_ready(struct finder *finder)
 	uv_timer_start(&sentinels_of(finder)->poll, on_poll, POLL_MS, POLL_MS);
 }
 
-/* What Sentinels say by themselves */
-
-/* A message about a switch: `NAME OLD-HOST OLD-PORT NEW-HOST NEW-PORT`. */
-static void on_switch(struct sentinels *sentinels, const char *payload)
-{
-	char name[2 * REDIS_HOST_SIZE], host[REDIS_HOST_SIZE];
-	struct redis_address address;
-	unsigned int port;
-
-	_Static_assert(REDIS_HOST_SIZE == 254, "the widths below are those of the buffers");
-	/* NOLINTNEXTLINE(cert-err34-c): redis_address_set() checks the port, and %5u cannot overflow */
-	if (sscanf(payload, "%507s %*s %*s %253s %5u", name, host, &port) != 3 || strcmp(name, name_of(sentinels)) != 0)
-		return;
-	if (redis_address_set(&address, host, strlen(host), port) == 0)
-		primary_move(sentinels->base.primary, &address);
-}
-
-static void on_heard(redisAsyncContext *context, void *data, void *ctx)
-{
-	enum { KIND, CHANNEL, PAYLOAD, COUNT };
-	struct sentinel *sentinel = ctx;
-	const redisReply *reply = data;
-
-	(void)context;
-	if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != COUNT || !reply->element[KIND]->str)
-		return;
-	if (strcmp(reply->element[KIND]->str, "subscribe") == 0)
-		connection_ready(sentinel->hearing);
-	else if (reply->element[PAYLOAD]->str)
-		on_switch(sentinel->all, reply->element[PAYLOAD]->str);
-}
-
-static void subscribe(struct sentinel *sentinel)
-{
-	static const char *argv[] = { "SUBSCRIBE", switch_channel };
-	static const size_t lengths[] = { sizeof("SUBSCRIBE") - 1, sizeof(switch_channel) - 1 };
-	int err = connection_send(sentinel->hearing, on_heard, sentinel, 2, argv, lengths);
-
-	if (err < 0)
-		connection_drop(sentinel->hearing, err, strerror(-err));
-}
-
-static bool means(const struct sentinel *sentinel, const struct redis_address *address)
-{
-	return sentinel->address.port == address->port &&
-		(strcmp(sentinel->address.host, address->host) == 0 || strcmp(sentinel->ip, address->host) == 0);
-}
-
-static void add_sentinel(struct sentinels *sentinels, const struct redis_address *address);
-
-/* Adds the Sentinel that these fields and values describe. */
-static void add_described(struct sentinels *sentinels, const redisReply *fields)
-{
-	const char *host = NULL;
-	uint64_t port = 0;
-	struct redis_address address;
-
-	for (size_t i = 0; fields->type == REDIS_REPLY_ARRAY && i + 1 < fields->elements; i += 2) {
-		const char *field = fields->element[i]->str;
-		const char *value = fields->element[i + 1]->str;
-
-		if (field && value && strcmp(field, "ip") == 0)
-			host = value;
-		else if (field && value && strcmp(field, "port") == 0)
-			(void)number_parse(value, 10, UINT16_MAX, &port);
-	}
-	if (host && redis_address_set(&address, host, strlen(host), (int64_t)port) == 0)
-		add_sentinel(sentinels, &address);
-}
-
-static void on_others(redisAsyncContext *context, void *data, void *ctx)
-{
-	struct sentinel *sentinel = ctx;
-	const redisReply *reply = data;
-
-	(void)context;
-	if (!reply)
-		return;
-	connection_progressed(sentinel->hearing);
-	for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
-		add_described(sentinel->all, reply->element[i]);
-	subscribe(sentinel);
-}
-
-/* A Sentinel that SOURCE names by its host may have been added by its address, too. */
-static void mark_doubles(struct sentinel *sentinel)
-{
-	struct sentinels *sentinels = sentinel->all;
-
-	snprintf(sentinel->ip, sizeof(sentinel->ip), "%s", connection_address(sentinel->hearing));
-	for (size_t i = 0; i < sentinels->count; i++) {
-		struct sentinel *other = &sentinels->each[i];
-
-		if (other > sentinel && strcmp(other->ip, sentinel->ip) == 0 && other->address.port == sentinel->address.port)
-			other->is_double = true;
-		if (other < sentinel && means(other, &sentinel->address))
-			sentinel->is_double = true;
-	}
-}
-
-static void on_connected(void *ctx)
-{
-	struct sentinel *sentinel = ctx;
-	const char *argv[] = { "SENTINEL", "SENTINELS", name_of(sentinel->all) };
-	const size_t lengths[] = { strlen(argv[0]), strlen(argv[1]), strlen(argv[2]) };
-	int err;
-
-	mark_doubles(sentinel);
-	err = connection_send(sentinel->hearing, on_others, sentinel, 3, argv, lengths);
-	if (err < 0)
-		connection_drop(sentinel->hearing, err, strerror(-err));
-}
-
-/* A search tells people why no Sentinel answers; while one does, nobody needs to know. */
-static void on_lost(void *ctx, int status, const char *problem)
-{
-	(void)ctx;
-	(void)status;
-	(void)problem;
-}
-
-static void on_hearing_freed(void *ctx)
-{
-	const struct sentinel *sentinel = ctx;
-
-	primary_let_go(sentinel->all->base.primary);
-}
+/* The list of Sentinels */
 
 static bool copy(char **to, const char *text)
 {
 	return !text || (*to = strdup(text));
-}
-
-static void start_hearing(struct sentinel *sentinel)
-{
-	const struct sentinels *sentinels = sentinel->all;
-	const struct connection_handlers handlers = {
-		.on_connected = on_connected, .on_lost = on_lost, .on_freed = on_hearing_freed, .ctx = sentinel,
-	};
-
-	sentinel->hearing = connection_new(sentinels->base.config, &sentinel->url, sentinels->base.tls, &handlers);
-	if (!sentinel->hearing)
-		return;
-	primary_hold(sentinels->base.primary);
-	connection_hurry(sentinel->hearing);
 }
 
 /* Sets up an entry. Returns false if there is no memory. */
@@ -487,12 +308,12 @@ static bool set_up(struct sentinels *sentinels, struct sentinel *sentinel, const
 		copy(&sentinel->url.password, sentinels->password);
 }
 
-static void add_sentinel(struct sentinels *sentinels, const struct redis_address *address)
+void sentinels_add(struct sentinels *sentinels, const struct redis_address *address)
 {
 	struct sentinel *sentinel = &sentinels->each[sentinels->count];
 
 	for (size_t i = 0; i < sentinels->count; i++)
-		if (means(&sentinels->each[i], address))
+		if (sentinel_means(&sentinels->each[i], address))
 			return;
 	if (sentinels->count == SENTINELS_MAX)
 		return;
@@ -502,7 +323,7 @@ static void add_sentinel(struct sentinels *sentinels, const struct redis_address
 	}
 	sentinels->count++;
 	if (sentinels->is_started)
-		start_hearing(sentinel);
+		sentinel_hear(sentinel);
 }
 
 /* The rest of the table */
@@ -515,7 +336,7 @@ static void start(struct finder *finder)
 	primary_timer_init(finder->primary, &sentinels->limit);
 	primary_timer_init(finder->primary, &sentinels->poll);
 	for (size_t i = 0; i < sentinels->count; i++)
-		start_hearing(&sentinels->each[i]);
+		sentinel_hear(&sentinels->each[i]);
 }
 
 static void close_all(struct finder *finder)
@@ -575,7 +396,7 @@ struct finder *sentinel_new(const struct finder *base)
 	sentinels->ask[2] = base->source->primary_name;
 	if (copy(&sentinels->user, base->config->sentinel_user) && copy(&sentinels->password, base->config->sentinel_password))
 		for (size_t i = 0; i < base->source->address_count; i++)
-			add_sentinel(sentinels, &base->source->addresses[i]);
+			sentinels_add(sentinels, &base->source->addresses[i]);
 	if (sentinels->count > 0)
 		return &sentinels->base;
 	free_all(&sentinels->base);
