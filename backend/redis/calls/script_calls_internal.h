@@ -23,15 +23,14 @@ struct script_calls {
 	struct script_call *pending;  /* all calls, in the order of their deadlines */
 	struct user_turns turns;      /* the pending calls that are counted for a user */
 	bool taking_turns;            /* calls_take_turns() is running */
+	bool is_holding;              /* no call is sent for now (call_retry.c) */
+	bool is_leaving;              /* the connection is given up once no call is under way on it */
 	uid_t user_in_reply;          /* of the call whose `done` is running; else BACKEND_NOBODY */
 	bool in_message;              /* see script_calls_set_in_message() */
 	struct undo *undos;
 	uv_timer_t deadline;          /* of the first pending call; after closing, of the undos */
 	uv_timer_t keepalive;
 	uv_timer_t undo_again;
-	bool is_holding;              /* no call is sent for now (call_retry.c) */
-	bool is_leaving;              /* the connection is given up once no call is under way on it */
-	char held_because[HELD_BECAUSE_MAX]; /* the error of the server for which calls are held */
 	uv_timer_t retry;             /* ends `is_holding` */
 	bool ping_unanswered;
 	int64_t last_sent_ns;           /* CLOCK_BOOTTIME */
@@ -50,6 +49,7 @@ struct script_calls {
 
 	const struct server_error *last_refusal;
 	int64_t last_refusal_ns;        /* CLOCK_BOOTTIME */
+	char held_because[HELD_BECAUSE_MAX]; /* the error of the server for which calls are held */
 };
 
 /* call_queue.c */

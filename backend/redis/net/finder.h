@@ -64,9 +64,9 @@ enum refusal finder_judge_replica(struct finder *finder, const char *text);
 /* The connection for calls. */
 struct connection *primary_calls(const struct primary *primary);
 
-/* Count a handle or a question that uses the finder's memory. */
+/* Count a handle or a question that uses the finder's memory; `ctx` is the primary. */
 void primary_hold(struct primary *primary);
-void primary_let_go(void *primary);
+void primary_let_go(void *ctx);
 
 /* Makes a timer that counts as such a handle, and closes it. */
 void primary_timer_init(struct primary *primary, uv_timer_t *timer);

@@ -1,6 +1,6 @@
 # Several servers: a primary with replicas, Sentinels, a cluster. Load it after redis.bash, which ends all of them
 # with the test. The programs may be those of Redis or of Valkey.
-# shellcheck shell=bash disable=SC2034,SC2154  # for the tests; what helper.bash and redis.bash have
+# shellcheck shell=bash disable=SC2004,SC2034,SC2154  # names are keys of arrays; for the tests; what helper.bash and redis.bash have
 
 # What daemons say about several servers, as an extended regular expression.
 change_words='the (primary( of [^ ]+)?|node of the namespace [^ ]+) is now [^ ]+, it was [^ ]+'
