@@ -196,9 +196,9 @@ fail:
 
 static void report_tag(const struct redis_backend *redis)
 {
-	char line[2 * BACKEND_PROBLEM_MAX];
+	char line[BACKEND_PROBLEM_MAX];
 
-	snprintf(line, sizeof(line), "in the cluster, the namespace is called %s, so that one node has all its keys", redis->namespace_);
+	snprintf(line, sizeof(line), "in the cluster, the namespace is called %.150s, so that one node has all its keys", redis->namespace_);
 	if (redis->adds_tag && redis->on_notice)
 		redis->on_notice(redis->ctx, line);
 }

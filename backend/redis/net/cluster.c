@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/redis/net/address_reply.h"
 #include "backend/redis/net/finder.h"
 #include "backend/redis/net/server_error.h"
 #include "backend/redis/net/slot.h"
@@ -104,38 +105,14 @@ static void add_node(struct cluster *cluster, const struct redis_address *addres
 	cluster->nodes[cluster->count++] = (struct node){ .cluster = cluster, .address = *address };
 }
 
-/* Reads [host, port, …] of a node. A node that does not know its own host leaves it out: it is the one that was asked. */
-static int read_node(const redisReply *reply, const struct node *asked, struct redis_address *ret)
+static void on_node(void *ctx, const struct redis_address *address, bool has_slot)
 {
-	const char *host;
+	struct node *asked = ctx;
 
-	if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 2 || reply->element[1]->type != REDIS_REPLY_INTEGER)
-		return -EPROTO;
-	host = reply->element[0]->str;
-	if (!host || !*host || strcmp(host, "?") == 0)
-		host = asked->address.host;
-	return redis_address_set(ret, host, strlen(host), reply->element[1]->integer);
-}
-
-/* Reads [from, to, primary, replica…]. */
-static void read_range(struct node *asked, const redisReply *range)
-{
-	struct cluster *cluster = asked->cluster;
-	struct redis_address address;
-	bool has_slot;
-
-	if (range->type != REDIS_REPLY_ARRAY || range->elements < 3 || range->element[0]->type != REDIS_REPLY_INTEGER ||
-		range->element[1]->type != REDIS_REPLY_INTEGER)
-		return;
-	has_slot = range->element[0]->integer <= cluster->slot && range->element[1]->integer >= cluster->slot;
-	for (size_t i = 2; i < range->elements; i++) {
-		if (read_node(range->element[i], asked, &address) < 0)
-			continue;
-		add_node(cluster, &address);
-		if (has_slot && i == 2) {
-			asked->named = address;
-			asked->has_named = true;
-		}
+	add_node(asked->cluster, address);
+	if (has_slot) {
+		asked->named = *address;
+		asked->has_named = true;
 	}
 }
 
@@ -156,8 +133,7 @@ static void read_slots(struct node *asked, const redisReply *reply)
 	struct cluster *cluster = asked->cluster;
 	char address[REDIS_ADDRESS_TEXT_SIZE];
 
-	for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
-		read_range(asked, reply->element[i]);
+	address_reply_slots(reply, cluster->slot, asked->address.host, on_node, asked);
 	if (reply->type == REDIS_REPLY_ERROR)
 		describe_refusal(asked, reply->str);
 	else if (!asked->has_named)
@@ -214,33 +190,19 @@ static void find(struct finder *finder)
 
 /* Redirections */
 
-/* Reads `MOVED SLOT HOST:PORT`. */
-static void follow(struct cluster *cluster, const char *text)
-{
-	const char *at = strrchr(text, ' ');
-	char whole[REDIS_ADDRESS_TEXT_SIZE];
-	struct redis_address address;
-
-	if (!at)
-		return;
-	at++;
-	/* A node that does not know its own host leaves it out, and then both have one. */
-	snprintf(whole, sizeof(whole), "%s%s", *at == ':' ? primary_last(cluster->base.primary)->host : "", at);
-	if (redis_address_parse(whole, &address) == 0)
-		primary_try_next(cluster->base.primary, &address);
-}
-
 /* ASK is never followed: at the other node a script would find a part of its keys. */
 static enum refusal judge(struct finder *finder, const char *text)
 {
 	static const char *const passing[] = { "ASK ", "TRYAGAIN", "CLUSTERDOWN" };
+	struct redis_address address;
 
 	for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++)
 		if (strncmp(text, passing[i], strlen(passing[i])) == 0)
 			return REFUSAL_LATER;
 	if (strncmp(text, "MOVED ", strlen("MOVED ")) != 0)
 		return REFUSAL_FINAL;
-	follow(cluster_of(finder), text);
+	if (address_reply_moved(text, primary_last(finder->primary)->host, &address) == 0)
+		primary_try_next(finder->primary, &address);
 	return REFUSAL_MOVED;
 }
 

@@ -149,7 +149,10 @@ void primary_found(struct primary *primary, const struct redis_address *address)
 
 void primary_not_found(struct primary *primary, int status, const char *problem)
 {
-	connection_not_found(primary->calls, status, problem);
+	char line[BACKEND_PROBLEM_MAX]; /* as long as backend.h allows */
+
+	snprintf(line, sizeof(line), "%s", problem);
+	connection_not_found(primary->calls, status, line);
 }
 
 static void find_for_calls(void *ctx)
@@ -185,12 +188,12 @@ void primary_move(struct primary *primary, const struct redis_address *address)
 
 static void report_change(struct primary *primary)
 {
-	char text[REDIS_ADDRESS_TEXT_SIZE], what[FINDER_NAME_MAX], line[FINDER_NAME_MAX + 2 * REDIS_ADDRESS_TEXT_SIZE + 32];
+	char text[REDIS_ADDRESS_TEXT_SIZE], what[FINDER_NAME_MAX], line[BACKEND_PROBLEM_MAX];
 
 	redis_address_print(&primary->at, text);
 	if (*primary->before && strcmp(primary->before, text) != 0 && primary->config.on_notice) {
 		primary->finder->ops->describe(primary->finder, what);
-		snprintf(line, sizeof(line), "%s is now %s, it was %s", what, text, primary->before);
+		snprintf(line, sizeof(line), "%.75s is now %.75s, it was %.75s", what, text, primary->before);
 		primary->config.on_notice(primary->config.ctx, line);
 	}
 	stpcpy(primary->before, text);

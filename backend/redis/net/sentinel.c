@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/redis/net/address_reply.h"
 #include "backend/redis/net/sentinel_internal.h"
 #include "backend/redis/net/server_error.h"
-#include "backend/util/text/number.h"
 
 #define POLL_MS 1000  /* between two questions while all is well */
 
@@ -168,17 +168,6 @@ static void on_limit(uv_timer_t *timer)
 
 /* Questions */
 
-/* Reads [host, port]. */
-static int read_address(const redisReply *reply, struct redis_address *ret)
-{
-	uint64_t port;
-
-	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || !reply->element[0]->str || !reply->element[1]->str ||
-		number_parse(reply->element[1]->str, 10, UINT16_MAX, &port) < 0)
-		return -EPROTO;
-	return redis_address_set(ret, reply->element[0]->str, reply->element[0]->len, (int64_t)port);
-}
-
 static void describe_refusal(struct sentinel *sentinel, const char *text)
 {
 	char address[REDIS_ADDRESS_TEXT_SIZE];
@@ -203,7 +192,7 @@ static void read_answer(struct sentinel *sentinel, const redisReply *reply, cons
 		describe_refusal(sentinel, reply->str);
 	else if (reply->type == REDIS_REPLY_NIL)
 		sentinel->vote = VOTE_UNKNOWN;
-	else if (read_address(reply, &sentinel->named) == 0)
+	else if (address_reply_primary(reply, &sentinel->named) == 0)
 		sentinel->vote = VOTE_ADDRESS;
 	else
 		snprintf(sentinel->problem, sizeof(sentinel->problem), "%s names no address", sentinel->url.name);

@@ -5,23 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/redis/net/address_reply.h"
 #include "backend/redis/net/sentinel_internal.h"
-#include "backend/util/text/number.h"
 
 static const char switch_channel[] = "+switch-master";
 
-/* A message about a switch: `NAME OLD-HOST OLD-PORT NEW-HOST NEW-PORT`. */
 static void on_switch(struct sentinels *sentinels, const char *payload)
 {
-	char name[2 * REDIS_HOST_SIZE], host[REDIS_HOST_SIZE];
 	struct redis_address address;
-	unsigned int port;
 
-	_Static_assert(REDIS_HOST_SIZE == 254, "the widths below are those of the buffers");
-	/* NOLINTNEXTLINE(cert-err34-c): redis_address_set() checks the port, and %5u cannot overflow */
-	if (sscanf(payload, "%507s %*s %*s %253s %5u", name, host, &port) != 3 || strcmp(name, sentinels->base.source->primary_name) != 0)
-		return;
-	if (redis_address_set(&address, host, strlen(host), port) == 0)
+	if (address_reply_switch(payload, sentinels->base.source->primary_name, &address) == 0)
 		primary_move(sentinels->base.primary, &address);
 }
 
@@ -56,37 +49,19 @@ bool sentinel_means(const struct sentinel *sentinel, const struct redis_address 
 		(strcmp(sentinel->address.host, address->host) == 0 || strcmp(sentinel->ip, address->host) == 0);
 }
 
-/* Adds the Sentinel that these fields and values describe. */
-static void add_described(struct sentinels *sentinels, const redisReply *fields)
-{
-	const char *host = NULL;
-	uint64_t port = 0;
-	struct redis_address address;
-
-	for (size_t i = 0; fields->type == REDIS_REPLY_ARRAY && i + 1 < fields->elements; i += 2) {
-		const char *field = fields->element[i]->str;
-		const char *value = fields->element[i + 1]->str;
-
-		if (field && value && strcmp(field, "ip") == 0)
-			host = value;
-		else if (field && value && strcmp(field, "port") == 0)
-			(void)number_parse(value, 10, UINT16_MAX, &port);
-	}
-	if (host && redis_address_set(&address, host, strlen(host), (int64_t)port) == 0)
-		sentinels_add(sentinels, &address);
-}
-
 static void on_others(redisAsyncContext *context, void *data, void *ctx)
 {
 	struct sentinel *sentinel = ctx;
 	const redisReply *reply = data;
+	struct redis_address address;
 
 	(void)context;
 	if (!reply)
 		return;
 	connection_progressed(sentinel->hearing);
 	for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
-		add_described(sentinel->all, reply->element[i]);
+		if (address_reply_sentinel(reply->element[i], &address) == 0)
+			sentinels_add(sentinel->all, &address);
 	subscribe(sentinel);
 }
 
