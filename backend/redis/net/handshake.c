@@ -49,7 +49,7 @@ static int send_command(struct handshake *handshake, redisCallbackFn *callback, 
 }
 
 /* Sends EVAL or EVALSHA with one key, and in a cluster with the keys of the guard. */
-static int send_script(struct handshake *handshake, int argc, const char **argv)
+static int send_guarded(struct handshake *handshake, int argc, const char **argv)
 {
 	char *const *guard = handshake->url->guard.keys;
 	const char *guarded[COMMAND_WORDS_MAX] = { argv[0], argv[1], "3", argv[3], guard[0], guard[1] };
@@ -82,9 +82,9 @@ static int try_scripts(struct handshake *handshake)
 			"a0" }; /* the first cursor of foreign_scan.lua */
 
 		_Static_assert(FITS_COMMAND(read) && FITS_COMMAND(scan), "send_command() has room for all words");
-		err = send_script(handshake, 7, read);
+		err = send_guarded(handshake, 7, read);
 		if (err == 0 && handshake->config->scan)
-			err = send_script(handshake, 8, scan);
+			err = send_guarded(handshake, 8, scan);
 	}
 	free(key);
 	return err;
@@ -299,7 +299,7 @@ static int send_self_test(struct handshake *handshake)
 		return -ENOMEM;
 	argv[3] = key;
 	_Static_assert(FITS_COMMAND(argv), "send_command() has room for all words");
-	err = send_script(handshake, 8, argv);
+	err = send_guarded(handshake, 8, argv);
 	free(key);
 	return err;
 }

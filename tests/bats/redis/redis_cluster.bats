@@ -55,6 +55,23 @@ load ../lib/redis_servers
   refuses 1500 "$(cluster_source n1)" "" "no node names the one of slot 11826" "$(list n1) knows no node with this slot"
 }
 
+@test "a user of a cluster needs no more than the rights that the manual names" {
+  node_start n1
+  redis_cli @n1 CLUSTER ADDSLOTSRANGE 0 16383 >/dev/null
+  wait_until cluster_is_up n1
+  # shellcheck disable=SC2046  # one word a right
+  redis_cli @n1 ACL SETUSER weak reset on '>secret' $(rights '{lockfs}') >/dev/null
+  mkdir "$M"
+  refuses 1500 "redis-cluster://weak:secret@$(list n1)" "" NOPERM "cluster|slots"
+  redis_cli @n1 ACL SETUSER weak '+cluster|slots' >/dev/null
+  mount_servers "redis-cluster://weak:secret@$(list n1)"
+  take "$M/job"
+  redis_cli @n1 ACL LOG RESET >/dev/null
+  sleep 1.5  # the mount asks for its key meanwhile
+  is "" "$(redis_cli @n1 ACL LOG)"
+  is_at n1
+}
+
 unmount_cluster() {
   unmounts "$M"
   wait_until ended "${daemon_of[$M]}"
