@@ -208,10 +208,13 @@ static void on_calls_ready(void *ctx)
 	snprintf(primary->address, sizeof(primary->address), "%s", connection_address(primary->calls));
 	report_change(primary);
 	primary->finder->ops->on_ready(primary->finder);
-	if (primary->subscription_waits) {
-		primary->subscription_waits = false;
+	if (!primary->subscription)
+		return;
+	if (primary->subscription_waits)
 		connection_found(primary->subscription);
-	}
+	else
+		connection_hurry(primary->subscription);
+	primary->subscription_waits = false;
 }
 
 static void on_calls_lost(void *ctx, int status, const char *problem)
@@ -220,7 +223,12 @@ static void on_calls_lost(void *ctx, int status, const char *problem)
 
 	primary->is_ready = false;
 	primary->finder->ops->stop(primary->finder);
-	if (primary->subscription)
+	if (!primary->subscription)
+		return;
+	/* A subscription that waits hears of each failed attempt of the calls: the mount may be starting. */
+	if (primary->subscription_waits && *problem)
+		connection_not_found(primary->subscription, status, problem);
+	else
 		connection_leave(primary->subscription, status, problem);
 }
 

@@ -209,7 +209,9 @@ static void on_lost(void *ctx, int status, const char *problem)
 
 	stop_events(subscription);
 	subscription->handlers.on_down(subscription->handlers.ctx, problem);
-	report_start(subscription, status, problem);
+	/* "": the server moved, and the next attempt follows it. */
+	if (*problem)
+		report_start(subscription, status, problem);
 }
 
 static void on_connection_freed(void *ctx)
