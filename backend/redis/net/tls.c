@@ -115,8 +115,11 @@ int tls_begin(const struct tls_context *tls, const char *host, redisAsyncContext
 		SSL_free(ssl);
 		return -EIO;
 	}
-	/* From here on, the context owns `ssl`. */
-	return redisInitiateSSL(&context->c, ssl) == REDIS_OK ? 0 : -EIO;
+	/* If it succeeds, the context owns `ssl`. It fails if the server has refused or hung up already. */
+	if (redisInitiateSSL(&context->c, ssl) == REDIS_OK)
+		return 0;
+	SSL_free(ssl);
+	return -EIO;
 }
 
 const char *tls_explain(const redisAsyncContext *context, bool begun)
