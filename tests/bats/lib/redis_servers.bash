@@ -91,6 +91,15 @@ replicates() {
   redis_cli "@$1" INFO replication | tr -d '\r' | grep -qx 'master_link_status:up'
 }
 
+repl_offset() {
+  redis_cli "@$1" INFO replication | tr -d '\r' | sed -n 's/^master_repl_offset://p'
+}
+
+# in_step ONE OTHER: have a primary and its replica the same data?
+in_step() {
+  [ "$(repl_offset "$1")" = "$(repl_offset "$2")" ]
+}
+
 # replica_start NAME PRIMARY [OPTION VALUE...]
 replica_start() {
   redis_start "@$1" --replicaof 127.0.0.1 "${redis_port[$2]}" --repl-diskless-sync-delay 0 "${@:3}"

@@ -93,6 +93,7 @@ unmount_cluster() {
   is_at "$replica" "$node"
   take "$M/two"
   wait_until has_replica "$replica"
+  wait_until in_step "$replica" "$node"
   redis_kill "$replica"
   take "$M/three"
   told "the node of the namespace {lockfs} is now $(list "$node"), it was $(list "$replica")"

@@ -45,10 +45,12 @@ load ../lib/redis_servers
   mount_servers "redis://$(list one two)"
   take "$M/one"
   for round in 1 2 3; do
+    wait_until in_step one two
     promote two one
     wait_until replicates one
     take "$M/two$round"
     is_at two one
+    wait_until in_step one two
     promote one two
     wait_until replicates two
     take "$M/one$round"
@@ -63,8 +65,10 @@ load ../lib/redis_servers
   take_as_other "$M/job"
   in_background flock "$M/job" touch "$T/had"
   wait_until waits 1 "$M/job"
-  redis_cli @one REPLICAOF 127.0.0.1 "${redis_port[two]}" >/dev/null
-  redis_cli @two REPLICAOF 127.0.0.1 "${redis_port[one]}" >/dev/null
+  wait_until in_step one two
+  for name in one two; do
+    redis_cli "@$name" REPLICAOF 127.0.0.1 1 >/dev/null
+  done
   wait_until told "none of 2 servers is a primary: $(list one) is a replica; $(list two) is a replica"
   redis_cli @two REPLICAOF NO ONE >/dev/null
   wait_until told "the primary is now $(list two), it was $(list one)"
@@ -107,6 +111,7 @@ load ../lib/redis_servers
   pair_start
   mount_servers "redis://$(list one two)"
   take "$M/job"
+  wait_until in_step one two
   mount_servers -o ro "$N" "redis://127.0.0.1:1,$(list two)"
   is UNAVAILABLE "$(state "$N/job")"
   expect EROFS open "$N/more" CREAT,EXCL,WRONLY
