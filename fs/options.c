@@ -1,14 +1,21 @@
-/* Frees the options; the password is erased first. */
+/* Frees the options; passwords are erased first. */
 #include "fs/options.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+static void wipe(char *password)
+{
+	if (password)
+		explicit_bzero(password, strlen(password));
+	free(password);
+}
+
 void options_free(struct options *options)
 {
-	if (options->password)
-		explicit_bzero(options->password, strlen(options->password));
-	free(options->password);
+	wipe(options->password);
+	wipe(options->sentinel_password);
+	free(options->sentinel_user);
 	free(options->cacert);
 	free(options->cert);
 	free(options->key);

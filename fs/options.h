@@ -12,6 +12,8 @@
 struct options {
 	char *source;
 	char *password;               /* of the backend; NULL if not given beside SOURCE */
+	char *sentinel_user;          /* of Sentinels, or NULL */
+	char *sentinel_password;      /* of Sentinels, or NULL */
 	char *cacert, *cert, *key;    /* names of files for TLS, or NULL */
 	bool scan;                    /* listings also show locks taken by other Redis clients */
 	bool strict;                  /* refuse a server that cannot keep what the manual promises */

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "backend/redis/calls/acquire_call.h"
+#include "backend/redis/net/primary.h"
+#include "backend/redis/net/slot.h"
 #include "backend/redis/net/tls.h"
 #include "backend/redis/notify/lease_scan.h"
 #include "backend/redis/notify/subscription.h"
@@ -54,6 +56,37 @@ static void redis_status(struct backend *backend, backend_status_done *done, voi
 	status_query_start(redis->status, subscription_is_up(redis->subscription), done, ctx);
 }
 
+/* The connection of the calls needs the primary until its end, for the undos. */
+static void on_calls_freed(void *ctx)
+{
+	struct redis_backend *redis = ctx;
+
+	if (redis->primary)
+		primary_close(redis->primary);
+	drop_reference(redis);
+}
+
+static int make_primary(struct redis_backend *redis)
+{
+	if (redis->url.topology == TOPOLOGY_SERVER)
+		return 0;
+	redis->primary = primary_new(&redis->config, &redis->url, redis->tls, drop_reference, redis);
+	if (!redis->primary)
+		return -ENOMEM;
+	redis->references++;
+	return 0;
+}
+
+static int guide_connections(struct redis_backend *redis)
+{
+	if (!redis->primary)
+		return 0;
+	if (!subscription_connection(redis->subscription))
+		return -ENOMEM;
+	primary_guide(redis->primary, script_calls_connection(redis->calls), subscription_connection(redis->subscription));
+	return 0;
+}
+
 static int make_parts(struct redis_backend *redis, const struct backend_config *config)
 {
 	struct script_calls_handlers calls_handlers = {
@@ -61,7 +94,7 @@ static int make_parts(struct redis_backend *redis, const struct backend_config *
 		.on_down = redis_on_calls_down,
 		.on_revoked = redis_on_revoked,
 		.on_acquire_answered = redis_on_acquire_answered,
-		.on_freed = drop_reference,
+		.on_freed = on_calls_freed,
 		.ctx = redis,
 	};
 	struct wait_queue_handlers wait_handlers = { .on_asking = redis_note_generation, .on_acquired = redis_note_acquired, .ctx = redis };
@@ -80,6 +113,8 @@ static int make_parts(struct redis_backend *redis, const struct backend_config *
 	redis->config.namespace_ = redis->namespace_;
 	if (random_id(redis->instance) < 0)
 		return -EIO;
+	if (make_primary(redis) < 0)
+		return -ENOMEM;
 	redis->reclaim = reclaim_new(&redis->config, &redis->url, redis->instance, redis_on_holding_lost, redis);
 	if (!redis->reclaim)
 		return -ENOMEM;
@@ -106,13 +141,15 @@ static int make_parts(struct redis_backend *redis, const struct backend_config *
 	if (!redis->subscription)
 		return -ENOMEM;
 	redis->references++;
-	return 0;
+	return guide_connections(redis);
 }
 
 /* Closes the parts that were made. Each frees itself later; the last one frees this struct. */
 static void close_parts(struct redis_backend *redis)
 {
 	redis->closing = true;
+	if (redis->primary)
+		primary_forget_subscription(redis->primary);
 	if (redis->subscription)
 		subscription_close(redis->subscription);
 	/* First the wait queue, which adds undos to the calls; closing the calls ends what is under way, revocations too. */
@@ -122,13 +159,30 @@ static void close_parts(struct redis_backend *redis)
 		status_query_close(redis->status, drop_reference, redis);
 	if (redis->calls)
 		script_calls_close(redis->calls);
+	else if (redis->primary)
+		primary_close(redis->primary);
 	if (redis->revocations)
 		revocations_close(redis->revocations, drop_reference, redis);
 }
 
+/* In a cluster, all keys of a namespace must have one hash tag, so that one node has them. */
+static int set_namespace(struct redis_backend *redis, const char *name, char problem[BACKEND_PROBLEM_MAX])
+{
+	bool adds_tag = redis->url.topology == TOPOLOGY_CLUSTER && !slot_has_tag(name);
+
+	if (adds_tag && strpbrk(name, "{}")) {
+		snprintf(problem, BACKEND_PROBLEM_MAX,
+			"namespace=%.100s: in a cluster, braces enclose the hash tag, as in {locks}: close them, or leave them out", name);
+		return -EINVAL;
+	}
+	stpcpy(stpcpy(stpcpy(redis->namespace_, adds_tag ? "{" : ""), name), adds_tag ? "}" : "");
+	redis->adds_tag = adds_tag;
+	return redis->url.topology == TOPOLOGY_CLUSTER ? slot_guard_init(&redis->url.guard, redis->namespace_) : 0;
+}
+
 static int redis_open(const struct backend_config *config, struct backend **ret, char problem[BACKEND_PROBLEM_MAX])
 {
-	struct redis_backend *redis = calloc(1, sizeof(*redis) + strlen(config->namespace_) + 1);
+	struct redis_backend *redis = calloc(1, sizeof(*redis) + strlen(config->namespace_) + sizeof("{}"));
 	int err = -ENOMEM;
 
 	if (!redis)
@@ -143,10 +197,11 @@ static int redis_open(const struct backend_config *config, struct backend **ret,
 	redis->on_notice = config->on_notice;
 	redis->on_touched_all = config->on_touched_all;
 	redis->ctx = config->ctx;
-	stpcpy(redis->namespace_, config->namespace_);
 	err = redis_url_parse(config->source, config->password, &redis->url, problem);
+	if (err == 0)
+		err = set_namespace(redis, config->namespace_, problem);
 	if (err == 0 && redis->url.tls)
-		err = tls_context_new(config, redis->url.host, &redis->tls, problem);
+		err = tls_context_new(config, &redis->tls, problem);
 	if (err < 0)
 		goto fail;
 	err = make_parts(redis, config);
@@ -165,11 +220,22 @@ fail:
 	return err;
 }
 
+static void report_tag(const struct redis_backend *redis)
+{
+	char line[BACKEND_PROBLEM_MAX];
+
+	snprintf(line, sizeof(line), "in the cluster, the namespace is called %.150s, so that one node has all its keys", redis->namespace_);
+	if (redis->adds_tag && redis->on_notice)
+		redis->on_notice(redis->ctx, line);
+}
+
 static void on_first_subscribed(void *ctx, int status, const char *problem)
 {
 	struct redis_backend *redis = ctx;
 
 	redis->is_started = status == 0;
+	if (redis->is_started)
+		report_tag(redis);
 	redis->started(redis->started_ctx, status, problem);
 }
 
@@ -207,6 +273,8 @@ static void redis_start(struct backend *backend, backend_started *started, void 
 
 	redis->started = started;
 	redis->started_ctx = ctx;
+	if (redis->primary)
+		primary_start(redis->primary);
 	script_calls_start(redis->calls, on_first_up, redis);
 }
 
@@ -215,7 +283,9 @@ static void redis_close(struct backend *backend)
 	close_parts(redis_of(backend));
 }
 
-static const char *const schemes[] = { "redis", "rediss", "redis+unix", NULL };
+static const char *const schemes[] = {
+	"redis", "rediss", "redis+unix", "redis-sentinel", "rediss-sentinel", "redis-cluster", "rediss-cluster", NULL
+};
 
 const struct backend_ops redis_backend_ops = {
 	.schemes = schemes,

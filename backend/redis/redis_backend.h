@@ -12,6 +12,7 @@
 #include "backend/redis/reply/message.h"
 
 struct lease_scan;
+struct primary;
 struct reclaim;
 struct revocations;
 struct status_query;
@@ -22,7 +23,8 @@ struct wait_queue;
 struct redis_backend {
 	struct backend base;
 	struct backend_config config; /* its texts are this struct's or live until close() is called */
-	struct redis_url url;
+	struct redis_url url;    /* means the present server */
+	struct primary *primary; /* NULL: SOURCE names one server */
 	struct tls_context *tls; /* NULL: without TLS */
 	struct script_calls *calls;
 	struct subscription *subscription;
@@ -40,6 +42,7 @@ struct redis_backend {
 	void *ctx;
 	struct outage outage;      /* of either of the two connections */
 	bool is_started;
+	bool adds_tag;             /* the namespace got a hash tag */
 	bool closing;
 	bool strict;               /* the mount option */
 	bool scan;                 /* the mount option: listings show locks of other Redis clients */

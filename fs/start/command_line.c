@@ -34,6 +34,8 @@ static const struct fuse_opt option_table[] = {
 	RAW("uid=%s", uid),
 	RAW("gid=%s", gid),
 	RAW("password_file=%s", password_file),
+	RAW("sentinel_user=%s", sentinel_user),
+	RAW("sentinel_password_file=%s", sentinel_password_file),
 	RAW("user_memory=%s", user_memory),
 	RAW("user_waiters=%s", user_waiters),
 	RAW("user_streams=%s", user_streams),
@@ -102,6 +104,9 @@ static const char usage_text[] =
 	"                        locks in Redis or Valkey, shared by all mounts; rediss:// for TLS\n"
 	"  redis+unix:///path/to.sock[?db=N]\n"
 	"                        the same over a socket\n"
+	"  redis://HOST,HOST...  the one that is primary; redis-sentinel://HOST,HOST.../NAME asks Sentinels\n"
+	"  redis-cluster://HOST,HOST...\n"
+	"                        the node of a cluster that has the namespace\n"
 	"\n"
 	"options\n"
 	"  -f                    stay in the foreground\n"
@@ -118,6 +123,8 @@ static const char usage_text[] =
 	"  -o spin=MICROSECONDS  how long a busy daemon looks for more to do before it sleeps (200)\n"
 	"  -o mode= uid= gid=    of the root directory\n"
 	"  -o password_file=FILE the backend's password; or LOCKFS_REDIS_PASSWORD in the environment\n"
+	"  -o sentinel_user=USER sentinel_password_file=FILE\n"
+	"                        who we are for Sentinels\n"
 	"  -o cacert= cert= key= files for TLS: who signs the server, our certificate and its key\n"
 	"  -o scan               ls shows locks that other Redis clients took, too (slow)\n"
 	"  -o strict             refuse a server that could lose locks, and say which setting to change\n"

@@ -48,6 +48,8 @@ static struct backend_config config_of(uv_loop_t *loop, struct mount *mount, con
 		.source = options->source,
 		.namespace_ = options->namespace_,
 		.password = options->password,
+		.sentinel_user = options->sentinel_user,
+		.sentinel_password = options->sentinel_password,
 		.cacert = options->cacert,
 		.cert = options->cert,
 		.key = options->key,
@@ -151,7 +153,7 @@ out:
 
 static void close_inherited(const struct options *options)
 {
-	/* Kept open because these files are read when the backend is opened. The password file has been read already. */
+	/* Kept open because these files are read when the backend is opened. The files of passwords have been read already. */
 	const char *const names[] = { options->cacert, options->cert, options->key };
 
 	descriptors_close_inherited(names, sizeof(names) / sizeof(names[0]));

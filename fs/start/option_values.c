@@ -159,14 +159,14 @@ static void check_files(struct raw_options *raw)
 }
 
 /* Returns the first line of a file, to be freed, or NULL after refusing the command line. */
-static char *read_first_line(struct raw_options *raw, const char *path)
+static char *read_first_line(struct raw_options *raw, const char *path, const char *complaint)
 {
 	FILE *file = fopen(path, "re");
 	char *line = NULL;
 	size_t size = 0;
 
 	if (!file || getline(&line, &size, file) < 0) {
-		raw_options_refuse(raw, "password_file=%s cannot be read, or is empty", path);
+		raw_options_refuse(raw, complaint, path);
 		free(line);
 		line = NULL;
 	} else {
@@ -182,9 +182,19 @@ static void check_password(struct raw_options *raw)
 	const char *from_environment = getenv("LOCKFS_REDIS_PASSWORD");
 
 	if (raw->password_file)
-		raw->options->password = read_first_line(raw, raw->password_file);
+		raw->options->password = read_first_line(raw, raw->password_file, "password_file=%s cannot be read, or is empty");
 	else if (from_environment && *from_environment && !(raw->options->password = strdup(from_environment)))
 		raw_options_refuse(raw, "%s", strerror(ENOMEM));
+}
+
+static void check_sentinel(struct raw_options *raw)
+{
+	take_text(&raw->sentinel_user, &raw->options->sentinel_user);
+	if (raw->sentinel_password_file)
+		raw->options->sentinel_password = read_first_line(raw, raw->sentinel_password_file,
+			"sentinel_password_file=%s cannot be read, or is empty");
+	else if (raw->options->sentinel_user)
+		raw_options_refuse(raw, "%s", "sentinel_user= needs sentinel_password_file=");
 }
 
 /* Reads a number in `base` up to `max`; `fallback` if the option was not given. Refuses it with `complaint`. */
@@ -250,7 +260,7 @@ static void check_user(struct raw_options *raw)
 /* The first refusal is the one that is logged, so the order shows. */
 static void (*const checks[])(struct raw_options *) = {
 	check_namespace, check_ttl, check_timeout, check_grace, check_min_interval, check_spin, check_owner, check_id, check_journal,
-	check_root, check_user, check_files, check_password,
+	check_root, check_user, check_files, check_password, check_sentinel,
 };
 
 void option_values_check(struct raw_options *raw)

@@ -57,6 +57,8 @@ struct backend_config {
 	const char *source;       /* the SOURCE of the command line: `memory:`, `redis://…` */
 	const char *namespace_;   /* keeps lock trees in one server apart */
 	const char *password;     /* NULL: the password in `source`, if there is one */
+	const char *sentinel_user;     /* of Sentinels; NULL: their default user */
+	const char *sentinel_password; /* of Sentinels; NULL: they want none */
 	const char *cacert;       /* TLS: file of the authorities that sign the server, or NULL */
 	const char *cert;         /* TLS: file of the client's certificate, or NULL */
 	const char *key;          /* TLS: file of the certificate's key, or NULL */

@@ -96,9 +96,13 @@ static void on_deadline(uv_timer_t *timer)
 
 	while ((first = calls->pending) && first->deadline_ns <= now_ns) {
 		if (!first->sent) {
+			if (first->held && calls->is_holding)
+				calls_tell_refusal(first, calls->held_because);
 			call_finish(first, -EHOSTDOWN, NULL, 0);
 			continue;
 		}
+		if (calls_extend(first))
+			continue;
 		/* Replies come in order, so all calls behind this one are late, too. */
 		calls_drop_silent(calls);
 	}

@@ -15,7 +15,7 @@
 #include "backend/util/clock.h"
 #include "backend/util/container_of.h"
 
-#define COMMAND_WORDS 4 /* in front of the arguments: EVALSHA, the script, the number of keys, the key */
+#define COMMAND_WORDS 4 /* in front of the arguments and the keys of the guard: EVALSHA, the script, the number of keys, the key */
 
 /* Returns an age in whole ms, as the server counts leases. */
 static int64_t age_in_ms(int64_t since_ns)
@@ -29,15 +29,18 @@ static void on_reply(redisAsyncContext *context, void *data, void *ctx);
 static int send_script(struct script_call *call, bool with_text)
 {
 	struct script_calls *calls = call->calls;
-	const char *argv[COMMAND_WORDS + CALL_ARGUMENTS_MAX + 1];
-	size_t lengths[COMMAND_WORDS + CALL_ARGUMENTS_MAX + 1];
+	char *const *guard = calls->source->guard.keys;
+	const char *argv[COMMAND_WORDS + SLOT_GUARD_KEYS + CALL_ARGUMENTS_MAX + 1]; /* the last one is the epoch */
+	size_t lengths[COMMAND_WORDS + SLOT_GUARD_KEYS + CALL_ARGUMENTS_MAX + 1];
 	int argc = 0;
 	int err;
 
 	argv[argc++] = with_text ? "EVAL" : "EVALSHA";
 	argv[argc++] = with_text ? script_text(call->script) : handshake_sha(calls->handshake, call->script);
-	argv[argc++] = "1";
+	argv[argc++] = guard[0] ? "3" : "1";
 	argv[argc++] = call->lock_key;
+	for (int i = 0; guard[0] && i < SLOT_GUARD_KEYS; i++)
+		argv[argc++] = guard[i];
 	for (int i = 0; i < argc; i++)
 		lengths[i] = strlen(argv[i]);
 	for (int i = 0; i < call->argument_count; i++, argc++) {
@@ -58,10 +61,19 @@ static int send_script(struct script_call *call, bool with_text)
 
 static void send_or_finish(struct script_call *call, bool with_text)
 {
-	int err = send_script(call, with_text);
+	int err;
 
+	call->held = call->calls->is_holding;
+	if (call->held)
+		return;
+	err = send_script(call, with_text);
 	if (err < 0)
 		call_finish(call, err, NULL, 0);
+}
+
+void calls_send(struct script_call *call)
+{
+	send_or_finish(call, false);
 }
 
 void call_send_in_turn(struct script_call *call)
@@ -100,22 +112,21 @@ static void on_refusal(struct script_call *call, const char *text)
 {
 	struct script_calls *calls = call->calls;
 	const struct server_error *error = server_error_find(text);
-	char line[BACKEND_PROBLEM_MAX];
 
 	/* A server that lost its scripts has not run anything. */
 	if (strncmp(text, "NOSCRIPT", strlen("NOSCRIPT")) == 0) {
 		send_or_finish(call, true);
 		return;
 	}
+	if (calls_hold(call, text))
+		return;
 	calls_tell_refusal(call, text);
 	if (error->unbegun)
 		call->sent = false; /* the script has written nothing, so there is nothing to undo */
 	call->refused = true;
 	call_finish(call, error->status, NULL, 0);
-	if (error->passing) {
-		server_error_print(calls->source->name, text, line, sizeof(line));
-		connection_drop(calls->connection, error->status, line);
-	}
+	if (error->passing)
+		connection_refuse(calls->connection, text);
 }
 
 /* The server has done nothing, as its data are others than the mount knows: the call is sent again once they are reclaimed. */
@@ -156,6 +167,7 @@ static void on_answer(struct script_call *call, const redisReply *reply)
 static void on_reply(redisAsyncContext *context, void *data, void *ctx)
 {
 	struct script_call *call = ctx;
+	struct script_calls *calls = call->calls;
 	const redisReply *reply = data;
 	int64_t took_ns = boot_ns() - call->sent_ns;
 
@@ -173,4 +185,5 @@ static void on_reply(redisAsyncContext *context, void *data, void *ctx)
 		on_refusal(call, reply->str);
 	else
 		on_answer(call, reply);
+	calls_leave_if_idle(calls);
 }

@@ -66,6 +66,9 @@ struct script_call {
 	struct script_call *prev, *next;
 	enum script script;
 	bool sent;
+	bool held; /* it has its user's turn, and is sent when calls are sent again (call_retry.c) */
+	bool retried; /* it was refused and is sent again */
+	bool late; /* its deadline passed while it was sent again */
 	uid_t uid; /* of the user for whom the call is made, or BACKEND_NOBODY */
 	struct turn turn;
 	int64_t deadline_ns;

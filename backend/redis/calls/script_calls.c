@@ -48,6 +48,7 @@ static void on_reclaimed(void *ctx, bool has_new_epoch)
 	struct script_call *call, *next;
 
 	connection_ready(calls->connection);
+	calls_send_held(calls);
 	calls_send_undos(calls);
 	/* Turns are taken after this loop: a call that cannot be sent ends, which would change the list. */
 	calls->taking_turns = true;
@@ -66,10 +67,12 @@ static void on_lost(void *ctx, int status, const char *problem)
 	struct script_calls *calls = ctx;
 
 	reclaim_on_down(calls->reclaim);
+	calls_on_lost(calls);
 	if (!calls->closing)
 		calls->handlers.on_down(calls->handlers.ctx, problem);
-	if (!connection_may_reconnect(calls->connection))
-		calls_finish_waiting(calls, -EHOSTDOWN);
+	if (connection_may_reconnect(calls->connection))
+		return;
+	calls_finish_waiting(calls, -EHOSTDOWN);
 	tell_started(calls, status, problem);
 }
 
@@ -124,15 +127,17 @@ struct script_calls *script_calls_new(const struct backend_config *config, const
 		return NULL;
 	}
 	reclaim_on_done(reclaim, on_reclaimed, calls);
-	calls->references = 5;
+	calls->references = 6;
 	uv_timer_init(config->loop, &calls->deadline);
 	uv_timer_init(config->loop, &calls->keepalive);
 	uv_timer_init(config->loop, &calls->undo_again);
 	uv_timer_init(config->loop, &calls->after_grace);
+	uv_timer_init(config->loop, &calls->retry);
 	calls->deadline.data = calls;
 	calls->keepalive.data = calls;
 	calls->undo_again.data = calls;
 	calls->after_grace.data = calls;
+	calls->retry.data = calls;
 	return calls;
 }
 
@@ -148,6 +153,11 @@ void script_calls_check_epoch(struct script_calls *calls, const char *epoch)
 {
 	if (connection_is_up(calls->connection) && strcmp(reclaim_epoch(calls->reclaim), epoch) != 0)
 		calls_reclaim(calls);
+}
+
+struct connection *script_calls_connection(const struct script_calls *calls)
+{
+	return calls->connection;
 }
 
 bool script_calls_are_up(const struct script_calls *calls)
@@ -191,6 +201,7 @@ void calls_close_all(struct script_calls *calls)
 	uv_close((uv_handle_t *)&calls->keepalive, on_handle_closed);
 	uv_close((uv_handle_t *)&calls->undo_again, on_handle_closed);
 	uv_close((uv_handle_t *)&calls->after_grace, on_handle_closed);
+	uv_close((uv_handle_t *)&calls->retry, on_handle_closed);
 }
 
 static void on_last_chance(uv_timer_t *timer)

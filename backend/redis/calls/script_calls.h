@@ -12,6 +12,7 @@
 #include "backend/redis/net/url.h"
 #include "backend/redis/reply/server_info.h"
 
+struct connection;
 struct reclaim;
 struct tls_context;
 
@@ -86,6 +87,9 @@ int script_calls_send_command(struct script_calls *calls, redisCallbackFn *callb
 
 /* What the server said of itself when the connection was made: the section `server` of INFO. Valid once on_up() was called. */
 const struct server_info *script_calls_server(const struct script_calls *calls);
+
+/* The connection that carries the calls, for net/primary.h. */
+struct connection *script_calls_connection(const struct script_calls *calls);
 
 /* Fills in the statistics of the connection. */
 void script_calls_stats(const struct script_calls *calls, struct backend_stats *ret);

@@ -13,6 +13,8 @@
 #include "backend/redis/net/server_error.h"
 #include "backend/redis/reclaim/reclaim.h"
 
+#define HELD_BECAUSE_MAX 128 /* bytes of an error that is kept */
+
 struct script_calls {
 	struct backend_config config; /* its texts belong to the backend */
 	const struct redis_url *source;
@@ -24,6 +26,8 @@ struct script_calls {
 	struct script_call *postponed; /* calls that wait for the end of the grace, in no list of `pending` */
 	struct user_turns turns;      /* the pending calls that are counted for a user */
 	bool taking_turns;            /* calls_take_turns() is running */
+	bool is_holding;              /* no call is sent for now (call_retry.c) */
+	bool is_leaving;              /* the connection is given up once no call is under way on it */
 	uid_t user_in_reply;          /* of the call whose `done` is running; else BACKEND_NOBODY */
 	bool in_message;              /* see script_calls_set_in_message() */
 	struct undo *undos;
@@ -31,6 +35,7 @@ struct script_calls {
 	uv_timer_t keepalive;
 	uv_timer_t undo_again;
 	uv_timer_t after_grace;       /* begins the postponed calls again */
+	uv_timer_t retry;             /* ends `is_holding` */
 	bool ping_unanswered;
 	int64_t last_sent_ns;           /* CLOCK_BOOTTIME */
 	int64_t recent_round_trip_ms;   /* the longest of late; forgets by an eighth with each reply */
@@ -40,7 +45,7 @@ struct script_calls {
 	uint64_t connections;           /* made since the start */
 	uint64_t round_trips;           /* replies since the start */
 	int64_t round_trip_ns;          /* sum of their latencies */
-	unsigned int references;        /* to this memory: four timers and the connection */
+	unsigned int references;        /* to this memory: five timers and the connection */
 	struct script_calls_handlers handlers;
 
 	backend_started *started;       /* NULL once it was called */
@@ -48,6 +53,7 @@ struct script_calls {
 
 	const struct server_error *last_refusal;
 	int64_t last_refusal_ns;        /* CLOCK_BOOTTIME */
+	char held_because[HELD_BECAUSE_MAX]; /* the error of the server for which calls are held */
 };
 
 /* call_queue.c */
@@ -60,7 +66,15 @@ void calls_end_postponement(struct script_calls *calls);
 
 /* call_sending.c */
 void calls_take_turns(struct script_calls *calls);
+void calls_send(struct script_call *call);
 void call_send_in_turn(struct script_call *call);
+
+/* call_retry.c */
+bool calls_hold(struct script_call *call, const char *text);
+void calls_send_held(struct script_calls *calls);
+void calls_leave_if_idle(struct script_calls *calls);
+void calls_on_lost(struct script_calls *calls);
+bool calls_extend(struct script_call *call);
 
 /* call_refusal.c */
 void calls_notice(const struct script_calls *calls, const char *line);

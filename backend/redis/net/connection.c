@@ -18,6 +18,7 @@
 #include "backend/redis/net/tcp_keepalive.h"
 #include "backend/redis/net/tls.h"
 #include "backend/redis/net/uv_adapter.h"
+#include "backend/util/clock.h"
 
 /*
  * An attempt ends after this time without an answer, so that a server that is back is found soon.
@@ -27,6 +28,7 @@
 
 enum connection_state {
 	PAUSING,    /* the timer starts the next attempt */
+	FINDING,    /* the guide is asked which server it is */
 	RESOLVING,  /* the addresses of the host are looked up */
 	CONNECTING, /* a connection to one address is made, and AUTH and SELECT are sent */
 	CONNECTED,  /* on_connected() was called, connection_ready() was not yet */
@@ -39,6 +41,7 @@ struct connection {
 	const struct redis_url *url;
 	struct tls_context *tls; /* NULL: the connection is plain */
 	struct connection_handlers handlers;
+	struct connection_guide guide; /* its find() is NULL: the server never changes */
 	enum connection_state state;
 	redisAsyncContext *context; /* NULL if nothing is connected or being connected */
 	struct reply_guard guard;   /* checks the replies on `context` */
@@ -50,6 +53,10 @@ struct connection {
 	bool reached;               /* a TCP or socket connection was made in this attempt */
 	bool tls_begun;             /* tls_begin() succeeded on `context` */
 	bool failed;                /* an attempt failed or the server was silent: the outage may last */
+	bool been_ready;
+	bool changes;               /* the guide expects another server soon, so a failed attempt says nothing */
+	int64_t outage_ns;          /* CLOCK_BOOTTIME of the start, or of the last loss of a ready connection */
+	int64_t timeout_ms;         /* as configured */
 	unsigned int greetings;     /* replies to AUTH and SELECT that have not arrived yet */
 	unsigned int references;    /* to this struct: the timer, and the resolver while it works */
 };
@@ -89,15 +96,29 @@ static void pause_attempts(struct connection *connection)
 	uv_timer_start(&connection->timer, on_timer, backoff_next_ms(&connection->backoff), 0);
 }
 
+/* With several servers, another one may soon be primary, and calls can wait for it as long as they can wait at all. */
+static bool is_patient(const struct connection *connection)
+{
+	return connection->guide.find && (connection->been_ready || connection->changes) &&
+		(connection->state == READY || boot_ns() - connection->outage_ns < connection->timeout_ms * NS_PER_MS);
+}
+
 static void lose(struct connection *connection, int status, const char *problem)
 {
+	const struct connection_guide *guide = &connection->guide;
+
 	if (connection->state == CLOSED || connection->state == PAUSING)
 		return;
+	if (connection->state == READY)
+		connection->outage_ns = boot_ns();
 	/* A connection that broke can usually be made again at once; a server that is silent stays silent. */
-	if (connection->state != READY || status == -ETIMEDOUT)
+	if (status == -ETIMEDOUT || (connection->state != READY && !is_patient(connection)))
 		connection->failed = true;
+	connection->changes = false;
 	pause_attempts(connection);
 	discard_context(connection);
+	if (guide->on_lost)
+		guide->on_lost(guide->ctx, status, problem);
 	connection->handlers.on_lost(connection->handlers.ctx, status, problem);
 }
 
@@ -112,18 +133,26 @@ static void lose_because(struct connection *connection, int status, const char *
 	bool by_tls = connection->tls && connection->reached && connection->state != READY;
 	char problem[BACKEND_PROBLEM_MAX];
 
-	snprintf(problem, sizeof(problem), "cannot reach %s: %s%s", connection->url->name, why,
+	snprintf(problem, sizeof(problem), "cannot reach %s%s: %s%s", connection->url->name,
+		connection->guide.origin ? connection->guide.origin : "", why,
 		by_tls ? break_certificate_advice(connection->tls, why) : "");
 	lose(connection, status, problem);
 }
 
-/* Loses the connection because the server answered with the error `text`. */
-static void lose_by_refusal(struct connection *connection, const char *text)
+enum refusal connection_judge(const struct connection *connection, const char *text)
+{
+	const struct connection_guide *guide = &connection->guide;
+
+	return guide->judge ? guide->judge(guide->ctx, text) : REFUSAL_FINAL;
+}
+
+void connection_refuse(struct connection *connection, const char *text)
 {
 	char problem[BACKEND_PROBLEM_MAX];
 
 	server_error_print(connection->url->name, text, problem, sizeof(problem));
-	lose(connection, server_error_find(text)->status, problem);
+	connection->changes = connection_judge(connection, text) != REFUSAL_FINAL;
+	lose(connection, server_error_find(text)->status, connection->changes && is_patient(connection) ? "" : problem);
 }
 
 /* Greeting */
@@ -134,6 +163,12 @@ static void greeted(struct connection *connection)
 	connection->handlers.on_connected(connection->handlers.ctx);
 }
 
+static bool is_primary(const redisReply *role)
+{
+	return role->type == REDIS_REPLY_ARRAY && role->elements > 0 && role->element[0]->str &&
+		strcmp(role->element[0]->str, "master") == 0;
+}
+
 static void on_greeting(redisAsyncContext *context, void *data, void *ctx)
 {
 	struct connection *connection = ctx;
@@ -142,17 +177,22 @@ static void on_greeting(redisAsyncContext *context, void *data, void *ctx)
 	if (!reply || connection->context != context)
 		return; /* lose() reports the loss */
 	if (reply->type == REDIS_REPLY_ERROR) {
-		lose_by_refusal(connection, reply->str);
+		connection_refuse(connection, reply->str);
 		return;
 	}
 	connection_progressed(connection);
-	if (--connection->greetings == 0)
+	if (--connection->greetings > 0)
+		return;
+	/* The reply to ROLE is the last one. */
+	if (connection->guide.checks_role && !is_primary(reply))
+		lose_because(connection, -EHOSTDOWN, "it is no primary now");
+	else
 		greeted(connection);
 }
 
 static void greet(struct connection *connection)
 {
-	int sent = greeting_send(connection->context, connection->url, on_greeting, connection);
+	int sent = greeting_send(connection->context, connection->url, connection->guide.checks_role, on_greeting, connection);
 
 	if (sent < 0) {
 		lose_because(connection, sent, strerror(-sent));
@@ -181,7 +221,7 @@ static void on_connect(const redisAsyncContext *context, int status)
 		connection_progressed(connection);
 		if (!connection->url->path)
 			tcp_keepalive_start(context->c.fd);
-		connection->tls_begun = connection->tls && tls_begin(connection->tls, connection->context) == 0;
+		connection->tls_begun = connection->tls && tls_begin(connection->tls, connection->url->host, connection->context) == 0;
 		if (connection->tls && !connection->tls_begun)
 			lose_because(connection, -EHOSTDOWN, describe_break(connection, context));
 		else
@@ -208,9 +248,9 @@ static void on_disconnect(const redisAsyncContext *context, int status)
 		return;
 	connection->context = NULL;
 	if (!connection->tls && break_last_words(context, words))
-		lose_by_refusal(connection, words);
+		connection_refuse(connection, words);
 	else if (break_is_refusal(context))
-		lose_by_refusal(connection, break_error_text(context));
+		connection_refuse(connection, break_error_text(context));
 	else
 		lose_because(connection, -EHOSTDOWN, describe_break(connection, context));
 }
@@ -263,26 +303,65 @@ static void on_resolved(struct resolver *resolver, const char *problem)
 
 static void resolve(struct connection *connection)
 {
+	const char *address = connection->guide.address;
 	int result;
 
 	connection->address = 0;
 	connection->state = RESOLVING;
-	result = resolver_start(&connection->resolver, connection->loop, connection->url->host);
+	result = resolver_start(&connection->resolver, connection->loop, address && *address ? address : connection->url->host);
 	if (result < 0)
 		lose_because(connection, -EHOSTDOWN, uv_strerror(result));
 	else if (result == RESOLVER_FOUND)
 		try_address(connection);
 	else if (result == RESOLVER_ASKED)
 		connection->references++;
+	else if (connection->guide.find)
+		/* The look-up before, which is still under way, may be of another host. */
+		lose_because(connection, -EHOSTDOWN, "its name is not found in time");
 }
 
-static void attempt(struct connection *connection)
+static void limit_attempt(struct connection *connection)
 {
 	uv_timer_start(&connection->timer, on_timer, (uint64_t)connection->attempt_ms, 0);
+}
+
+static void connect_now(struct connection *connection)
+{
+	limit_attempt(connection);
 	if (connection->url->path)
 		try_address(connection);
 	else
 		resolve(connection);
+}
+
+static void attempt(struct connection *connection)
+{
+	if (!connection->guide.find) {
+		connect_now(connection);
+		return;
+	}
+	connection->state = FINDING;
+	if (!connection->guide.waits)
+		limit_attempt(connection);
+	connection->guide.find(connection->guide.ctx);
+}
+
+void connection_found(struct connection *connection)
+{
+	if (connection->state == FINDING)
+		connect_now(connection);
+}
+
+void connection_not_found(struct connection *connection, int status, const char *problem)
+{
+	if (connection->state == FINDING)
+		lose(connection, status, problem);
+}
+
+static const char *describe_silence(const struct connection *connection)
+{
+	return connection->state == RESOLVING ? "its name is not found in time" :
+		connection->state == FINDING ? "no primary is found in time" : "it does not answer";
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -292,8 +371,7 @@ static void on_timer(uv_timer_t *timer)
 	if (connection->state == PAUSING)
 		attempt(connection);
 	else
-		lose_because(connection, -EHOSTDOWN,
-			connection->state == RESOLVING ? "its name is not found in time" : "it does not answer");
+		lose_because(connection, -EHOSTDOWN, describe_silence(connection));
 }
 
 /* Public functions */
@@ -309,6 +387,7 @@ struct connection *connection_new(const struct backend_config *config, const str
 	connection->url = url;
 	connection->tls = tls;
 	connection->attempt_ms = config->timeout_ms;
+	connection->timeout_ms = config->timeout_ms;
 	backoff_reset(&connection->backoff);
 	connection->handlers = *handlers;
 	connection->references = 1;
@@ -321,13 +400,36 @@ struct connection *connection_new(const struct backend_config *config, const str
 
 void connection_start(struct connection *connection)
 {
+	connection->outage_ns = boot_ns();
 	attempt(connection);
+}
+
+void connection_set_guide(struct connection *connection, const struct connection_guide *guide)
+{
+	connection->guide = *guide;
+}
+
+void connection_leave(struct connection *connection, int status, const char *problem)
+{
+	if (connection->state != FINDING)
+		lose(connection, status, problem);
+}
+
+void connection_hurry(struct connection *connection)
+{
+	if (connection->state == PAUSING)
+		uv_timer_start(&connection->timer, on_timer, 0, 0);
+}
+
+const char *connection_address(const struct connection *connection)
+{
+	return connection->address < connection->resolver.address_count ? connection->resolver.addresses[connection->address] : "";
 }
 
 void connection_progressed(struct connection *connection)
 {
 	if (connection->state == CONNECTING || connection->state == CONNECTED)
-		uv_timer_start(&connection->timer, on_timer, (uint64_t)connection->attempt_ms, 0);
+		limit_attempt(connection);
 }
 
 void connection_runs_scripts(struct connection *connection)
@@ -346,7 +448,10 @@ void connection_ready(struct connection *connection)
 	uv_timer_stop(&connection->timer);
 	connection->state = READY;
 	connection->failed = false;
+	connection->been_ready = true;
 	backoff_reset(&connection->backoff);
+	if (connection->guide.on_ready)
+		connection->guide.on_ready(connection->guide.ctx);
 }
 
 void connection_close(struct connection *connection)

@@ -11,14 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/redis/net/server_error.h"
+#include "backend/redis/net/slot.h"
 #include "backend/util/text/number.h"
 
 #define CLIENT_ID_MAX 24       /* bytes of the server's number of a client, its NUL included */
 #define CLIENT_ADDRESS_MAX 160 /* bytes of an address and port, their NUL included */
-#define COMMAND_WORDS_MAX 8
+#define COMMAND_WORDS_MAX (8 + SLOT_GUARD_KEYS)
 
-#define FITS_COMMAND(words) (sizeof(words) / sizeof((words)[0]) <= COMMAND_WORDS_MAX)
+#define FITS_COMMAND(words) (sizeof(words) / sizeof((words)[0]) <= COMMAND_WORDS_MAX - SLOT_GUARD_KEYS)
 
 struct handshake {
 	const struct backend_config *config;
@@ -49,6 +49,27 @@ static int send_command(struct handshake *handshake, redisCallbackFn *callback, 
 	return connection_send(handshake->connection, callback, handshake, argc, argv, lengths);
 }
 
+/* Sends EVAL or EVALSHA with one key, and in a cluster with the keys of the guard. */
+static int send_guarded(struct handshake *handshake, int argc, const char **argv)
+{
+	char *const *guard = handshake->url->guard.keys;
+	const char *guarded[COMMAND_WORDS_MAX] = { argv[0], argv[1], "3", argv[3], guard[0], guard[1] };
+
+	if (!guard[0])
+		return send_command(handshake, on_any_reply, argc, argv);
+	for (int i = 4; i < argc; i++)
+		guarded[i + SLOT_GUARD_KEYS] = argv[i];
+	return send_command(handshake, on_any_reply, argc + SLOT_GUARD_KEYS, guarded);
+}
+
+/* Makes the key of the guard that always exists. */
+static int send_guard_key(struct handshake *handshake)
+{
+	const char *argv[] = { "SET", handshake->url->guard.keys[0], "-", "NX" };
+
+	return handshake->url->guard.keys[0] ? send_command(handshake, on_any_reply, 4, argv) : 0;
+}
+
 /* Checks the rights that only EVALSHA and SCAN need. */
 static int try_scripts(struct handshake *handshake)
 {
@@ -62,9 +83,9 @@ static int try_scripts(struct handshake *handshake)
 			"a0" }; /* the first cursor of foreign_scan.lua */
 
 		_Static_assert(FITS_COMMAND(read) && FITS_COMMAND(scan), "send_command() has room for all words");
-		err = send_command(handshake, on_any_reply, 7, read);
+		err = send_guarded(handshake, 7, read);
 		if (err == 0 && handshake->config->scan)
-			err = send_command(handshake, on_any_reply, 8, scan);
+			err = send_guarded(handshake, 8, scan);
 	}
 	free(key);
 	return err;
@@ -93,15 +114,12 @@ static void start_next_step(struct handshake *handshake);
 
 static void on_reply(struct handshake *handshake, const redisReply *reply)
 {
-	char problem[BACKEND_PROBLEM_MAX];
-
 	/* The connection reports its own loss, and the first refusal has ended it. */
 	if (!reply || connection_is_up(handshake->connection) || handshake->replies_wanted == 0)
 		return;
 	if (reply->type == REDIS_REPLY_ERROR) {
-		server_error_print(handshake->url->name, reply->str, problem, sizeof(problem));
 		handshake->replies_wanted = 0;
-		connection_drop(handshake->connection, server_error_find(reply->str)->status, problem);
+		connection_refuse(handshake->connection, reply->str);
 		return;
 	}
 	connection_progressed(handshake->connection);
@@ -136,15 +154,6 @@ static void on_memory_info(redisAsyncContext *context, void *data, void *ctx)
 	on_reply(handshake, reply);
 }
 
-/* Has the namespace a complete `{tag}`, so that all its keys have one slot? A brace in a key must not complete the tag. */
-static bool has_hash_tag(const char *namespace_)
-{
-	const char *open = strchr(namespace_, '{');
-	const char *close = open ? strchr(open, '}') : NULL;
-
-	return close && close > open + 1;
-}
-
 /* Reads a field of INFO; the value is cut off if it is too long, and "" if there is no such field. */
 static void read_info_field(const char *info, const char *name, char *value, size_t size)
 {
@@ -171,12 +180,12 @@ static int check_server(const struct handshake *handshake, const char *info, cha
 	read_info_field(info, "\nredis_version:", version, sizeof(version));
 	if (strcmp(mode, "sentinel") == 0) {
 		snprintf(problem, BACKEND_PROBLEM_MAX,
-			"%s is a Sentinel, which keeps no data: name the primary that it watches in SOURCE", server);
+			"%s is a Sentinel, which keeps no data: write redis-sentinel:// and the name of the primary in SOURCE", server);
 		return -EPROTONOSUPPORT;
 	}
-	if (strcmp(mode, "cluster") == 0 && !has_hash_tag(handshake->config->namespace_)) {
+	if (strcmp(mode, "cluster") == 0 && !slot_has_tag(handshake->config->namespace_)) {
 		snprintf(problem, BACKEND_PROBLEM_MAX,
-			"%s is one of a cluster, and the keys of a namespace must be on one node: give namespace= a hash tag, {locks}",
+			"%s is one of a cluster, and the keys of a namespace must be on one node: write redis-cluster:// in SOURCE, or give namespace= a hash tag, {locks}",
 			server);
 		return -EINVAL;
 	}
@@ -293,7 +302,7 @@ static int send_self_test(struct handshake *handshake)
 		return -ENOMEM;
 	argv[3] = key;
 	_Static_assert(FITS_COMMAND(argv), "send_command() has room for all words");
-	err = send_command(handshake, on_any_reply, 8, argv);
+	err = send_guarded(handshake, 8, argv);
 	free(key);
 	return err;
 }
@@ -329,8 +338,10 @@ static int send_small_commands(struct handshake *handshake)
 static int load_scripts(struct handshake *handshake)
 {
 	/* A read-only mount may use a replica, and needs no right to write. */
-	int err = handshake->config->read_only ? 0 : send_self_test(handshake);
+	int err = handshake->config->read_only ? 0 : send_guard_key(handshake);
 
+	if (err == 0 && !handshake->config->read_only)
+		err = send_self_test(handshake);
 	for (enum script script = 0; err == 0 && script < SCRIPT_COUNT; script++)
 		err = send_script_load(handshake, script);
 	return err;

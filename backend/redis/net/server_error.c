@@ -13,7 +13,7 @@
 
 #define NO_RIGHT "the user lacks a right (NOPERM): see REDIS in lockfs(1) for the ACL rule"
 
-#define NO_TAG "it is one of a cluster, and the keys of a namespace must be on one node: give namespace= a hash tag, {locks}"
+#define NO_TAG "it is one of a cluster, and the keys of a namespace must be on one node: write redis-cluster:// in SOURCE, or give namespace= a hash tag, {locks}"
 #define SLOT_MOVES "the cluster is moving the namespace's slot to another node: try again when that is done"
 #define DAMAGED "a script of lockfs failed there: another program may have changed a key of this namespace"
 
@@ -32,11 +32,11 @@ static const struct server_error errors[] = {
 	{ "ERR The user executing the script", -EACCES, false, false, NO_RIGHT },
 	{ "The user executing the script", -EACCES, false, false, NO_RIGHT },
 	{ "ERR ACL failure", -EACCES, false, false, NO_RIGHT },
-	{ "READONLY", -EROFS, true, true, "it is a replica: name the primary in SOURCE" },
+	{ "READONLY", -EROFS, true, true, "it is a replica: name the primary, or all servers, in SOURCE" },
 	{ "MASTERDOWN", -EHOSTDOWN, true, true, "it is a replica without its primary: name the primary in SOURCE" },
 	{ "LOADING", -EHOSTDOWN, true, true, "it is loading its data: try again soon" },
 	{ "CLUSTERDOWN", -EHOSTDOWN, true, true, "its cluster is down" },
-	{ "MOVED", -EIO, false, true, "it is one of a cluster: give namespace= a hash tag, {locks}, and name the server of that slot in SOURCE" },
+	{ "MOVED", -EIO, false, true, "it is one of a cluster, and another node has these keys: write redis-cluster:// in SOURCE" },
 	{ "ASK", -EHOSTDOWN, false, true, SLOT_MOVES },
 	{ "TRYAGAIN", -EHOSTDOWN, false, true, SLOT_MOVES },
 	{ "CROSSSLOT", -EIO, false, true, NO_TAG },
@@ -52,7 +52,7 @@ static const struct server_error errors[] = {
 	{ "ERR DB index", -EINVAL, false, true, "it has no database of that number" },
 	{ "ERR max number of clients", -EHOSTDOWN, true, true, "it has too many clients: raise its maxclients" },
 	{ "WRONGTYPE", -EIO, false, false, "another program keeps something else under a key of this namespace" },
-	{ "ERR unknown command", -EIO, false, true, "it is not Redis 6.2 or newer, nor Valkey; if it is a Sentinel, name the primary that it watches in SOURCE" },
+	{ "ERR unknown command", -EIO, false, true, "it is not Redis 6.2 or newer, nor Valkey; if it is a Sentinel, write redis-sentinel:// in SOURCE" },
 	{ "ERR Error compiling script", -EIO, false, true, "it does not take the scripts of lockfs: it is not Redis 6.2 or newer, nor Valkey" },
 	/* An error of Lua: Redis 7 and Valkey, Redis 6.2. */
 	{ "ERR user_script:", -EIO, false, false, DAMAGED },

@@ -1,6 +1,6 @@
 /*
  * TLS by hiredis and OpenSSL: certificates are read once, and every connection checks that the
- * server's certificate is for the host in SOURCE. Without LOCKFS_TLS only the refusals are left.
+ * server's certificate is for the host that SOURCE, a Sentinel or a cluster names. Without LOCKFS_TLS only the refusals are left.
  */
 #include "backend/redis/net/tls.h"
 
@@ -19,7 +19,6 @@
 
 struct tls_context {
 	SSL_CTX *context;
-	char *host;           /* the server's certificate must be for this host */
 	bool has_certificate; /* cert= is set */
 };
 
@@ -58,15 +57,12 @@ static int load_certificates(SSL_CTX *context, const struct backend_config *conf
 	return 0;
 }
 
-int tls_context_new(const struct backend_config *config, const char *host, struct tls_context **ret,
-                    char problem[BACKEND_PROBLEM_MAX])
+int tls_context_new(const struct backend_config *config, struct tls_context **ret, char problem[BACKEND_PROBLEM_MAX])
 {
 	struct tls_context *tls = calloc(1, sizeof(*tls));
 	int err = -ENOMEM;
 
-	if (tls)
-		tls->host = strdup(host);
-	if (!tls || !tls->host) {
+	if (!tls) {
 		snprintf(problem, BACKEND_PROBLEM_MAX, "TLS: %s", strerror(ENOMEM));
 		goto out;
 	}
@@ -91,7 +87,6 @@ void tls_context_free(struct tls_context *tls)
 	if (!tls)
 		return;
 	SSL_CTX_free(tls->context);
-	free(tls->host);
 	free(tls);
 }
 
@@ -110,18 +105,21 @@ static bool set_host(SSL *ssl, const char *host)
 	return SSL_set_tlsext_host_name(ssl, host) == 1 && SSL_set1_host(ssl, host) == 1;
 }
 
-int tls_begin(const struct tls_context *tls, redisAsyncContext *context)
+int tls_begin(const struct tls_context *tls, const char *host, redisAsyncContext *context)
 {
 	SSL *ssl = SSL_new(tls->context);
 
 	if (!ssl)
 		return -ENOMEM;
-	if (!set_host(ssl, tls->host)) {
+	if (!set_host(ssl, host)) {
 		SSL_free(ssl);
 		return -EIO;
 	}
-	/* From here on, the context owns `ssl`. */
-	return redisInitiateSSL(&context->c, ssl) == REDIS_OK ? 0 : -EIO;
+	/* If it succeeds, the context owns `ssl`. It fails if the server has refused or hung up already. */
+	if (redisInitiateSSL(&context->c, ssl) == REDIS_OK)
+		return 0;
+	SSL_free(ssl);
+	return -EIO;
 }
 
 const char *tls_explain(const redisAsyncContext *context, bool begun)
@@ -170,11 +168,9 @@ const char *tls_explain(const redisAsyncContext *context, bool begun)
 
 #else
 
-int tls_context_new(const struct backend_config *config, const char *host, struct tls_context **ret,
-                    char problem[BACKEND_PROBLEM_MAX])
+int tls_context_new(const struct backend_config *config, struct tls_context **ret, char problem[BACKEND_PROBLEM_MAX])
 {
 	(void)config;
-	(void)host;
 	(void)ret;
 	snprintf(problem, BACKEND_PROBLEM_MAX,
 		"rediss:// needs TLS, which this build lacks (hiredis 1.0 or newer has it): use redis:// over a "
@@ -193,9 +189,10 @@ bool tls_has_certificate(const struct tls_context *tls)
 	return false;
 }
 
-int tls_begin(const struct tls_context *tls, redisAsyncContext *context)
+int tls_begin(const struct tls_context *tls, const char *host, redisAsyncContext *context)
 {
 	(void)tls;
+	(void)host;
 	(void)context;
 	return -EIO;
 }

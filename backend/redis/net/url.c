@@ -12,15 +12,23 @@
 #include "backend/util/text/number.h"
 
 #define DEFAULT_PORT 6379
+#define DEFAULT_SENTINEL_PORT 26379
 #define MAX_PORT 65535
 #define MAX_DB 1000000
+#define PRIMARY_NAME_MAX 128
 
-static const char wanted[] = "redis://[[user]:password@]host[:port][/db] or redis+unix:///path/to.sock[?db=N]";
+static const char *const forms[] = {
+	[TOPOLOGY_SERVER] = "redis://[[user]:password@]host[:port][,host...][/db] or redis+unix:///path/to.sock[?db=N]",
+	[TOPOLOGY_LIST] = "redis://[[user]:password@]host[:port][,host...][/db]",
+	[TOPOLOGY_SENTINEL] = "redis-sentinel://[[user]:password@]host[:port][,host...]/NAME[/db]",
+	[TOPOLOGY_CLUSTER] = "redis-cluster://[[user]:password@]host[:port][,host...]",
+};
+
 static const char brackets[] = "an IPv6 address stands in brackets, as in [::1]:6379";
 
-static int complain(char problem[BACKEND_PROBLEM_MAX], const char *what)
+static int complain(const struct redis_url *url, char problem[BACKEND_PROBLEM_MAX], const char *what)
 {
-	snprintf(problem, BACKEND_PROBLEM_MAX, "SOURCE: %s; wanted: %s", what, wanted);
+	snprintf(problem, BACKEND_PROBLEM_MAX, "SOURCE: %s; wanted: %s", what, forms[url->topology]);
 	return -EINVAL;
 }
 
@@ -74,10 +82,10 @@ static int take_credentials(char **at, char *end, struct redis_url *url, char pr
 	*at = end + 1;
 	password = strchr(user, ':');
 	if (!password)
-		return complain(problem, "there is a user and no ':password' before the '@'");
+		return complain(url, problem, "there is a user and no ':password' before the '@'");
 	*password++ = '\0';
 	if (!decode_percent(user) || !decode_percent(password))
-		return complain(problem, "a '%' in user or password is not followed by two hexadecimal digits");
+		return complain(url, problem, "a '%' in user or password is not followed by two hexadecimal digits");
 	if (*user && !(url->user = strdup(user)))
 		return -ENOMEM;
 	if (*password && !url->password && !(url->password = strdup(password)))
@@ -85,64 +93,181 @@ static int take_credentials(char **at, char *end, struct redis_url *url, char pr
 	return 0;
 }
 
-/* Takes `host`, `host:port` or `[address]:port`. */
-static int take_host(char *text, struct redis_url *url, char problem[BACKEND_PROBLEM_MAX])
+/* Cuts `host`, `host:port` or `[address]:port` in pieces; *port is NULL if there is none. Returns NULL, or what is wrong. */
+static const char *cut_host(char *text, char **host, char **port)
 {
-	char *host = text;
-	char *port = NULL;
-
+	*host = text;
+	*port = NULL;
 	if (*text == '[') {
 		char *end = strchr(text, ']');
 
 		if (!end || (end[1] && end[1] != ':'))
-			return complain(problem, brackets);
-		host = text + 1;
+			return brackets;
+		*host = text + 1;
 		*end = '\0';
 		if (end[1])
-			port = end + 2;
-	} else if ((port = strchr(text, ':'))) {
-		*port++ = '\0';
-		if (strchr(port, ':'))
-			return complain(problem, brackets);
+			*port = end + 2;
+	} else if ((*port = strchr(text, ':'))) {
+		*(*port)++ = '\0';
+		if (strchr(*port, ':'))
+			return brackets;
 	}
-	if (strpbrk(host, "?#"))
-		return complain(problem, "behind the server stands nothing but :port and /db");
-	if (strpbrk(host, "[]"))
-		return complain(problem, brackets);
-	if (!*host)
-		return complain(problem, "it names no server");
-	url->port = port ? read_number(port, MAX_PORT) : DEFAULT_PORT;
-	if (url->port <= 0)
-		return complain(problem, "a port is a number from 1 to 65535");
-	url->host = strdup(host);
-	return url->host ? 0 : -ENOMEM;
+	if (strpbrk(*host, "?#"))
+		return "behind the server stands nothing but :port and /db";
+	if (strpbrk(*host, "[]"))
+		return brackets;
+	return **host ? NULL : "it names no server";
+}
+
+static bool has_address(const struct redis_url *url, const struct redis_address *address)
+{
+	for (size_t i = 0; i < url->address_count; i++)
+		if (redis_address_equals(&url->addresses[i], address))
+			return true;
+	return false;
+}
+
+/* Takes one server of the list. An address that is named twice counts once. */
+static int take_address(char *text, struct redis_url *url, char problem[BACKEND_PROBLEM_MAX])
+{
+	struct redis_address address;
+	char *host, *port;
+	const char *wrong = cut_host(text, &host, &port);
+	int number = url->topology == TOPOLOGY_SENTINEL ? DEFAULT_SENTINEL_PORT : DEFAULT_PORT;
+
+	if (wrong)
+		return complain(url, problem, wrong);
+	if (port)
+		number = read_number(port, MAX_PORT);
+	if (number <= 0)
+		return complain(url, problem, "a port is a number from 1 to 65535");
+	if (redis_address_set(&address, host, strlen(host), number) < 0)
+		return complain(url, problem, "the name of a host has up to 253 bytes");
+	if (has_address(url, &address))
+		return 0;
+	if (url->address_count == REDIS_ADDRESSES_MAX)
+		return complain(url, problem, "it names more than 16 servers");
+	url->addresses[url->address_count++] = address;
+	return 0;
+}
+
+static int take_addresses(char *at, struct redis_url *url, char problem[BACKEND_PROBLEM_MAX])
+{
+	int err = 0;
+
+	for (char *next; at && err == 0; at = next) {
+		next = strchr(at, ',');
+		if (next)
+			*next++ = '\0';
+		err = take_address(at, url, problem);
+	}
+	return err;
 }
 
 static int take_db(const char *text, struct redis_url *url, char problem[BACKEND_PROBLEM_MAX])
 {
 	url->db = *text ? read_number(text, MAX_DB) : 0;
-	return url->db < 0 ? complain(problem, "a database is a number, such as 0") : 0;
+	return url->db < 0 ? complain(url, problem, "a database is a number, such as 0") : 0;
+}
+
+static const char *scheme_of(const struct redis_url *url)
+{
+	switch (url->topology) {
+	case TOPOLOGY_SENTINEL:
+		return url->tls ? "rediss-sentinel" : "redis-sentinel";
+	case TOPOLOGY_CLUSTER:
+		return url->tls ? "rediss-cluster" : "redis-cluster";
+	default:
+		return url->tls ? "rediss" : "redis";
+	}
+}
+
+/* Sets the name of a source with several addresses. */
+static int name_addresses(struct redis_url *url)
+{
+	char text[REDIS_ADDRESS_TEXT_SIZE];
+	size_t size;
+	FILE *out = open_memstream(&url->name, &size);
+
+	if (!out)
+		return -ENOMEM;
+	fprintf(out, "%s://", scheme_of(url));
+	for (size_t i = 0; i < url->address_count; i++)
+		fprintf(out, "%s%s", i > 0 ? "," : "", redis_address_print(&url->addresses[i], text));
+	if (url->primary_name)
+		fprintf(out, "/%s", url->primary_name);
+	return fclose(out) == 0 ? 0 : -ENOMEM;
+}
+
+/* Takes what stands before the first slash, and cuts it there. *rest is what is behind the slash, or NULL. */
+static int take_servers(char *at, struct redis_url *url, char **rest, char problem[BACKEND_PROBLEM_MAX])
+{
+	int err = take_credentials(&at, strrchr(at, '@'), url, problem);
+
+	if (err < 0)
+		return err;
+	*rest = strchr(at, '/');
+	if (*rest)
+		*(*rest)++ = '\0';
+	return take_addresses(at, url, problem);
 }
 
 static int parse_tcp(char *at, struct redis_url *url, char problem[BACKEND_PROBLEM_MAX])
 {
 	char *db;
-	int err = take_credentials(&at, strrchr(at, '@'), url, problem);
+	int err = take_servers(at, url, &db, problem);
 
-	if (err < 0)
-		return err;
-	db = strchr(at, '/');
-	if (db)
-		*db++ = '\0';
-	err = take_host(at, url, problem);
 	if (err == 0 && db)
 		err = take_db(db, url, problem);
 	if (err < 0)
 		return err;
-	return asprintf(&url->name, strchr(url->host, ':') ? "%s://[%s]:%d" : "%s://%s:%d",
-		       url->tls ? "rediss" : "redis", url->host, url->port) < 0 ?
-		-ENOMEM :
-		0;
+	if (url->address_count > 1) {
+		url->topology = TOPOLOGY_LIST;
+		return name_addresses(url);
+	}
+	url->address_count = 0;
+	return redis_url_aim(url, &url->addresses[0]);
+}
+
+/* Returns whether a Sentinel may watch a primary of this name, and the name needs no escape in a message. */
+static bool is_primary_name(const char *name)
+{
+	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:+=~");
+
+	return length > 0 && length <= PRIMARY_NAME_MAX && !name[length];
+}
+
+static int parse_sentinel(char *at, struct redis_url *url, char problem[BACKEND_PROBLEM_MAX])
+{
+	char *name, *db;
+	int err = take_servers(at, url, &name, problem);
+
+	if (err < 0)
+		return err;
+	if (!name || !*name)
+		return complain(url, problem, "behind the Sentinels stands the name of the primary that they watch");
+	db = strchr(name, '/');
+	if (db)
+		*db++ = '\0';
+	if (!is_primary_name(name))
+		return complain(url, problem, "the name of a primary has letters, digits and .-_ only");
+	url->primary_name = strdup(name);
+	if (!url->primary_name)
+		return -ENOMEM;
+	err = db ? take_db(db, url, problem) : 0;
+	return err < 0 ? err : name_addresses(url);
+}
+
+static int parse_cluster(char *at, struct redis_url *url, char problem[BACKEND_PROBLEM_MAX])
+{
+	char *rest;
+	int err = take_servers(at, url, &rest, problem);
+
+	if (err < 0)
+		return err;
+	if (rest && *rest)
+		return complain(url, problem, "a cluster has no databases, so nothing stands behind its nodes");
+	return name_addresses(url);
 }
 
 static int parse_unix(char *at, struct redis_url *url, char problem[BACKEND_PROBLEM_MAX])
@@ -155,11 +280,11 @@ static int parse_unix(char *at, struct redis_url *url, char problem[BACKEND_PROB
 	if (err < 0)
 		return err;
 	if (*at != '/')
-		return complain(problem, "the path of a socket is absolute");
+		return complain(url, problem, "the path of a socket is absolute");
 	db = strchr(at, '?');
 	if (db) {
 		if (strncmp(db, db_key, strlen(db_key)) != 0)
-			return complain(problem, "behind the path of a socket stands nothing or ?db=N");
+			return complain(url, problem, "behind the path of a socket stands nothing or ?db=N");
 		*db = '\0';
 		err = take_db(db + strlen(db_key), url, problem);
 		if (err < 0)
@@ -172,11 +297,16 @@ static int parse_unix(char *at, struct redis_url *url, char problem[BACKEND_PROB
 static const struct scheme {
 	const char *prefix;
 	bool tls;
+	enum redis_topology topology;
 	int (*parse)(char *at, struct redis_url *url, char problem[BACKEND_PROBLEM_MAX]);
 } schemes[] = {
-	{ "redis://", false, parse_tcp },
-	{ "rediss://", true, parse_tcp },
-	{ "redis+unix://", false, parse_unix },
+	{ "redis://", false, TOPOLOGY_SERVER, parse_tcp },
+	{ "rediss://", true, TOPOLOGY_SERVER, parse_tcp },
+	{ "redis+unix://", false, TOPOLOGY_SERVER, parse_unix },
+	{ "redis-sentinel://", false, TOPOLOGY_SENTINEL, parse_sentinel },
+	{ "rediss-sentinel://", true, TOPOLOGY_SENTINEL, parse_sentinel },
+	{ "redis-cluster://", false, TOPOLOGY_CLUSTER, parse_cluster },
+	{ "rediss-cluster://", true, TOPOLOGY_CLUSTER, parse_cluster },
 };
 
 static int parse(char *text, struct redis_url *url, char problem[BACKEND_PROBLEM_MAX])
@@ -186,10 +316,11 @@ static int parse(char *text, struct redis_url *url, char problem[BACKEND_PROBLEM
 
 		if (strncmp(text, schemes[i].prefix, length) == 0) {
 			url->tls = schemes[i].tls;
+			url->topology = schemes[i].topology;
 			return schemes[i].parse(text + length, url, problem);
 		}
 	}
-	return complain(problem, "two slashes follow its scheme");
+	return complain(url, problem, "two slashes follow its scheme");
 }
 
 int redis_url_parse(const char *text, const char *password, struct redis_url *ret,
@@ -224,5 +355,52 @@ void redis_url_free(struct redis_url *url)
 	free(url->user);
 	free(url->password);
 	free(url->name);
+	free(url->primary_name);
+	slot_guard_free(&url->guard);
 	*url = (struct redis_url){ 0 };
+}
+
+int redis_url_aim(struct redis_url *url, const struct redis_address *address)
+{
+	char text[REDIS_ADDRESS_TEXT_SIZE];
+	char *host = strdup(address->host);
+	char *name;
+
+	if (!host || asprintf(&name, "%s://%s", url->tls ? "rediss" : "redis", redis_address_print(address, text)) < 0) {
+		free(host);
+		return -ENOMEM;
+	}
+	free(url->host);
+	free(url->name);
+	url->host = host;
+	url->name = name;
+	url->port = address->port;
+	return 0;
+}
+
+int redis_address_set(struct redis_address *address, const char *host, size_t size, int64_t port)
+{
+	if (size == 0 || size >= REDIS_HOST_SIZE || memchr(host, '\0', size) || port < 1 || port > MAX_PORT)
+		return -EINVAL;
+	*address = (struct redis_address){ .port = (int)port };
+	memcpy(address->host, host, size);
+	return 0;
+}
+
+int redis_address_parse(const char *text, struct redis_address *ret)
+{
+	const char *colon = strrchr(text, ':');
+
+	return colon ? redis_address_set(ret, text, (size_t)(colon - text), read_number(colon + 1, MAX_PORT)) : -EINVAL;
+}
+
+bool redis_address_equals(const struct redis_address *one, const struct redis_address *other)
+{
+	return one->port == other->port && strcmp(one->host, other->host) == 0;
+}
+
+const char *redis_address_print(const struct redis_address *address, char text[REDIS_ADDRESS_TEXT_SIZE])
+{
+	snprintf(text, REDIS_ADDRESS_TEXT_SIZE, strchr(address->host, ':') ? "[%s]:%d" : "%s:%d", address->host, address->port);
+	return text;
 }

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/redis/net/server_error.h"
 #include "backend/redis/notify/lease_expiry.h"
 #include "backend/redis/notify/message_trace.h"
 #include "backend/redis/reply/message.h"
@@ -179,14 +178,6 @@ static void on_payload(struct subscription *subscription, const char *channel, c
 		report_stranger(subscription, channel);
 }
 
-static void on_refusal(struct subscription *subscription, const char *text)
-{
-	char problem[BACKEND_PROBLEM_MAX];
-
-	server_error_print(subscription->url->name, text, problem, sizeof(problem));
-	connection_drop(subscription->connection, server_error_find(text)->status, problem);
-}
-
 static void on_reply(redisAsyncContext *context, void *data, void *ctx)
 {
 	enum { KIND, CHANNEL, PAYLOAD, COUNT };
@@ -197,7 +188,7 @@ static void on_reply(redisAsyncContext *context, void *data, void *ctx)
 	if (!reply || subscription->closing)
 		return;
 	if (reply->type == REDIS_REPLY_ERROR) {
-		on_refusal(subscription, reply->str);
+		connection_refuse(subscription->connection, reply->str);
 		return;
 	}
 	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != COUNT || !reply->element[KIND]->str ||
@@ -233,7 +224,9 @@ static void on_lost(void *ctx, int status, const char *problem)
 
 	stop_events(subscription);
 	subscription->handlers.on_down(subscription->handlers.ctx, problem);
-	report_start(subscription, status, problem);
+	/* "": the server moved, and the next attempt follows it. */
+	if (*problem)
+		report_start(subscription, status, problem);
 }
 
 static void on_connection_freed(void *ctx)
@@ -334,6 +327,11 @@ struct subscription *subscription_new(const struct backend_config *config, const
 	if (subscription->connection)
 		subscription->references++;
 	return subscription;
+}
+
+struct connection *subscription_connection(const struct subscription *subscription)
+{
+	return subscription->connection;
 }
 
 void subscription_start(struct subscription *subscription, backend_started *started, void *ctx)

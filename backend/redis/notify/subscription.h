@@ -58,6 +58,9 @@ void subscription_renew(struct subscription *subscription);
  */
 bool subscription_is_current(struct subscription *subscription);
 
+/* The connection over which messages come, for net/primary.h; NULL if there was no memory for it. */
+struct connection *subscription_connection(const struct subscription *subscription);
+
 /* Ends the subscriptions; on_freed() is called from the loop. */
 void subscription_close(struct subscription *subscription);
 

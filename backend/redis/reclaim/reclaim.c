@@ -9,7 +9,6 @@
 
 #include "backend/redis/calls/acquire_call.h"
 #include "backend/redis/calls/packed_table.h"
-#include "backend/redis/net/server_error.h"
 #include "backend/redis/reclaim/recent_ends.h"
 #include "backend/redis/reply/reply.h"
 #include "backend/redis/reply/reply_hello.h"
@@ -21,8 +20,8 @@
 
 #define UNDER_WAY_MAX 1000 /* holdings that are sent and not answered, which bounds the memory of the batch */
 #define NUMBER_SIZE 24     /* bytes of a number in digits, its sign and NUL included */
-#define WORDS_MAX 16       /* of a command */
-#define COMMON_WORDS 7     /* EVALSHA, the script, the number of keys, the key, namespace, path, instance */
+#define WORDS_MAX 18       /* of a command */
+#define COMMON_WORDS (7 + SLOT_GUARD_KEYS) /* EVALSHA, the script, the number of keys, the keys, namespace, path, instance */
 
 struct reclaim {
 	const struct backend_config *config;
@@ -79,14 +78,19 @@ static int send_script(struct reclaim *reclaim, enum script script, const char *
                        const struct argument *arguments, size_t count)
 {
 	char *key = lock_key(reclaim, path);
-	const char *argv[WORDS_MAX] = { "EVALSHA", handshake_sha(reclaim->handshake, script), "1", key, reclaim->config->namespace_,
-		path, reclaim->instance };
+	char *const *guard = reclaim->url->guard.keys;
+	const char *argv[WORDS_MAX] = { "EVALSHA", handshake_sha(reclaim->handshake, script), guard[0] ? "3" : "1", key };
 	size_t lengths[WORDS_MAX];
-	size_t argc = COMMON_WORDS;
+	size_t argc = 4;
 	int err;
 
 	if (!key)
 		return -ENOMEM;
+	for (size_t i = 0; guard[0] && i < SLOT_GUARD_KEYS; i++)
+		argv[argc++] = guard[i];
+	argv[argc++] = reclaim->config->namespace_;
+	argv[argc++] = path;
+	argv[argc++] = reclaim->instance;
 	for (size_t i = 0; i < argc; i++)
 		lengths[i] = strlen(argv[i]);
 	for (size_t i = 0; i < count; i++, argc++) {
@@ -108,15 +112,12 @@ static void give_up(struct reclaim *reclaim, int err)
 /* Takes in a reply to one command. Returns false if it is none, or an error, which ends the connection. */
 static bool is_answered(struct reclaim *reclaim, const redisReply *reply)
 {
-	char problem[BACKEND_PROBLEM_MAX];
-
 	reclaim->under_way--;
 	/* The connection reports its own loss. */
 	if (!reply || !reclaim->connection)
 		return false;
 	if (reply->type == REDIS_REPLY_ERROR) {
-		server_error_print(reclaim->url->name, reply->str, problem, sizeof(problem));
-		connection_drop(reclaim->connection, server_error_find(reply->str)->status, problem);
+		connection_refuse(reclaim->connection, reply->str);
 		return false;
 	}
 	reclaim->is_outdated |= reply_status(reply) == REPLY_OTHER_EPOCH;

@@ -230,9 +230,9 @@ sentinel_answers() {
 
 @test "a Sentinel is named as one, with what to name instead" {
   sentinel_start
-  refuses 1000 "redis+unix://$T/sentinel.sock" "" Sentinel "name the primary"
+  refuses 1000 "redis+unix://$T/sentinel.sock" "" Sentinel "redis-sentinel://"
   # A database is selected first, which a Sentinel does not know.
-  refuses 1000 "redis+unix://$T/sentinel.sock?db=3" "" SELECT Sentinel "name the primary"
+  refuses 1000 "redis+unix://$T/sentinel.sock?db=3" "" SELECT Sentinel "redis-sentinel://"
 }
 
 @test "a node of a cluster refuses a namespace without a hash tag at the mount, with an example of one" {
@@ -240,7 +240,7 @@ sentinel_answers() {
   redis_cli CLUSTER ADDSLOTSRANGE 0 16383 >/dev/null
   wait_until cluster_is_up
   for namespace in locks '{' '}{' '{}' '{}{a}' 'a{b'; do
-    refuses 1000 "$(redis_source)" "namespace=$namespace" "one of a cluster" "namespace= a hash tag, {locks}"
+    refuses 1000 "$(redis_source)" "namespace=$namespace" "one of a cluster" "redis-cluster://" "namespace= a hash tag, {locks}"
   done
   refuses 1000 "$(redis_source)?db=1" "namespace={locks}" "no other database than 0"
   for namespace in '{locks}' 'a{b}c'; do
@@ -294,7 +294,7 @@ says() {
 @test "bad forms of SOURCE are refused with what is wanted" {
   while read -r source part; do
     refuses 500 "$source" "" "${part//_/ }"
-    contains 'redis://[[user]:password@]host[:port][/db]' "$stderr"
+    contains 'redis://[[user]:password@]host[:port][,host...][/db]' "$stderr"
   done <<'LIST'
     redis: wanted
     redis:/ wanted

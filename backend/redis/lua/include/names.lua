@@ -27,7 +27,8 @@
 --   NS#server      STRING  whose epoch it is, `RUN_ID/SECOND_REPL_OFFSET`, and up to four epochs before it (hello.lua)
 --   NS#grace       STRING  nobody acquires a lock while it exists, as holders write their holdings anew
 --   NS#token       STRING  the last fencing token
---   NS#none                never exists (failure.lua)
+--   NS#e           STRING  in a cluster: exists always (net/slot.h)
+--   NS#none                never exists (failure.lua, net/slot.h)
 --
 --   NS#e           channel of new epochs: the epoch
 --   NS#ev          channel of events: `KIND TIME TOKEN LEASE OWNER`, NUL, key; TIME in us since the epoch. `shared`

@@ -1,0 +1,34 @@
+/*
+ * Finds out which server has the locks now, if SOURCE names several or those who know it, and keeps the two
+ * connections of the mount on it. The connection for calls leads: it looks for the server before each attempt.
+ * The subscription follows: it is connected to the server of the calls, or not at all. Both leave a server together.
+ */
+#ifndef BACKEND_REDIS_NET_PRIMARY_H
+#define BACKEND_REDIS_NET_PRIMARY_H
+
+#include "backend/redis/net/connection.h"
+#include "backend/redis/net/url.h"
+
+struct primary;
+struct tls_context;
+
+/*
+ * `url` is the source, and means the present server from each search on. It, `tls` and the texts of `config` must outlive
+ * this. `freed` is called from the loop after primary_close(). Returns NULL if there is no memory.
+ */
+struct primary *primary_new(const struct backend_config *config, struct redis_url *url, struct tls_context *tls,
+                            void (*freed)(void *ctx), void *ctx);
+
+/* Guides the two connections. Must be called once, before they are started. */
+void primary_guide(struct primary *primary, struct connection *calls, struct connection *subscription);
+
+/* Starts to listen for changes. Call it when the connection for calls is started. */
+void primary_start(struct primary *primary);
+
+/* The subscription is about to be closed. */
+void primary_forget_subscription(struct primary *primary);
+
+/* Ends everything. Call it after both connections were closed. */
+void primary_close(struct primary *primary);
+
+#endif
