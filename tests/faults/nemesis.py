@@ -208,10 +208,14 @@ class ServerFlushed(ServerChanged):
 
 
 class ServerChangedTwice(ServerChanged):
-    """Within the grace after the first change, which has not ended for those that are not back yet."""
+    """
+    Within the grace after the first change, which has not ended for those that are not back yet: one daemon is stopped
+    after the second change for a while, and goes on well within the grace.
+    """
 
     name = "server killed, back empty, changed again"
     lasts = (0.0, 1.5)
+    late = 1.4  # s after the grace has begun at the earliest
 
     def inject(self):
         self.redis.kill()
@@ -223,17 +227,30 @@ class ServerChangedTwice(ServerChanged):
             time.sleep(0.002)
 
     def heal(self):
+        mount = self.random.choice(self.stage.mounts)
+        self.details = {"late": mount.name}
+        mount.process.send_signal(signal.SIGSTOP)
+        try:
+            grace_began = self.change_twice()
+            time.sleep(max(0, grace_began + self.late - time.monotonic()))
+        finally:
+            mount.process.send_signal(signal.SIGCONT)
+
+    def change_twice(self):
+        """Returns when the server was there again. FLUSHALL does not make the grace longer."""
         self.restart_empty(self.redis)
+        began = time.monotonic()
         if self.random.random() < 0.5:
             self.wait_for_first_mount()
         else:
             time.sleep(self.random.uniform(0, 1))
-        if self.random.random() < 0.5:
+        if self.random.random() < 0.7:
             self.redis.ask("FLUSHALL")
-            return
+            return began
         self.redis.kill()
         time.sleep(self.random.uniform(0, 0.5))
         self.restart_empty(self.redis)
+        return time.monotonic()
 
 
 class RedisStopped(Fault):
