@@ -46,6 +46,10 @@ What faults may change:
       go on growing, nobody of them can write any more, and who held is told as soon as the mount has reached
       the server again.
   memory full, garbage on the channels: nothing at all, so no check makes allowance for them.
+  changed (setup `empty`: back empty, or with older data, or emptied): nothing either, for mounts put back what they have.
+      So a holding ends by such a change no more than by a restart with data, and who waits keeps the place that the
+      server had told by then. `kept` and `order` are judged then, too. Older data may show what was released, until its
+      mount is back. A mount that the machine did not run for long enough may come too late, so nothing is promised then.
   the server's clock is set: leases end sooner or later by as much (`told`, `unchanged`, `lease`). Tokens
       grow and exclusion holds all the same.
 """
@@ -64,6 +68,12 @@ NEVER = 1 << 62
 SHOWN = 80             # lines of a history with each violation
 
 HEALTHY = 3 * S        # this long after a fault everything works again
+GRACE = 2 * S          # so long after a change of the server its first mount and all others acquire nothing
+BACK = 2 * S           # so long it may take from the change until a mount is connected again
+# Of a change: for how long the machine may stand still in it, so that all mounts are back in time.
+SPARE = {"ServerFlushed": 100 * MS}
+SPARE_OTHERS = 300 * MS
+SERVER_CHANGES = ("ServerEmptied", "ServerAged", "ServerFlushed", "ServerChangedTwice")
 CLOCKS = 30 * MS       # difference between two clocks, each rounded to milliseconds
 IN_LINE = 400 * MS     # an arrival that is this much later is certainly later
 LONG_LEASE = 4000      # ms; no shorter lease may be left at the end
@@ -166,6 +176,7 @@ class Summary:
         self.counts = collections.Counter()
         self.slowest = 0
         self.slowest_calm = 0
+        self.slowest_acquisition = 0
 
     def add(self, other):
         self.token = max(self.token, other.token)
@@ -173,6 +184,7 @@ class Summary:
         self.counts += other.counts
         self.slowest = max(self.slowest, other.slowest)
         self.slowest_calm = max(self.slowest_calm, other.slowest_calm)
+        self.slowest_acquisition = max(self.slowest_acquisition, other.slowest_acquisition)
 
     def lines(self):
         count = self.counts
@@ -187,6 +199,11 @@ class Summary:
             count["proofs"], count["full"], count["rushed"])
         yield "the longest operation took %.1f s beyond its wait, %.1f s where no fault was near" % (
             self.slowest / S, self.slowest_calm / S)
+        if count["changes"]:
+            yield "changes of the server: %d, of which not judged, as the machine stood still: %d" % (
+                count["changes"], count["late"])
+            yield "  holdings that outlived one: %d; the longest stall of an acquisition: %.1f s" % (
+                count["outlived"], self.slowest_acquisition / S)
         yield "the machine stood still %d times" % count["stalls"]
 
 
@@ -199,6 +216,7 @@ class Result:
 class Checker:
     def __init__(self, events):
         self.result = Result()
+        self.setup = "data"
         self.ops = []
         self.faults = []
         self.stalls = []
@@ -207,6 +225,8 @@ class Checker:
         self.limits = {}  # of directories
         self.left, self.keys, self.stuck, self.crashes, self.beneath, self.stacked = [], {}, [], [], [], []
         self.read_events(events)
+        self.healthy = HEALTHY if self.setup == "data" else HEALTHY + GRACE
+        self.changes = [fault for fault in self.faults if fault.kind in SERVER_CHANGES]
         self.by_handle = collections.defaultdict(list)
         self.by_key = collections.defaultdict(list)
         for op in self.ops:
@@ -245,6 +265,8 @@ class Checker:
                 self.pids[event["p"]], self.mounts[event["p"]] = event["pid"], event["m"]
             elif kind == "fault":
                 self.faults.append(Fault(event))
+            elif kind == "setup":
+                self.setup = event["name"]
             elif kind == "stalled":
                 self.stalls.append(Stall(event["t"], event["until"]))
                 self.result.summary.counts["stalls"] += 1
@@ -335,7 +357,7 @@ class Checker:
         near = [op for op in self.ops if op.inv <= end and op.ret >= begin and op not in evidence and (
             getattr(op, "h", None) in handles or
             (getattr(op, "key", None) in keys and (op.ok or op.maybe) and op.op not in ("close", "look")))]
-        near += [fault for fault in self.faults if fault.meets(begin - HEALTHY, end)]
+        near += [fault for fault in self.faults if fault.meets(begin - self.healthy, end)]
         near.sort(key=lambda each: each.inv)
         lines = [str(each) for each in evidence] + ["    meanwhile:"]
         if len(near) > SHOWN:
@@ -361,19 +383,42 @@ class Checker:
         if at >= NEVER:
             return NEVER
         for begin, end in self.windows.get(mount, []):
-            if begin < at + HEALTHY and end > at:
+            if begin < at + self.healthy and end > at:
                 at = end
-        return at + HEALTHY
+        return at + self.healthy
 
     def faults_near(self, begin, end, on=None, kinds=None):
         return [fault for fault in self.faults if fault.meets(begin, end) and
                 (on is None or fault.on in on) and (kinds is None or fault.kind in kinds)]
+
+    def others_near(self, begin, end, on):
+        """Faults but changes of the server, for which mounts put back what they have."""
+        return [fault for fault in self.faults_near(begin, end, on=on) if fault.kind not in SERVER_CHANGES]
 
     def clock_set(self, begin, end):
         return bool(self.faults_near(begin, end, kinds=SETS_CLOCK))
 
     def lost_data(self, begin, end):
         return bool(self.faults_near(begin, end, kinds=("RedisEmptied",)))
+
+    def not_judged(self, begin, end):
+        """Was there a change of the server in which a mount may have come too late?"""
+        return any(change.meets(begin - BACK, end) and self.came_late(change) for change in self.changes)
+
+    def may_be_lost(self, holding, until):
+        """Its call may have been answered long after it acquired, but not over a change of the server."""
+        return self.lost_data(holding.inv, until) or self.not_judged(holding.ret, until)
+
+    def came_late(self, change):
+        """Did the machine stand still for so long that a mount may have been too late to put back what it has?"""
+        end = change.ret + (BACK if change.kind != "ServerFlushed" else GRACE / 4)
+        still = sum(min(stall.ret, end) - max(stall.inv, change.inv) for stall in self.stalls
+                    if stall.inv < end and stall.ret > change.inv)
+        return still > SPARE.get(change.kind, SPARE_OTHERS)
+
+    def old_data(self, begin, end):
+        """May what is said be of a holding that has ended, and is there again until its mount says so?"""
+        return any(change.kind == "ServerAged" and change.meets(begin - GRACE - BACK, end) for change in self.changes)
 
     def daemon_killed(self, mount, begin, end):
         return self.faults_near(begin, end, on=(mount,), kinds=KILLS_DAEMON)
@@ -466,7 +511,7 @@ class Checker:
         mount = self.mounts[op.p]
         end = op.ret if op.ret < NEVER else self.killed.get(op.p, NEVER)
         healed = self.healed(mount, end) + S
-        lease = end + op.ttl * MS + HEALTHY
+        lease = end + op.ttl * MS + self.healthy
         if op.ret == NEVER and not op.bound:
             return self.healed(mount, end) + op.ttl * MS + self.set_back(op.inv)
         if self.daemon_killed(mount, op.inv, healed):
@@ -511,7 +556,7 @@ class Checker:
         if not holding.shared:
             return [op for op in holding.named("write") if op.ok]
         return [op for op in holding.named("state") if self.says_it_is_there(op) and not (
-            self.clock_set(holding.inv, op.ret) or self.lost_data(holding.inv, op.ret))]
+            self.clock_set(holding.inv, op.ret) or self.may_be_lost(holding, op.ret))]
 
     def check_modes(self):
         for holding in self.holdings:
@@ -565,7 +610,7 @@ class Checker:
     def check_told(self):
         for holding in self.by_token.values():
             later = self.next_of.get(holding)
-            if not later or self.clock_set(holding.inv, later.ret) or self.lost_data(holding.inv, later.ret):
+            if not later or self.clock_set(holding.inv, later.ret) or self.may_be_lost(holding, later.ret):
                 continue
             mount = self.mounts[holding.p]
             forced = self.forced(holding, later.ret)
@@ -637,7 +682,7 @@ class Checker:
     def may_have_lost(self, holding, convert):
         """May a holding have ended before it was converted?"""
         return bool(self.forced(holding, convert.ret) or self.next_of.get(holding, convert).ret < convert.ret or
-                    self.faults_near(holding.inv - HEALTHY, convert.ret) or self.stalled(holding, convert))
+                    self.faults_near(holding.inv - self.healthy, convert.ret) or self.stalled(holding, convert))
 
     def check_ends(self):
         for holding in self.holdings:
@@ -652,16 +697,17 @@ class Checker:
                 continue
             if any(each.inv <= op.ret for each in self.releases(holding)) or self.forced(holding, op.ret):
                 continue
-            if self.clock_set(holding.inv, op.ret) or self.lost_data(holding.inv, op.ret):
+            if self.clock_set(holding.inv, op.ret) or self.may_be_lost(holding, op.ret):
                 continue
             if holding.bound and (any(each.inv <= op.ret for each in closes) or self.killed.get(
                     holding.p, NEVER) <= op.ret):
                 continue
             if op.ret < self.leases(holding, op.ret)[0]:
                 self.violate("unchanged", "it ended before its lease, and nobody released it", holding.acquire, op)
-            elif not (self.faults_near(holding.inv - HEALTHY, op.ret, on=(self.mounts[holding.p], "redis")) or
+            elif not (self.others_near(holding.inv - self.healthy, op.ret, (self.mounts[holding.p], "redis")) or
                       self.stalled(holding, op)):
-                self.violate("kept", "a bound lock was lost, and nothing had failed", holding.acquire, op)
+                self.violate("kept", "a bound lock was lost, and nothing had failed but what mounts make good",
+                             holding.acquire, op)
 
     def stalled(self, holding, end):
         """Did the machine stand still between this sign of the end and the last one that it was held?"""
@@ -688,6 +734,8 @@ class Checker:
                     interval[1] = NEVER if holding.reopened else self.over(holding)
         for key, known in intervals.items():
             for _, _, op in known:
+                if self.old_data(op.inv, op.ret):
+                    continue
                 if op.r in KNOWN_HELD and not any(begin <= op.ret and end >= op.inv and self.may_exclude(other, op)
                                                   for begin, end, other in known) and not self.may_be_full(intervals, op):
                     self.violate("nobody", "refused (%s), and nobody held it" % op.r, op)
@@ -717,6 +765,8 @@ class Checker:
             looks = [op for op in self.by_key[key] if op.op == "look" and op.ok]
             returned = sorted(holdings, key=lambda holding: holding.ret)
             for op in looks:
+                if self.old_data(op.inv, op.ret):
+                    continue
                 seen = self.by_token.get(op.returned["token"])
                 excluding = [holding for holding in returned if holding.token > op.returned["token"] and
                              holding.ret < op.inv and not (holding.shared and (not seen or seen.shared))]
@@ -724,7 +774,7 @@ class Checker:
                     self.violate("told", "a look shows token %d, after %d was acquired" % (
                         op.returned["token"], excluding[-1].token), excluding[-1].acquire, op)
         for op in self.ops:
-            if op.op == "look" and op.ok:
+            if op.op == "look" and op.ok and not self.old_data(op.inv, op.ret):
                 self.check_look(op)
 
     def check_look(self, op):
@@ -806,14 +856,18 @@ class Checker:
                     self.violate("ended", "it has no end", op)
                 continue
             took = op.ret - op.inv - getattr(op, "wait", 0) * MS
-            near = self.faults_near(op.inv - HEALTHY, op.ret, on=(self.mounts[op.p], op.p, "redis"))
+            near = self.faults_near(op.inv - self.healthy, op.ret, on=(self.mounts[op.p], op.p, "redis"))
             faulty = sum(min(fault.ret, op.ret) - max(fault.inv, op.inv) for fault in near
                          if fault.ret > op.inv and fault.inv < op.ret)
             summary.slowest = max(summary.slowest, took)
+            if op.op in ACQUIRES:
+                summary.slowest_acquisition = max(summary.slowest_acquisition, took)
             if not near:
                 summary.slowest_calm = max(summary.slowest_calm, took)
             # A stopped process starts to wait again when it continues, and lookups in a directory may be served one by one.
             allowed = 8 * S + 2 * faulty + getattr(op, "wait", 0) * MS if near else 4 * S
+            # Each change begins a grace anew.
+            allowed += sum(GRACE + BACK for fault in near if fault.kind in SERVER_CHANGES)
             if took > allowed:
                 self.violate("ended", "it took %.1f s beyond its wait" % (took / S), op)
 
@@ -843,7 +897,11 @@ class Checker:
 
     def touched(self, first, second):
         on = (first.p, second.p, self.mounts[first.p], self.mounts[second.p], "redis")
-        return self.faults_near(first.inv - HEALTHY, max(first.ret, second.ret), on=on)
+        end = max(first.ret, second.ret)
+        # Who asks before the grace is over, or as the server changes, may not have been told a place.
+        placeless = any(change.meets(first.inv - BACK - GRACE, first.inv + IN_LINE) or
+                        (change.meets(first.inv, end) and self.came_late(change)) for change in self.changes)
+        return placeless or self.others_near(first.inv - self.healthy, end, on)
 
     def by_queue(self):
         """Operations that wait for each other: of a key, or of a directory with a limit, in which no two use one key."""
@@ -895,7 +953,7 @@ class Checker:
                 else:
                     self.result.violations.append(line)
         for key, ttl in self.keys.items():
-            if ":" in key.partition("#")[0] or any(part in key for part in OF_HELD) or (ttl == -1 and not key.endswith("#token")):
+            if ":" in key.partition("#")[0] or any(part in key for part in OF_HELD) or (ttl == -1 and not key.endswith(("#token", "#e"))):
                 self.result.violations.append("nobody: Redis keeps %s (expires in %d ms) when nothing is held" % (key, ttl))
 
     def check_beneath(self):
@@ -917,8 +975,8 @@ class Checker:
             if op.op not in ("acquire", "id-acquire") or op.r in SAID_BY_FULL:
                 continue
             full = any(fault.inv <= op.inv and op.ret <= fault.ret for fault in self.faults if fault.kind == "MemoryFull")
-            if full and self.answered_in_time(op.inv - HEALTHY, op.ret) and not self.faults_near(
-                    op.inv - HEALTHY, op.ret, on=(self.mounts[op.p], op.p, "redis")):
+            if full and self.answered_in_time(op.inv - self.healthy, op.ret) and not self.faults_near(
+                    op.inv - self.healthy, op.ret, on=(self.mounts[op.p], op.p, "redis")):
                 self.violate("full", "not refused with ENOSPC, but with %s" % op.r, op)
 
     def answered_in_time(self, begin, end):
@@ -1034,6 +1092,11 @@ class Checker:
             elif op.op == "rush":
                 count["rushed"] += op.returned.get("tries", 0)
             count["full"] += op.r == "ENOSPC"
+        count["changes"] = len(self.changes)
+        count["late"] = sum(1 for change in self.changes if self.came_late(change))
+        count["outlived"] = sum(1 for holding in self.holdings if any(
+            holding.ret < change.inv and any(op.inv > change.ret and self.says_it_is_there(op) for op in holding.ops)
+            for change in self.changes))
         for holdings in self.of_key.values():
             count["handovers"] += max(0, len(holdings) - 1)
             count["lost"] += sum(1 for holding in holdings[:-1] if holding.bound and any(

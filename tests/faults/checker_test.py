@@ -28,6 +28,14 @@ class History:
     def fault(self, kind, begin, end, on="redis", **more):
         self.add(e="fault", kind=kind, on=on, t=begin * MS, until=end * MS, **more)
 
+    def changed(self, begin, end, kind="ServerEmptied"):
+        """In the setup in which mounts put back what they have."""
+        self.add(e="setup", name="empty")
+        self.fault(kind, begin, end)
+
+    def stalled(self, begin, end):
+        self.add(e="stalled", t=begin * MS, until=end * MS)
+
     def left(self, key, token, pid, **more):
         self.add(e="left", key=key, token=token, pid=pid, t=99000 * MS, **more)
 
@@ -1578,6 +1586,190 @@ def limit_set_again():
     one.write(90, first)
     other.write(100, second)
     one.write(110, first)
+    return history
+
+
+# A server that loses data, and mounts that put back what they have
+
+@accepts
+def outlives():
+    """a holding that outlives a server that is empty, and is released; a waiter gets it then"""
+    history, one, other = two()
+    history.changed(100, 300)
+    handle = one.acquire(0, 5, 10, bound=True, how="hold", ttl=8000)
+    one.write(50, handle, text="a")
+    other.acquire(60, 6020, 11, wait=8000, how="wait", ttl=8000)
+    one.write(2400, handle, text="b")
+    one.poll(2500, handle, False)
+    one.release(6000, 6010, handle, how="close")
+    return history
+
+
+@accepts
+def outlives_flush():
+    """holdings that outlive FLUSHALL, and a restart right after it"""
+    history, one, other = two()
+    history.changed(100, 101, "ServerFlushed")
+    history.fault("ServerChangedTwice", 400, 900)
+    handle = one.acquire(0, 5, 10, ttl=8000)
+    shared = other.share(0, 5, 11, key="l")
+    one.write(3000, handle)
+    other.state(3000, shared, "ACQUIRED")
+    one.release(4000, 4010, handle)
+    return history
+
+
+@rejects("unchanged")
+def ends_by_restart():
+    """a holding that ends as the server comes back empty"""
+    history, one, _ = two()
+    history.changed(100, 300)
+    handle = one.acquire(0, 5, 10, ttl=8000)
+    one.write(2500, handle, "ESTALE")
+    return history
+
+
+@rejects("unchanged")
+def ends_by_flush():
+    """a bound lock whose holder is told of a loss by FLUSHALL"""
+    history, one, _ = two()
+    history.changed(100, 101, "ServerFlushed")
+    handle = one.acquire(0, 5, 10, bound=True, how="hold", ttl=8000)
+    one.poll(500, handle, True)
+    return history
+
+
+@rejects("unchanged")
+def taken_in_grace():
+    """a lock that another acquires before its holder is back"""
+    history, one, other = two()
+    history.changed(100, 300)
+    one.acquire(0, 5, 10, ttl=8000)
+    other.acquire(310, 320, 11)
+    return history
+
+
+@rejects("kept")
+def not_renewed():
+    """a bound lock that is lost when the server has come back with older data, after its first lease"""
+    history, one, _ = two()
+    history.changed(8000, 9000, "ServerAged")
+    handle = one.acquire(0, 5, 10, bound=True, how="hold", ttl=8000)
+    one.poll(7900, handle, False)
+    one.poll(9500, handle, True)
+    return history
+
+
+@rejects("exclusion")
+def two_after_restart():
+    """two write through one lock, after a server came back empty"""
+    history, one, other = two()
+    history.changed(100, 300)
+    handle = one.acquire(0, 5, 10, ttl=8000)
+    other.acquire(2400, 2410, 11)
+    one.write(2500, handle)
+    return history
+
+
+@rejects("tokens")
+def tokens_anew():
+    """a smaller token after a server came back with older data"""
+    history, one, other = two()
+    history.changed(100, 300, "ServerAged")
+    handle = one.acquire(0, 5, 10, ttl=8000)
+    one.release(50, 60, handle)
+    other.acquire(2500, 2510, 9)
+    return history
+
+
+@accepts
+def older_data_seen():
+    """a lock that was released, and is seen with older data until its mount is back"""
+    history, one, other = two()
+    history.changed(100, 300, "ServerAged")
+    handle = one.acquire(0, 5, 10, ttl=8000)
+    one.release(50, 60, handle)
+    other.look(400, 10, one.pid)
+    other.acquire(500, 510, result="EEXIST")
+    return history
+
+
+@rejects("lease")
+def older_data_stays():
+    """a lock that was released, and is there long after the server came back with older data"""
+    history, one, other = two()
+    history.changed(100, 300, "ServerAged")
+    handle = one.acquire(0, 5, 10, ttl=60000)
+    one.release(50, 60, handle)
+    other.look(9000, 10, one.pid)
+    return history
+
+
+@rejects("lease")
+def released_seen():
+    """a lock that was released, and is there after the server came back empty"""
+    history, one, other = two()
+    history.changed(100, 300)
+    handle = one.acquire(0, 5, 10, ttl=60000)
+    one.release(50, 60, handle)
+    other.look(400, 10, one.pid)
+    return history
+
+
+@accepts
+def place_kept():
+    """who waits has its place after the server came back empty; who asks in the grace may come in any order"""
+    history, one, other, third = three()
+    history.changed(5000, 5300)
+    handle = one.acquire(0, 5, 10, ttl=60000)
+    other.acquire(1000, 8020, 11, wait=20000, how="wait", ttl=500)
+    third.acquire(2000, 8600, 12, wait=20000, how="wait", ttl=500)
+    one.release(8000, 8010, handle)
+    other.acquire(5400, 9900, 14, wait=20000, how="wait", ttl=500, key="l")
+    third.acquire(6000, 9800, 13, wait=20000, how="wait", ttl=500, key="l")
+    return history
+
+
+@rejects("order")
+def place_lost():
+    """who waits is passed by a later one after the server came back empty"""
+    history, one, other, third = three()
+    history.changed(5000, 5300)
+    handle = one.acquire(0, 5, 10, ttl=60000)
+    other.acquire(1000, 9020, 12, wait=20000, how="wait", ttl=500)
+    third.acquire(2000, 8020, 11, wait=20000, how="wait", ttl=500)
+    one.release(8000, 8010, handle)
+    return history
+
+
+@accepts
+def machine_stood_still():
+    """a lock lost to another as the machine stood still in the grace, so that its mount was late"""
+    history, one, other = two()
+    history.changed(100, 300)
+    history.stalled(500, 1900)
+    handle = one.acquire(0, 5, 10, ttl=8000)
+    other.acquire(2400, 2410, 11)
+    one.write(2500, handle, "ESTALE")
+    return history
+
+
+@accepts
+def waits_for_two_graces():
+    """an acquisition that takes the time of two changes and their graces"""
+    history, one, _ = two()
+    history.changed(100, 1000)
+    history.fault("ServerEmptied", 1500, 2500)
+    one.acquire(200, 9000, 10)
+    return history
+
+
+@rejects("ended")
+def waits_too_long():
+    """an acquisition that takes far longer than a change and its grace"""
+    history, one, _ = two()
+    history.changed(100, 300)
+    one.acquire(200, 14500, 10)
     return history
 
 

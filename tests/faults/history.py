@@ -7,6 +7,7 @@ that the file of a killed process has the operation that it had begun.
   {"e": "inv", "p": PROCESS, "n": N, "t": NS, "op": OP, …}
   {"e": "ret", "p": PROCESS, "n": N, "t": NS, "r": RESULT, …}
   {"e": "fault", "kind": KIND, "on": TARGET, "t": NS, "until": NS, …}
+  {"e": "setup", "name": SETUP}                          what the server keeps (setups.py); absent: "data"
   {"e": "stalled", "t": NS, "until": NS}                 the machine stood still, for everybody
   {"e": "killed", "p": PROCESS, "t": NS}
   {"e": "limit", "dir": DIR, "limit": N, "t": NS}        a directory has a limit from now on

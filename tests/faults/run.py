@@ -1,6 +1,6 @@
 """Runs the workload in rounds: inject faults, heal all, look at the locks that are left, check the round.
 
-run.py WORK BUILD LOCKFS SERVER SECONDS SEED MOUNTS WORKERS [FAULT...]
+run.py WORK BUILD LOCKFS SERVER SECONDS SEED MOUNTS WORKERS SETUP MOUNT_OPTIONS [FAULT...]
 
 Prints the table, and returns 1 if a promise was violated.
 """
@@ -14,13 +14,14 @@ import time
 import checker
 from history import Writer, boot_ns, outcome, read, set_limit
 from nemesis import Nemesis
+from setups import SETUPS
 from stage import LIMIT, NAMESPACE, POOL, Stage, StageError, die_with_runner
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 KEYS = ("alpha", "beta", "gamma")
 ROUND = 45       # seconds of faults in a round
 DRAIN = 30       # within this time all operations end if no fault is injected
-CALM = 6.5       # the longest short lease, plus the time by which the clock was set back, plus a margin
+CALM = 2.5       # the longest time by which the clock was set back, plus a margin
 
 
 class WorkerProcess:
@@ -41,7 +42,8 @@ class WorkerProcess:
         seed = "%d %s" % (self.run.seed, self.name)
         self.process = subprocess.Popen(
             [sys.executable, "-S", "-B", os.path.join(HERE, "worker.py"), self.name, self.mount.name,
-             self.mount.path, ",".join(KEYS), seed, self.run.histories, self.run.control], stdin=subprocess.DEVNULL)
+             self.mount.path, ",".join(KEYS), seed, self.run.histories, self.run.control,
+             self.run.setup.name], stdin=subprocess.DEVNULL)
 
     def kill(self):
         at = boot_ns()
@@ -60,7 +62,8 @@ class WorkerProcess:
 
 
 class Run:
-    def __init__(self, work, build, lockfs, server, seconds, seed, mounts, workers, *only):
+    def __init__(self, work, build, lockfs, server, seconds, seed, mounts, workers, setup, mount_options, *only):
+        self.setup = SETUPS[setup]
         self.work, self.seed = work, int(seed)
         self.histories = work + "/history"
         self.control = work + "/control"
@@ -72,7 +75,7 @@ class Run:
         self.summary = checker.Summary()
         os.mkdir(self.histories)
         self.order("pause 0")
-        self.stage = Stage(work, build, lockfs, server, int(mounts), self.seed)
+        self.stage = Stage(work, build, lockfs, server, int(mounts), self.seed, self.setup, mount_options)
         self.workers = [WorkerProcess(self, mount, number)
                         for mount in self.stage.mounts for number in range(1, int(workers) + 1)]
         self.nemesis = Nemesis(self.stage, self.workers, random.Random(self.seed), only)
@@ -96,9 +99,13 @@ class Run:
                 return
             time.sleep(0.02)
 
+    def calm(self):
+        """So long after a round, all leases are over but the longest ones, which show what is left."""
+        return CALM + sorted(lease for _, lease in self.setup.leases)[-2] / 1000
+
     def look_at_what_is_left(self):
         """What is still held when all leases that may be over are; and then nothing may be."""
-        time.sleep(CALM)
+        time.sleep(self.calm())
         mount = self.stage.mounts[self.round % len(self.stage.mounts)]
         for key in sorted(self.lock_keys()):
             path = mount.path + "/" + key
@@ -139,9 +146,11 @@ class Run:
         metronome = subprocess.Popen([sys.executable, "-S", "-B", os.path.join(HERE, "metronome.py"),
                                       directory + "/metronome.jsonl"], stdin=subprocess.DEVNULL)
         self.writer.write(e="last", token=self.token)
-        self.limit_pool()
+        self.writer.write(e="setup", name=self.setup.name)
+        if self.setup.pool:
+            self.limit_pool()
         self.order(str(self.round))
-        self.nemesis.run(min(time.monotonic() + ROUND, max(self.end - CALM - 3, time.monotonic() + 5)))
+        self.nemesis.run(min(time.monotonic() + ROUND, max(self.end - self.calm() - 3, time.monotonic() + 5)))
         self.check_daemons()
         self.drain()
         self.look_at_what_is_left()

@@ -19,8 +19,6 @@ import time
 
 PORT = 6379
 NAMESPACE = "faults"
-TIMEOUT_MS = 1000
-LEASE_MS = 2000  # of a lock that is acquired by a plain path
 DISK_MB = 64
 POOL = "pool"    # a directory with room for so many locks
 LIMIT = 2
@@ -89,7 +87,7 @@ class Redis:
     """The server, and the few words that the nemesis has with it, over its socket."""
 
     def __init__(self, stage, command):
-        self.command = command
+        self.command, self.options = command, stage.setup.redis
         self.netns = stage.netns("r")
         self.work = stage.work
         self.data = stage.work + "/data"
@@ -111,9 +109,7 @@ class Redis:
         with open(self.work + "/redis.log", "ab") as log:
             self.process = subprocess.Popen(
                 ["nsenter", "--net=/run/netns/" + self.netns, self.command, "--port", str(PORT), "--bind", "0.0.0.0",
-                 "--protected-mode", "no", "--unixsocket", self.socket, "--dir", self.data, "--save", "",
-                 "--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-min-size", "8mb",
-                 "--no-appendfsync-on-rewrite", "no"],
+                 "--protected-mode", "no", "--unixsocket", self.socket, "--dir", self.data, "--save", "", *self.options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_runner,
                 env={**os.environ, "LD_PRELOAD": self.clock_library, "LOCKFS_CLOCK": self.clock})
         wait_until(15, self.answers, "Redis answers")
@@ -169,6 +165,8 @@ class Mount:
         self.path = "%s/%s" % (stage.work, self.name)
         self.source = "redis://10.77.%d.2:%d" % (number, PORT)
         self.lockfs = stage.lockfs
+        self.options = ["namespace=" + NAMESPACE, "timeout=%dms" % stage.setup.timeout_ms, "ttl=%dms" % stage.setup.lease_ms]
+        self.options += [stage.mount_options] if stage.mount_options else []
         self.cable = Cable(stage, self.name, number, seed)
         self.process = None
         self.mode_file = "%s/control.%s" % (stage.work, self.name)
@@ -238,7 +236,7 @@ class Mount:
         with open(self.path + ".log", "ab") as log:
             return subprocess.Popen(
                 ["nsenter", "--net=/run/netns/" + self.cable.netns, self.lockfs, self.source, self.path, "-f",
-                 "-o", "namespace=%s,timeout=%dms,ttl=%dms" % (NAMESPACE, TIMEOUT_MS, LEASE_MS)],
+                 "-o", ",".join(self.options)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_runner)
 
     def start_once(self):
@@ -260,8 +258,9 @@ class Mount:
 
 
 class Stage:
-    def __init__(self, work, build, lockfs, server, mounts, seed):
+    def __init__(self, work, build, lockfs, server, mounts, seed, setup, mount_options):
         self.work, self.build, self.lockfs = work, build, lockfs
+        self.setup, self.mount_options = setup, mount_options
         self.prefix = "lff%d" % (os.getpid() % 100000)
         call("ip", "netns", "add", self.netns("r"))
         call("ip", "-n", self.netns("r"), "link", "set", "lo", "up")

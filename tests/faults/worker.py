@@ -1,6 +1,6 @@
 """A process that acquires, uses and releases locks, and writes its history.
 
-worker.py NAME MOUNT_NAME MOUNT KEYS SEED DIR CONTROL
+worker.py NAME MOUNT_NAME MOUNT KEYS SEED DIR CONTROL SETUP
 
 It works while the file CONTROL contains a number, which is the round, and writes its
 history to DIR/ROUND/NAME.jsonl. It rests while CONTROL contains `pause ROUND`, and ends
@@ -26,14 +26,13 @@ import sys
 import time
 
 from history import Writer, boot_ns, outcome, set_limit
-from stage import LEASE_MS, LIMIT, POOL
+from setups import SETUPS
+from stage import LIMIT, POOL
 
 SIGNAL = signal.SIGUSR1
 AWAY = ("ENOTCONN", "EHOSTDOWN", "ETIMEDOUT", "ECONNABORTED")
 
-# Leases in ms, as (weight, lease). The long ones show whether an acquisition whose answer
-# was lost is undone, and does not just expire.
-LEASES = ((3, 500), (4, 1000), (4, 2000), (2, 4000), (1, 60000))
+# Longer leases show whether an acquisition whose answer was lost is undone, and does not just expire.
 LEASE_MAX_SHORT = 4000
 
 # Ids that workers of all mounts present, and the keys that are acquired with an id only. Workers
@@ -96,7 +95,8 @@ class Handle:
 
 
 class Worker:
-    def __init__(self, name, mount_name, mount, keys, seed, directory, control):
+    def __init__(self, name, mount_name, mount, keys, seed, directory, control, setup):
+        self.setup = SETUPS[setup]
         self.name, self.mount_name, self.mount = name, mount_name, mount
         self.keys = keys.split(",")
         self.own_key = "own-" + name.split(".")[0]
@@ -135,7 +135,7 @@ class Worker:
     # Acquiring
 
     def lease(self):
-        weights, leases = zip(*LEASES)
+        weights, leases = zip(*self.setup.leases)
         return self.random.choices(leases, weights)[0]
 
     def any_key(self):
@@ -152,14 +152,14 @@ class Worker:
         """A handle, or None where the answer was no."""
         ttl = ttl or self.lease()
         wait = 0
-        options = ["ttl=%dms" % ttl] if ttl != LEASE_MS else []
+        options = ["ttl=%dms" % ttl] if ttl != self.setup.lease_ms else []
         if mode == "shared" and how not in LOCKING:
             options.append("shared")
         flags = os.O_CREAT | os.O_RDWR | os.O_EXCL
         bound = how == "hold" or how in LOCKING
         signalled = bound and self.random.random() < 0.7
         if how in ("wait", "hold"):
-            wait = self.random.choice((300, 1000, 2500, 4000))
+            wait = self.random.choice(self.setup.waits)
             options.append("wait=%dms" % wait)
         if how == "attempts":
             options += ["attempts=3", "interval=200ms"]
@@ -177,7 +177,7 @@ class Worker:
         if how in FCNTL:
             flags = os.O_CREAT | os.O_RDWR
         if LOCKING.get(how):
-            wait = self.random.choice((300, 1000, 2500, 4000))
+            wait = self.random.choice(self.setup.waits)
         self.forget_signals()
         name = "%s#%d" % (self.name, self.count + 1)
         # A view in which no call can wait has no place in the order of waiters.
@@ -285,7 +285,7 @@ class Worker:
         elif how < 0.7:
             result, _ = self.do("refresh", os.utime, handle.fd, key=handle.key, h=handle.name, ttl=0)
         else:
-            ttl = self.random.choice((500, 1000, 2000))
+            ttl = self.setup.lease_ms // self.random.choice((4, 2, 1))
             result, _ = self.do("refresh", os.setxattr, handle.fd, "user.lock.ttl", b"%dms" % ttl,
                                 key=handle.key, h=handle.name, ttl=ttl)
         return result
@@ -310,6 +310,8 @@ class Worker:
         return not handle.lost and not handle.unsure
 
     def hold_time(self, handle):
+        if self.random.random() < self.setup.holds:
+            return self.random.uniform(1, 7)
         chance = self.random.random()
         if chance < 0.7:
             return self.random.uniform(0, 0.05)
@@ -583,7 +585,7 @@ class Worker:
             if self.random.random() < 0.7:
                 self.turn_rush()
             else:
-                self.turn_lock("excl", ttl=LEASE_MS)
+                self.turn_lock("excl", ttl=self.setup.lease_ms)
         elif mode == "ids":
             self.turn_id(ID_KEYS, 0, (0, 0, 0.1), 1)
         elif mode == "force" and self.random.random() < 0.5:
@@ -594,9 +596,9 @@ class Worker:
             self.take_any_turn()
 
     def take_any_turn(self):
-        turns = {"excl": 18, "plain": 6, "wait": 22, "attempts": 6, "hold": 20, "flock": 14, "flocknb": 6,
-                 "posix": 8, "posixnb": 3, "ofd": 6, "ofdnb": 3,
-                 "pool": 20, "own": 8, "attack": 8, "look": 12, "force": 3, "id": 6}
+        turns = self.setup.turns or {"excl": 18, "plain": 6, "wait": 22, "attempts": 6, "hold": 20, "flock": 14, "flocknb": 6,
+                                     "posix": 8, "posixnb": 3, "ofd": 6, "ofdnb": 3,
+                                     "pool": 20, "own": 8, "attack": 8, "look": 12, "force": 3, "id": 6}
         turn = self.random.choices(list(turns), list(turns.values()))[0]
         if turn == "own":
             self.turn_lock("excl", self.own_key)
