@@ -3,6 +3,7 @@
 load ../lib/helper
 load ../lib/redis
 load ../lib/redis_servers
+load ../lib/crowd
 
 @test "the node that has the namespace is found by any node, and its keys get a hash tag, which is said once" {
   local node
@@ -17,7 +18,7 @@ load ../lib/redis_servers
   is "job team" "$(call list "$N")"
   node=$(owner)
   is 1 "$(redis_cli "@$node" EXISTS '{lockfs}:job')"
-  is - "$(redis_cli "@$node" GET '{lockfs}#e')"
+  matches "[0-9a-f]{32}" "$(redis_cli "@$node" GET '{lockfs}#e')"
   is_at "$node" n1 n2 n3 n4 n5 n6
   told "in the cluster, the namespace is called {lockfs}, so that one node has all its keys"
   is "" "$(cat "$O.stderr")"
@@ -124,4 +125,22 @@ unmount_cluster() {
 
 cluster_is_down() {
   redis_cli "@$1" CLUSTER INFO | grep -q cluster_state:fail
+}
+
+@test "nodes are killed one after the other under holders and who contends: no lock is lost, none is double" {
+  local round old rounds=${LOCKFS_TEST_ROUNDS:-2}
+  cluster_start
+  for dir in "$M" "$N" "$O"; do
+    mount_servers -o grace=2s "$dir" "$(cluster_source n1 n2 n3)"
+  done
+  wait_until gone "$M/nothing"
+  crowd_start 60 "$M" "$N" "$O"
+  for ((round = 0; round < rounds; round++)); do
+    old=$(owner)
+    wait_until has_replica "$old"
+    redis_kill "$old"
+    crowd_keeps
+    redis_again "$old"
+  done
+  crowd_ends "$rounds failovers by kill -9 of the node under 3 mounts with 60 holders"
 }

@@ -3,6 +3,7 @@
 load ../lib/helper
 load ../lib/redis
 load ../lib/redis_servers
+load ../lib/crowd
 
 @test "a mount follows a failover when the primary is killed, and never uses the old primary again" {
   sentinels_start
@@ -72,4 +73,35 @@ load ../lib/redis_servers
   is master "$(redis_cli @one ROLE | head -n 1)"
   take "$M/two"
   is_at two one
+}
+
+# The primary is the server that the Sentinels name.
+primary() {
+  if names s1 one; then echo one; else echo two; fi
+}
+
+# has_follower PRIMARY: does the other server replicate it?
+has_follower() {
+  local other=two
+  [ "$1" = one ] || other=one
+  replicates "$other"
+}
+
+@test "primaries are killed one after the other under holders and who contends: no lock is lost, none is double" {
+  local round old rounds=${LOCKFS_TEST_ROUNDS:-2}
+  sentinels_start
+  for dir in "$M" "$N" "$O"; do
+    mount_servers -o grace=2s "$dir" "$(sentinel_source s1 s2 s3)"
+  done
+  wait_until gone "$M/nothing"
+  crowd_start 60 "$M" "$N" "$O"
+  for ((round = 0; round < rounds; round++)); do
+    old=$(primary)
+    wait_until 40 has_follower "$old"
+    redis_kill "$old"
+    crowd_keeps
+    # The Sentinels make it a replica about 10 s after it is back.
+    redis_again "$old"
+  done
+  crowd_ends "$rounds failovers by kill -9 of the primary under 3 mounts with 60 holders"
 }

@@ -2,6 +2,7 @@
 
 load ../lib/helper
 load ../lib/redis
+load ../lib/crowd
 
 GRACE_MS=1500
 
@@ -325,4 +326,38 @@ PY
   mount_redis -o grace=0
   is 0 "$(redis_cli EXISTS lockfs#grace)"
   (set -C; : >"$M/job")
+}
+
+@test "a server that comes back empty again and again under 200 holders and who contends: none is lost, none is double" {
+  local round rounds=${LOCKFS_TEST_ROUNDS:-5}
+  O=$T/third
+  for dir in "$M" "$N" "$O"; do
+    mount_redis -o timeout=10s,grace=2s "$dir"
+  done
+  wait_until grace_is_over
+  crowd_start 200 "$M" "$N" "$O"
+  for ((round = 0; round < rounds; round++)); do
+    nap_ms $((RANDOM % 1500))
+    redis_kill
+    nap_ms $((RANDOM % 500))
+    redis_again
+    crowd_keeps
+  done
+  crowd_ends "$rounds restarts of an empty server under 3 mounts with 200 holders"
+}
+
+@test "the data of a living server are deleted again and again under holders and who contends: none is lost, none is double" {
+  local round
+  begin
+  crowd_start 50 "$M" "$N"
+  for round in 1 2 3; do
+    nap_ms $((RANDOM % 1000))
+    redis_cli FLUSHALL >/dev/null
+    crowd_keeps
+  done
+  crowd_ends "3 times FLUSHALL under 2 mounts with 50 holders"
+}
+
+nap_ms() {
+  sleep "$(($1 / 1000)).$(printf %03d $(($1 % 1000)))"
 }

@@ -1,0 +1,30 @@
+# A crowd of holders and contenders (crowd.py) while a test changes their server. Load it after redis.bash.
+# shellcheck shell=bash disable=SC2154  # what helper.bash has
+
+# crowd_start HOLDERS MOUNT...
+crowd_start() {
+  crowd_checks=0
+  mkdir "$T/crowd"
+  mkfifo "$T/crowd/input"
+  in_background python3 -S -B "$BATS_TEST_DIRNAME/../lib/crowd.py" "$T/crowd" "$@" <>"$T/crowd/input"
+  wait_until [ -e "$T/crowd/ready" ]
+}
+
+# crowd_keeps: all holders have their locks
+crowd_keeps() {
+  crowd_checks=$((crowd_checks + 1))
+  echo "$crowd_checks" >"$T/crowd/input"
+  wait_until [ -e "$T/crowd/checked.$crowd_checks" ]
+  is kept "$(cat "$T/crowd/checked.$crowd_checks")"
+}
+
+# crowd_ends WHAT: no two ever believed to hold one lock; prints a figure about WHAT
+crowd_ends() {
+  local acquired doubles stall
+  echo end >"$T/crowd/input"
+  wait_until [ -e "$T/crowd/result" ]
+  read -r acquired doubles stall <"$T/crowd/result"
+  figure "$1: $acquired acquisitions, $doubles double holders, longest stall of acquisitions $stall ms"
+  is 0 "$doubles"
+  ((acquired > 0)) || fail "nobody acquired anything"
+}
