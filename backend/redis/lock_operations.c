@@ -141,6 +141,8 @@ void redis_release(struct backend *backend, const char *key, const struct lock_c
 	if (!call)
 		return;
 	call->done = on_release;
+	if (!match.any)
+		reclaim_note_release(redis->reclaim, match.token);
 	call->match = match;
 	operation_add_claim(call, claim);
 	script_call_add_match(call, match);

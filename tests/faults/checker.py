@@ -953,7 +953,7 @@ class Checker:
                 else:
                     self.result.violations.append(line)
         for key, ttl in self.keys.items():
-            if ":" in key.partition("#")[0] or any(part in key for part in OF_HELD) or (ttl == -1 and not key.endswith(("#token", "#e"))):
+            if ":" in key.partition("#")[0] or any(part in key for part in OF_HELD) or (ttl == -1 and not key.endswith(("#token", "#e", "#server"))):
                 self.result.violations.append("nobody: Redis keeps %s (expires in %d ms) when nothing is held" % (key, ttl))
 
     def check_beneath(self):

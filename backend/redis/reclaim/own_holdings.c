@@ -204,6 +204,7 @@ void own_holdings_update(struct own_holdings *holdings, const struct lock *lock)
 	if (!holding)
 		return;
 	holding->may_have_ended = false;
+	holding->is_released = false;
 	holding->lock.permissions = lock->permissions;
 	holding->lock.ttl_ms = lock->ttl_ms;
 	holding->lock.refreshed_ms = lock->refreshed_ms;

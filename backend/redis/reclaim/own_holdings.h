@@ -20,6 +20,7 @@ struct own_holding {
 	int64_t ends_ns;            /* CLOCK_BOOTTIME: when the holder's belief ends; INT64_MAX: never */
 	char nonce[RANDOM_ID_SIZE]; /* of the acquisition; "": not known */
 	bool bound;                 /* this mount renews it */
+	bool is_released;           /* its release was asked for, so it is not renewed any more */
 	bool may_have_ended;        /* its release was asked for, and the answer was lost */
 };
 

@@ -238,7 +238,10 @@ static void on_reasserted(redisAsyncContext *context, void *data, void *ctx)
 	go_on(reclaim);
 }
 
-/* What the lease is to be from now on in ms; 0: it is over for its holder. A bound one is renewed. */
+/*
+ * What the lease is to be from now on in ms; 0: it is over for its holder. A bound one is renewed, but not if it is being released:
+ * whoever gives that up when the lease is over relies on its end.
+ */
 static int64_t lease_left_ms(const struct own_holding *holding)
 {
 	int64_t left_ms;
@@ -248,7 +251,7 @@ static int64_t lease_left_ms(const struct own_holding *holding)
 	left_ms = (holding->ends_ns - boot_ns()) / NS_PER_MS;
 	if (left_ms <= 0)
 		return 0;
-	return holding->bound && holding->lock.ttl_ms > left_ms ? holding->lock.ttl_ms : left_ms + LEASE_MARGIN_MS;
+	return holding->bound && !holding->is_released && holding->lock.ttl_ms > left_ms ? holding->lock.ttl_ms : left_ms + LEASE_MARGIN_MS;
 }
 
 static void pack(struct packed_table *table, const struct own_holding *holding, int64_t left_ms, int64_t grace_ms)
@@ -536,6 +539,14 @@ void reclaim_note_ended(struct reclaim *reclaim, const char *key, uint64_t token
 void reclaim_note_withdrawn(struct reclaim *reclaim, const char *key, const char *nonce)
 {
 	recent_ends_add(&reclaim->ends, key, 0, true, nonce);
+}
+
+void reclaim_note_release(struct reclaim *reclaim, uint64_t token)
+{
+	struct own_holding *holding = own_holdings_find(reclaim->holdings, token);
+
+	if (holding)
+		holding->is_released = true;
 }
 
 void reclaim_note_doubt(struct reclaim *reclaim, const char *key, struct holding_match match)

@@ -64,6 +64,9 @@ void reclaim_note_ended(struct reclaim *reclaim, const char *key, uint64_t token
 /* An acquisition was undone: a ticket, or a lock that nobody was told of. */
 void reclaim_note_withdrawn(struct reclaim *reclaim, const char *key, const char *nonce);
 
+/* The release of a holding is asked for. */
+void reclaim_note_release(struct reclaim *reclaim, uint64_t token);
+
 /* The answer to a release of this key was lost. */
 void reclaim_note_doubt(struct reclaim *reclaim, const char *key, struct holding_match match);
 
