@@ -18,10 +18,10 @@ struct script_call *script_call_new(struct script_calls *calls, enum script scri
 		return NULL;
 	call->calls = calls;
 	call->script = script;
-	call->key = key;
 	stpcpy(stpcpy(stpcpy(call->lock_key, namespace_), ":"), key);
+	call->key = call_key(call);
 	script_call_add_text(call, namespace_);
-	script_call_add_text(call, key);
+	script_call_add_text(call, call->key);
 	script_call_add_text(call, calls->instance);
 	_Static_assert(CALL_COMMON_ARGUMENTS == 3 && CALL_COMMON_ARGUMENTS < CALL_ARGUMENTS_MAX,
 		"there is room for what every script is given");

@@ -82,7 +82,7 @@ struct script_call {
 };
 
 /*
- * Makes a call of a script about `key`. `key` and all added texts and bytes are not copied and must
+ * Makes a call of a script about `key`, of which it has a copy. All added texts and bytes are not copied and must
  * live until `done`. Returns NULL if there is no memory. A call with more than CALL_ARGUMENTS_MAX
  * arguments is not sent and ends with -E2BIG.
  */

@@ -474,9 +474,9 @@ const char *reclaim_epoch(const struct reclaim *reclaim)
 
 int64_t reclaim_grace_ms(const struct reclaim *reclaim)
 {
-	int64_t left_ms = (reclaim->grace_ends_ns - boot_ns()) / NS_PER_MS + 1;
+	int64_t left_ns = reclaim->grace_ends_ns - boot_ns();
 
-	return left_ms > 0 ? left_ms : 0;
+	return left_ns > 0 ? left_ns / NS_PER_MS + 1 : 0;
 }
 
 void reclaim_stats(const struct reclaim *reclaim, struct backend_stats *ret)
