@@ -44,7 +44,7 @@ struct reclaim {
 	struct connection *connection; /* NULL: it does not */
 	const struct handshake *handshake;
 	int64_t holder_grace_ms;   /* that holders of this mount have to stop */
-	bool is_new;               /* the epoch is another one than before this */
+	bool is_new;               /* the epoch is another one than that of the last batch that was finished */
 	bool is_outdated;          /* yet another epoch began meanwhile */
 	size_t under_way;          /* commands that are sent and not answered */
 	uint64_t *tokens;          /* of the holdings to be written anew */
@@ -355,13 +355,16 @@ static void tell_result(const struct reclaim *reclaim)
 
 static void finish(struct reclaim *reclaim)
 {
+	bool is_new = reclaim->is_new;
+
 	end_batch(reclaim);
 	reclaim->connection = NULL;
+	reclaim->is_new = false;
 	reclaim->all_restored += reclaim->restored;
 	reclaim->all_lost += reclaim->lost;
-	if (reclaim->is_new)
+	if (is_new)
 		tell_result(reclaim);
-	reclaim->done(reclaim->done_ctx, reclaim->is_new);
+	reclaim->done(reclaim->done_ctx, is_new);
 }
 
 static void go_on(struct reclaim *reclaim)
@@ -450,7 +453,6 @@ void reclaim_begin(struct reclaim *reclaim, struct connection *connection, const
 	reclaim->connection = connection;
 	reclaim->handshake = handshake;
 	reclaim->holder_grace_ms = holder_grace_ms;
-	reclaim->is_new = false;
 	reclaim->restored = 0;
 	reclaim->lost = 0;
 	if (reclaim->config->read_only)

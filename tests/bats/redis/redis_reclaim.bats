@@ -39,8 +39,12 @@ both_are_back() {
   wait_until is_back "$N"
 }
 
+is_up() {
+  [ "$(grep -c '^lockfs_backend_up 1' "$1/.stats")" = 1 ]
+}
+
 is_back() {
-  [ "$(grep -c '^lockfs_backend_up 1' "$1/.stats")" = 1 ] && [ "$(redis_cli PUBSUB CHANNELS 'lockfs#m:*' | wc -l)" = 2 ]
+  is_up "$1" && [ "$(redis_cli PUBSUB CHANNELS 'lockfs#m:*' | wc -l)" = 2 ]
 }
 
 # as_was FILE: what a holding is like, but for what changes by itself
@@ -124,7 +128,7 @@ all_end() {
   # N is not back before the calls are made.
   kill -STOP "${daemon_of[$N]}"
   redis_again
-  wait_until sh -c "[ \"\$(grep -c '^lockfs_backend_up 1' '$M/.stats')\" = 1 ]"
+  wait_until is_up "$M"
   is OK "$(call utime "$M/one")"
   in_background stat "$M/two"
   in_background rm "$M/.with/force/two"
@@ -204,6 +208,26 @@ has_waiters() {
   is "ACQUIRED ACQUIRED" "$(state "$M/one") $(state "$N/two")"
 }
 
+@test "connections that are cut while locks are given back: the next one gives back all of them" {
+  local cut
+  begin
+  py <<'PY'
+for n in range(1500):
+    os.close(os.open(M + "/.with/ttl=never/lock-%d" % n, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+PY
+  redis_kill
+  redis_again
+  for ((cut = 0; cut < 60; cut++)); do
+    redis_cli CLIENT KILL TYPE normal >/dev/null
+    nap
+  done
+  wait_until is_up "$M"
+  wait_until grace_is_over
+  is 1500 "$(find "$N" -name 'lock-*' | wc -l)"
+  is ACQUIRED "$(state "$M/lock-0")"
+  is ACQUIRED "$(state "$M/lock-1499")"
+}
+
 # use NAME: mounts that name the server by a link reach this one from now on
 use() {
   ln -sfn "${redis_socket[$1]}" "$T/link.sock"
@@ -238,7 +262,7 @@ has_lock() {
 }
 
 both_at() {
-  [ "$(redis_cli "@$1" PUBSUB CHANNELS 'lockfs#m:*' | wc -l)" = 2 ]
+  [ "$(redis_cli "@$1" PUBSUB CHANNELS 'lockfs#m:*' | wc -l)" = 2 ] && is_up "$M" && is_up "$N"
 }
 
 @test "a replica that lags is promoted: no lock is lost" {
@@ -317,7 +341,7 @@ PY
   mount_redis -o grace=2s,timeout=300ms
   (set -C; : >"$M/job")
   restart_empty
-  wait_until sh -c "[ \"\$(grep -c '^lockfs_backend_up 1' '$M/.stats')\" = 1 ]"
+  wait_until is_up "$M"
   (set -C; : >"$M/another")
   is ACQUIRED "$(state "$M/job")"
 }

@@ -160,11 +160,18 @@ PY
   mount_two
   take "$M/job"
   before=$(lock "$M/job" token)
+  allow_words "$outage_words"
   redis_cli FLUSHALL
-  gone "$N/job"
-  gone "$M/job"
+  # The lock is given back with its token, here after a moment, as nobody waits for that with grace=0.
+  ls "$N" >/dev/null
+  wait_until has_token "$N/job" "$before"
+  rm "$M/job"
   take "$N/job"
   (($(lock "$M/job" token) > before))
+}
+
+has_token() {
+  [ "$(lock "$1" token 2>/dev/null)" = "$2" ]
 }
 
 # Who holds
@@ -492,10 +499,10 @@ use_everything() {
   mount_redis "$N"
   redis_cli ACL LOG RESET
   cat "$M/.events" >"$T/events" 3>&- &
-  wait_until channels 2
+  wait_until channels 3
   kill "$!"
-  # They go on for five seconds; the channel of the mount itself stays.
-  wait_until channels 1
+  # They go on for five seconds; the channels of the mount itself and of new epochs stay.
+  wait_until channels 2
   is "" "$(redis_cli ACL LOG)"
   take "$M/job"
 }
