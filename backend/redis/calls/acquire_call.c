@@ -18,10 +18,14 @@ static void add_token(struct packed_table *table, const char *name, uint64_t tok
 	packed_table_add_text(table, name, text);
 }
 
-void acquire_call_add_holder(struct packed_table *table, const struct lock_holder *holder)
+void acquire_call_add_claim(struct packed_table *table, const struct lock_claim *claim)
 {
-	packed_table_add_text(table, "id", holder->claim.id);
-	packed_table_add_text(table, "identity", holder->claim.identity);
+	packed_table_add_text(table, "id", claim->id);
+	packed_table_add_text(table, "identity", claim->identity);
+}
+
+void acquire_call_add_person(struct packed_table *table, const struct lock_holder *holder)
+{
 	packed_table_add_text(table, "user", holder->user);
 	packed_table_add_text(table, "host", holder->host);
 	packed_table_add_text(table, "place", holder->mount_point_id);
@@ -45,10 +49,11 @@ void acquire_call_add_traits(struct packed_table *table, enum lock_mode mode, en
 static void add_fields(struct packed_table *table, const struct acquisition *acquisition, const char *nonce,
                        const char *order, int64_t grace_ms)
 {
-	acquire_call_add_holder(table, &acquisition->holder);
+	acquire_call_add_claim(table, &acquisition->holder.claim);
 	packed_table_add_text(table, "nonce", nonce);
 	packed_table_add_number(table, "ttl", acquisition->ttl_ms);
 	packed_table_add_number(table, "fallback", acquisition->fallback_ttl_ms);
+	acquire_call_add_person(table, &acquisition->holder);
 	packed_table_add_text(table, "bound", acquisition->bound ? "1" : "");
 	packed_table_add_number(table, "grace", grace_ms);
 	acquire_call_add_traits(table, acquisition->mode, acquisition->form, acquisition->permissions);

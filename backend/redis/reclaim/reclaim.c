@@ -258,7 +258,8 @@ static void pack(struct packed_table *table, const struct own_holding *holding, 
 {
 	const struct lock *lock = &holding->lock;
 
-	acquire_call_add_holder(table, &lock->holder);
+	acquire_call_add_claim(table, &lock->holder.claim);
+	acquire_call_add_person(table, &lock->holder);
 	packed_table_add_text(table, "nonce", holding->nonce);
 	packed_table_add_number(table, "token", (int64_t)lock->token);
 	packed_table_add_number(table, "ttl", lock->ttl_ms);
