@@ -28,8 +28,8 @@ setup_dirs() {
   T=$BATS_TEST_TMPDIR
   M=$T/mnt
   # Journals of daemons that a test kills; any user may start one.
-  export RUNTIME_DIRECTORY=$T/run
-  [ -d "$T/run" ] || install -d -m 1777 "$T/run"
+  export RUNTIME_DIRECTORY=$T/runtime
+  [ -d "$T/runtime" ] || install -d -m 1777 "$T/runtime"
   # Tests run programs here as other users.
   chmod go+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/* "$T"
   [ -e "$BATS_RUN_TMPDIR/calls.py" ] || install -m 644 "$BATS_TEST_DIRNAME"/../lib/{holders,racing,calls}.py "$BATS_RUN_TMPDIR"
