@@ -210,26 +210,22 @@ void redis_bind(struct backend *backend, const char *key, const struct lock_clai
 static void on_published(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	/* Nobody waits for the result of a publication. */
+	(void)call;
 	(void)status;
 	(void)reply;
 	(void)age_ms;
-	free(call->ctx);
 }
 
 void redis_publish(struct backend *backend, enum lock_event_kind kind, const char *key,
                    struct holding_match match)
 {
-	char *copy = strdup(key);
-	struct script_call *call = copy ? script_call_new(redis_of(backend)->calls, SCRIPT_PUBLISH, copy) : NULL;
+	struct script_call *call = script_call_new(redis_of(backend)->calls, SCRIPT_PUBLISH, key);
 
-	if (!call) {
-		free(copy);
+	if (!call)
 		return;
-	}
 	script_call_add_text(call, event_word(kind));
 	script_call_add_match(call, match);
 	call->done = on_published;
-	call->ctx = copy;
 	script_call_start(call);
 }
 

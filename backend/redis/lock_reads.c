@@ -124,18 +124,15 @@ static void on_checked(struct script_call *call, int status, const redisReply *r
 		status = reply_entry(reply, call->key, age_ms, &entry);
 	if (!entry_is_holding(status, &entry, token))
 		lock_cache_drop(&redis->lock_cache, call->key);
-	free(call->ctx);
 }
 
 /* Reads a cached lock from the server, and drops it from the cache if it is gone. */
 static void check_in_background(struct redis_backend *redis, const struct lock *lock)
 {
-	char *key = strdup(lock->key);
-	struct script_call *call = key ? script_call_new(redis->calls, SCRIPT_READ, key) : NULL;
+	struct script_call *call = script_call_new(redis->calls, SCRIPT_READ, lock->key);
 
 	if (!call) {
 		lock_cache_drop(&redis->lock_cache, lock->key);
-		free(key);
 		return;
 	}
 	operation_add_claim(call, NULL);
@@ -144,7 +141,6 @@ static void check_in_background(struct redis_backend *redis, const struct lock *
 	call->done = on_checked;
 	call->owner = redis;
 	call->token = lock->token;
-	call->ctx = key;
 	script_call_start(call);
 }
 

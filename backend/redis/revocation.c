@@ -260,24 +260,20 @@ void revocations_on_freed(struct revocations *revocations, const char *key, uint
 static void on_confirmed(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)
 {
 	/* If this failed, the mount that revokes forces the release after the grace. */
+	(void)call;
 	(void)status;
 	(void)reply;
 	(void)age_ms;
-	free(call->ctx);
 }
 
 void revocations_confirm(struct script_calls *calls, const char *key, uint64_t token)
 {
-	char *copy = strdup(key);
-	struct script_call *call = copy ? release_call(calls, copy, match_token(token), FORCE_CONFIRM, 0) : NULL;
+	struct script_call *call = release_call(calls, key, match_token(token), FORCE_CONFIRM, 0);
 
-	if (!call) {
-		free(copy);
+	if (!call)
 		return;
-	}
 	call->of_mount = true;
 	call->done = on_confirmed;
-	call->ctx = copy;
 	script_call_start(call);
 }
 

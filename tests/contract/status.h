@@ -1,4 +1,4 @@
-/* What a backend says about itself: to everybody who asks, once, with a promise for each risk. */
+/* The status of a backend: each question is answered once, and the answer has a promise for each risk. */
 #ifndef TESTS_CONTRACT_STATUS_H
 #define TESTS_CONTRACT_STATUS_H
 

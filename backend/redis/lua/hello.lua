@@ -9,8 +9,9 @@
 -- Answers: 'OK', the epoch, what is left of the grace in ms
 
 --- @include "include/names.lua"
+--- @include "include/failure.lua"
+--- @include "include/clock.lua"
 
-local LAST_TOKEN = 2 ^ 52
 local BEFORE_MAX = 4 -- earlier epochs that are remembered
 
 local grace, last = ARGV[5], ARGV[7]
@@ -35,8 +36,7 @@ local function is_known(name)
 end
 
 local function begin()
-  -- DEL needs no memory, and so the writes after it need none.
-  call('DEL', ns .. '#none')
+  allow_when_full()
   -- The grace comes first: without it, others would acquire in the new epoch at once.
   if grace ~= '0' and call('PTTL', ns .. '#grace') < tonumber(grace) then call('SET', ns .. '#grace', '1', 'PX', grace) end
   local words = { server }
@@ -56,7 +56,7 @@ if not epoch or not about or string.match(about, '^%S*') ~= server or not is_kno
 -- A token that was given before must not be given again, though the clock of this server may be behind.
 local seen, given = tonumber(ARGV[6]), tonumber(call('GET', ns .. '#token') or nil) or 0
 if seen > given and seen < LAST_TOKEN then
-  call('DEL', ns .. '#none')
+  allow_when_full()
   call('SET', ns .. '#token', ARGV[6])
 end
 return { 'OK', epoch, math.max(0, call('PTTL', ns .. '#grace')) }

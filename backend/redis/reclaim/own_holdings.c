@@ -253,18 +253,13 @@ void own_holdings_remove(struct own_holdings *holdings, uint64_t token)
 		discard(holdings, entry_of(holding));
 }
 
-size_t own_holdings_count(const struct own_holdings *holdings)
-{
-	return HASH_COUNT(holdings->by_token);
-}
-
 ssize_t own_holdings_tokens(struct own_holdings *holdings, uint64_t **ret)
 {
 	struct entry_of_holding *entry, *next;
 	size_t count = 0;
 
 	forget_ended(holdings);
-	*ret = calloc(own_holdings_count(holdings) + 1, sizeof(**ret));
+	*ret = calloc(HASH_COUNT(holdings->by_token) + 1, sizeof(**ret));
 	if (!*ret)
 		return -ENOMEM;
 	HASH_ITER(hh, holdings->by_token, entry, next)

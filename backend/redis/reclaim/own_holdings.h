@@ -48,8 +48,6 @@ void own_holdings_doubt(struct own_holdings *holdings, const char *key, struct h
 
 void own_holdings_remove(struct own_holdings *holdings, uint64_t token);
 
-size_t own_holdings_count(const struct own_holdings *holdings);
-
 /* The tokens of all holdings, to be freed. Returns their number, or -ENOMEM. */
 ssize_t own_holdings_tokens(struct own_holdings *holdings, uint64_t **ret);
 

@@ -10,6 +10,16 @@ crowd_start() {
   wait_until [ -e "$T/crowd/ready" ]
 }
 
+# crowd_at SOURCE: mounts three times, with a grace, and starts a crowd of 60 holders there (needs redis_servers.bash)
+crowd_at() {
+  local dir
+  for dir in "$M" "$N" "$O"; do
+    mount_servers -o grace=2s "$dir" "$1"
+  done
+  wait_until gone "$M/nothing"
+  crowd_start 60 "$M" "$N" "$O"
+}
+
 # crowd_keeps: all holders have their locks
 crowd_keeps() {
   crowd_checks=$((crowd_checks + 1))

@@ -130,11 +130,7 @@ cluster_is_down() {
 @test "nodes are killed one after the other under holders and who contends: no lock is lost, none is double" {
   local round old rounds=${LOCKFS_TEST_ROUNDS:-2}
   cluster_start
-  for dir in "$M" "$N" "$O"; do
-    mount_servers -o grace=2s "$dir" "$(cluster_source n1 n2 n3)"
-  done
-  wait_until gone "$M/nothing"
-  crowd_start 60 "$M" "$N" "$O"
+  crowd_at "$(cluster_source n1 n2 n3)"
   for ((round = 0; round < rounds; round++)); do
     old=$(owner)
     wait_until has_replica "$old"

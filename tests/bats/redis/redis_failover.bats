@@ -90,11 +90,7 @@ has_follower() {
 @test "primaries are killed one after the other under holders and who contends: no lock is lost, none is double" {
   local round old rounds=${LOCKFS_TEST_ROUNDS:-2}
   sentinels_start
-  for dir in "$M" "$N" "$O"; do
-    mount_servers -o grace=2s "$dir" "$(sentinel_source s1 s2 s3)"
-  done
-  wait_until gone "$M/nothing"
-  crowd_start 60 "$M" "$N" "$O"
+  crowd_at "$(sentinel_source s1 s2 s3)"
   for ((round = 0; round < rounds; round++)); do
     old=$(primary)
     wait_until 40 has_follower "$old"

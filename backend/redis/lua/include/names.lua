@@ -23,11 +23,10 @@
 --   NS#m:INSTANCE  STRING  the instance lives and has tickets; expires soon unless it is renewed
 --   NS#g           ZSET    keys to be passed on if they are free, by the time of that (ms): grants that may
 --                          stay unconfirmed, and queues with too many tickets of dead instances for one script
---   NS#e           STRING  the epoch of the data (epoch.lua): a nonce
+--   NS#e           STRING  the epoch of the data (epoch.lua): a nonce. In a cluster it exists always (net/slot.h)
 --   NS#server      STRING  whose epoch it is, `RUN_ID/SECOND_REPL_OFFSET`, and up to four epochs before it (hello.lua)
 --   NS#grace       STRING  nobody acquires a lock while it exists, as holders write their holdings anew
 --   NS#token       STRING  the last fencing token
---   NS#e           STRING  in a cluster: exists always (net/slot.h)
 --   NS#none                never exists (failure.lua, net/slot.h)
 --
 --   NS#e           channel of new epochs: the epoch

@@ -11,8 +11,7 @@ end
 local UNKNOWN_MODE = '493'
 
 -- Makes the directories above a lock that nobody has restored, for the user of its holder.
-local restore_parents
-function restore_parents(of, uid, gid)
+local function restore_parents(of, uid, gid)
   local dir = parent(of)
   if dir_exists(dir) then return end
   restore_parents(dir, uid, gid)
