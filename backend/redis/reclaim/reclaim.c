@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uv.h>
 
 #include "backend/redis/calls/acquire_call.h"
 #include "backend/redis/calls/packed_table.h"
@@ -18,6 +19,7 @@
 /* 100 ms: how much longer a lease that nobody renews lasts at the server than its holder relies on it. */
 #define LEASE_MARGIN_MS 100
 
+#define ENDS_TIMER_MS 5000 /* 5 s between looks for ends that can be forgotten */
 #define UNDER_WAY_MAX 1000 /* holdings that are sent and not answered, which bounds the memory of the batch */
 #define NUMBER_SIZE 24     /* bytes of a number in digits, its sign and NUL included */
 #define WORDS_MAX 18       /* of a command */
@@ -33,6 +35,7 @@ struct reclaim {
 	void *lost_ctx;
 	struct own_holdings *holdings;
 	struct recent_ends ends;
+	uv_timer_t ends_timer;     /* runs while there are recent ends: else the last ones would keep their memory */
 	struct known_dirs dirs;
 	uint64_t largest_token;    /* of all that were seen */
 	char epoch[REPLY_EPOCH_SIZE];
@@ -529,19 +532,35 @@ bool reclaim_is_bound(const struct reclaim *reclaim, uint64_t token)
 	return holding && holding->bound;
 }
 
+static void on_ends_timer(uv_timer_t *timer)
+{
+	struct reclaim *reclaim = timer->data;
+
+	recent_ends_forget_old(&reclaim->ends);
+	if (reclaim->ends.count == 0)
+		uv_timer_stop(timer);
+}
+
+static void note_end(struct reclaim *reclaim, const char *key, uint64_t token, bool shared, const char *nonce)
+{
+	recent_ends_add(&reclaim->ends, key, token, shared, nonce);
+	if (!uv_is_active((uv_handle_t *)&reclaim->ends_timer))
+		uv_timer_start(&reclaim->ends_timer, on_ends_timer, ENDS_TIMER_MS, ENDS_TIMER_MS);
+}
+
 void reclaim_note_ended(struct reclaim *reclaim, const char *key, uint64_t token)
 {
 	const struct own_holding *holding = own_holdings_find(reclaim->holdings, token);
 
 	/* One of another mount counts as exclusive: an exclusive one before it has ended in any case. */
 	if (!token_is_foreign(token))
-		recent_ends_add(&reclaim->ends, key, token, holding && holding->lock.mode == LOCK_SHARED, holding ? holding->nonce : "");
+		note_end(reclaim, key, token, holding && holding->lock.mode == LOCK_SHARED, holding ? holding->nonce : "");
 	own_holdings_remove(reclaim->holdings, token);
 }
 
 void reclaim_note_withdrawn(struct reclaim *reclaim, const char *key, const char *nonce)
 {
-	recent_ends_add(&reclaim->ends, key, 0, true, nonce);
+	note_end(reclaim, key, 0, true, nonce);
 }
 
 void reclaim_note_release(struct reclaim *reclaim, uint64_t token)
@@ -585,10 +604,12 @@ struct reclaim *reclaim_new(const struct backend_config *config, const struct re
 	reclaim->tell_lost = lost;
 	reclaim->lost_ctx = ctx;
 	reclaim->holdings = own_holdings_new(config);
-	if (!reclaim->holdings) {
+	if (!reclaim->holdings || uv_timer_init(config->loop, &reclaim->ends_timer) < 0) {
+		own_holdings_free(reclaim->holdings);
 		free(reclaim);
 		return NULL;
 	}
+	reclaim->ends_timer.data = reclaim;
 	return reclaim;
 }
 
@@ -596,6 +617,11 @@ void reclaim_on_done(struct reclaim *reclaim, reclaim_done *done, void *ctx)
 {
 	reclaim->done = done;
 	reclaim->done_ctx = ctx;
+}
+
+static void on_closed(uv_handle_t *timer)
+{
+	free(timer->data);
 }
 
 void reclaim_free(struct reclaim *reclaim)
@@ -606,5 +632,5 @@ void reclaim_free(struct reclaim *reclaim)
 	own_holdings_free(reclaim->holdings);
 	recent_ends_forget_all(&reclaim->ends);
 	known_dirs_forget_all(&reclaim->dirs);
-	free(reclaim);
+	uv_close((uv_handle_t *)&reclaim->ends_timer, on_closed);
 }

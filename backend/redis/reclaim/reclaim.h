@@ -27,7 +27,7 @@ typedef void reclaim_lost(void *ctx, const char *key, uint64_t token);
 struct reclaim *reclaim_new(const struct backend_config *config, const struct redis_url *url, const char *instance,
                             reclaim_lost *lost, void *ctx);
 void reclaim_on_done(struct reclaim *reclaim, reclaim_done *done, void *ctx); /* before reclaim_begin() */
-void reclaim_free(struct reclaim *reclaim); /* accepts NULL */
+void reclaim_free(struct reclaim *reclaim); /* accepts NULL; the memory is freed from the loop */
 
 /*
  * Begins on a connection that is set up and not ready, with the scripts that the handshake has loaded. on_done() is called once,
