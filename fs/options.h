@@ -36,6 +36,7 @@ struct options {
 	size_t user_listings;         /* bytes of names in open directories */
 	size_t user_signals;          /* processes for which signal= was given */
 	size_t user_renewals;         /* renewals per minute */
+	size_t replicas;              /* that must have an acquisition before it is answered */
 	size_t user_calls;            /* calls under way to a server */
 	mode_t mode;                  /* permission bits of the root directory */
 	uid_t uid;                    /* user of the root directory */

@@ -83,7 +83,10 @@ static int guide_connections(struct redis_backend *redis)
 		return 0;
 	if (!subscription_connection(redis->subscription))
 		return -ENOMEM;
-	primary_guide(redis->primary, script_calls_connection(redis->calls), subscription_connection(redis->subscription));
+	primary_guide_calls(redis->primary, script_calls_connection(redis->calls));
+	primary_guide_follower(redis->primary, subscription_connection(redis->subscription));
+	if (script_calls_second_connection(redis->calls))
+		primary_guide_follower(redis->primary, script_calls_second_connection(redis->calls));
 	return 0;
 }
 
@@ -122,6 +125,8 @@ static int make_parts(struct redis_backend *redis, const struct backend_config *
 	if (!redis->calls)
 		return -ENOMEM;
 	redis->references++;
+	if (script_calls_use_replicas(redis->calls, redis->tls) < 0)
+		return -ENOMEM;
 	redis->status = status_query_new(&redis->config, &redis->url, redis->calls, redis->reclaim);
 	if (!redis->status)
 		return -ENOMEM;
@@ -149,7 +154,7 @@ static void close_parts(struct redis_backend *redis)
 {
 	redis->closing = true;
 	if (redis->primary)
-		primary_forget_subscription(redis->primary);
+		primary_forget_followers(redis->primary);
 	if (redis->subscription)
 		subscription_close(redis->subscription);
 	/* First the wait queue, which adds undos to the calls; closing the calls ends what is under way, revocations too. */

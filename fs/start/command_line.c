@@ -25,6 +25,7 @@ static const struct fuse_opt option_table[] = {
 	RAW("ttl=%s", ttl),
 	RAW("timeout=%s", timeout),
 	RAW("grace=%s", grace),
+	RAW("replicas=%s", replicas),
 	RAW("min_interval=%s", min_interval),
 	RAW("spin=%s", busy_poll),
 	RAW("owner=%s", owner),
@@ -119,6 +120,7 @@ static const char usage_text[] =
 	"  -o journal=FILE       by which locks in memory outlive a daemon that is killed; none: nothing does\n"
 	"  -o timeout=DURATION   how long the backend may take to answer (2s)\n"
 	"  -o grace=DURATION     how long nobody acquires after a server has lost its data (2s)\n"
+	"  -o replicas=N         acquisitions and renewals count only when N replicas of the server have them (0)\n"
 	"  -o min_interval=DURATION  views with interval= look no more often than this (100ms)\n"
 	"  -o spin=MICROSECONDS  how long a busy daemon looks for more to do before it sleeps (200)\n"
 	"  -o mode= uid= gid=    of the root directory\n"

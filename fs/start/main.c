@@ -60,6 +60,7 @@ static struct backend_config config_of(uv_loop_t *loop, struct mount *mount, con
 		.timeout_ms = options->timeout_ms,
 		.grace_ms = options->grace_ms,
 		.user_memory = options->user_memory,
+		.replicas = options->replicas,
 		.user_calls = options->user_calls,
 		.mount_point_id = mount->callers->mount_point_id,
 		.journal = *journal ? journal : NULL,

@@ -87,6 +87,18 @@ static void check_grace(struct raw_options *raw)
 		raw_options_refuse(raw, "grace=%s: it is a time up to 1m, such as 2s, or 0 for none", raw->grace);
 }
 
+static void check_replicas(struct raw_options *raw)
+{
+	uint64_t number = 0;
+	const char *end = raw->replicas ? number_read(raw->replicas, 10, BACKEND_REPLICAS_MAX, &number) : "";
+
+	if (!end || *end)
+		raw_options_refuse(raw, "replicas=%s: it is a number of replicas up to 100, or 0 for none", raw->replicas);
+	raw->options->replicas = number;
+	if (number > 0 && raw->options->source && strcmp(raw->options->source, "memory:") == 0)
+		raw_options_refuse(raw, "replicas=%s: memory: has no replicas, so SOURCE must be a server", raw->replicas);
+}
+
 static void check_min_interval(struct raw_options *raw)
 {
 	int64_t *ms = &raw->options->min_interval_ms;
@@ -259,7 +271,7 @@ static void check_user(struct raw_options *raw)
 
 /* The first refusal is the one that is logged, so the order shows. */
 static void (*const checks[])(struct raw_options *) = {
-	check_namespace, check_ttl, check_timeout, check_grace, check_min_interval, check_spin, check_owner, check_id, check_journal,
+	check_namespace, check_ttl, check_timeout, check_grace, check_replicas, check_min_interval, check_spin, check_owner, check_id, check_journal,
 	check_root, check_user, check_files, check_password, check_sentinel,
 };
 

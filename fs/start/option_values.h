@@ -10,7 +10,7 @@ struct options;
 struct raw_options {
 	struct options *options;
 	char *cacert, *cert, *key;
-	char *namespace_, *ttl, *timeout, *grace, *min_interval, *busy_poll, *owner, *id, *journal, *mode, *uid, *gid, *password_file;
+	char *namespace_, *ttl, *timeout, *grace, *replicas, *min_interval, *busy_poll, *owner, *id, *journal, *mode, *uid, *gid, *password_file;
 	char *sentinel_user, *sentinel_password_file;
 	char *user_memory, *user_waiters, *user_streams, *user_names, *user_files, *user_listings, *user_signals, *user_renewals, *user_calls;
 	bool help, version, refused;

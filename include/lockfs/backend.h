@@ -46,6 +46,9 @@ struct backend;
 /* The longest grace: 1 min. */
 #define BACKEND_GRACE_MAX_MS 60000
 
+/* The most replicas that can be waited for. */
+#define BACKEND_REPLICAS_MAX 100
+
 /* No time was given. */
 #define TIME_UNSET INT64_MIN
 
@@ -68,6 +71,7 @@ struct backend_config {
 	bool scan;                /* list() also finds locks of other Redis clients, at any cost */
 	int64_t timeout_ms;       /* the longest time that a call may take */
 	int64_t grace_ms;         /* for how long nobody acquires in a server that may have lost locks, up to BACKEND_GRACE_MAX_MS */
+	size_t replicas;          /* replicas that must have an acquisition or renewal before it is answered, up to BACKEND_REPLICAS_MAX */
 	size_t user_memory;       /* most bytes that one user may have in this process; more: -ENOSPC. 0: no limit */
 	size_t user_calls;        /* most calls of one user that are sent to a server at a time. 0: no limit */
 	const char *mount_point_id; /* names the mount point and its host */

@@ -101,6 +101,10 @@ static void on_deadline(uv_timer_t *timer)
 			call_finish(first, -EHOSTDOWN, NULL, 0);
 			continue;
 		}
+		if (call_awaits_replicas(first)) {
+			call_end_unconfirmed(first);
+			continue;
+		}
 		if (calls_extend(first))
 			continue;
 		/* Replies come in order, so all calls behind this one are late, too. */

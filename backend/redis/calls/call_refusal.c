@@ -14,6 +14,16 @@ void calls_notice(const struct script_calls *calls, const char *line)
 		calls->config.on_notice(calls->config.ctx, line);
 }
 
+void calls_notice_sometimes(struct script_calls *calls, const char *line)
+{
+	int64_t now_ns = boot_ns();
+
+	if (calls->last_unconfirmed_ns && now_ns - calls->last_unconfirmed_ns < NOTICE_PAUSE_NS)
+		return;
+	calls->last_unconfirmed_ns = now_ns;
+	calls_notice(calls, line);
+}
+
 /* Appends the lock or directory to the line if the error is about its keys. */
 static void add_place(const struct script_call *call, const struct server_error *error, char *line, size_t size)
 {

@@ -90,7 +90,7 @@ static bool is_under_way(const struct script_calls *calls)
 	const struct script_call *call;
 
 	DL_FOREACH(calls->pending, call)
-		if (call->sent)
+		if (call->sent && !call_awaits_replicas(call))
 			return true;
 	return false;
 }

@@ -160,7 +160,8 @@ static void on_answer(struct script_call *call, const redisReply *reply)
 		call_postpone(call, grace_ms);
 	} else {
 		calls_tell_trouble(call, reply);
-		call_finish(call, status, reply, age_in_ms(call->sent_ns));
+		if (!call_confirm(call, status, reply))
+			call_finish(call, status, reply, age_in_ms(call->sent_ns));
 	}
 }
 

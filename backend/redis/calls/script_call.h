@@ -72,6 +72,9 @@ struct script_call {
 	uid_t uid; /* of the user for whom the call is made, or BACKEND_NOBODY */
 	struct turn turn;
 	int64_t deadline_ns;
+	redisReply *kept_reply; /* the answer, while the call waits for replicas; else NULL (confirmation.c) */
+	uint64_t question;      /* of replica_wait.h, that confirms it */
+	struct script_call *unconfirmed_prev, *unconfirmed_next;
 	int unsendable;    /* -E2BIG after one argument too many: the call fails when it is started; else 0 */
 	int argument_count;
 	const char *arguments[CALL_ARGUMENTS_MAX];

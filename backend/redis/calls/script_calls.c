@@ -6,6 +6,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "backend/redis/calls/replica_wait.h"
 #include "backend/redis/calls/script_calls_internal.h"
 
 /* Reports the result of the first attempt at connecting, once. */
@@ -29,6 +30,7 @@ static void on_connected(void *ctx)
 void calls_reclaim(struct script_calls *calls)
 {
 	connection_set_up_again(calls->connection);
+	calls_end_unconfirmed(calls, -ETIMEDOUT); /* the reclaim restores only what holders were told */
 	reclaim_begin(calls->reclaim, calls->connection, calls->handshake, script_calls_grace_ms(calls));
 }
 
@@ -57,6 +59,8 @@ static void on_reclaimed(void *ctx, bool has_new_epoch)
 			call_send_in_turn(call);
 	calls->taking_turns = false;
 	calls_take_turns(calls);
+	if (calls->replica_wait && !calls->closing)
+		replica_wait_start(calls->replica_wait);
 	if (!calls->closing)
 		calls->handlers.on_up(calls->handlers.ctx, has_new_epoch);
 	tell_started(calls, 0, NULL);
@@ -68,6 +72,7 @@ static void on_lost(void *ctx, int status, const char *problem)
 
 	reclaim_on_down(calls->reclaim);
 	calls_on_lost(calls);
+	calls_end_unconfirmed(calls, calls->closing ? -ESHUTDOWN : -ETIMEDOUT);
 	if (!calls->closing)
 		calls->handlers.on_down(calls->handlers.ctx, problem);
 	if (connection_may_reconnect(calls->connection))
@@ -76,7 +81,7 @@ static void on_lost(void *ctx, int status, const char *problem)
 	tell_started(calls, status, problem);
 }
 
-static void drop_reference(struct script_calls *calls)
+void calls_drop_reference(struct script_calls *calls)
 {
 	if (--calls->references > 0)
 		return;
@@ -88,12 +93,12 @@ static void drop_reference(struct script_calls *calls)
 
 static void on_handle_closed(uv_handle_t *handle)
 {
-	drop_reference(handle->data);
+	calls_drop_reference(handle->data);
 }
 
 static void on_connection_freed(void *ctx)
 {
-	drop_reference(ctx);
+	calls_drop_reference(ctx);
 }
 
 struct script_calls *script_calls_new(const struct backend_config *config, const struct redis_url *source,
@@ -160,6 +165,11 @@ struct connection *script_calls_connection(const struct script_calls *calls)
 	return calls->connection;
 }
 
+struct connection *script_calls_second_connection(const struct script_calls *calls)
+{
+	return calls->replica_wait ? replica_wait_connection(calls->replica_wait) : NULL;
+}
+
 bool script_calls_are_up(const struct script_calls *calls)
 {
 	return connection_is_up(calls->connection);
@@ -212,6 +222,8 @@ static void on_last_chance(uv_timer_t *timer)
 void script_calls_close(struct script_calls *calls)
 {
 	calls->closing = true;
+	if (calls->replica_wait)
+		replica_wait_close(calls->replica_wait);
 	/* A release that was called for must reach the server, though nobody waits for the reply. */
 	connection_write(calls->connection);
 	/* Ends the calls under way. Acquisitions among them become undos. */

@@ -35,6 +35,12 @@ struct script_calls *script_calls_new(const struct backend_config *config, const
                         struct tls_context *tls, const char *instance, struct reclaim *reclaim,
                         const struct script_calls_handlers *handlers);
 
+/*
+ * Acquisitions and renewals wait from now on for the replicas that the configuration asks for, if it asks for any. Call it before
+ * script_calls_start(). Returns 0 or -ENOMEM.
+ */
+int script_calls_use_replicas(struct script_calls *calls, struct tls_context *tls);
+
 /* Connects. `started` is called once, with the result of the first attempt. */
 void script_calls_start(struct script_calls *calls, backend_started *started, void *ctx);
 
@@ -90,6 +96,9 @@ const struct server_info *script_calls_server(const struct script_calls *calls);
 
 /* The connection that carries the calls, for net/primary.h. */
 struct connection *script_calls_connection(const struct script_calls *calls);
+
+/* The connection that asks for replicas, which must be at the same server; NULL: there is none. */
+struct connection *script_calls_second_connection(const struct script_calls *calls);
 
 /* Fills in the statistics of the connection. */
 void script_calls_stats(const struct script_calls *calls, struct backend_stats *ret);

@@ -23,6 +23,8 @@ struct script_calls {
 	struct handshake *handshake;
 	struct reclaim *reclaim;
 	struct script_call *pending;  /* all calls, in the order of their deadlines */
+	struct replica_wait *replica_wait; /* NULL: calls do not wait for replicas */
+	struct script_call *unconfirmed; /* those of `pending` that wait for replicas, in the order of their replies */
 	struct script_call *postponed; /* calls that wait for the end of the grace, in no list of `pending` */
 	struct user_turns turns;      /* the pending calls that are counted for a user */
 	bool taking_turns;            /* calls_take_turns() is running */
@@ -45,7 +47,7 @@ struct script_calls {
 	uint64_t connections;           /* made since the start */
 	uint64_t round_trips;           /* replies since the start */
 	int64_t round_trip_ns;          /* sum of their latencies */
-	unsigned int references;        /* to this memory: five timers and the connection */
+	unsigned int references;        /* to this memory: five timers, the connection and replica_wait */
 	struct script_calls_handlers handlers;
 
 	backend_started *started;       /* NULL once it was called */
@@ -53,6 +55,7 @@ struct script_calls {
 
 	const struct server_error *last_refusal;
 	int64_t last_refusal_ns;        /* CLOCK_BOOTTIME */
+	int64_t last_unconfirmed_ns;    /* CLOCK_BOOTTIME of the last line about calls that replicas do not have; 0: none */
 	char held_because[HELD_BECAUSE_MAX]; /* the error of the server for which calls are held */
 };
 
@@ -76,8 +79,15 @@ void calls_leave_if_idle(struct script_calls *calls);
 void calls_on_lost(struct script_calls *calls);
 bool calls_extend(struct script_call *call);
 
+/* confirmation.c */
+bool call_confirm(struct script_call *call, int status, const redisReply *reply); /* true: the call ends later, or has ended */
+bool call_awaits_replicas(const struct script_call *call);
+void call_end_unconfirmed(struct script_call *call); /* its time is over */
+void calls_end_unconfirmed(struct script_calls *calls, int status); /* their results may be lost */
+
 /* call_refusal.c */
 void calls_notice(const struct script_calls *calls, const char *line);
+void calls_notice_sometimes(struct script_calls *calls, const char *line); /* once in 10 s */
 void calls_tell_refusal(const struct script_call *call, const char *text);
 void calls_tell_trouble(const struct script_call *call, const redisReply *reply);
 
@@ -92,6 +102,7 @@ void calls_free_undos(struct script_calls *calls);
 
 /* script_calls.c */
 void calls_reclaim(struct script_calls *calls);
+void calls_drop_reference(struct script_calls *calls);
 void calls_close_all(struct script_calls *calls);
 
 /* keepalive.c */

@@ -1,6 +1,6 @@
 /*
- * The two connections and the present server. Whatever is learnt about another server first makes both connections
- * leave; then the calls look for it, and the subscription waits until they are there.
+ * The connections of the mount and the present server. Whatever is learnt about another server first makes all connections
+ * leave; then the calls look for it, and the followers wait until they are there.
  */
 #include "backend/redis/net/primary.h"
 
@@ -15,12 +15,20 @@
 #define SEARCH_MAX_MS 900 /* less than the 1000 ms of an attempt */
 #define OTHERS_MAX_MS 300
 
+/* A connection that is at the server of the calls or nowhere. */
+struct follower {
+	struct primary *primary;
+	struct connection *connection;
+	bool waits; /* its find() is not answered yet */
+};
+
 struct primary {
 	struct backend_config config;
 	struct redis_url *url;
 	struct finder *finder;
-	struct connection *calls;        /* NULL before primary_guide() and after primary_close() */
-	struct connection *subscription;
+	struct connection *calls;        /* NULL before primary_guide_calls() and after primary_close() */
+	struct follower followers[PRIMARY_FOLLOWERS_MAX];
+	size_t follower_count;
 	struct redis_address at;         /* the server that was found last */
 	struct redis_address next;       /* where the next attempt goes without a search, if `has_next` */
 	char address[RESOLVER_ADDRESS_SIZE]; /* of `at`, to which the calls are connected; "" */
@@ -28,7 +36,6 @@ struct primary {
 	char origin[FINDER_NAME_MAX + 3];
 	bool has_next;
 	bool is_ready;                   /* the calls are at `at` */
-	bool subscription_waits;         /* its find() is not answered yet */
 	unsigned int references;         /* to this memory: primary_close(), handles and questions */
 	void (*freed)(void *ctx);
 	void *ctx;
@@ -199,6 +206,17 @@ static void report_change(struct primary *primary)
 	stpcpy(primary->before, text);
 }
 
+static void call_up(struct follower *follower)
+{
+	bool waits = follower->waits;
+
+	follower->waits = false;
+	if (waits)
+		connection_found(follower->connection);
+	else
+		connection_hurry(follower->connection);
+}
+
 static void on_calls_ready(void *ctx)
 {
 	struct primary *primary = ctx;
@@ -208,13 +226,17 @@ static void on_calls_ready(void *ctx)
 	snprintf(primary->address, sizeof(primary->address), "%s", connection_address(primary->calls));
 	report_change(primary);
 	primary->finder->ops->on_ready(primary->finder);
-	if (!primary->subscription)
-		return;
-	if (primary->subscription_waits)
-		connection_found(primary->subscription);
+	for (size_t i = 0; i < primary->follower_count; i++)
+		call_up(&primary->followers[i]);
+}
+
+/* One that waits hears of each failed attempt of the calls: the mount may be starting. */
+static void send_away(struct follower *follower, int status, const char *problem)
+{
+	if (follower->waits && *problem)
+		connection_not_found(follower->connection, status, problem);
 	else
-		connection_hurry(primary->subscription);
-	primary->subscription_waits = false;
+		connection_leave(follower->connection, status, problem);
 }
 
 static void on_calls_lost(void *ctx, int status, const char *problem)
@@ -223,13 +245,8 @@ static void on_calls_lost(void *ctx, int status, const char *problem)
 
 	primary->is_ready = false;
 	primary->finder->ops->stop(primary->finder);
-	if (!primary->subscription)
-		return;
-	/* A subscription that waits hears of each failed attempt of the calls: the mount may be starting. */
-	if (primary->subscription_waits && *problem)
-		connection_not_found(primary->subscription, status, problem);
-	else
-		connection_leave(primary->subscription, status, problem);
+	for (size_t i = 0; i < primary->follower_count; i++)
+		send_away(&primary->followers[i], status, problem);
 }
 
 static enum refusal judge(void *ctx, const char *text)
@@ -239,41 +256,52 @@ static enum refusal judge(void *ctx, const char *text)
 	return primary->finder->ops->judge(primary->finder, text);
 }
 
-/* The subscription */
+/* The followers */
 
-static void find_for_subscription(void *ctx)
+static void find_for_follower(void *ctx)
 {
-	struct primary *primary = ctx;
+	struct follower *follower = ctx;
 
-	primary->subscription_waits = !primary->is_ready;
-	if (primary->is_ready)
-		connection_found(primary->subscription);
+	follower->waits = !follower->primary->is_ready;
+	if (follower->primary->is_ready)
+		connection_found(follower->connection);
 }
 
-void primary_guide(struct primary *primary, struct connection *calls, struct connection *subscription)
+static bool checks_role(const struct primary *primary)
 {
-	const struct connection_guide guide_of_calls = {
+	return primary->finder->ops->checks_role && !primary->config.read_only;
+}
+
+void primary_guide_calls(struct primary *primary, struct connection *calls)
+{
+	const struct connection_guide guide = {
 		.find = find_for_calls,
 		.on_ready = on_calls_ready,
 		.on_lost = on_calls_lost,
 		.judge = judge,
 		.origin = primary->origin,
-		.checks_role = primary->finder->ops->checks_role && !primary->config.read_only,
-		.ctx = primary,
-	};
-	const struct connection_guide guide_of_subscription = {
-		.find = find_for_subscription,
-		.origin = primary->origin,
-		.waits = true,
-		.checks_role = guide_of_calls.checks_role,
-		.address = primary->address,
+		.checks_role = checks_role(primary),
 		.ctx = primary,
 	};
 
 	primary->calls = calls;
-	primary->subscription = subscription;
-	connection_set_guide(calls, &guide_of_calls);
-	connection_set_guide(subscription, &guide_of_subscription);
+	connection_set_guide(calls, &guide);
+}
+
+void primary_guide_follower(struct primary *primary, struct connection *connection)
+{
+	struct follower *follower = &primary->followers[primary->follower_count++];
+	const struct connection_guide guide = {
+		.find = find_for_follower,
+		.origin = primary->origin,
+		.waits = true,
+		.checks_role = checks_role(primary),
+		.address = primary->address,
+		.ctx = follower,
+	};
+
+	*follower = (struct follower){ .primary = primary, .connection = connection };
+	connection_set_guide(connection, &guide);
 }
 
 /* The beginning and the end */
@@ -323,16 +351,15 @@ void primary_start(struct primary *primary)
 	primary->finder->ops->start(primary->finder);
 }
 
-void primary_forget_subscription(struct primary *primary)
+void primary_forget_followers(struct primary *primary)
 {
-	primary->subscription = NULL;
-	primary->subscription_waits = false;
+	primary->follower_count = 0;
 }
 
 void primary_close(struct primary *primary)
 {
 	primary->calls = NULL;
-	primary->subscription = NULL;
+	primary->follower_count = 0;
 	primary->finder->ops->close(primary->finder);
 	primary_let_go(primary);
 }

@@ -378,6 +378,7 @@ struct status_query *status_query_new(const struct backend_config *config, const
 	if (!query)
 		return NULL;
 	server_record_init(&query->record);
+	query->record.replicas_asked = (int64_t)config->replicas;
 	query->config = *config;
 	query->url = url;
 	query->calls = calls;

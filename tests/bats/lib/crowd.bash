@@ -1,20 +1,23 @@
 # A crowd of holders and contenders (crowd.py) while a test changes their server. Load it after redis.bash.
 # shellcheck shell=bash disable=SC2154  # what helper.bash has
 
+# The lease of locks that are held by descriptors. They are lost if nobody can renew them for longer.
+crowd_lease=6s
+
 # crowd_start HOLDERS MOUNT...
 crowd_start() {
   crowd_checks=0
   mkdir "$T/crowd"
   mkfifo "$T/crowd/input"
-  in_background python3 -S -B "$BATS_TEST_DIRNAME/../lib/crowd.py" "$T/crowd" "$@" <>"$T/crowd/input"
+  in_background python3 -S -B "$BATS_TEST_DIRNAME/../lib/crowd.py" "$T/crowd" "$1" "$crowd_lease" "${@:2}" <>"$T/crowd/input"
   wait_until [ -e "$T/crowd/ready" ]
 }
 
-# crowd_at SOURCE: mounts three times, with a grace, and starts a crowd of 60 holders there (needs redis_servers.bash)
+# crowd_at SOURCE [OPTIONS]: mounts three times, with a grace, and starts a crowd of 60 holders there (needs redis_servers.bash)
 crowd_at() {
   local dir
   for dir in "$M" "$N" "$O"; do
-    mount_servers -o grace=2s "$dir" "$1"
+    mount_servers -o "grace=2s${2:+,$2}" "$dir" "$1"
   done
   wait_until gone "$M/nothing"
   crowd_start 60 "$M" "$N" "$O"

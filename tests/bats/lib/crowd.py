@@ -1,8 +1,8 @@
 """Holders and contenders on some mounts while their server changes, and a judge of what they believed.
 
-crowd.py DIR HOLDERS MOUNT...
+crowd.py DIR HOLDERS LEASE MOUNT...
 
-HOLDERS locks are held by this process all the time, half of them by descriptors; processes of other sessions acquire and
+HOLDERS locks are held by this process all the time, half of them by descriptors with this lease; processes of other sessions acquire and
 release others in a loop, and try for those that are held. DIR/ready tells that all have begun. For each line N of the input
 all holders are looked at: DIR/checked.N says `kept`, or which are lost. After the line `end`, DIR/result has the number
 of acquisitions, of those that began while another holder of the key believed to hold it, and the longest time in ms without
@@ -24,6 +24,7 @@ LEASE_S = 3         # of what they acquire
 BOUND_S = 30        # until a holder is sure to be back
 
 now = time.monotonic
+lease = None        # of descriptors, from the command line
 
 
 def attribute(file, name):
@@ -48,7 +49,7 @@ class DescriptorHolder:
     """By flock(2); the mount renews the lease, and tells the descriptor when it is lost."""
 
     def __init__(self, mount, name):
-        self.fd = os.open(os.path.join(mount, ".with/ttl=6s", name), os.O_CREAT | os.O_RDWR, 0o644)
+        self.fd = os.open(os.path.join(mount, ".with/ttl=" + lease, name), os.O_CREAT | os.O_RDWR, 0o644)
         fcntl.flock(self.fd, fcntl.LOCK_EX)
         self.token = attribute(self.fd, "token")
         self.poll = select.poll()
@@ -144,7 +145,8 @@ def write(path, text):
 
 
 def main():
-    dir, count, mounts = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+    global lease
+    dir, count, lease, mounts = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4:]
     holders = [(FileHolder, DescriptorHolder)[n % 2](mounts[n // 2 % len(mounts)], "h%d" % n) for n in range(count)]
     pids, logs = start_contenders(dir, count, mounts)
     try:

@@ -126,7 +126,7 @@ declare -gA sentinel_lines # name → lines of its configuration
 sentinel_start() {
   local name=$1 primary=$2 host=${sentinel_host:-127.0.0.1}
   sentinel_lines[$name]=$(printf '%s\n' "sentinel monitor mymaster $host ${redis_port[$primary]} ${quorum:-2}" \
-    "sentinel down-after-milliseconds mymaster 500" "sentinel failover-timeout mymaster 4000" "${@:3}")
+    "sentinel down-after-milliseconds mymaster ${down_after:-500}" "sentinel failover-timeout mymaster 4000" "${@:3}")
   redis_socket[$name]=$T/$name.sock
   for _ in 1 2 3 4 5 6 7 8 9; do
     redis_port[$name]=$((20000 + RANDOM % 12000))

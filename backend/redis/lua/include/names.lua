@@ -21,6 +21,7 @@
 --   NS#w:KEY       ZSET    queue of a lock: tickets (nonces) by order of arrival (us)
 --   NS#t:KEY       HASH    what each ticket wants, packed; exists as long as NS#w:KEY
 --   NS#m:INSTANCE  STRING  the instance lives and has tickets; expires soon unless it is renewed
+--   NS#r:INSTANCE  STRING  written before each WAIT for replicas, for 1 s (calls/replica_wait.h)
 --   NS#g           ZSET    keys to be passed on if they are free, by the time of that (ms): grants that may
 --                          stay unconfirmed, and queues with too many tickets of dead instances for one script
 --   NS#e           STRING  the epoch of the data (epoch.lua): a nonce. In a cluster it exists always (net/slot.h)
