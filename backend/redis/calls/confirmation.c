@@ -28,7 +28,7 @@ bool call_confirm(struct script_call *call, int status, const redisReply *reply)
 {
 	struct script_calls *calls = call->calls;
 
-	if (!calls->replica_wait || status != 0 || !needs_replicas[call->script])
+	if (!calls->replica_wait || calls->closing || status != 0 || !needs_replicas[call->script])
 		return false;
 	call->kept_reply = reply_copy(reply);
 	if (!call->kept_reply) {

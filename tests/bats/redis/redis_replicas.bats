@@ -167,6 +167,34 @@ time.sleep(1000)' "$M" "$T/has"
   wait_until [ -e "$T/waiter" ]
 }
 
+@test "a mount that ends while acquisitions and renewals wait for replicas ends in time, and leaves no lock that nobody was told of" {
+  local n daemon
+  pair_start
+  mount_with 1 timeout=2s
+  mount_with 0 '' "$N"
+  daemon=${daemon_of[$M]}
+  for ((n = 0; n < 10; n++)); do
+    in_background bash -c 'exec 9>"$0/.with/ttl=1s/held$1"; flock 9; echo >"$2.$1"; exec sleep 1000' "$M" "$n" "$T/has"
+  done
+  for ((n = 0; n < 10; n++)); do
+    wait_until [ -e "$T/has.$n" ]
+  done
+  redis_freeze two
+  for ((n = 0; n < 10; n++)); do
+    in_background flock "$M/job$n" sleep 1000
+  done
+  for ((n = 0; n < 10; n++)); do
+    wait_until held_at one "job$n"
+  done
+  wait_until waits_at_server
+  nap 0.5  # renewals, which come each third of a second, wait as well
+  abort_mount "$M"
+  wait_until 10 ended "$daemon"
+  for ((n = 0; n < 10; n++)); do
+    wait_until gone "$N/job$n"
+  done
+}
+
 @test "one question is enough for all that is under way together" {
   local before n pids=()
   pair_start
