@@ -20,6 +20,7 @@ class Fault:
     concerns = "network"
     lasts = (0.3, 4.0)
     weight = 1
+    alone = True  # does it show anything without another fault?
 
     def __init__(self, nemesis):
         self.nemesis, self.stage, self.random = nemesis, nemesis.stage, nemesis.random

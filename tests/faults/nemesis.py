@@ -6,6 +6,7 @@ long. Two faults may last at the same time, but not two with the same `concerns`
 
 import time
 
+from failovers import FAILOVERS
 from faults import FAULTS
 from history import boot_ns
 from server_changes import SERVER_CHANGES
@@ -14,11 +15,12 @@ from server_changes import SERVER_CHANGES
 def faults_of(setup):
     if setup.faults is None:
         return FAULTS
-    return [kind for kind in FAULTS + SERVER_CHANGES if kind.__name__ in setup.faults]
+    return [kind for kind in FAULTS + SERVER_CHANGES + FAILOVERS if kind.__name__ in setup.faults]
 
 
-# Faults are healed in the opposite order: a daemon is mounted again when it can reach the server, and the server has memory.
-ORDER = ("channels", "daemon", "holder", "memory", "network", "redis")
+# Faults are healed in the opposite order: a daemon is mounted again when it can reach the server, and the server has memory. A
+# primary that is gone is replaced when the Sentinels are back and replicas in time.
+ORDER = ("channels", "daemon", "holder", "memory", "network", "redis", "replica", "sentinels")
 
 
 class Nemesis:
@@ -64,7 +66,7 @@ class Nemesis:
             time.sleep(0.5)
             return
         faults = [first]
-        if self.random.random() < 0.35:
+        if not first.alone or self.random.random() < 0.35:
             second = self.draw(but={first.concerns})
             faults += [second] if second else []
         faults.sort(key=lambda fault: ORDER.index(fault.concerns))
@@ -89,5 +91,6 @@ class Nemesis:
         while time.monotonic() < until:
             self.strike()
             # Now and then nothing is injected for long enough to see that everything works again; a short run cannot wait that long.
-            pauses = self.stage.setup.pauses if self.all_injected() else (0.1, 0.3, 0.5)
+            quick = self.stage.setup.quick and not self.all_injected()
+            pauses = (0.1, 0.3, 0.5) if quick else self.stage.setup.pauses
             time.sleep(self.random.choice(pauses))

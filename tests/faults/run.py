@@ -68,7 +68,6 @@ class Run:
         self.work, self.seed = work, int(seed)
         self.histories = work + "/history"
         self.control = work + "/control"
-        self.end = time.monotonic() + int(seconds)
         self.seconds = int(seconds)
         self.writer = None
         self.round = 0
@@ -80,6 +79,8 @@ class Run:
         self.workers = [WorkerProcess(self, mount, number)
                         for mount in self.stage.mounts for number in range(1, int(workers) + 1)]
         self.nemesis = Nemesis(self.stage, self.workers, random.Random(self.seed), only)
+        # Many servers take their time to start.
+        self.end = time.monotonic() + self.seconds
 
     def order(self, word):
         with open(self.control + ".new", "w", encoding="utf-8") as file:

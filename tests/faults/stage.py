@@ -11,14 +11,16 @@ import os
 import subprocess
 import time
 
+from cluster import Cluster
 from network import Cable, Middle
+from sentinels import Sentinels
 from servers import NAMESPACE, Redis
 from system import StageError, die_with_runner
 
 POOL = "pool"    # a directory with room for so many locks
 LIMIT = 2
 
-SERVERS = {"one": Redis}
+SERVERS = {"one": Redis, "sentinel": Sentinels, "cluster": Cluster}
 
 
 class Mount:
