@@ -1,5 +1,7 @@
 """Several servers, each on a host of its own (network.py), of which one has the locks: the primary."""
 
+import contextlib
+import os
 import time
 
 from network import Cable
@@ -40,6 +42,12 @@ class Member(Server):
     def __init__(self, stage, host, number, options=()):
         self.host, self.address = host, host.address
         super().__init__(stage, "server%d" % number, host.netns, (*stage.setup.redis, *OPTIONS, *options))
+
+    def start(self):
+        # A replica writes what it gets in full to its disk. As a primary it would load that, however old it is.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.data + "/dump.rdb")
+        super().start()
 
     def is_primary(self):
         role = answer(self, "ROLE")
