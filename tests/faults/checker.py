@@ -138,6 +138,7 @@ class Fault:
         self.inv, self.ret = event["t"], event["until"]
         self.by = event.get("by", 0)
         self.down = event.get("down", 0)
+        self.served = self.inv + self.down * MS if self.down else self.ret  # from then on there was a primary again
 
     def meets(self, begin, end):
         return self.inv <= end and self.ret >= begin
@@ -423,10 +424,14 @@ class Checker:
     def was_cut_off(self, holding, until):
         """Was its mount cut off while the server changed? Then it may come too late, and it may not know of the others."""
         cuts = self.faults_near(holding.inv - BACK, until, on=(self.mounts[holding.p],), kinds=CUT_OFF)
-        return any(change.meets(cut.inv - BACK - GRACE, cut.ret + BACK) and change.inv <= until for cut in cuts for change in self.changes)
+        return any(change.inv <= until and change.meets(cut.inv - BACK - GRACE, cut.ret + BACK)
+                   for cut in cuts for change in self.changes)
 
     def came_late(self, change):
-        """Did the machine stand still, or was there no primary, for so long that a mount may have been too late to put back what it has?"""
+        """
+        Did the machine stand still for so long that a mount may have been too late to put back what it has? Or was there no
+        primary for too long?
+        """
         if change.down > LONGEST_DOWN:
             return True
         end = change.ret + (BACK if change.kind != "ServerFlushed" else GRACE / 4)
@@ -1113,7 +1118,7 @@ class Checker:
         count["changes"] = len(self.changes)
         count["late"] = sum(1 for change in self.changes if self.came_late(change))
         count["outlived"] = sum(1 for holding in self.holdings if any(
-            holding.ret < change.inv and any(op.inv > change.ret and self.says_it_is_there(op) for op in holding.ops)
+            holding.ret < change.inv and any(op.inv > change.served and self.says_it_is_there(op) for op in holding.ops)
             for change in self.changes))
         for holdings in self.of_key.values():
             count["handovers"] += max(0, len(holdings) - 1)

@@ -91,6 +91,7 @@ class FailoverOrdered(OfPrimary):
 
 class PrimaryPartitioned(OfPrimary):
     name = "primary cut off from everybody"
+    longest = 2  # s with two primaries
 
     def strike(self):
         self.old.host.cable.both(loss=100)
@@ -101,7 +102,7 @@ class PrimaryPartitioned(OfPrimary):
     def end(self):
         if self.replaced:
             self.wait_until_up(but=self.old)
-            time.sleep(self.random.uniform(0, 2))
+            time.sleep(self.random.uniform(0, self.longest))
             self.mend()
         else:
             self.mend()
@@ -109,9 +110,10 @@ class PrimaryPartitioned(OfPrimary):
 
 
 class SplitBrain(PrimaryPartitioned):
-    """All mounts reach all servers."""
+    """All mounts reach all servers. It goes on when others can acquire at the new primary, which is after the grace of 2 s."""
 
     name = "primary cut off from the other servers"
+    longest = 5
 
     def strike(self):
         self.stage.middle.cut(self.old.address, self.other_addresses())

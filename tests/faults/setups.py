@@ -15,10 +15,12 @@ import collections
 # plain path. waits: how long they wait, in ms. holds: how likely one holds a lock for seconds, whatever else it would do. turns:
 # how often each kind of turn comes (worker.py), None: as worker.py has it. pool: is there a directory with a limit? faults: names
 # of their classes, None: all of faults.py. pauses: between faults, in s. quick: are they shorter until each was injected?
-Setup = collections.namedtuple("Setup", "name servers mount timeout_ms leases lease_ms waits holds turns pool faults pauses quick redis")
+Setup = collections.namedtuple(
+    "Setup", "name servers mount timeout_ms leases lease_ms waits holds turns pool faults pauses quick redis")
 
 DATA = Setup(
-    name="data", servers="one", mount=(), timeout_ms=1000, leases=((3, 500), (4, 1000), (4, 2000), (2, 4000), (1, 60000)), lease_ms=2000,
+    name="data", servers="one", mount=(), timeout_ms=1000,
+    leases=((3, 500), (4, 1000), (4, 2000), (2, 4000), (1, 60000)), lease_ms=2000,
     waits=(300, 1000, 2500, 4000), holds=0, turns=None, pool=True, faults=None, pauses=(0.2, 0.5, 1.0, 1.0, 2.0, 5.0), quick=True,
     redis=("--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-min-size", "8mb",
            "--no-appendfsync-on-rewrite", "no"))
