@@ -100,13 +100,13 @@ class Cluster(Group):
         target.ask("CLUSTER", "SETSLOT", self.slot, "IMPORTING", self.id_of(source))
         source.ask("CLUSTER", "SETSLOT", self.slot, "MIGRATING", self.id_of(target))
         moved = 0
-        while True:
+        end = time.monotonic() + RECOVERY
+        while keys := source.ask("CLUSTER", "GETKEYSINSLOT", self.slot, KEYS_AT_A_TIME):
+            # A node that is busy may not answer in time, and is asked again.
+            moved += len(keys) if answer(source, "MIGRATE", target.address, PORT, "", 0, 2000, "KEYS", *keys) == "OK" else 0
+            if time.monotonic() > end:
+                raise StageError("the slot cannot be moved")
             time.sleep(pause)
-            keys = source.ask("CLUSTER", "GETKEYSINSLOT", self.slot, KEYS_AT_A_TIME)
-            if not keys:
-                break
-            source.ask("MIGRATE", target.address, PORT, "", 0, 2000, "KEYS", *keys)
-            moved += len(keys)
         for server in (target, source, *(each for each in self.primaries() if each not in (target, source))):
             server.ask("CLUSTER", "SETSLOT", self.slot, "NODE", self.id_of(target))
         if self.named(target) != target.address:

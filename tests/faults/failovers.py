@@ -10,7 +10,8 @@ from group import poll_until
 from history import boot_ns
 from system import StageError
 
-ANOTHER = 20  # within this time another server has become the primary, in s
+ANOTHER = 40   # within this time another server has become the primary, in s
+PATIENCE = 20  # for so long Sentinels may take to make an old primary a replica, in s
 
 
 class OfPrimary(Fault):
@@ -37,8 +38,8 @@ class OfPrimary(Fault):
     def heal(self):
         self.end()
         # Sentinels make an old primary a replica 10 s after it is back. That is long for a short run, so somebody else does it.
-        helped = not self.nemesis.all_injected() or self.random.random() < 0.6
-        self.redis.recover(self.random.uniform(0, 2) if helped else ANOTHER)
+        helped = not self.nemesis.all_injected() or self.random.random() < 0.75
+        self.redis.recover(self.random.uniform(0, 2) if helped else PATIENCE)
 
     def end(self):
         """Removes the cause, before or after another server has become the primary."""
