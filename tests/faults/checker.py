@@ -50,6 +50,11 @@ What faults may change:
       So a holding ends by such a change no more than by a restart with data, and who waits keeps the place that the
       server had told by then. `kept` and `order` are judged then, too. Older data may show what was released, until its
       mount is back. A mount that the machine did not run for long enough may come too late, so nothing is promised then.
+  failovers, split brains and the slot that moves (setups `sentinel` and `cluster`): the same as `changed`. A mount that was
+      cut off while the server changed may lose what it has, and may not know of it: `told`, `kept` and `unchanged` do not hold
+      for it. But it cannot write any more when another has the lock, so `exclusion` holds. Nothing is promised if no server
+      takes writes for so long that leases end meanwhile.
+  Sentinels killed, a slow replica: nothing at all.
   the server's clock is set: leases end sooner or later by as much (`told`, `unchanged`, `lease`). Tokens
       grow and exclusion holds all the same.
 """
@@ -73,7 +78,11 @@ BACK = 2 * S           # so long it may take from the change until a mount is co
 # Of a change: for how long the machine may stand still in it, so that all mounts are back in time.
 SPARE = {"ServerFlushed": 100 * MS}
 SPARE_OTHERS = 300 * MS
-SERVER_CHANGES = ("ServerEmptied", "ServerAged", "ServerFlushed", "ServerChangedTwice")
+# After these, the primary may have older data than there were.
+AGED = ("ServerAged", "PrimaryKilled", "FailoverOrdered", "PrimaryPartitioned", "SplitBrain", "SplitBrainWithMount", "ReplicasLag")
+SERVER_CHANGES = ("ServerEmptied", "ServerFlushed", "ServerChangedTwice", "SlotMoved", *AGED)
+CUT_OFF = ("CutOff",)  # mounts
+LONGEST_DOWN = 5000    # ms without a primary that takes writes. Leases that began before a longer time may end in it
 CLOCKS = 30 * MS       # difference between two clocks, each rounded to milliseconds
 IN_LINE = 400 * MS     # an arrival that is this much later is certainly later
 LONG_LEASE = 4000      # ms; no shorter lease may be left at the end
@@ -128,13 +137,16 @@ class Fault:
         self.kind, self.on = event["kind"], event["on"]
         self.inv, self.ret = event["t"], event["until"]
         self.by = event.get("by", 0)
+        self.down = event.get("down", 0)
+        self.served = self.inv + self.down * MS if self.down else self.ret  # from then on there was a primary again
 
     def meets(self, begin, end):
         return self.inv <= end and self.ret >= begin
 
     def __str__(self):
-        return "%14.6f %14.6f fault: %s on %s%s" % (self.inv / S, self.ret / S, self.kind, self.on,
-                                                      " by %d ms" % self.by if self.by else "")
+        return "%14.6f %14.6f fault: %s on %s%s%s" % (
+            self.inv / S, self.ret / S, self.kind, self.on, " by %d ms" % self.by if self.by else "",
+            ", down for %d ms" % self.down if self.down else "")
 
 
 Stall = collections.namedtuple("Stall", "inv ret")  # of the machine
@@ -200,7 +212,7 @@ class Summary:
         yield "the longest operation took %.1f s beyond its wait, %.1f s where no fault was near" % (
             self.slowest / S, self.slowest_calm / S)
         if count["changes"]:
-            yield "changes of the server: %d, of which not judged, as the machine stood still: %d" % (
+            yield "changes of the server: %d, of which not judged, as the machine stood still or no server was there: %d" % (
                 count["changes"], count["late"])
             yield "  holdings that outlived one: %d; the longest stall of an acquisition: %.1f s" % (
                 count["outlived"], self.slowest_acquisition / S)
@@ -407,10 +419,21 @@ class Checker:
 
     def may_be_lost(self, holding, until):
         """Its call may have been answered long after it acquired, but not over a change of the server."""
-        return self.lost_data(holding.inv, until) or self.not_judged(holding.ret, until)
+        return self.lost_data(holding.inv, until) or self.not_judged(holding.ret, until) or self.was_cut_off(holding, until)
+
+    def was_cut_off(self, holding, until):
+        """Was its mount cut off while the server changed? Then it may come too late, and it may not know of the others."""
+        cuts = self.faults_near(holding.inv - BACK, until, on=(self.mounts[holding.p],), kinds=CUT_OFF)
+        return any(change.inv <= until and change.meets(cut.inv - BACK - GRACE, cut.ret + BACK)
+                   for cut in cuts for change in self.changes)
 
     def came_late(self, change):
-        """Did the machine stand still for so long that a mount may have been too late to put back what it has?"""
+        """
+        Did the machine stand still for so long that a mount may have been too late to put back what it has? Or was there no
+        primary for too long?
+        """
+        if change.down > LONGEST_DOWN:
+            return True
         end = change.ret + (BACK if change.kind != "ServerFlushed" else GRACE / 4)
         still = sum(min(stall.ret, end) - max(stall.inv, change.inv) for stall in self.stalls
                     if stall.inv < end and stall.ret > change.inv)
@@ -418,7 +441,7 @@ class Checker:
 
     def old_data(self, begin, end):
         """May what is said be of a holding that has ended, and is there again until its mount says so?"""
-        return any(change.kind == "ServerAged" and change.meets(begin - GRACE - BACK, end) for change in self.changes)
+        return any(change.kind in AGED and change.meets(begin - GRACE - BACK, end) for change in self.changes)
 
     def daemon_killed(self, mount, begin, end):
         return self.faults_near(begin, end, on=(mount,), kinds=KILLS_DAEMON)
@@ -1095,7 +1118,7 @@ class Checker:
         count["changes"] = len(self.changes)
         count["late"] = sum(1 for change in self.changes if self.came_late(change))
         count["outlived"] = sum(1 for holding in self.holdings if any(
-            holding.ret < change.inv and any(op.inv > change.ret and self.says_it_is_there(op) for op in holding.ops)
+            holding.ret < change.inv and any(op.inv > change.served and self.says_it_is_there(op) for op in holding.ops)
             for change in self.changes))
         for holdings in self.of_key.values():
             count["handovers"] += max(0, len(holdings) - 1)

@@ -33,6 +33,13 @@ class History:
         self.add(e="setup", name="empty")
         self.fault(kind, begin, end)
 
+    def failed_over(self, begin, end, kind="PrimaryKilled", cut_off=None, down=2000):
+        """A mount may be cut off meanwhile."""
+        self.add(e="setup", name="sentinel")
+        self.fault(kind, begin, end, down=down)
+        if cut_off:
+            self.fault("CutOff", begin, end, on=cut_off)
+
     def stalled(self, begin, end):
         self.add(e="stalled", t=begin * MS, until=end * MS)
 
@@ -1770,6 +1777,157 @@ def waits_too_long():
     history, one, _ = two()
     history.changed(100, 300)
     one.acquire(200, 14500, 10)
+    return history
+
+
+@rejects("unchanged")
+def lost_by_failover():
+    """a lock that is lost by a failover"""
+    history, one, other = two()
+    history.failed_over(100, 2500)
+    handle = one.acquire(0, 5, 10, ttl=60000)
+    other.acquire(4800, 4810, 11)
+    one.write(4900, handle, "ESTALE")
+    return history
+
+
+@rejects("kept")
+def not_renewed_in_failover():
+    """a bound lock that is lost after its first lease, as it was not renewed over a failover"""
+    history, one, _ = two()
+    history.failed_over(8000, 10500, "SplitBrain")
+    handle = one.acquire(0, 5, 10, bound=True, how="hold", ttl=10000)
+    one.poll(7900, handle, False)
+    one.poll(11500, handle, True)
+    return history
+
+
+@rejects("exclusion")
+def split_brain_writes():
+    """a mount that reaches the old primary only, and writes there when another has acquired the lock"""
+    history, one, other = two()
+    history.failed_over(100, 8000, "SplitBrainWithMount", cut_off="m1")
+    handle = one.acquire(0, 5, 10, ttl=60000)
+    other.acquire(4800, 4810, 11)
+    one.write(4900, handle)
+    return history
+
+
+@rejects("told")
+def split_brain_told():
+    """a mount that reaches all servers, and is told that it has a lock of another"""
+    history, one, other = two()
+    history.failed_over(100, 8000, "SplitBrain")
+    handle = one.acquire(0, 5, 10, ttl=60000)
+    one.force(4000)
+    other.acquire(4800, 4810, 11)
+    one.state(4900, handle, "ACQUIRED")
+    return history
+
+
+@accepts
+def cut_off_in_failover():
+    """a mount that is cut off while the primary is replaced loses its locks, and does not know of it"""
+    history, one, other = two()
+    history.failed_over(100, 6000, "SplitBrainWithMount", cut_off="m1")
+    plain = one.acquire(0, 5, 10, ttl=60000)
+    bound = one.acquire(10, 15, 11, key="l", bound=True, how="hold", ttl=10000)
+    made = one.acquire(600, 610, 12, key="m", ttl=60000)
+    other.acquire(4800, 4810, 13)
+    other.acquire(4820, 4830, 14, key="l")
+    other.acquire(4840, 4850, 15, key="m")
+    one.state(4900, plain, "ACQUIRED")
+    one.poll(4910, bound, False)
+    one.state(6500, plain, "EXPIRED")
+    one.poll(6510, bound, True)
+    one.write(6520, made, "ESTALE")
+    return history
+
+
+@rejects("unchanged")
+def cut_off_without_failover():
+    """a lock of a mount that is cut off is lost, and the server has not changed"""
+    history, one, other = two()
+    history.add(e="setup", name="sentinel")
+    history.fault("CutOff", 100, 4000, on="m1")
+    one.acquire(0, 5, 10, ttl=60000)
+    other.acquire(4800, 4810, 11)
+    return history
+
+
+@rejects("unchanged")
+def cut_off_before_failover():
+    """a lock of a mount that was cut off long before the primary was replaced"""
+    history, one, other = two()
+    history.failed_over(20000, 22500)
+    history.fault("CutOff", 100, 4000, on="m1")
+    one.acquire(0, 5, 10, ttl=60000)
+    other.acquire(25000, 25010, 11)
+    return history
+
+
+@rejects("unchanged")
+def another_cut_off():
+    """a lock of a mount that is connected, while another one is cut off"""
+    history, one, other = two()
+    history.failed_over(100, 6000, "SplitBrainWithMount", cut_off=other.mount)
+    one.acquire(0, 5, 10, ttl=60000)
+    other.acquire(7000, 7010, 11)
+    return history
+
+
+@rejects("unchanged")
+def lost_by_sentinels():
+    """a lock that is lost as Sentinels are killed"""
+    history, one, other = two()
+    history.add(e="setup", name="sentinel")
+    history.fault("SentinelsLost", 100, 3000, on="sentinels")
+    one.acquire(0, 5, 10, ttl=60000)
+    other.acquire(3500, 3510, 11)
+    return history
+
+
+@rejects("unchanged")
+def lost_by_moving():
+    """a lock that is lost as its slot moves"""
+    history, one, other = two()
+    history.failed_over(100, 900, "SlotMoved", down=800)
+    one.acquire(0, 5, 10, ttl=60000)
+    other.acquire(3500, 3510, 11)
+    return history
+
+
+@rejects("order")
+def place_lost_by_failover():
+    """who waits is passed by a later one after a failover"""
+    history, one, other, third = three()
+    history.failed_over(5000, 7000)
+    handle = one.acquire(0, 5, 10, ttl=60000)
+    other.acquire(1000, 13020, 12, wait=20000, how="wait", ttl=500)
+    third.acquire(2000, 12020, 11, wait=20000, how="wait", ttl=500)
+    one.release(12000, 12010, handle)
+    return history
+
+
+@accepts
+def released_again_there():
+    """a lock that was released, and is there after a failover until its mount says so"""
+    history, one, other = two()
+    history.failed_over(100, 2500, "ReplicasLag")
+    handle = one.acquire(0, 5, 10, ttl=60000)
+    one.release(50, 60, handle)
+    other.look(2600, 10, one.pid)
+    return history
+
+
+@accepts
+def down_for_long():
+    """a bound lock whose lease ended before any server took writes again"""
+    history, one, _ = two()
+    history.failed_over(8000, 19000, down=11000)
+    handle = one.acquire(0, 5, 10, bound=True, how="hold", ttl=10000)
+    one.poll(7900, handle, False)
+    one.poll(18500, handle, True)
     return history
 
 

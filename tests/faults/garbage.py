@@ -11,7 +11,8 @@ import random
 import sys
 import time
 
-from stage import StageError, ask_redis
+from servers import ask_redis
+from system import StageError
 
 ENDS = ("ENDED", "GONE", "REVOKE", "FREED")
 WORDS = ENDS * 2 + ("TOUCH", "GRANT", "HELD", "HELLO", "", "revoke")

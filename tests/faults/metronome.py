@@ -7,7 +7,7 @@ import sys
 import time
 
 from history import Writer, boot_ns
-from stage import die_with_runner
+from system import die_with_runner
 
 BEAT = 0.01            # s
 LATE = 100 * 1000000   # ns; a renewal that is this late may be too late for the shortest lease

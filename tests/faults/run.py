@@ -15,7 +15,8 @@ import checker
 from history import Writer, boot_ns, outcome, read, set_limit
 from nemesis import Nemesis
 from setups import SETUPS
-from stage import LIMIT, NAMESPACE, POOL, Stage, StageError, die_with_runner
+from stage import LIMIT, POOL, Stage
+from system import StageError, die_with_runner
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 KEYS = ("alpha", "beta", "gamma")
@@ -67,7 +68,6 @@ class Run:
         self.work, self.seed = work, int(seed)
         self.histories = work + "/history"
         self.control = work + "/control"
-        self.end = time.monotonic() + int(seconds)
         self.seconds = int(seconds)
         self.writer = None
         self.round = 0
@@ -79,6 +79,8 @@ class Run:
         self.workers = [WorkerProcess(self, mount, number)
                         for mount in self.stage.mounts for number in range(1, int(workers) + 1)]
         self.nemesis = Nemesis(self.stage, self.workers, random.Random(self.seed), only)
+        # Many servers take their time to start.
+        self.end = time.monotonic() + self.seconds
 
     def order(self, word):
         with open(self.control + ".new", "w", encoding="utf-8") as file:
@@ -115,7 +117,7 @@ class Run:
             outcome(os.unlink, "%s/.with/force/%s" % (mount.path, key))
         outcome(os.rmdir, mount.path + "/" + POOL)
         redis = self.stage.redis
-        self.writer.write(e="keys", keys={key: redis.ask("PTTL", key) for key in redis.ask("KEYS", NAMESPACE + "*")})
+        self.writer.write(e="keys", keys={key: redis.ask("PTTL", key) for key in redis.ask("KEYS", redis.prefix + "*")})
 
     def limit_pool(self):
         set_limit(self.stage.mounts[0].path + "/" + POOL, LIMIT)
@@ -128,7 +130,7 @@ class Run:
             self.writer.write(e="beneath", on=mount.name, names=names, changed=changed)
 
     def lock_keys(self):
-        prefix = NAMESPACE + ":"
+        prefix = self.stage.redis.prefix + ":"
         return [key[len(prefix):] for key in self.stage.redis.ask("KEYS", prefix + "*")]
 
     def check_daemons(self):

@@ -1,173 +1,37 @@
-"""The stage of a run: a Redis server and some mounts, each in a network namespace of its own.
+"""The stage of a run: the servers and some mounts, each in a network namespace of its own (network.py).
 
-    mount I   10.77.I.1 ──── cable ──── 10.77.I.2   Redis
-
-Cables are programs (cable.c); each direction can be cut, slow or lossy. Redis has a wall
+Cables are programs (cable.c); each direction can be cut, slow or lossy. A single Redis has a wall
 clock that can be set (clock.c), and its data on a small tmpfs that can be filled. Every
 process started here dies with the runner; `run` recognizes namespaces and mounts that
 are left by their names.
 """
 
 import contextlib
-import ctypes
 import os
-import shutil
-import signal
-import socket
 import subprocess
 import time
 
-PORT = 6379
-NAMESPACE = "faults"
-DISK_MB = 64
+from cluster import Cluster
+from network import Cable, Middle
+from sentinels import Sentinels
+from servers import NAMESPACE, Redis
+from system import StageError, die_with_runner
+
 POOL = "pool"    # a directory with room for so many locks
 LIMIT = 2
 
-# On a busy machine the tested processes must get processor time.
-NICE = -5
-
-
-class StageError(Exception):
-    pass
-
-
-def die_with_runner():
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-    os.nice(NICE)
-
-
-def wait_until(seconds, condition, what):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise StageError("not within %d s: %s" % (seconds, what))
-        time.sleep(0.01)
-
-
-def call(*command):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if done.returncode != 0:
-        raise StageError("%s: %s" % (" ".join(command), done.stdout.strip()))
-
-
-def ask_redis(path, *questions):
-    """
-    Answers of the server behind a unix socket to questions, which are lists of words. Bytes that
-    are no text are given and read as latin-1.
-    """
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(5)
-        connection.connect(path)
-        request = b""
-        for words in questions:
-            request += b"*%d\r\n" % len(words)
-            for word in words:
-                data = str(word).encode("latin-1")
-                request += b"$%d\r\n%s\r\n" % (len(data), data)
-        connection.sendall(request)
-        with connection.makefile("rb") as stream:
-            return [read_reply(stream) for _ in questions]
-
-
-def read_reply(stream):
-    line = stream.readline()
-    kind, rest = line[:1], line[1:].strip().decode("latin-1")
-    if kind == b"+":
-        return rest
-    if kind == b":":
-        return int(rest)
-    if kind == b"$":
-        return None if rest == "-1" else stream.read(int(rest) + 2)[:-2].decode("latin-1")
-    if kind == b"*":
-        return [read_reply(stream) for _ in range(int(rest))]
-    raise StageError("Redis says: %s" % rest)
-
-
-class Redis:
-    """The server, and the few words that the nemesis has with it, over its socket."""
-
-    def __init__(self, stage, command):
-        self.command, self.options = command, stage.setup.redis
-        self.netns = stage.netns("r")
-        self.work = stage.work
-        self.data = stage.work + "/data"
-        self.socket = stage.work + "/redis.sock"
-        self.clock = stage.work + "/clock"
-        self.clock_library = stage.build + "/tests/faults/clock.so"
-        self.offset_us = 0
-        self.process = None
-        os.mkdir(self.data)
-        call("mount", "-t", "tmpfs", "-o", "size=%dm" % DISK_MB, "tmpfs", self.data)
-        self.set_clock(0)
-
-    def set_clock(self, offset_us):
-        self.offset_us = offset_us
-        with open(self.clock, "r+b" if os.path.exists(self.clock) else "w+b") as file:
-            file.write(offset_us.to_bytes(8, "little", signed=True))
-
-    def start(self):
-        with open(self.work + "/redis.log", "ab") as log:
-            self.process = subprocess.Popen(
-                ["nsenter", "--net=/run/netns/" + self.netns, self.command, "--port", str(PORT), "--bind", "0.0.0.0",
-                 "--protected-mode", "no", "--unixsocket", self.socket, "--dir", self.data, "--save", "", *self.options],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_runner,
-                env={**os.environ, "LD_PRELOAD": self.clock_library, "LOCKFS_CLOCK": self.clock})
-        wait_until(15, self.answers, "Redis answers")
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def forget(self):
-        for name in os.listdir(self.data):
-            shutil.rmtree(os.path.join(self.data, name), ignore_errors=True)
-
-    def answers(self):
-        if self.process.poll() is not None:
-            raise StageError("Redis has ended; see redis.log")
-        try:
-            return self.ask("PING") == "PONG"
-        except (OSError, StageError):
-            return False
-
-    def ask(self, *words):
-        return ask_redis(self.socket, words)[0]
-
-
-class Cable:
-    def __init__(self, stage, mount, number, seed):
-        self.netns = stage.netns(mount)
-        far = stage.netns("r")
-        call("ip", "netns", "add", self.netns)
-        call("ip", "-n", self.netns, "link", "set", "lo", "up")
-        self.process = subprocess.Popen(
-            [stage.build + "/tests/faults/cable", self.netns, "near", far, mount, str(seed)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, preexec_fn=die_with_runner)
-        if self.process.stdout.readline() != "ready\n":
-            raise StageError("no cable")
-        for netns, device, end in ((self.netns, "near", 1), (far, mount, 2)):
-            call("ip", "-n", netns, "addr", "add", "10.77.%d.%d/30" % (number, end), "dev", device)
-            call("ip", "-n", netns, "link", "set", device, "up")
-
-    def order(self, way, delay=0, jitter=0, loss=0):
-        self.process.stdin.write("%s %d %d %d\n" % (way, delay, jitter, loss))
-        if self.process.stdout.readline() != "ok\n":
-            raise StageError("the cable does not obey")
-
-    def both(self, **how):
-        self.order("there", **how)
-        self.order("back", **how)
+SERVERS = {"one": Redis, "sentinel": Sentinels, "cluster": Cluster}
 
 
 class Mount:
     def __init__(self, stage, number, seed):
         self.name = "m%d" % number
         self.path = "%s/%s" % (stage.work, self.name)
-        self.source = "redis://10.77.%d.2:%d" % (number, PORT)
+        self.source = stage.redis.source(number)
         self.lockfs = stage.lockfs
         self.options = ["namespace=" + NAMESPACE, "timeout=%dms" % stage.setup.timeout_ms, "ttl=%dms" % stage.setup.lease_ms]
-        self.options += [stage.mount_options] if stage.mount_options else []
-        self.cable = Cable(stage, self.name, number, seed)
+        self.options += [*stage.setup.mount, *([stage.mount_options] if stage.mount_options else [])]
+        self.cable = Cable(stage, self.name, "10.77.%d" % number, seed)
         self.process = None
         self.mode_file = "%s/control.%s" % (stage.work, self.name)
         os.mkdir(self.path)
@@ -259,12 +123,12 @@ class Mount:
 
 class Stage:
     def __init__(self, work, build, lockfs, server, mounts, seed, setup, mount_options):
-        self.work, self.build, self.lockfs = work, build, lockfs
+        self.work, self.build, self.lockfs, self.server = work, build, lockfs, server
+        self.seed = seed
         self.setup, self.mount_options = setup, mount_options
         self.prefix = "lff%d" % (os.getpid() % 100000)
-        call("ip", "netns", "add", self.netns("r"))
-        call("ip", "-n", self.netns("r"), "link", "set", "lo", "up")
-        self.redis = Redis(self, server)
+        self.middle = Middle(self)
+        self.redis = SERVERS[setup.servers](self)
         self.redis.start()
         self.mounts = [Mount(self, number, seed + number) for number in range(1, mounts + 1)]
         for mount in self.mounts:
