@@ -133,6 +133,9 @@ class Stage:
         self.mounts = [Mount(self, number, seed + number) for number in range(1, mounts + 1)]
         for mount in self.mounts:
             mount.start()
+        # A look for what is not there waits for the grace of the new namespace, in which nobody is given a place in a queue.
+        for mount in self.mounts:
+            os.path.exists(mount.path + "/nothing")
 
     def netns(self, name):
         return self.prefix + name

@@ -24,6 +24,7 @@ struct replica_wait {
 	struct outage outage;
 	bool started;
 	bool closing;
+	bool was_ready;        /* the present or last connection */
 	bool is_written;       /* the key of the question that is under way */
 	uint64_t wanted;       /* the last number that was given out */
 	uint64_t asked;        /* the last question that was sent; `wanted` is at most one more */
@@ -201,6 +202,7 @@ static void on_tried(redisAsyncContext *context, void *data, void *ctx)
 		return;
 	}
 	(void)outage_end(&wait->outage);
+	wait->was_ready = true;
 	connection_ready(wait->connection);
 	ask_now(wait);
 }
@@ -238,17 +240,20 @@ static void on_lost(void *ctx, int status, const char *problem)
 {
 	struct replica_wait *wait = ctx;
 	char line[BACKEND_PROBLEM_MAX];
+	bool was_ready;
 
 	(void)status;
 	*wait->run_id = '\0';
 	wait->is_under_way = false;
 	uv_timer_stop(&wait->timer);
+	was_ready = wait->was_ready;
+	wait->was_ready = false;
 	if (!*problem || wait->closing)
 		return;
 	snprintf(wait->problem, sizeof(wait->problem), "%s", problem);
 	snprintf(line, sizeof(line), "cannot wait for replicas: %.200s", problem);
-	/* Without the server's calls nothing waits for replicas, and that loss is reported already. */
-	if (*wait->handlers.run_id(wait->handlers.ctx) && outage_add(&wait->outage, line) && wait->config.on_notice)
+	/* A loss is told if it lasts. Without the connection of the calls nothing waits, and that loss is reported already. */
+	if (!was_ready && *wait->handlers.run_id(wait->handlers.ctx) && outage_add(&wait->outage, line) && wait->config.on_notice)
 		wait->config.on_notice(wait->config.ctx, line);
 }
 
