@@ -54,6 +54,12 @@ static int send_words(struct replica_wait *wait, redisCallbackFn *callback, int 
 	return connection_send(wait->connection, callback, wait, argc, argv, lengths);
 }
 
+static void notice(const struct replica_wait *wait, const char *line)
+{
+	if (wait->config.on_notice)
+		wait->config.on_notice(wait->config.ctx, line);
+}
+
 static void trace(const struct replica_wait *wait, const char *answer)
 {
 	struct trace_line line = { .length = 0 };
@@ -201,7 +207,8 @@ static void on_tried(redisAsyncContext *context, void *data, void *ctx)
 		connection_refuse(wait->connection, reply->str);
 		return;
 	}
-	(void)outage_end(&wait->outage);
+	if (outage_end(&wait->outage))
+		notice(wait, "replicas are waited for again");
 	wait->was_ready = true;
 	connection_ready(wait->connection);
 	ask_now(wait);
@@ -253,8 +260,8 @@ static void on_lost(void *ctx, int status, const char *problem)
 	snprintf(wait->problem, sizeof(wait->problem), "%s", problem);
 	snprintf(line, sizeof(line), "cannot wait for replicas: %.200s", problem);
 	/* A loss is told if it lasts. Without the connection of the calls nothing waits, and that loss is reported already. */
-	if (!was_ready && *wait->handlers.run_id(wait->handlers.ctx) && outage_add(&wait->outage, line) && wait->config.on_notice)
-		wait->config.on_notice(wait->config.ctx, line);
+	if (!was_ready && *wait->handlers.run_id(wait->handlers.ctx) && outage_add(&wait->outage, line))
+		notice(wait, line);
 }
 
 static void on_connection_freed(void *ctx)

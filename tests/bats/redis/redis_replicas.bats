@@ -130,7 +130,7 @@ time.sleep(1000)' "$M" "$T/has"
 @test "the connection that asks is lost while it waits, again and again: acquisitions are answered all the same" {
   local id n
   pair_start
-  allow_words 'cannot wait for replicas: .*'
+  allow_words 'cannot wait for replicas: .*|replicas are waited for again'
   mount_with 1 timeout=20s
   take "$M/before"
   redis_freeze two
@@ -221,7 +221,7 @@ time.sleep(1000)' "$M" "$T/has"
 @test "without the right to WAIT the log says so, and acquisitions fail" {
   local rights
   pair_start
-  allow_words "$refused_words|cannot wait for replicas: .*"
+  allow_words "$refused_words|cannot wait for replicas: .*|replicas are waited for again"
   read -ra rights < <(rights lockfs)
   redis_cli @one ACL SETUSER weak reset on '>secret' "${rights[@]}" -wait >/dev/null
   mount_redis -o replicas=1,timeout=300ms "$M" "redis://weak:secret@127.0.0.1:${redis_port[one]}"
@@ -230,6 +230,7 @@ time.sleep(1000)' "$M" "$T/has"
   is EIO "$(call open "$M/job" CREAT,EXCL,WRONLY)"
   redis_cli @one ACL SETUSER weak +wait >/dev/null
   wait_until succeeds take "$M/job"
+  told "replicas are waited for again"
 }
 
 @test "locks in memory have no replicas, and a wrong number is refused" {
