@@ -194,6 +194,20 @@ void call_postpone(struct script_call *call, int64_t ms)
 	calls_take_turns(calls);
 }
 
+void script_calls_end_postponed(struct script_calls *calls, const char *nonce)
+{
+	struct script_call *call;
+
+	DL_FOREACH(calls->postponed, call)
+		if (strcmp(call->nonce, nonce) == 0)
+			break;
+	if (!call)
+		return;
+	DL_DELETE(calls->postponed, call);
+	DL_APPEND(calls->pending, call);
+	call_finish(call, -EHOSTDOWN, NULL, 0);
+}
+
 void calls_end_postponement(struct script_calls *calls)
 {
 	struct script_call *first = calls->postponed, *call, *next;

@@ -78,6 +78,9 @@ void script_calls_check_epoch(struct script_calls *calls, const char *epoch);
 /* Returns true while an acquisition of this key is under way. */
 bool script_calls_is_acquiring(const struct script_calls *calls, const char *key);
 
+/* Ends the acquisition of this nonce with -EHOSTDOWN, if it waits for the end of the grace: it has not begun. */
+void script_calls_end_postponed(struct script_calls *calls, const char *nonce);
+
 /* Returns the grace of this mount in ms: 0.5 s and three round trips, GRACE_MAX_MS at most. */
 int64_t script_calls_grace_ms(const struct script_calls *calls);
 

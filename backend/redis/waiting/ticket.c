@@ -88,11 +88,16 @@ static void undo(const struct ticket *ticket, const char *key)
 
 void ticket_take_back(struct ticket *ticket, int status)
 {
+	bool on_asking = ticket->state == ASKING;
+
 	/* A call under way may still acquire the lock or queue the ticket; on_acquire_reply() undoes that. */
-	if (ticket->state != ASKING)
+	if (!on_asking)
 		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): as in answer() */
 		undo(ticket, ticket->acquisition->key);
 	answer(ticket, status, NULL);
+	/* Sent at the end of the grace, a conversion would end the holding on which its caller has gone on. */
+	if (on_asking)
+		script_calls_end_postponed(ticket->wait_queue->calls, ticket->nonce);
 }
 
 static void lose(struct ticket *ticket, int status)

@@ -196,6 +196,43 @@ has_waiters() {
   is UNAVAILABLE "$(state "$N/one")"
 }
 
+@test "a conversion that is interrupted in the grace leaves the holding as it is, and can be made again" {
+  begin
+  in_background python3 -S - "$M/job" "$T" <<'PY'
+import fcntl, os, signal, struct, sys, time
+
+def lock(fd, kind, seconds):
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    fcntl.fcntl(fd, fcntl.F_SETLKW, struct.pack("hhqqi4x", kind, os.SEEK_SET, 0, 0, 0))
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+def interrupt(*_):
+    raise InterruptedError
+
+signal.signal(signal.SIGALRM, interrupt)
+path, told = sys.argv[1:]
+fd = os.open(path, os.O_CREAT | os.O_RDWR)
+lock(fd, fcntl.F_RDLCK, 5)
+open(told + "/shared", "w").close()
+while not os.path.exists(told + "/restarted"):
+    time.sleep(0.01)
+try:
+    lock(fd, fcntl.F_WRLCK, 0.3)
+except InterruptedError:
+    open(told + "/interrupted", "w").close()
+lock(fd, fcntl.F_WRLCK, 5)
+os.write(fd, b"x")
+open(told + "/converted", "w").close()
+PY
+  wait_until test -e "$T/shared"
+  restart_empty
+  both_are_back
+  touch "$T/restarted"
+  wait_until test -e "$T/interrupted"
+  wait_until test -e "$T/converted"
+  all_end
+}
+
 @test "two restarts within one grace" {
   begin
   (set -C; : >"$M/one")
