@@ -6,8 +6,8 @@
 --   of SCAN over the whole database; 5 id, 6 identity of the caller; both '': it does not matter who holds the locks
 -- Answers: 'OK', the next cursor ('' after the last page), subdirectories, locks, about how many names there
 --   are on all pages, mode, uid and gid of the directory, the time in ms; 'ENOENT'; 'ENOTDIR': a lock. A lock is a list:
---   name, id, what is left of the lease in ms (-1: never ends), token, number of waiters, number of holdings if they are
---   shared (else 0), '1' if its details are known (else ''), and the details that FIELDS names from the third one on
+--   name, what is left of the lease in ms (-1: never ends), number of waiters, number of holdings if they are shared (else 0), and
+--   the details that FIELDS names; of a lock of another Redis client, only the first two of these
 
 --- @include "include/names.lua"
 --- @include "include/epoch.lua"
@@ -22,57 +22,78 @@
 --- @include "include/indexed.lua"
 
 local DIRS, LOCKS, ALL = 'd', 'l', 'a'
-local PAGE = 100 -- names; a page takes about 0.7 ms
+local PAGE = 100 -- names; a page takes about 2 ms
 local ID, IDENTITY = ARGV[5], ARGV[6]
 
--- Details in the order in which reply_locks.c reads them.
+-- Details in the order in which reply_locks.c reads them, and the places of some.
 local FIELDS = { 'id', 'token', 'identity', 'user', 'host', 'place', 'command', 'pid', 'uid', 'gid', 'form', 'acquired', 'refreshed',
   'ttl', 'granted', 'undoable', 'nonce', 'mount' }
+local ID_AT, TOKEN_AT, GRANTED_AT, UNDOABLE_AT, MOUNT_AT = 1, 2, 15, 16, 18
 
 if path ~= '' and call('EXISTS', KEYS[1]) == 1 then return { 'ENOTDIR' } end
 if not dir_exists(path) then return { 'ENOENT' } end
 
 local prefix = path == '' and '' or path .. '/'
 
--- Shows a lock that is not what its holder wrote as that of another Redis client, which nobody can prove to have.
-local function damaged(key)
-  return { id = '?', token = foreign_token(key), foreign = true, granted = '1', flat = {} }
-end
+-- The details of a lock that another Redis client took, or whose details are damaged.
+local function foreign_values(id) return { id, foreign_token(id) } end
 
--- The holding of a lock that read.lua would describe, or nil if all have ended; `id` is the value of the lock. Of an exclusive
--- lock only FIELDS are read, and not the content.
-local function described(key, id)
-  if id == SHARED then
-    local done, held = pcall(holding, key, meant_by('', ID, IDENTITY))
-    if done then return held end
-    return damaged(key)
-  end
-  local values = redis.pcall('HMGET', details_key(key), unpack(FIELDS))
-  if values[1] ~= id or not number(values[2], 1, LAST_TOKEN) then
-    return { id = id, token = foreign_token(id), foreign = true }
-  end
+-- A holding as holding() has it, from the values of FIELDS.
+local function holding_in(values)
   local held = {}
   for i, field in ipairs(FIELDS) do held[field] = values[i] or nil end
   return held
 end
 
--- A lock for the answer; nil if it has ended.
-local function answer_of(each, id)
-  local key = prefix .. each
-  local held = described(key, id)
+local function note_grant(key, held, values)
+  if not may_name_holder(key, held, ARGV[5], ARGV[6]) then values[GRANTED_AT] = '1' end
+end
+
+-- The holding of a shared lock that read.lua would describe: what is left of it, their number, and its details; nil if all have
+-- ended.
+local function shared_values(key)
+  local done, held = pcall(holding, key, meant_by('', ARGV[5], ARGV[6]))
+  if not done then return call('PTTL', lock_key(key)), 1, foreign_values('?') end
   if not held then return nil end
-  local left = left_of(key, held)
-  if left == -2 then return nil end
-  if not held.foreign and not may_name_holder(key, held, ID, IDENTITY) then held.granted = '1' end
-  local lock = { each, held.id, left, held.token, follow_up(call, 'ZCARD', tickets_key(key)) or 0, holders_of(key, held),
-    held.foreign and '' or '1' }
-  for i = 3, #FIELDS do lock[i + 5] = held[FIELDS[i]] or '' end
-  return lock
+  if held.foreign then return left_of(key, held), holders_of(key, held), { held.id, held.token } end
+  local values = {}
+  for i, field in ipairs(FIELDS) do values[i] = held[field] or false end
+  note_grant(key, held, values)
+  return left_of(key, held), holders_of(key, held), values
+end
+
+-- Details of an exclusive lock, whose value is `id`. The content is not read. There are many locks, so the holding is a table
+-- only if that is needed.
+local function exclusive_values(key, id)
+  local values = redis.pcall('HMGET', details_key(key), unpack(FIELDS))
+  if values[ID_AT] ~= id or not number(values[TOKEN_AT], 1, LAST_TOKEN) then return foreign_values(id) end
+  if values[UNDOABLE_AT] == '1' and values[MOUNT_AT] ~= mount then note_grant(key, holding_in(values), values) end
+  return values
+end
+
+-- A lock for the answer; nil if it has ended. `is_awaited`: it may have waiters.
+local function answer_of(each, id, is_awaited)
+  local key = prefix .. each
+  local left, holders, values = nil, 0, nil
+  if id == SHARED then
+    left, holders, values = shared_values(key)
+  else
+    left, values = call('PTTL', lock_key(key)), exclusive_values(key, id)
+  end
+  if not left or left == -2 then return nil end
+  return { each, left, is_awaited and follow_up(call, 'ZCARD', tickets_key(key)) or 0, holders, values }
+end
+
+-- Has any of these locks waiters?
+local function are_awaited(names)
+  local keys = {}
+  for i, each in ipairs(names) do keys[i] = tickets_key(prefix .. each) end
+  return #keys > 0 and (#keys > UNPACK_MAX or call('EXISTS', unpack(keys)) > 0)
 end
 
 local function answers_of(names, ids)
-  local answers = {}
-  for i, each in ipairs(names) do answers[#answers + 1] = answer_of(each, ids[i]) end
+  local awaited, answers = are_awaited(names), {}
+  for i, each in ipairs(names) do answers[#answers + 1] = answer_of(each, ids[i], awaited) end
   return answers
 end
 

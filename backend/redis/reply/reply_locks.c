@@ -8,20 +8,21 @@
 #include "backend/redis/reply/reply_fields.h"
 #include "backend/redis/reply/reply_lock.h"
 
-/* The elements of a lock, as answer_of() of list_locks.lua has them. */
-enum lock_element {
-	NAME, ID, LEFT, TOKEN, WAITERS, HOLDERS, IS_KNOWN, IDENTITY, USER, HOST, PLACE, COMMAND, PID, UID, GID, FORM, ACQUIRED,
-	REFRESHED, TTL, GRANTED, UNDOABLE, NONCE, MOUNT,
+/* The elements of a lock, as answer_of() of list_locks.lua has them, and those of its details (FIELDS there). */
+enum { NAME, LEFT, WAITERS, HOLDERS, DETAILS };
+enum detail {
+	ID, TOKEN, IDENTITY, USER, HOST, PLACE, COMMAND, PID, UID, GID, FORM, ACQUIRED, REFRESHED, TTL, GRANTED, UNDOABLE, NONCE, MOUNT,
+	DETAIL_COUNT
 };
 
-static const char *text_at(const redisReply *of, enum lock_element element)
+static const char *text_at(const redisReply *of, size_t element)
 {
 	const char *text = reply_text(of, element);
 
 	return text ? text : "";
 }
 
-static const char *text_or_null(const redisReply *of, enum lock_element element)
+static const char *text_or_null(const redisReply *of, size_t element)
 {
 	const char *text = text_at(of, element);
 
@@ -29,32 +30,31 @@ static const char *text_or_null(const redisReply *of, enum lock_element element)
 }
 
 /* Returns the number at this place, or -1 if there is none. */
-static int64_t count_at(const redisReply *of, enum lock_element element)
+static int64_t count_at(const redisReply *of, size_t element)
 {
 	const redisReply *number = reply_element(of, element, REDIS_REPLY_INTEGER);
 
 	return number ? number->integer : -1;
 }
 
-static struct lock_holder holder_of(const redisReply *of)
+static struct lock_holder holder_of(const redisReply *details)
 {
 	return (struct lock_holder){
-		.claim = { .id = text_at(of, ID), .identity = text_or_null(of, IDENTITY) },
-		.user = text_at(of, USER),
-		.host = text_at(of, HOST),
-		.mount_point_id = text_at(of, PLACE),
-		.command = text_at(of, COMMAND),
-		.pid = (pid_t)reply_number(text_at(of, PID), 0),
-		.uid = (uid_t)reply_number(text_at(of, UID), 0),
-		.gid = (gid_t)reply_number(text_at(of, GID), 0),
+		.claim = { .id = text_at(details, ID), .identity = text_or_null(details, IDENTITY) },
+		.user = text_at(details, USER),
+		.host = text_at(details, HOST),
+		.mount_point_id = text_at(details, PLACE),
+		.command = text_at(details, COMMAND),
+		.pid = (pid_t)reply_number(text_at(details, PID), 0),
+		.uid = (uid_t)reply_number(text_at(details, UID), 0),
+		.gid = (gid_t)reply_number(text_at(details, GID), 0),
 	};
 }
 
 /* A lock that was held when the server answered is listed even if its lease has ended since. */
-static int set_lease(const redisReply *of, int64_t now_ms, int64_t age_ms, struct lock *lock)
+static int set_lease(const redisReply *of, const char *ttl, int64_t now_ms, int64_t age_ms, struct lock *lock)
 {
 	const redisReply *left = reply_element(of, LEFT, REDIS_REPLY_INTEGER);
-	const char *ttl = text_or_null(of, TTL);
 
 	if (!left)
 		return -EPROTO;
@@ -71,27 +71,28 @@ static int set_lease(const redisReply *of, int64_t now_ms, int64_t age_ms, struc
 /* Reads a lock except its key. Returns 0 or -EPROTO. */
 static int read_lock(const redisReply *of, const char *instance, int64_t now_ms, int64_t age_ms, struct listed_lock *ret)
 {
-	int64_t token = reply_number(text_at(of, TOKEN), 0);
+	const redisReply *details = reply_element(of, DETAILS, REDIS_REPLY_ARRAY);
+	int64_t token = reply_number(text_at(details, TOKEN), 0);
 	int64_t waiters = count_at(of, WAITERS);
 	int64_t holders = count_at(of, HOLDERS);
-	bool is_undoable = *text_at(of, UNDOABLE) && strcmp(text_at(of, MOUNT), instance) == 0;
+	bool is_undoable = *text_at(details, UNDOABLE) && strcmp(text_at(details, MOUNT), instance) == 0;
 
-	if (!text_or_null(of, ID) || token <= 0 || waiters < 0 || holders < 0)
+	if (!text_or_null(details, ID) || token <= 0 || waiters < 0 || holders < 0)
 		return -EPROTO;
 	ret->lock = (struct lock){
 		.mode = holders > 0 ? LOCK_SHARED : LOCK_EXCLUSIVE,
-		.form = lock_form_of(text_or_null(of, FORM)),
+		.form = lock_form_of(text_or_null(details, FORM)),
 		.holders = holders > 0 ? (uint64_t)holders : 1,
-		.holder = holder_of(of),
-		.granted = *text_at(of, GRANTED),
-		.foreign = !*text_at(of, IS_KNOWN),
-		.acquired_ms = reply_time(text_at(of, ACQUIRED)),
-		.refreshed_ms = reply_time(text_at(of, REFRESHED)),
+		.holder = holder_of(details),
+		.granted = *text_at(details, GRANTED),
+		.foreign = details->elements < DETAIL_COUNT,
+		.acquired_ms = reply_time(text_at(details, ACQUIRED)),
+		.refreshed_ms = reply_time(text_at(details, REFRESHED)),
 		.token = (uint64_t)token,
 		.waiters = (uint64_t)waiters,
 	};
-	ret->nonce = is_undoable ? text_or_null(of, NONCE) : NULL;
-	return set_lease(of, now_ms, age_ms, &ret->lock);
+	ret->nonce = is_undoable ? text_or_null(details, NONCE) : NULL;
+	return set_lease(of, text_or_null(details, TTL), now_ms, age_ms, &ret->lock);
 }
 
 /* Bytes of all keys. */
