@@ -35,6 +35,7 @@ static void turn_page(const struct redis_backend *redis, struct listing *listing
 	stpcpy(listing->cursor, !*page->cursor && redis->scan && !was_scanning ? SCAN_CURSOR : page->cursor);
 	listing->more = *listing->cursor;
 	listing->repeats |= listing->more;
+	listing->may_go_on = listing->more;
 }
 
 /* Shows a lock that may still be undone as a grant, which is nobody's yet. */
@@ -54,7 +55,7 @@ static void on_page(struct script_call *call, int status, const redisReply *repl
 	if (status == 0 && !is_first(listing) && (uintptr_t)listing->pending != server_number(redis))
 		status = -EIO;
 	if (status == 0)
-		status = reply_locks(reply, call->key, redis->instance, age_ms, &page);
+		status = reply_locks(reply, call->key, age_ms, &page);
 	if (status == 0)
 		hide_undoable(redis, &page);
 	listing->pending = (void *)server_number(redis);

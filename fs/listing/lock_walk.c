@@ -28,8 +28,10 @@ struct lock_walk {
 	struct found_dir *current;  /* being listed; NULL: none */
 	struct listing listing;     /* of `current` */
 	struct name_set seen;       /* names in `current`, if it has several pages */
-	size_t told;                /* locks told since lock_walk_next() */
+	size_t told;                /* locks told of the last page */
 	bool is_requesting;         /* the backend has the listing */
+	bool is_going_on;           /* go_on_early() runs */
+	int early_status;           /* 0, or the error that it met at once */
 	bool is_waiting;            /* in walks->waiting */
 	bool is_freed;              /* lock_walk_free() was called meanwhile */
 	struct lock_walk *prev, *next; /* in walks->waiting */
@@ -117,6 +119,7 @@ static int take_item(struct lock_walk *walk, const struct list_item *item)
 	return walk->plan.on_lock(walk->plan.ctx, item->lock);
 }
 
+/* A directory that may not be listed ends here. */
 static int take_page(struct lock_walk *walk, const struct list_item *items, size_t count)
 {
 	int err = 0;
@@ -131,6 +134,18 @@ static int take_page(struct lock_walk *walk, const struct list_item *items, size
 }
 
 static void wait_for_turn(struct lock_walk *walk);
+static void request_page(struct lock_walk *walk);
+
+/* Asks for the next page before this one is used, if its reader waits: the server then works while the daemon does. */
+static void go_on_early(struct lock_walk *walk)
+{
+	walk->early_status = 0;
+	if (!walk->listing.more || !walk->listing.may_go_on || !may_list(walk) || !walk->plan.is_awaited(walk->plan.ctx))
+		return;
+	walk->is_going_on = true;
+	request_page(walk);
+	walk->is_going_on = false;
+}
 
 static void on_page(struct listing *listing, int status, const struct list_item *items, size_t count)
 {
@@ -138,20 +153,30 @@ static void on_page(struct listing *listing, int status, const struct list_item 
 	bool is_gone = !walk->current->is_top && (status == -ENOENT || status == -ENOTDIR);
 
 	walk->is_requesting = false;
+	/* The backend fails at once, while the page before is not used yet. */
+	if (walk->is_going_on) {
+		walk->early_status = status < 0 ? status : -EIO;
+		return;
+	}
 	if (walk->is_freed) {
 		free_walk(walk);
 		return;
 	}
-	if (status == 0)
+	walk->told = 0;
+	if (status == 0) {
+		go_on_early(walk);
 		status = take_page(walk, items, count);
-	if (status < 0 || !listing->more)
+		if (status == 0)
+			status = walk->early_status;
+	}
+	if (!walk->is_requesting && (status < 0 || !listing->more))
 		end_listing(walk);
 	if (is_gone)
 		status = 0;
-	if (status == 0 && walk->told == 0 && (walk->current || walk->dirs))
-		wait_for_turn(walk);
-	else
+	if (status < 0 || walk->told > 0 || (!walk->current && !walk->dirs))
 		walk->plan.on_page(walk->plan.ctx, status, !walk->current && !walk->dirs);
+	else if (!walk->is_requesting)
+		wait_for_turn(walk);
 }
 
 static void begin_listing(struct lock_walk *walk)
@@ -213,12 +238,16 @@ static void wait_for_turn(struct lock_walk *walk)
 
 void lock_walk_next(struct lock_walk *walk)
 {
-	walk->told = 0;
 	/* Pages that arrive at once and are followed by the next one must not pile up on the stack, nor keep others waiting. */
 	if (walk->walks->is_requesting)
 		wait_for_turn(walk);
 	else
 		request_page(walk);
+}
+
+bool lock_walk_goes_on(const struct lock_walk *walk)
+{
+	return walk->is_requesting;
 }
 
 /* Passes */

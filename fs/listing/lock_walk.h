@@ -35,10 +35,13 @@ struct lock_walk_plan {
 	int (*on_lock)(void *ctx, const struct lock *lock);
 
 	/*
-	 * The answer to lock_walk_next(): 0, or the negative errno that ended the pass. `ended`: all locks were told. It may call
+	 * Follows the locks of a page: 0, or the negative errno that ended the pass. `ended`: all locks were told. It may call
 	 * lock_walk_next() or lock_walk_free().
 	 */
 	void (*on_page)(void *ctx, int status, bool ended);
+
+	/* Does somebody wait for the page that has just arrived? Then the next one is asked for as well, if the backend can do that. */
+	bool (*is_awaited)(void *ctx);
 
 	void *ctx;
 };
@@ -52,10 +55,13 @@ void lock_walks_stop(struct lock_walks *walks);
 int lock_walk_new(struct lock_walks *walks, const struct lock_walk_plan *plan, struct lock_walk **ret);
 
 /*
- * Asks for more locks: on_lock() is called for some, and then on_page() once, maybe before this returns. Not called again before
- * that, nor after the pass has ended.
+ * Asks for more locks: on_lock() is called for some, and then on_page() once, maybe before this returns. Not called while
+ * a page is on its way, nor after the pass has ended.
  */
 void lock_walk_next(struct lock_walk *walk);
+
+/* Is a page on its way, without being asked for? on_page() will be called for it. */
+bool lock_walk_goes_on(const struct lock_walk *walk);
 
 /* Ends a pass at any time. It calls nothing any more. */
 void lock_walk_free(struct lock_walk *walk);

@@ -6,13 +6,11 @@
 #include "fs/ops/locks_file.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
 #include "backend/util/clock.h"
-#include "backend/util/quota.h"
 #include "backend/util/text_copy.h"
 #include "fs/caller/caller.h"
 #include "fs/caller/permission.h"
@@ -53,10 +51,12 @@ struct locks_file {
 	struct lock_walk *walk;   /* the pass; NULL: none has begun, or it has ended */
 	bool has_ended;           /* the window reaches to the end of the file */
 	int status;               /* 0, or the negative errno that ended the pass: all READs behind the window fail with it */
-	bool is_requesting;       /* a page is on its way */
+	bool is_requesting; /* a page is on its way */
+	bool has_ahead;            /* `ahead` is a whole page */
 	bool is_serving;          /* serve() runs */
 	struct growing_text text; /* the window */
 	off_t from;               /* its place in the file */
+	struct growing_text ahead; /* the page behind the window, or the part of it that has been made */
 	struct locks_read *reads; /* in the order of their arrival */
 	struct locks_file *prev, *next;
 };
@@ -125,7 +125,7 @@ static int on_lock(void *ctx, const struct lock *lock)
 		.may_see_id = attribute_shows_id(file->mount, file->uid, lock, is_held),
 	};
 
-	return lock_line_add(&file->text, &subject, key_below(file, lock->key), file->json);
+	return lock_line_add(&file->ahead, &subject, key_below(file, lock->key), file->json);
 }
 
 static void serve(struct locks_file *file);
@@ -134,13 +134,23 @@ static void on_page(void *ctx, int status, bool ended)
 {
 	struct locks_file *file = ctx;
 
-	file->is_requesting = false;
+	file->is_requesting = status == 0 && !ended && lock_walk_goes_on(file->walk);
+	file->has_ahead = true;
 	if (status < 0)
 		file->status = status;
 	file->has_ended = status == 0 && ended;
 	if (status < 0 || ended)
 		end_pass(file);
 	serve(file);
+}
+
+/* Has the first READ to wait for more than there is? */
+static bool is_awaited(void *ctx)
+{
+	const struct locks_file *file = ctx;
+	const struct locks_read *read = file->reads;
+
+	return read && !file->has_ahead && read->offset >= file->from + (off_t)file->text.size;
 }
 
 /* Begins a new pass, and an empty window at the start of the file. */
@@ -154,21 +164,33 @@ static void begin_pass(struct locks_file *file)
 		.uid = file->uid,
 		.on_lock = on_lock,
 		.on_page = on_page,
+		.is_awaited = is_awaited,
 		.ctx = file,
 	};
 
 	end_pass(file);
 	growing_text_clear(&file->text);
+	growing_text_clear(&file->ahead);
+	file->has_ahead = false;
 	file->from = 0;
 	file->has_ended = false;
 	file->status = lock_walk_new(file->mount->lock_walks, &plan, &file->walk);
 }
 
-/* Asks for the next page, whose text takes the place of the window. */
+/* Moves the window to the next page. */
+static void turn_page(struct locks_file *file)
+{
+	struct growing_text read = file->text;
+
+	file->from += (off_t)read.size;
+	read.size = 0;
+	file->text = file->ahead;
+	file->ahead = read;
+	file->has_ahead = false;
+}
+
 static void request_page(struct locks_file *file)
 {
-	file->from += (off_t)file->text.size;
-	file->text.size = 0;
 	file->is_requesting = true;
 	lock_walk_next(file->walk);
 }
@@ -208,10 +230,12 @@ static bool serve_first(struct locks_file *file)
 
 	if (!read->has_begun)
 		begin_read(read);
-	if (file->is_requesting)
-		return false;
 	if (read->offset < file->from + (off_t)file->text.size)
 		reply_text(read);
+	else if (file->has_ahead)
+		turn_page(file);
+	else if (file->is_requesting)
+		return false;
 	else if (file->status < 0)
 		fail_read(read, file->status);
 	else if (file->has_ended)
@@ -278,18 +302,10 @@ static void close_file(struct locks_file *file)
 	end_reads(file, -EINTR);
 	end_pass(file);
 	growing_text_clear(&file->text);
+	growing_text_clear(&file->ahead);
 	DL_DELETE(mount->locks_files, file);
 	quota_give(mount->streams_quota, file->uid, 1);
 	free(file);
-}
-
-static void locks_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle)
-{
-	(void)ino;
-	(void)info;
-	if (handle)
-		fuse_pollhandle_destroy(handle);
-	fuse_reply_poll(req, POLLIN | POLLRDNORM);
 }
 
 static void locks_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
@@ -303,7 +319,7 @@ static const struct open_file_ops locks_file_ops = {
 	.read = locks_read,
 	.write = refuse_write,
 	.fsync = refuse_fsync,
-	.poll = locks_poll,
+	.poll = poll_readable,
 	.flock = refuse_flock,
 	.setlk = refuse_setlk,
 	.getlk = refuse_getlk,
@@ -319,6 +335,7 @@ static void set_reader(struct locks_file *file, const struct request *request)
 	claim_keep(&file->claim, &request->claim);
 	credentials_keep(&file->who, request->fuse, mount->callers->sees_processes);
 	file->text = (struct growing_text){ .quota = mount->listings_quota, .uid = file->uid };
+	file->ahead = file->text;
 	stpcpy(file->dir, request->key);
 }
 

@@ -1,6 +1,6 @@
 /*
  * Open files of `.locks` and `.locks.json`. The text is made while it is read, one page of locks at a time, so that however many locks
- * there are, and however slowly they are read, a file has the text of one page.
+ * there are, and however slowly they are read, a file has the text of two pages at most.
  */
 #ifndef FS_OPS_LOCKS_FILE_H
 #define FS_OPS_LOCKS_FILE_H

@@ -207,8 +207,8 @@ typedef void backend_list_done(struct listing *listing, int status, const struct
  * one page takes. The caller owns the struct, sets the first five members, and keeps it until the last
  * page, a page that failed, or backend_list_end().
  *
- * A detailed listing also tells what each lock is like, as read() does with `claim`; but content, permissions, links and the time of
- * modification are not set. It fails with -EIO if the backend can no longer tell which names it has listed, as another
+ * A detailed listing also tells what each lock is like, as read() does with `claim`; but content, permissions, links, the time of
+ * modification and the group of the holder are not set. It fails with -EIO if the backend can no longer tell which names it has listed, as another
  * server has the locks now.
  */
 struct listing {
@@ -222,6 +222,7 @@ struct listing {
 	bool more;       /* there are more pages */
 	bool repeats;    /* a name may come more than once, on one page or several */
 	size_t expected; /* rough count of the names on all pages; 0: not known */
+	bool may_go_on;  /* `done` may call list() before it uses the items, so that a server is busy meanwhile; the next page comes later */
 	struct dir_info dir; /* of a detailed listing: mode, uid and gid of the directory. Nothing else is set */
 
 	/* The backend's own, zero at first. */

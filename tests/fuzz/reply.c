@@ -94,7 +94,7 @@ static void check_locks(const redisReply *reply)
 {
 	struct locks_page page;
 
-	if (reply_locks(reply, "dir", "instance", AGE_MS, &page) < 0)
+	if (reply_locks(reply, "dir", AGE_MS, &page) < 0)
 		return;
 	require(strlen(page.cursor) < LISTING_CURSOR_MAX, "a cursor has room");
 	require(page.dir.mode <= 07777, "a mode has nothing but permissions");

@@ -6,8 +6,9 @@
 --   of SCAN over the whole database; 5 id, 6 identity of the caller; both '': it does not matter who holds the locks
 -- Answers: 'OK', the next cursor ('' after the last page), subdirectories, locks, about how many names there
 --   are on all pages, mode, uid and gid of the directory, the time in ms; 'ENOENT'; 'ENOTDIR': a lock. A lock is a list:
---   name, what is left of the lease in ms (-1: never ends), number of waiters, number of holdings if they are shared (else 0), and
---   the details that FIELDS names; of a lock of another Redis client, only the first two of these
+--   name, what is left of the lease in ms (-1: never ends), number of waiters, number of holdings if they are shared (else 0), '1' if
+--   no claim proves it, the nonce if its instance may still undo the acquisition, else '' (of both, if the caller's claim does not
+--   prove the lock), and a list of the details that FIELDS names; of a lock of another Redis client, only the first two of these
 
 --- @include "include/names.lua"
 --- @include "include/epoch.lua"
@@ -25,10 +26,10 @@ local DIRS, LOCKS, ALL = 'd', 'l', 'a'
 local PAGE = 100 -- names; a page takes about 2 ms
 local ID, IDENTITY = ARGV[5], ARGV[6]
 
--- Details in the order in which reply_locks.c reads them, and the places of some.
-local FIELDS = { 'id', 'token', 'identity', 'user', 'host', 'place', 'command', 'pid', 'uid', 'gid', 'form', 'acquired', 'refreshed',
-  'ttl', 'granted', 'undoable', 'nonce', 'mount' }
-local ID_AT, TOKEN_AT, GRANTED_AT, UNDOABLE_AT, MOUNT_AT = 1, 2, 15, 16, 18
+-- Details in the order in which reply_locks.c reads them. A page takes the longer the more there are, so that of a lock
+-- which the claim does not prove only these are read. The last one is left out if all locks are files.
+local FIELDS = { 'id', 'token', 'identity', 'user', 'host', 'place', 'command', 'pid', 'uid', 'acquired', 'refreshed', 'ttl', 'form' }
+local ID_AT, TOKEN_AT, IDENTITY_AT = 1, 2, 3
 
 if path ~= '' and call('EXISTS', KEYS[1]) == 1 then return { 'ENOTDIR' } end
 if not dir_exists(path) then return { 'ENOENT' } end
@@ -38,50 +39,48 @@ local prefix = path == '' and '' or path .. '/'
 -- The details of a lock that another Redis client took, or whose details are damaged.
 local function foreign_values(id) return { id, foreign_token(id) } end
 
--- A holding as holding() has it, from the values of FIELDS.
-local function holding_in(values)
-  local held = {}
-  for i, field in ipairs(FIELDS) do held[field] = values[i] or nil end
-  return held
+-- What the answer says of a holding that the claim may prove: is it a grant, and its nonce if this instance may undo it.
+local function claim_on(key, held)
+  if not held.granted and not may_name_holder(key, held, ARGV[5], ARGV[6]) then held.granted = '1' end
+  return held.granted and '1' or '', is_undoable(held) and held.mount == mount and held.nonce or ''
 end
 
-local function note_grant(key, held, values)
-  if not may_name_holder(key, held, ARGV[5], ARGV[6]) then values[GRANTED_AT] = '1' end
-end
-
--- The holding of a shared lock that read.lua would describe: what is left of it, their number, and its details; nil if all have
--- ended.
-local function shared_values(key)
+-- The holding of a shared lock that read.lua would describe: what is left of it, their number, what claim_on() says, and its
+-- details; nil if all have ended.
+local function shared_parts(key)
   local done, held = pcall(holding, key, meant_by('', ARGV[5], ARGV[6]))
-  if not done then return call('PTTL', lock_key(key)), 1, foreign_values('?') end
+  if not done then return call('PTTL', lock_key(key)), 1, '1', '', foreign_values('?') end
   if not held then return nil end
-  if held.foreign then return left_of(key, held), holders_of(key, held), { held.id, held.token } end
+  if held.foreign then return left_of(key, held), holders_of(key, held), '1', '', { held.id, held.token } end
   local values = {}
   for i, field in ipairs(FIELDS) do values[i] = held[field] or false end
-  note_grant(key, held, values)
-  return left_of(key, held), holders_of(key, held), values
+  local granted, nonce = claim_on(key, held)
+  return left_of(key, held), holders_of(key, held), granted, nonce, values
 end
 
--- Details of an exclusive lock, whose value is `id`. The content is not read. There are many locks, so the holding is a table
--- only if that is needed.
-local function exclusive_values(key, id)
-  local values = redis.pcall('HMGET', details_key(key), unpack(FIELDS))
-  if values[ID_AT] ~= id or not number(values[TOKEN_AT], 1, LAST_TOKEN) then return foreign_values(id) end
-  if values[UNDOABLE_AT] == '1' and values[MOUNT_AT] ~= mount then note_grant(key, holding_in(values), values) end
-  return values
+-- What shared_parts() returns, of an exclusive lock whose value is `id`. The content is not read.
+local function exclusive_parts(key, id)
+  local left, values = call('PTTL', lock_key(key)), redis.pcall('HMGET', details_key(key), unpack(FIELDS))
+  if values[ID_AT] ~= id or not number(values[TOKEN_AT], 1, LAST_TOKEN) then return left, 0, '', '', foreign_values(id) end
+  local held = { id = id, identity = values[IDENTITY_AT] or nil }
+  if not proves(ARGV[5], ARGV[6], held) then return left, 0, '', '', values end
+  local more = call('HMGET', details_key(key), 'granted', 'undoable', 'mount', 'nonce')
+  held.granted, held.undoable, held.mount, held.nonce = more[1] or nil, more[2] or nil, more[3] or nil, more[4] or nil
+  local granted, nonce = claim_on(key, held)
+  return left, 0, granted, nonce, values
 end
 
 -- A lock for the answer; nil if it has ended. `is_awaited`: it may have waiters.
 local function answer_of(each, id, is_awaited)
   local key = prefix .. each
-  local left, holders, values = nil, 0, nil
+  local left, holders, granted, nonce, values
   if id == SHARED then
-    left, holders, values = shared_values(key)
+    left, holders, granted, nonce, values = shared_parts(key)
   else
-    left, values = call('PTTL', lock_key(key)), exclusive_values(key, id)
+    left, holders, granted, nonce, values = exclusive_parts(key, id)
   end
   if not left or left == -2 then return nil end
-  return { each, left, is_awaited and follow_up(call, 'ZCARD', tickets_key(key)) or 0, holders, values }
+  return { each, left, is_awaited and follow_up(call, 'ZCARD', tickets_key(key)) or 0, holders, granted, nonce, values }
 end
 
 -- Has any of these locks waiters?
@@ -97,6 +96,7 @@ local function answers_of(names, ids)
   return answers
 end
 
+if call('EXISTS', forms_key(path)) == 0 then FIELDS[#FIELDS] = nil end
 local dir = call('HMGET', dir_key(path), 'mode', 'uid', 'gid')
 local phase, at = string.match(ARGV[4], '^(.)(.*)$')
 local expected = call('SCARD', subdirs_key(path)) + call('ZCARD', index_key(path))

@@ -9,11 +9,8 @@
 #include "backend/redis/reply/reply_lock.h"
 
 /* The elements of a lock, as answer_of() of list_locks.lua has them, and those of its details (FIELDS there). */
-enum { NAME, LEFT, WAITERS, HOLDERS, DETAILS };
-enum detail {
-	ID, TOKEN, IDENTITY, USER, HOST, PLACE, COMMAND, PID, UID, GID, FORM, ACQUIRED, REFRESHED, TTL, GRANTED, UNDOABLE, NONCE, MOUNT,
-	DETAIL_COUNT
-};
+enum { NAME, LEFT, WAITERS, HOLDERS, GRANTED, NONCE, DETAILS };
+enum { ID, TOKEN, IDENTITY, USER, HOST, PLACE, COMMAND, PID, UID, ACQUIRED, REFRESHED, TTL, FORM };
 
 static const char *text_at(const redisReply *of, size_t element)
 {
@@ -47,7 +44,6 @@ static struct lock_holder holder_of(const redisReply *details)
 		.command = text_at(details, COMMAND),
 		.pid = (pid_t)reply_number(text_at(details, PID), 0),
 		.uid = (uid_t)reply_number(text_at(details, UID), 0),
-		.gid = (gid_t)reply_number(text_at(details, GID), 0),
 	};
 }
 
@@ -69,13 +65,12 @@ static int set_lease(const redisReply *of, const char *ttl, int64_t now_ms, int6
 }
 
 /* Reads a lock except its key. Returns 0 or -EPROTO. */
-static int read_lock(const redisReply *of, const char *instance, int64_t now_ms, int64_t age_ms, struct listed_lock *ret)
+static int read_lock(const redisReply *of, int64_t now_ms, int64_t age_ms, struct listed_lock *ret)
 {
 	const redisReply *details = reply_element(of, DETAILS, REDIS_REPLY_ARRAY);
 	int64_t token = reply_number(text_at(details, TOKEN), 0);
 	int64_t waiters = count_at(of, WAITERS);
 	int64_t holders = count_at(of, HOLDERS);
-	bool is_undoable = *text_at(details, UNDOABLE) && strcmp(text_at(details, MOUNT), instance) == 0;
 
 	if (!text_or_null(details, ID) || token <= 0 || waiters < 0 || holders < 0)
 		return -EPROTO;
@@ -84,14 +79,14 @@ static int read_lock(const redisReply *of, const char *instance, int64_t now_ms,
 		.form = lock_form_of(text_or_null(details, FORM)),
 		.holders = holders > 0 ? (uint64_t)holders : 1,
 		.holder = holder_of(details),
-		.granted = *text_at(details, GRANTED),
-		.foreign = details->elements < DETAIL_COUNT,
+		.granted = *text_at(of, GRANTED),
+		.foreign = details->elements <= IDENTITY,
 		.acquired_ms = reply_time(text_at(details, ACQUIRED)),
 		.refreshed_ms = reply_time(text_at(details, REFRESHED)),
 		.token = (uint64_t)token,
 		.waiters = (uint64_t)waiters,
 	};
-	ret->nonce = is_undoable ? text_or_null(details, NONCE) : NULL;
+	ret->nonce = text_or_null(of, NONCE);
 	return set_lease(of, text_or_null(details, TTL), now_ms, age_ms, &ret->lock);
 }
 
@@ -150,8 +145,7 @@ static void add_lock(const char *name, const char *path, char **keys, struct loc
 }
 
 /* Reads a page for which there is room. */
-static int read_page(const redisReply *locks, const char *path, const char *instance, int64_t now_ms, int64_t age_ms,
-                     struct locks_page *ret)
+static int read_page(const redisReply *locks, const char *path, int64_t now_ms, int64_t age_ms, struct locks_page *ret)
 {
 	char *keys = ret->keys;
 
@@ -161,7 +155,7 @@ static int read_page(const redisReply *locks, const char *path, const char *inst
 
 		if (!reply_is_name(name))
 			continue;
-		if (read_lock(of, instance, now_ms, age_ms, &ret->locks[ret->lock_count]) < 0)
+		if (read_lock(of, now_ms, age_ms, &ret->locks[ret->lock_count]) < 0)
 			return -EPROTO;
 		add_lock(name, path, &keys, ret);
 	}
@@ -176,7 +170,7 @@ static uint32_t setting(const redisReply *reply, size_t element, int64_t most)
 	return number >= 0 && number <= most ? (uint32_t)number : 0;
 }
 
-int reply_locks(const redisReply *reply, const char *path, const char *instance, int64_t age_ms, struct locks_page *ret)
+int reply_locks(const redisReply *reply, const char *path, int64_t age_ms, struct locks_page *ret)
 {
 	enum { WORD, CURSOR, DIRS, LOCKS, EXPECTED, DIR_MODE_, DIR_UID_, DIR_GID_, NOW };
 	const char *cursor = reply_text(reply, CURSOR);
@@ -202,7 +196,7 @@ int reply_locks(const redisReply *reply, const char *path, const char *instance,
 	if (err < 0)
 		return err;
 	add_dirs(dirs, ret);
-	err = read_page(locks, path, instance, now->integer, age_ms, ret);
+	err = read_page(locks, path, now->integer, age_ms, ret);
 	if (err < 0)
 		locks_page_free(ret);
 	return err;

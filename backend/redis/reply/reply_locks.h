@@ -9,7 +9,7 @@
 /* A lock on a page. */
 struct listed_lock {
 	struct lock lock;
-	const char *nonce; /* of the acquisition, if the calling mount made it and may still undo it; else NULL */
+	const char *nonce; /* of the acquisition, if the calling mount made it, its caller may prove it, and it may still be undone; else NULL */
 };
 
 /* A page. Its texts are the reply's own. */
@@ -25,10 +25,9 @@ struct locks_page {
 };
 
 /*
- * Reads a page of the directory `path`. `instance` names the calling daemon; `age_ms` is the most that the reply can be
- * old. Returns 0; or -ENOMEM or -EPROTO with nothing to free.
+ * Reads a page of the directory `path`. `age_ms` is the most that the reply can be old. Returns 0; or -ENOMEM or -EPROTO with nothing to free.
  */
-int reply_locks(const redisReply *reply, const char *path, const char *instance, int64_t age_ms, struct locks_page *ret);
+int reply_locks(const redisReply *reply, const char *path, int64_t age_ms, struct locks_page *ret);
 
 /* Frees what reply_locks() allocated. */
 void locks_page_free(struct locks_page *page);

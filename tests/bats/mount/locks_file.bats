@@ -77,6 +77,7 @@ PY
 }
 
 @test "shared holders, waiters and the caller's state are shown" {
+  # shellcheck disable=SC2094  # two open files of one lock
   (flock -s 8; exec 9<"$M/job"; flock -s 9; cat "$M/.locks" >"$T/read") 8>"$M/job"
   grep -q $'^job\t.*\tmode=shared\t.*\tholders=2\t' "$T/read"
   take_as_other "$M/busy"

@@ -92,7 +92,9 @@ PY
   wait_until stat "$M/01999" >/dev/null 2>&1
   refute cat <&5 >"$T/part" 2>"$T/error"
   exec 5<&-
-  contains "Input/output error" "$(cat "$T/error")"
+  # The next page was asked for before the server ended, or after another answered.
+  matches '.*(Input/output error|Host is down|Connection timed out).*' "$(cat "$T/error")"
+  (($(wc -l <"$T/part") < 2000)) || fail "the reader got all locks"
   is 2000 "$(wc -l <"$M/.locks")"
 }
 
