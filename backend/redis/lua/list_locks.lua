@@ -26,10 +26,13 @@ local DIRS, LOCKS, ALL = 'd', 'l', 'a'
 local PAGE = 100 -- names; a page takes about 2 ms
 local ID, IDENTITY = ARGV[5], ARGV[6]
 
--- Details in the order in which reply_locks.c reads them. A page takes the longer the more there are, so that of a lock
--- which the claim does not prove only these are read. The last one is left out if all locks are files.
+-- Details in the order in which reply_locks.c reads them. A page takes the longer the more there are. The form is left out if all
+-- locks are files; what matters to the holder alone is read once a lock is found that the claim proves, as others follow.
 local FIELDS = { 'id', 'token', 'identity', 'user', 'host', 'place', 'command', 'pid', 'uid', 'acquired', 'refreshed', 'ttl', 'form' }
-local ID_AT, TOKEN_AT, IDENTITY_AT = 1, 2, 3
+local HOLDER_FIELDS = { unpack(FIELDS) }
+for _, field in ipairs({ 'granted', 'undoable', 'mount', 'nonce' }) do HOLDER_FIELDS[#HOLDER_FIELDS + 1] = field end
+local ID_AT, TOKEN_AT, IDENTITY_AT, GRANTED_AT, UNDOABLE_AT, MOUNT_AT, NONCE_AT = 1, 2, 3, 14, 15, 16, 17
+local fields_read = FIELDS
 
 if path ~= '' and call('EXISTS', KEYS[1]) == 1 then return { 'ENOTDIR' } end
 if not dir_exists(path) then return { 'ENOENT' } end
@@ -58,15 +61,24 @@ local function shared_parts(key)
   return left_of(key, held), holders_of(key, held), granted, nonce, values
 end
 
+-- What claim_on() says of an exclusive lock that the claim proves, from the values of HOLDER_FIELDS.
+local function claim_on_values(key, values)
+  if values[GRANTED_AT] then return '1', '' end
+  if values[UNDOABLE_AT] ~= '1' then return '', '' end
+  if values[MOUNT_AT] == mount then return '', values[NONCE_AT] or '' end
+  return claim_on(key, { id = values[ID_AT], identity = values[IDENTITY_AT] or nil, undoable = '1', mount = values[MOUNT_AT] })
+end
+
 -- What shared_parts() returns, of an exclusive lock whose value is `id`. The content is not read.
 local function exclusive_parts(key, id)
-  local left, values = call('PTTL', lock_key(key)), redis.pcall('HMGET', details_key(key), unpack(FIELDS))
+  local left, values = call('PTTL', lock_key(key)), redis.pcall('HMGET', details_key(key), unpack(fields_read))
   if values[ID_AT] ~= id or not number(values[TOKEN_AT], 1, LAST_TOKEN) then return left, 0, '', '', foreign_values(id) end
-  local held = { id = id, identity = values[IDENTITY_AT] or nil }
-  if not proves(ARGV[5], ARGV[6], held) then return left, 0, '', '', values end
-  local more = call('HMGET', details_key(key), 'granted', 'undoable', 'mount', 'nonce')
-  held.granted, held.undoable, held.mount, held.nonce = more[1] or nil, more[2] or nil, more[3] or nil, more[4] or nil
-  local granted, nonce = claim_on(key, held)
+  if not proves(ARGV[5], ARGV[6], { id = id, identity = values[IDENTITY_AT] or nil }) then return left, 0, '', '', values end
+  if fields_read ~= HOLDER_FIELDS then
+    fields_read = HOLDER_FIELDS
+    values = call('HMGET', details_key(key), unpack(fields_read))
+  end
+  local granted, nonce = claim_on_values(key, values)
   return left, 0, granted, nonce, values
 end
 
