@@ -29,6 +29,7 @@
 #include "fs/kernel/notifier.h"
 #include "fs/kernel/request_timeout.h"
 #include "fs/listing/dir_reads.h"
+#include "fs/listing/lock_walk.h"
 #include "fs/listing/dir_stream.h"
 #include "fs/names/node.h"
 #include "fs/names/stale_retry.h"
@@ -52,6 +53,7 @@ struct mount_parts {
 	struct event_interest event_interest;
 	struct event_streams streams;
 	struct dir_reads dir_reads;
+	struct lock_walks lock_walks;
 	struct callers callers;
 	struct stale_retries retries;
 	struct signal_recipients recipients;
@@ -79,6 +81,7 @@ static struct mount *allocate(const struct options *options)
 		.event_interest = &parts->event_interest,
 		.streams = &parts->streams,
 		.dir_reads = &parts->dir_reads,
+		.lock_walks = &parts->lock_walks,
 		.callers = &parts->callers,
 		.retries = &parts->retries,
 		.recipients = &parts->recipients,
@@ -179,6 +182,7 @@ static int init_parts(struct mount *mount, uv_loop_t *loop)
 		goto fail_streams;
 	mount->callers->sessions.watch_limit = posix_sessions_watch_limit(mount->recipients->descriptors);
 	dir_reads_init(mount->dir_reads, loop, mount->pending, options->timeout_ms);
+	lock_walks_init(mount->lock_walks, loop);
 	busy_poll_init(mount->busy_poll, loop, options->busy_poll_us);
 	return 0;
 fail_streams:
@@ -249,6 +253,7 @@ int mount_set_backend(struct mount *mount, struct backend *backend)
 	mount->event_interest->backend = metered;
 	mount->inotify->backend = metered;
 	mount->dir_reads->backend = metered;
+	mount->lock_walks->backend = metered;
 	mount->streams->gate.backend = metered;
 	return 0;
 }
@@ -269,6 +274,7 @@ void mount_stop(struct mount *mount)
 	callers_stop(mount->callers);
 	event_streams_stop(mount->streams);
 	dir_reads_stop(mount->dir_reads);
+	lock_walks_stop(mount->lock_walks);
 	busy_poll_stop(mount->busy_poll);
 	inotify_watches_stop(mount->inotify);
 	waiters_stop(mount->waiters);

@@ -22,6 +22,8 @@ struct holdings;
 struct inotify_watches;
 struct lock_event;
 struct lock_files;
+struct lock_walks;
+struct locks_file;
 struct node_table;
 struct notifier;
 struct options;
@@ -48,14 +50,16 @@ struct mount {
 	struct event_interest *event_interest;
 	struct event_streams *streams;
 	struct dir_reads *dir_reads;
+	struct lock_walks *lock_walks;
 	struct callers *callers;
 	struct stale_retries *retries;
 	struct signal_recipients *recipients;
 	struct reserve *reserve;
 	struct quota *streams_quota;         /* open directories, event streams and snapshots of each user */
-	struct quota *listings_quota;        /* bytes of names in the open directories of each user */
+	struct quota *listings_quota;        /* bytes of names and text in the open directories and `.locks` of each user */
 	struct dir_stream *dir_streams;      /* all open directories */
 	struct snapshot *snapshots;          /* all open `.stats`, `.status` and `.status.json` */
+	struct locks_file *locks_files;      /* all open `.locks` and `.locks.json` */
 	uid_t current_uid;  /* the user of the request that is being decoded; BACKEND_NOBODY: none whose calls are limited */
 	int64_t mounted_ms; /* since the epoch */
 	bool is_initialized; /* the kernel has sent INIT */

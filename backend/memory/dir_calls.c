@@ -24,6 +24,9 @@ static int find_dir(struct memory_backend *memory, const char *path, struct mem_
 /* Most names on one page of a listing, which takes some 50 us. */
 #define PAGE_MAX 1000
 
+/* Most names on one page of a detailed listing, which takes some 20 us. */
+#define DETAILED_PAGE_MAX 200
+
 static int begin_listing(struct memory_backend *memory, struct listing *listing)
 {
 	struct mem_dir *dir;
@@ -32,6 +35,7 @@ static int begin_listing(struct memory_backend *memory, struct listing *listing)
 	if (err < 0)
 		return err;
 	listing->expected = dir->child_count;
+	listing->dir = dir->info;
 	listing->pending = tree_cursor_new(dir);
 	return listing->pending ? 0 : -ENOMEM;
 }
@@ -49,29 +53,69 @@ static enum lock_form form_of(const struct mem_entry *entry)
 	return entry->kind == ENTRY_LOCK ? ((const struct mem_lock *)entry)->holdings->form : FORM_FILE;
 }
 
+static bool is_due(const struct mem_entry *entry, int64_t now_ns)
+{
+	return entry->kind == ENTRY_LOCK && mem_lock_is_due((const struct mem_lock *)entry, now_ns);
+}
+
+/* The holding that read() would describe to this caller. The lock is not due, but some of its holdings may be. */
+static struct mem_holding *shown_holding(const struct memory_backend *memory, const struct mem_lock *lock,
+                                         const struct lock_claim *claim, int64_t now_ns)
+{
+	struct mem_holding *shown = memory_choose_holding(memory, lock, claim, match_any());
+
+	if (mem_holding_is_due(shown, now_ns))
+		for (shown = lock->holdings; mem_holding_is_due(shown, now_ns);)
+			shown = shown->next;
+	if (claim)
+		mem_holding_prove(shown, claim);
+	return shown;
+}
+
+static struct lock describe(const struct memory_backend *memory, const struct mem_entry *entry,
+                            const struct listing *listing, int64_t now_ns)
+{
+	return mem_holding_describe(shown_holding(memory, (const struct mem_lock *)entry, listing->claim, now_ns), now_ns);
+}
+
+/* Lists the next `most` entries. `locks` has room for so many descriptions; NULL: the listing has names only. */
+static void list_page(struct memory_backend *memory, struct listing *listing, int64_t now_ns, int most, struct lock *locks)
+{
+	struct list_item items[PAGE_MAX];
+	const struct mem_entry *entry = NULL;
+	size_t count = 0;
+
+	for (int taken = 0; taken < most && (entry = tree_cursor_next(listing->pending)); taken++) {
+		if (is_due(entry, now_ns))
+			continue;
+		items[count] = (struct list_item){ .name = entry_name(entry), .kind = entry->kind, .form = form_of(entry) };
+		if (locks && entry->kind == ENTRY_LOCK) {
+			locks[count] = describe(memory, entry, listing, now_ns);
+			items[count].lock = &locks[count];
+		}
+		count++;
+	}
+	listing->more = entry != NULL;
+	if (!listing->more)
+		memory_list_end(&memory->base, listing);
+	listing->done(listing, 0, items, count);
+}
+
 void memory_list(struct backend *backend, struct listing *listing)
 {
 	struct memory_backend *memory = memory_of(backend);
-	struct list_item items[PAGE_MAX];
+	struct lock locks[DETAILED_PAGE_MAX];
 	int64_t now_ns = memory_expire_due(memory);
-	const struct mem_entry *entry;
-	size_t count = 0;
-	int taken = 0;
 	int err = 0;
 
 	if (!listing->pending)
 		err = begin_listing(memory, listing);
-	if (err < 0) {
+	if (err < 0)
 		listing->done(listing, err, NULL, 0);
-		return;
-	}
-	for (entry = NULL; taken < PAGE_MAX && (entry = tree_cursor_next(listing->pending)); taken++)
-		if (entry->kind == ENTRY_DIR || !mem_lock_is_due((const struct mem_lock *)entry, now_ns))
-			items[count++] = (struct list_item){ .name = entry_name(entry), .kind = entry->kind, .form = form_of(entry) };
-	listing->more = entry != NULL;
-	if (!listing->more)
-		memory_list_end(backend, listing);
-	listing->done(listing, 0, items, count);
+	else if (listing->detailed)
+		list_page(memory, listing, now_ns, DETAILED_PAGE_MAX, locks);
+	else
+		list_page(memory, listing, now_ns, PAGE_MAX, NULL);
 }
 
 static int try_make_dir(struct memory_backend *memory, const char *path, const struct dir_info *info)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/redis/detailed_listing.h"
 #include "backend/redis/listing.h"
 #include "backend/redis/reclaim/reclaim.h"
 #include "backend/redis/redis_backend.h"
@@ -12,7 +13,10 @@ void redis_list(struct backend *backend, struct listing *listing)
 {
 	struct redis_backend *redis = redis_of(backend);
 
-	list_directory(redis->calls, listing, redis->scan);
+	if (listing->detailed)
+		list_locks(redis, listing);
+	else
+		list_directory(redis->calls, listing, redis->scan);
 }
 
 static void on_dir_made(struct script_call *call, int status, const redisReply *reply, int64_t age_ms)

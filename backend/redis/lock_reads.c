@@ -50,10 +50,8 @@ static void on_entry(struct script_call *call, int status, const redisReply *rep
 	call->answer.entry(call->ctx, operation_status(status), status == 0 ? &entry : NULL);
 }
 
-/* Returns true if this mount may still undo the acquisition, as its caller was not answered yet or never will be. */
-static bool may_be_undone(const struct redis_backend *redis, const redisReply *reply, uint64_t token)
+bool redis_may_undo(const struct redis_backend *redis, const char *nonce, uint64_t token)
 {
-	const char *nonce = reply_undoable(reply);
 	char text[CALL_NUMBER_MAX];
 
 	if (!nonce)
@@ -80,7 +78,7 @@ static void on_read(struct script_call *call, int status, const redisReply *repl
 	if (status == 0)
 		status = reply_entry(reply, call->key, age_ms, &entry);
 	operation_note_entry(call->owner, call->key, status, &entry);
-	if (status == 0 && entry.kind == ENTRY_LOCK && may_be_undone(call->owner, reply, entry.lock.token))
+	if (status == 0 && entry.kind == ENTRY_LOCK && redis_may_undo(call->owner, reply_undoable(reply), entry.lock.token))
 		entry.lock.granted = true;
 	if (status == 0 && entry.kind == ENTRY_LOCK)
 		redis_hide_link(call->owner, reply, &entry.lock);

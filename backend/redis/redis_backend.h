@@ -59,6 +59,12 @@ static inline struct redis_backend *redis_of(struct backend *backend)
 	return (struct redis_backend *)backend;
 }
 
+/*
+ * May this mount still undo the acquisition with this nonce (NULL: none) and token, as its caller was not answered yet or never
+ * will be?
+ */
+bool redis_may_undo(const struct redis_backend *redis, const char *nonce, uint64_t token);
+
 /* A lock that this mount is about to undo is no link of another one: whoever sees two links believes that link(2) has succeeded. */
 void redis_hide_link(const struct redis_backend *redis, const redisReply *reply, struct lock *lock);
 

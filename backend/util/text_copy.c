@@ -46,3 +46,14 @@ int copy_bytes(const char *bytes, size_t size, char *text, size_t capacity)
 	text[size] = '\0';
 	return 0;
 }
+
+static const char *keep_text(const char *from, char *to, size_t size)
+{
+	return from && copy_bytes(from, strlen(from), to, size) == 0 ? to : NULL;
+}
+
+void claim_keep(struct kept_claim *ret, const struct lock_claim *claim)
+{
+	ret->claim.id = keep_text(claim->id, ret->id, sizeof(ret->id));
+	ret->claim.identity = keep_text(claim->identity, ret->identity, sizeof(ret->identity));
+}

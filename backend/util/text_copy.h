@@ -15,6 +15,16 @@ size_t holder_text_size(const struct lock_holder *holder);
 const char *copy_text(char **cursor, const char *text);
 struct lock_holder copy_holder(char **cursor, const struct lock_holder *holder);
 
+/* A claim with its texts. It must not be moved. */
+struct kept_claim {
+	struct lock_claim claim;
+	char id[LOCK_ID_MAX + 1];
+	char identity[LOCK_IDENTITY_MAX + 1];
+};
+
+/* Copies a claim. What is too long for a text is left out, and proves nothing. */
+void claim_keep(struct kept_claim *ret, const struct lock_claim *claim);
+
 /* Makes a text of `size` bytes in `text`, of `capacity` bytes. Returns 0, or -EINVAL if they do not fit or have a NUL. */
 int copy_bytes(const char *bytes, size_t size, char *text, size_t capacity);
 

@@ -2,6 +2,7 @@
 #include "fs/holdings/open_file.h"
 
 #include <errno.h>
+#include <poll.h>
 
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *info)
 {
@@ -92,6 +93,15 @@ void refuse_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, s
 	(void)info;
 	(void)lock;
 	fuse_reply_err(req, EOPNOTSUPP);
+}
+
+void poll_readable(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle)
+{
+	(void)ino;
+	(void)info;
+	if (handle)
+		fuse_pollhandle_destroy(handle);
+	fuse_reply_poll(req, POLLIN | POLLRDNORM);
 }
 
 void ignore_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)

@@ -41,6 +41,9 @@ void refuse_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, i
 void refuse_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock, int waits);
 void refuse_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct flock *lock);
 
+/* POLL of files that can be read at any time. */
+void poll_readable(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle);
+
 /* FLUSH of files that cannot be locked. */
 void ignore_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info);
 

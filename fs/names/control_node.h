@@ -1,6 +1,6 @@
 /*
  * Nodes of the control files, which every directory has: `.events`, `.events.json`, `.stats`,
- * `.status` and `.status.json`. They are found by lookup but not listed. Each lookup makes another node, so that
+ * `.status`, `.status.json`, `.locks` and `.locks.json`. They are found by lookup but not listed. Each lookup makes another node, so that
  * readers do not share a read position, and so that reading needs no backend call.
  */
 #ifndef FS_NAMES_CONTROL_NODE_H

@@ -28,6 +28,8 @@ enum node_kind {
 	NODE_STATS,       /* `.stats` */
 	NODE_STATUS,      /* `.status` */
 	NODE_STATUS_JSON, /* `.status.json` */
+	NODE_LOCKS,       /* `.locks` */
+	NODE_LOCKS_JSON,  /* `.locks.json` */
 };
 
 /* Identifies a node: a lookup that leads to an equal name finds the node that exists. */

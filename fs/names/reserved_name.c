@@ -5,7 +5,9 @@
 #include <stddef.h>
 #include <string.h>
 
-static const char *const reserved[] = { WITH_NAME, ".events", ".events.json", ".stats", ".status", ".status.json" };
+static const char *const reserved[] = {
+	WITH_NAME, ".events", ".events.json", ".stats", ".status", ".status.json", ".locks", ".locks.json",
+};
 
 bool name_is_reserved(const char *name)
 {

@@ -71,7 +71,15 @@ static int print_state(const struct attribute_subject *subject, char *value, siz
 
 static int print_key(const struct attribute_subject *subject, char *value, size_t size)
 {
-	return snprintf(value, size, "%s", subject->request->key);
+	return snprintf(value, size, "%s", subject->key);
+}
+
+static int print_raw_owner(const struct attribute_subject *subject, char *value, size_t size)
+{
+	char owner[EVENT_OWNER_MAX];
+
+	lock_owner_print(&subject->lock->holder, owner, sizeof(owner));
+	return snprintf(value, size, "%s", owner);
 }
 
 /* Escaped, as people print it to a terminal, and the command and a given id may contain any bytes. */
@@ -123,10 +131,10 @@ static int print_handle(const struct attribute_subject *subject, char *value, si
 		return -ENODATA;
 	if (subject->lock->foreign)
 		return snprintf(value, size, WITH_NAME "/id=%s/%s", subject->lock->holder.claim.id,
-			subject->request->key);
+			subject->key);
 	duration_print(subject->lock->ttl_ms, ttl);
 	return snprintf(value, size, WITH_NAME "/id=%s,ttl=%s/%s", subject->lock->holder.claim.id, ttl,
-		subject->request->key);
+		subject->key);
 }
 
 static int print_host(const struct attribute_subject *subject, char *value, size_t size)
@@ -202,25 +210,25 @@ static int parse_limit(const char *value, size_t size, int64_t *ret)
 	return 0;
 }
 
-static const struct attribute lock_attributes[] = {
+const struct attribute lock_attributes[] = {
 	{ .name = "user.lock.state", .print = print_state, .without_lock = true },
 	{ .name = "user.lock.mode", .print = print_mode },
 	{ .name = "user.lock.form", .print = print_form },
-	{ .name = "user.lock.holders", .print = print_holders },
-	{ .name = "user.lock.owner", .print = print_owner },
-	{ .name = "user.lock.ttl", .print = print_ttl, .not_foreign = true, .parse = lease_parse_bytes },
-	{ .name = "user.lock.remaining", .print = print_remaining },
+	{ .name = "user.lock.holders", .print = print_holders, .is_number = true },
+	{ .name = "user.lock.owner", .print = print_owner, .print_raw = print_raw_owner },
+	{ .name = "user.lock.ttl", .print = print_ttl, .not_foreign = true, .parse = lease_parse_bytes, .is_number = true },
+	{ .name = "user.lock.remaining", .print = print_remaining, .is_number = true },
 	{ .name = "user.lock.acquired", .print = print_acquired, .not_foreign = true },
 	{ .name = "user.lock.expires", .print = print_expires },
-	{ .name = "user.lock.token", .print = print_token, .not_foreign = true },
+	{ .name = "user.lock.token", .print = print_token, .not_foreign = true, .is_number = true },
 	{ .name = "user.lock.key", .print = print_key, .without_lock = true },
 	{ .name = "user.lock.id", .print = print_id },
 	{ .name = "user.lock.handle", .print = print_handle },
 	{ .name = "user.lock.host", .print = print_host, .not_foreign = true },
-	{ .name = "user.lock.pid", .print = print_pid, .not_foreign = true },
-	{ .name = "user.lock.uid", .print = print_uid, .not_foreign = true },
+	{ .name = "user.lock.pid", .print = print_pid, .not_foreign = true, .is_number = true },
+	{ .name = "user.lock.uid", .print = print_uid, .not_foreign = true, .is_number = true },
 	{ .name = "user.lock.command", .print = print_command, .not_foreign = true },
-	{ .name = "user.lock.waiters", .print = print_waiters },
+	{ .name = "user.lock.waiters", .print = print_waiters, .is_number = true },
 	{ .name = NULL },
 };
 
@@ -249,6 +257,8 @@ const struct attribute *attributes_of(const struct node *node)
 		[NODE_STATS] = no_attributes,
 		[NODE_STATUS] = no_attributes,
 		[NODE_STATUS_JSON] = no_attributes,
+		[NODE_LOCKS] = no_attributes,
+		[NODE_LOCKS_JSON] = no_attributes,
 	};
 
 	return by_kind[node_kind(node)];
@@ -262,7 +272,14 @@ const struct attribute *attribute_find(const struct node *node, const char *name
 	return NULL;
 }
 
-int attribute_print(const struct attribute *attribute, const struct attribute_subject *subject, char *value, size_t size)
+bool attribute_shows_id(const struct mount *mount, uid_t uid, const struct lock *lock, bool held_by_caller)
+{
+	return held_by_caller || (lock->holder.uid == uid &&
+		strcmp(lock->holder.mount_point_id, mount->callers->mount_point_id) == 0);
+}
+
+static int print_by(attribute_print_fn *print, const struct attribute *attribute, const struct attribute_subject *subject,
+                    char *value, size_t size)
 {
 	int length;
 
@@ -270,6 +287,16 @@ int attribute_print(const struct attribute *attribute, const struct attribute_su
 		return -ENODATA;
 	if (attribute->not_foreign && subject->lock && subject->lock->foreign)
 		return -ENODATA;
-	length = attribute->print(subject, value, size);
+	length = print(subject, value, size);
 	return length < (int)size ? length : -ERANGE;
+}
+
+int attribute_print(const struct attribute *attribute, const struct attribute_subject *subject, char *value, size_t size)
+{
+	return print_by(attribute->print, attribute, subject, value, size);
+}
+
+int attribute_print_raw(const struct attribute *attribute, const struct attribute_subject *subject, char *value, size_t size)
+{
+	return print_by(attribute->print_raw ? attribute->print_raw : attribute->print, attribute, subject, value, size);
 }

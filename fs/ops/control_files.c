@@ -1,6 +1,6 @@
 /*
- * LOOKUP, GETATTR and OPEN of control files: `.events`, `.events.json`, `.stats`, `.status` and `.status.json` in every
- * directory. Each LOOKUP makes a node of its own, so that a caller learns nothing about what others read.
+ * LOOKUP, GETATTR and OPEN of control files: `.events`, `.events.json`, `.stats`, `.status`, `.status.json`, `.locks` and
+ * `.locks.json` in every directory. Each LOOKUP makes a node of its own, so that a caller learns nothing about what others read.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +15,7 @@
 #include "fs/mount.h"
 #include "fs/names/control_node.h"
 #include "fs/names/node.h"
+#include "fs/ops/locks_file.h"
 #include "fs/ops/request/access.h"
 #include "fs/ops/request/attr.h"
 #include "fs/ops/request/reply.h"
@@ -64,6 +65,16 @@ static void open_status_json(struct request *request)
 	status_open(request->mount, request->fuse, &request->info, true);
 }
 
+static void open_locks(struct request *request)
+{
+	locks_file_open(request, false);
+}
+
+static void open_locks_json(struct request *request)
+{
+	locks_file_open(request, true);
+}
+
 /* A user who may list the directory may read what is about it; all may read what is about the mount and its server. */
 #define LISTING_BITS 0444
 #define FOR_ALL 0444
@@ -80,6 +91,8 @@ static const struct control_kind {
 	{ ".stats", NODE_STATS, 0, 0, open_stats },
 	{ ".status", NODE_STATUS, FOR_ALL, 0, open_status },
 	{ ".status.json", NODE_STATUS_JSON, FOR_ALL, 0, open_status_json },
+	{ ".locks", NODE_LOCKS, 0, 0, open_locks },
+	{ ".locks.json", NODE_LOCKS_JSON, 0, 0, open_locks_json },
 };
 
 #define KIND_COUNT (sizeof(control_kinds) / sizeof(control_kinds[0]))

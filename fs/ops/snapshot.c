@@ -2,7 +2,6 @@
 #include "fs/ops/snapshot.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -40,15 +39,6 @@ static void snapshot_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off
 	fuse_reply_buf(req, file->text + from, size < file->size - from ? size : file->size - from);
 }
 
-static void snapshot_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info, struct fuse_pollhandle *handle)
-{
-	(void)ino;
-	(void)info;
-	if (handle)
-		fuse_pollhandle_destroy(handle);
-	fuse_reply_poll(req, POLLIN | POLLRDNORM);
-}
-
 static void snapshot_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
 {
 	struct mount *mount = fuse_req_userdata(req);
@@ -62,7 +52,7 @@ static const struct open_file_ops snapshot_ops = {
 	.read = snapshot_read,
 	.write = refuse_write,
 	.fsync = refuse_fsync,
-	.poll = snapshot_poll,
+	.poll = poll_readable,
 	.flock = refuse_flock,
 	.setlk = refuse_setlk,
 	.getlk = refuse_getlk,

@@ -25,13 +25,6 @@
 #include "lockfs/duration.h"
 #include "lockfs/lock.h"
 
-/* The id proves holding the lock, so only the holder sees it, and the holder's user on the mount that acquired. */
-static bool may_see_id(const struct request *request, const struct lock *lock, bool held_by_caller)
-{
-	return held_by_caller || (lock->holder.uid == fuse_req_ctx(request->fuse)->uid &&
-		strcmp(lock->holder.mount_point_id, request->mount->callers->mount_point_id) == 0);
-}
-
 /*
  * Is this entry the lock that the request is about? A handle stands for the present holder of its name. A node whose
  * file was locked later (bound_token) is shared with descriptors of the earlier holding, which has ended; as xattr
@@ -54,7 +47,7 @@ static int subject_of(struct request *request, int status, const struct entry *e
 {
 	const struct node *node = request->node;
 
-	*ret = (struct attribute_subject){ .request = request };
+	*ret = (struct attribute_subject){ .request = request, .key = request->key };
 	if (node_kind(node) == NODE_DIR) {
 		if (status < 0)
 			return status;
@@ -68,7 +61,8 @@ static int subject_of(struct request *request, int status, const struct entry *e
 	if (is_meant(request, status, entry)) {
 		ret->lock = &entry->lock;
 		ret->held_by_caller = lock_is_held_by(&entry->lock, &request->claim);
-		ret->may_see_id = may_see_id(request, &entry->lock, ret->held_by_caller);
+		ret->may_see_id = attribute_shows_id(request->mount, fuse_req_ctx(request->fuse)->uid, &entry->lock,
+			ret->held_by_caller);
 		return 0;
 	}
 	/*

@@ -18,6 +18,7 @@
 #include "fs/kernel/busy_poll.h"
 #include "fs/kernel/notifier.h"
 #include "fs/mount.h"
+#include "fs/ops/locks_file.h"
 #include "fs/ops/table.h"
 #include "fs/options.h"
 #include "fs/start/mounting/attach.h"
@@ -88,6 +89,7 @@ static void finish(void *ctx)
 	/* After a failure or an abort, the next daemon goes on with the locks, where the backend keeps them for it. */
 	if (!session->failed && !session->aborted)
 		backend_forget(session->mount->backend);
+	locks_files_stop(session->mount);
 	mount_stop(session->mount);
 	uv_close((uv_handle_t *)&session->poll, NULL);
 	close_handles(session);

@@ -7,6 +7,7 @@
 
 #include "fs/caller/caller.h"
 #include "fs/mount.h"
+#include "fs/ops/locks_file.h"
 #include "fs/ops/snapshot.h"
 #include "fs/options.h"
 #include "fs/start/command_line.h"
@@ -146,6 +147,7 @@ out_mount:
 	/* Runs the callbacks of handles that were closed above. */
 	uv_run(&loop, UV_RUN_DEFAULT);
 	snapshots_free(mount);
+	locks_files_free(mount);
 	mount_free(mount);
 out:
 	uv_loop_close(&loop);

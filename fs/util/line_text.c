@@ -22,9 +22,17 @@ char *line_put_time(char *at, int64_t time_us)
 	return at + length + snprintf(at + length, 8, ".%03dZ", (int)(time_us % US_PER_S / 1000));
 }
 
+/* Is it ASCII that no text of a field or of JSON needs to escape? Most bytes are, and the rest takes long to decide. */
+static bool is_simple(char byte)
+{
+	return byte > ' ' && byte < 0x7f && byte != '\\' && byte != '"';
+}
+
 /* Returns the length of the character at `text` if it needs no escape in a field; otherwise 0. */
 static size_t plain_length(const char *text, size_t left)
 {
+	if (is_simple(*text))
+		return 1;
 	return *text == ' ' || *text == '\\' ? 0 : printable_length(text, left);
 }
 
@@ -71,8 +79,13 @@ char *line_put_json_string(char *at, const char *string, size_t most)
 		return stpcpy(at, "null");
 	*at++ = '"';
 	for (size_t i = 0; i < length;) {
-		size_t size = utf8_length(string + i, length - i);
+		size_t size;
 
+		if (is_simple(string[i])) {
+			*at++ = string[i++];
+			continue;
+		}
+		size = utf8_length(string + i, length - i);
 		if (size == 0) {
 			at += snprintf(at, 7, "\\u%04x", LONE_BYTE + (unsigned char)string[i++]);
 		} else if (printable_length(string + i, length - i) == 0) {

@@ -191,6 +191,7 @@ struct list_item {
 	const char *name;
 	enum entry_kind kind;
 	enum lock_form form; /* of a lock */
+	const struct lock *lock; /* of a lock in a detailed listing; else NULL */
 };
 
 struct listing;
@@ -207,18 +208,26 @@ typedef void backend_list_done(struct listing *listing, int status, const struct
 
 /*
  * One pass over the names in a directory. It takes a page at a time, so that others wait no longer than
- * one page takes. The caller owns the struct, sets the first three members, and keeps it until the last
+ * one page takes. The caller owns the struct, sets the first five members, and keeps it until the last
  * page, a page that failed, or backend_list_end().
+ *
+ * A detailed listing also tells what each lock is like, as read() does with `claim`; but content, permissions, links, the time of
+ * modification and the group of the holder are not set. It fails with -EIO if the backend can no longer tell which names it has listed, as another
+ * server has the locks now.
  */
 struct listing {
 	const char *path;
 	backend_list_done *done; /* called with each page */
 	void *ctx;
+	bool detailed;
+	const struct lock_claim *claim; /* of a detailed listing: the caller's; NULL: it does not matter who holds the locks */
 
 	/* Set with each page. */
 	bool more;       /* there are more pages */
 	bool repeats;    /* a name may come more than once, on one page or several */
 	size_t expected; /* rough count of the names on all pages; 0: not known */
+	bool may_go_on;  /* `done` may call list() before it uses the items, so that a server is busy meanwhile; the next page comes later */
+	struct dir_info dir; /* of a detailed listing: mode, uid and gid of the directory. Nothing else is set */
 
 	/* The backend's own, zero at first. */
 	char cursor[LISTING_CURSOR_MAX];

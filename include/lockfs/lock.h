@@ -125,6 +125,8 @@ struct lock {
 	enum lock_form form;
 	mode_t permissions;   /* LOCK_PERMISSION_BITS: who may read the content, and write it if they hold the lock */
 	bool linked;          /* link(2) made this lock from another one, or another one from it, and both are held still */
+	bool granted;         /* no claim proves it yet: a waiter did not confirm it, or the acquisition may be undone */
+	bool foreign;         /* another Redis client holds it: only key, id and lease are known, and the token is made up */
 	const char *first_key; /* of linked locks: the key of the one that was there first; else not set */
 	uint64_t ended_source; /* in the answer of an acquisition that moves: the token of the holding that has ended at the source; else 0 */
 	uint64_t holders;     /* number of holdings, at least 1 */
@@ -136,8 +138,6 @@ struct lock {
 	int64_t modified_ms;  /* time that the holder gave with the last refresh, since the epoch; refreshed_ms if it gave none */
 	int64_t expires_ms;   /* time of expiry since the epoch, by the backend's clock, or LEASE_NEVER */
 	uint64_t token;       /* the fencing token, which names this holding; never 0 */
-	bool granted;         /* no claim proves it yet: a waiter did not confirm it, or the acquisition may be undone */
-	bool foreign;         /* another Redis client holds it: only key, id and lease are known, and the token is made up */
 	uint64_t waiters;     /* number of waiters, on all mounts */
 	const char *content;  /* not NUL-terminated */
 	size_t content_size;  /* bytes of the content */

@@ -15,6 +15,7 @@
 #include "tests/contract/cancelling.h"
 #include "tests/contract/claims.h"
 #include "tests/contract/content.h"
+#include "tests/contract/detailed_listings.h"
 #include "tests/contract/directories.h"
 #include "tests/contract/forms.h"
 #include "tests/contract/giving_back.h"
@@ -54,6 +55,7 @@ int main(int argc, char **argv)
 	add_content();
 	add_all(lease_tests, COUNT(lease_tests));
 	add_all(directory_tests, COUNT(directory_tests));
+	add_all(detailed_listing_tests, COUNT(detailed_listing_tests));
 	add_all(text_tests, COUNT(text_tests));
 	add_all(mount_tests, COUNT(mount_tests));
 	add_all(status_tests, COUNT(status_tests));

@@ -18,7 +18,7 @@ import struct
 KEYS = ["a", "b", "c", "d"]
 DIRS = ["", "", "", "one", "two", "one/deep"]
 ODD_NAMES = ["n" * 255, "n" * 256, "n" * 300, " ", "\n", "-", "#", "a,b", "a=b", b"\xff\xfe", "\u00e4", ".with",
-             ".events", ".events.json", ".stats", ".status", ".status.json",
+             ".events", ".events.json", ".stats", ".status", ".status.json", ".locks", ".locks.json",
              ".hidden", "x/y/z", "one", "two", "."]
 GOOD_OPTIONS = ["ttl=1ms", "ttl=300ms", "ttl=2s", "ttl=never", "id=alice", "id=bob", "force", "hold", "wait=0",
                 "wait=200ms", "wait=1s", "wait=forever", "interval=10ms", "interval=1s", "attempts=1", "attempts=5",
@@ -246,7 +246,7 @@ class Caller:
         self.keep(os.open(path, os.O_RDONLY | self.one(0, os.O_NONBLOCK)))
 
     def do_stats(self):
-        with open(os.path.join(self.dir(), self.one(b".stats", b".status", b".status.json")), "rb") as file:
+        with open(os.path.join(self.dir(), self.one(b".stats", b".status", b".status.json", b".locks", b".locks.json")), "rb") as file:
             file.read(self.random.choice(SIZES))
 
     def do_ioctl(self):

@@ -7,6 +7,7 @@
 #include "backend/redis/net/server_error.h"
 #include "backend/redis/reply/reply.h"
 #include "backend/redis/reply/reply_list.h"
+#include "backend/redis/reply/reply_locks.h"
 #include "backend/redis/reply/reply_lock.h"
 #include "backend/redis/reply/reply_wait.h"
 #include "backend/redis/reply/server_info.h"
@@ -62,16 +63,44 @@ static void check_entry(const redisReply *reply)
 	require(entry.dir.limit <= DIR_LIMIT_MAX, "a limit is in its bounds");
 }
 
+static void check_name(const char *name)
+{
+	require(*name && strlen(name) <= LOCK_NAME_MAX && !strchr(name, '/'), "a name can be one");
+	require(strcmp(name, ".") != 0 && strcmp(name, "..") != 0, "a name is that of an entry");
+}
+
 static void check_page(const struct list_page *page)
 {
 	require(page->cursor && strlen(page->cursor) < LISTING_CURSOR_MAX, "a cursor has room");
-	for (size_t i = 0; i < page->count; i++) {
-		const char *name = page->items[i].name;
-
-		require(*name && strlen(name) <= LOCK_NAME_MAX && !strchr(name, '/'), "a name can be one");
-		require(strcmp(name, ".") != 0 && strcmp(name, "..") != 0, "a name is that of an entry");
-	}
+	for (size_t i = 0; i < page->count; i++)
+		check_name(page->items[i].name);
 	free(page->items);
+}
+
+static void check_listed(const struct list_item *item)
+{
+	const struct lock *lock = item->lock;
+
+	check_name(item->name);
+	if (!lock)
+		return;
+	require(strcmp(lock->key + strlen(lock->key) - strlen(item->name), item->name) == 0, "a key ends with its name");
+	require(lock->token > 0 && lock->holders > 0 && lock->holder.claim.id && *lock->holder.claim.id, "a lock has a holder");
+	require(lock->ttl_ms >= LEASE_NEVER && lock->ttl_ms != 0 && lock->ttl_ms <= LEASE_MAX_MS, "a lease is in its bounds");
+	require(lock->remaining_ms >= LEASE_NEVER && lock->remaining_ms != 0 && lock->remaining_ms <= LEASE_MAX_MS, "something is left of it");
+}
+
+static void check_locks(const redisReply *reply)
+{
+	struct locks_page page;
+
+	if (reply_locks(reply, "dir", AGE_MS, &page) < 0)
+		return;
+	require(strlen(page.cursor) < LISTING_CURSOR_MAX, "a cursor has room");
+	require(page.dir.mode <= 07777, "a mode has nothing but permissions");
+	for (size_t i = 0; i < page.count; i++)
+		check_listed(&page.items[i]);
+	locks_page_free(&page);
 }
 
 static void check_lists(const redisReply *reply)
@@ -152,6 +181,7 @@ static void check_reply(const redisReply *reply)
 		check_entry(reply);
 	check_lock(reply);
 	check_lists(reply);
+	check_locks(reply);
 	check_queue(reply);
 	check_release(reply);
 	check_server(reply);

@@ -75,6 +75,8 @@ static const struct shown_script {
 	[SCRIPT_TRUNCATE] = { "truncate", {
 		{ "id", FORM_SECRET }, { "identity", FORM_HIDDEN }, { "token", FORM_TOKEN }, { "size", FORM_PLAIN } } },
 	[SCRIPT_LIST] = { "list", { { "cursor", FORM_PLAIN } } },
+	[SCRIPT_LIST_LOCKS] = { "list_locks", {
+		{ "cursor", FORM_PLAIN }, { "id", FORM_SECRET }, { "identity", FORM_HIDDEN } } },
 	[SCRIPT_FOREIGN_SCAN] = { "foreign_scan", { { "cursor", FORM_PLAIN } } },
 	[SCRIPT_MAKE_DIR] = { "make_dir", { { "mode", FORM_PLAIN }, { "uid", FORM_PLAIN }, { "gid", FORM_PLAIN } } },
 	[SCRIPT_STATUS] = { "status", { { "number", FORM_PLAIN } } },

@@ -15,42 +15,13 @@
 --- @include "include/holding.lua"
 --- @include "include/gone.lua"
 --- @include "include/forget.lua"
+--- @include "include/indexed.lua"
 
 local DIRS, LOCKS = 'd', 'l'
 local PAGE = 250 -- names; a page takes about 0.7 ms
-local UNPACK_MAX = 1000
 
 if path ~= '' and call('EXISTS', KEYS[1]) == 1 then return { 'ENOTDIR' } end
 if not dir_exists(path) then return { 'ENOENT' } end
-
--- The names of a step of ZSCAN whose leases have not ended.
-local function leased(step)
-  local names = {}
-  for i = 1, #step, 2 do
-    if step[i + 1] == 'inf' or tonumber(step[i + 1]) >= now_ms then names[#names + 1] = step[i] end
-  end
-  return names
-end
-
-local prefix = path == '' and '' or path .. '/'
-
--- The names that are held. MGET gets at most as many keys as Lua can unpack.
-local function held_of(names)
-  local locks = {}
-  for first = 1, #names, UNPACK_MAX do
-    local keys = {}
-    for i = first, math.min(first + UNPACK_MAX - 1, #names) do keys[#keys + 1] = lock_key(prefix .. names[i]) end
-    for i, id in ipairs(call('MGET', unpack(keys))) do
-      local found = names[first + i - 1]
-      if id then
-        locks[#locks + 1] = found
-      else
-        forget(prefix .. found)
-      end
-    end
-  end
-  return locks
-end
 
 local phase, at = string.match(ARGV[4], '^(.)(.*)$')
 local forms = call('EXISTS', forms_key(path))

@@ -18,20 +18,12 @@ if found == 0 then return { 'ENOENT' } end
 --- @include "include/message.lua"
 --- @include "include/room.lua"
 
--- May the caller be told who holds the lock? The instance of the holder knows whether it may still undo the
--- acquisition (may_be_undone() in lock_reads.c). For another instance the acquisition is made permanent first; if
--- the server refuses that, the lock is shown as a grant, which is nobody's yet.
-local function may_name_holder(held)
-  return not is_undoable(held) or held.mount == mount or (proves(ARGV[4], ARGV[5], held) and
-    not try(make_permanent, path, held))
-end
-
 shows_links = ARGV[7] == '1'
 local held = path ~= '' and holding(path, meant_by(ARGV[6], ARGV[4], ARGV[5])) or nil
 if held then
   -- The instance of the holder has missed REVOKE.
   if held.revoked and held.mount == mount then notify(mount, 'REVOKE', held.token, path) end
-  if not may_name_holder(held) then
+  if not may_name_holder(path, held, ARGV[4], ARGV[5]) then
     held.flat[#held.flat + 1] = 'granted'
     held.flat[#held.flat + 1] = '1'
   end

@@ -12,6 +12,7 @@
 #include "backend/redis/lua/here.lua.h"
 #include "backend/redis/lua/lease_scan.lua.h"
 #include "backend/redis/lua/list.lua.h"
+#include "backend/redis/lua/list_locks.lua.h"
 #include "backend/redis/lua/make_dir.lua.h"
 #include "backend/redis/lua/publish.lua.h"
 #include "backend/redis/lua/read.lua.h"
@@ -50,6 +51,7 @@ static const char *const texts[] = {
 	[SCRIPT_WRITE] = write_lua,
 	[SCRIPT_TRUNCATE] = truncate_lua,
 	[SCRIPT_LIST] = list_lua,
+	[SCRIPT_LIST_LOCKS] = list_locks_lua,
 	[SCRIPT_FOREIGN_SCAN] = foreign_scan_lua,
 	[SCRIPT_MAKE_DIR] = make_dir_lua,
 	[SCRIPT_REMOVE_DIR] = remove_dir_lua,

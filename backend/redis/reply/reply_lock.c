@@ -67,6 +67,25 @@ static bool age_lease(struct lock *lock, int64_t pttl_ms, int64_t now_ms, int64_
 	return lock->remaining_ms > 0;
 }
 
+int reply_set_lease(struct lock *lock, int64_t pttl_ms, int64_t now_ms, int64_t age_ms, const char *ttl)
+{
+	int64_t ttl_ms;
+
+	if (!age_lease(lock, pttl_ms, now_ms, age_ms))
+		return -ENOENT;
+	if (pttl_ms == PTTL_NEVER) {
+		lock->ttl_ms = LEASE_NEVER;
+		return 0;
+	}
+	/* If another Redis client took the lock or set its expiry, the lease is unknown: what is left counts as the lease. */
+	ttl_ms = reply_lease(ttl);
+	lock->ttl_ms = ttl_ms ? ttl_ms : lock->remaining_ms;
+	/* now + PTTL can differ by 1 ms from reply to reply, so the end is computed from what does not change. */
+	if (ttl_ms && lock->refreshed_ms)
+		lock->expires_ms = lock->refreshed_ms + ttl_ms;
+	return 0;
+}
+
 /* Damaged permissions read as 0. */
 static mode_t permissions_in(const redisReply *details)
 {
@@ -86,7 +105,6 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
 	const redisReply *waiters = reply_element(reply, WAITERS, REDIS_REPLY_INTEGER);
 	const redisReply *holders = reply_element(reply, HOLDERS, REDIS_REPLY_INTEGER);
 	const redisReply *content;
-	int64_t ttl_ms;
 
 	if (!id || !pttl || !now || now->integer < 0 || now->integer > NOW_MAX_MS || token <= 0 || !details ||
 		!waiters || waiters->integer < 0 || !holders || holders->integer < 0)
@@ -112,19 +130,7 @@ int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct 
 	ret->linked = ret->first_key != NULL;
 	ret->ended_source = (uint64_t)detail_number(details, "ended_source", 0);
 	ret->modified_ms = detail_number(details, "mtime", ret->refreshed_ms);
-	if (!age_lease(ret, pttl->integer, now->integer, age_ms))
-		return -ENOENT;
-	if (pttl->integer == PTTL_NEVER) {
-		ret->ttl_ms = LEASE_NEVER;
-		return 0;
-	}
-	/* If another Redis client took the lock or set its expiry, the lease is unknown: what is left counts as the lease. */
-	ttl_ms = reply_lease(detail_text(details, "ttl", NULL));
-	ret->ttl_ms = ttl_ms ? ttl_ms : ret->remaining_ms;
-	/* now + PTTL can differ by 1 ms from reply to reply, so the end is computed from what does not change. */
-	if (ttl_ms && ret->refreshed_ms)
-		ret->expires_ms = ret->refreshed_ms + ttl_ms;
-	return 0;
+	return reply_set_lease(ret, pttl->integer, now->integer, age_ms, detail_text(details, "ttl", NULL));
 }
 
 const char *reply_undoable(const redisReply *reply)

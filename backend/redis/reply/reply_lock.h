@@ -24,6 +24,12 @@
 int reply_lock(const redisReply *reply, const char *key, int64_t age_ms, struct lock *ret);
 
 /*
+ * Sets the lease of a lock, whose `refreshed_ms` is set, from what the server answered at `now_ms`: what is left of it as PTTL has it,
+ * and its length, or NULL. Returns 0; or -ENOENT if the lease has ended by now.
+ */
+int reply_set_lease(struct lock *lock, int64_t pttl_ms, int64_t now_ms, int64_t age_ms, const char *ttl);
+
+/*
  * Reads a lock or a directory (read.lua). A lock whose lease has ended since the server answered
  * is read with LEASE_MIN_MS left. Returns 0, -ENOENT or -EPROTO.
  */

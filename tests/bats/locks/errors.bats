@@ -46,7 +46,7 @@ long() {
 @test "reserved names cannot be made, in any directory: EPERM or EEXIST" {
   mkdir "$M/team"
   for dir in "$M" "$M/team" "$M/.with/ttl=5s/team"; do
-    for name in .events .events.json .stats .status .status.json; do
+    for name in .events .events.json .stats .status .status.json .locks .locks.json; do
       expect EPERM open "$dir/$name" CREAT,WRONLY
       expect EEXIST open "$dir/$name" CREAT,EXCL,WRONLY
       expect EEXIST mkdir "$dir/$name"

@@ -56,7 +56,7 @@ load ../lib/helper
 }
 
 @test "reserved names are reserved in views too" {
-  for name in .with .events .events.json .stats .status .status.json; do
+  for name in .with .events .events.json .stats .status .status.json .locks .locks.json; do
     expect EPERM open "$M/.with/force/$name" CREAT,WRONLY
   done
 }

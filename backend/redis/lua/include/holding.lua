@@ -173,6 +173,14 @@ local function make_permanent(key, held)
   if is_undoable(held) then clear_details(key, held, 'undoable') end
 end
 
+-- May the caller with this claim be told who holds the lock? The instance of the holder knows whether it may still undo the
+-- acquisition (redis_may_undo() in lock_reads.c). For another instance the acquisition is made permanent first; if
+-- the server refuses that, the lock is shown as a grant, which is nobody's yet.
+local function may_name_holder(key, held, id, identity)
+  return not is_undoable(held) or held.mount == mount or (proves(id, identity, held) and
+    not try(make_permanent, key, held))
+end
+
 -- The answer to a change of a holding that is being revoked: it has ended for its holder. Its own instance learns the token,
 -- stops the holder and confirms, as if it had received REVOKE, which may be late or lost.
 local function answer_revoked(held)
