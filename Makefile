@@ -47,11 +47,14 @@ QUIET       = $(if $(V),,@$(if $(SILENT),,printf '%-3s %s\n' $(1) $(2);))
 VERSION    := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n 1)
 
 LIBRARIES  := fuse3 libuv hiredis
+LOCKCTL_LIBRARIES := smartcols
 # Recursive variables: pkg-config is called only by compiling, so `make run` can install it first.
 LIB_CFLAGS  = $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 LIB_LIBS    = $(shell $(PKG_CONFIG) --libs $(LIBRARIES) $(TLS_LIBRARIES))
 # rediss:// needs hiredis with TLS, which is 1.0 or newer.
 TLS_LIBRARIES = $(shell $(PKG_CONFIG) --exists hiredis_ssl openssl 2>/dev/null && echo hiredis_ssl openssl)
+LOCKCTL_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(LOCKCTL_LIBRARIES))
+LOCKCTL_LIBS   = $(shell $(PKG_CONFIG) --libs $(LOCKCTL_LIBRARIES))
 TLS_CFLAGS    = $(if $(TLS_LIBRARIES),-DLOCKFS_TLS)
 
 # Flags that make a memory error harder to exploit, as far as the compiler accepts them.
@@ -67,17 +70,21 @@ FORTIFY           = $(if $(filter -O1 -O2 -O3 -Os -Og,$(lastword $(filter -O%,$(
                     -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
 
 ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DFUSE_USE_VERSION=312 -DLOCKFS_VERSION='"$(VERSION)"' \
-              -Iinclude -I. -I$(BUILD) $(WARNINGS) $(LIB_CFLAGS) $(TLS_CFLAGS) $(HARDENING) $(FORTIFY) $(CFLAGS)
+              -Iinclude -I. -I$(BUILD) $(WARNINGS) $(LIB_CFLAGS) $(LOCKCTL_CFLAGS) $(TLS_CFLAGS) $(HARDENING) $(FORTIFY) $(CFLAGS)
 ALL_LDFLAGS = $(HARDENING_LINK) $(LDFLAGS)
 
 BACKEND_SOURCES := $(wildcard backend/*.c backend/*/*.c backend/*/*/*.c)
 FS_SOURCES      := $(wildcard fs/*.c fs/*/*.c fs/*/*/*.c)
+LOCKCTL_SOURCES := $(wildcard scripts/lockctl/*.c)
+# What lockctl shares with the daemon: durations, numbers, and what must not reach a terminal.
+LOCKCTL_SHARED  := backend/util/text/duration.c backend/util/text/number.c backend/util/text_copy.c fs/util/line_text.c fs/util/printable.c
 TEST_SOURCES    := tests/contract/contract.c $(wildcard tests/parsers/*.c)
 BENCH_SOURCES   := $(wildcard tests/bench/*.c)
 
 objects          = $(patsubst %.c,$(BUILD)/%.o,$(1))
 BACKEND_OBJECTS := $(call objects,$(BACKEND_SOURCES))
 FS_OBJECTS      := $(call objects,$(FS_SOURCES))
+LOCKCTL_OBJECTS := $(call objects,$(LOCKCTL_SOURCES) $(LOCKCTL_SHARED))
 # All objects of fs/ except the one with main(), for tests that call functions of fs/.
 FS_PARTS        := $(filter-out $(BUILD)/fs/start/main.o,$(FS_OBJECTS))
 TEST_PROGRAMS   := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
@@ -96,10 +103,13 @@ FAULTS_PROGRAMS := $(BUILD)/tests/faults/cable $(BUILD)/tests/faults/clock.so
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(BUILD)/lockfs
+all: $(BUILD)/lockfs $(BUILD)/lockctl
 
 $(BUILD)/lockfs: $(FS_OBJECTS) $(BACKEND_OBJECTS)
 	$(call QUIET,LD,$@) $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
+
+$(BUILD)/lockctl: $(LOCKCTL_OBJECTS)
+	$(call QUIET,LD,$@) $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--as-needed -o $@ $^ $(LOCKCTL_LIBS)
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -147,7 +157,7 @@ faults-programs: $(FAULTS_PROGRAMS)
 # Half a minute of a hundred short lines would hide the tour, so one line stands for all of them.
 run:
 	@scripts/setup build
-	@$(if $(V),,$(MAKE) -q --no-print-directory all || echo 'building $(BUILD)/lockfs from $(words $(FS_SOURCES) $(BACKEND_SOURCES)) files')
+	@$(if $(V),,$(MAKE) -q --no-print-directory all || echo 'building $(BUILD)/lockfs and $(BUILD)/lockctl from $(words $(FS_SOURCES) $(BACKEND_SOURCES) $(LOCKCTL_SOURCES)) files')
 	@$(MAKE) $(if $(V),,-s) --no-print-directory all
 	@scripts/run '$(SOURCE)' '$(MOUNTPOINT)' '$(BUILD)/lockfs'
 
@@ -203,7 +213,7 @@ naming_bindir = sed 's:@BINDIR@:$(BINDIR):' $(1) > '$(2)' && chmod $(3) '$(2)'
 
 install: all
 	install -D -m 755 $(BUILD)/lockfs '$(DESTDIR)$(BINDIR)/lockfs'
-	install -D -m 755 scripts/lockctl '$(DESTDIR)$(BINDIR)/lockctl'
+	install -D -m 755 $(BUILD)/lockctl '$(DESTDIR)$(BINDIR)/lockctl'
 	install -D -m 644 fs/lockfs.1 '$(DESTDIR)$(MANDIR)/man1/lockfs.1'
 	install -D -m 644 fs/lockfs.5 '$(DESTDIR)$(MANDIR)/man5/lockfs.5'
 	install -D -m 644 fs/lockfs-recipes.7 '$(DESTDIR)$(MANDIR)/man7/lockfs-recipes.7'
@@ -237,4 +247,4 @@ deb:
 clean:
 	rm -rf $(BUILD)
 
--include $(patsubst %.o,%.d,$(BACKEND_OBJECTS) $(FS_OBJECTS) $(call objects,$(TEST_SOURCES) $(BENCH_SOURCES) $(FUZZ_SOURCES) tests/fuzz/replay/main.c tests/faults/cable.c))
+-include $(patsubst %.o,%.d,$(BACKEND_OBJECTS) $(FS_OBJECTS) $(LOCKCTL_OBJECTS) $(call objects,$(TEST_SOURCES) $(BENCH_SOURCES) $(FUZZ_SOURCES) tests/fuzz/replay/main.c tests/faults/cable.c))

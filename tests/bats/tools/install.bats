@@ -17,7 +17,7 @@ make_target() {
 
 use_build() {
   mkdir -p "$T/build"
-  cp "$LOCKFS" "$T/build/lockfs"
+  cp "$LOCKFS" "$LOCKCTL" "$T/build"
 }
 
 # files DIR: what is in it, but for directories
@@ -125,8 +125,9 @@ hardened() {
   [[ $(uname -m) != x86_64 ]] || (($(objdump -d "$1" | grep -c endbr64) > 100))
 }
 
-@test "the program is hardened: addresses, tables, stack, strings, jumps" {
+@test "the programs are hardened: addresses, tables, stack, strings, jumps" {
   hardened "$LOCKFS"
+  hardened "$LOCKCTL"
 }
 
 # flags TARGET ARGUMENT...: how make would compile it
@@ -382,7 +383,8 @@ LIMITED
   is 1.2.3-1 "$(dpkg-deb -f "$T"/build/*.deb Version)"
   package=$(ls "$T"/build/lockfs_*.deb)
   contains "/usr/sbin/mount.fuse.lockfs -> mount.lockfs" "$(dpkg-deb -c "$package")"
-  matches '.*libfuse3-[0-9t64]+ .*fuse3, attr' "$(dpkg-deb -f "$package" Depends)"
+  matches '.*libfuse3-[0-9t64]+ .*fuse3' "$(dpkg-deb -f "$package" Depends)"
+  contains libsmartcols1 "$(dpkg-deb -f "$package" Depends)"
   dpkg-deb -x "$package" "$T/root"
   is "./usr/bin/lockctl
 ./usr/bin/lockfs
@@ -414,4 +416,5 @@ LIMITED
   contains /usr/bin/lockfs "$(cat "$T/root/usr/sbin/mount.lockfs" "$T/root/usr/lib/systemd/system/lockfs@.service")"
   is "" "$(find "$T/root" -perm /022 ! -type l)"
   hardened "$T/root/usr/bin/lockfs"
+  hardened "$T/root/usr/bin/lockctl"
 }
