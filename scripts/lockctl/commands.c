@@ -144,11 +144,14 @@ int command_state(struct options *options, struct place *place, char **command)
 
 int command_wait(struct options *options, struct place *place, char **command)
 {
-	struct deadline deadline = deadline_begin(options->wait_ms ? options->wait_ms : WAIT_FOREVER);
+	struct deadline deadline;
 	struct lock_state state;
 	bool is_free;
 
 	(void)command;
+	if (options->wait_ms == 0)
+		options->wait_ms = WAIT_FOREVER;
+	deadline = deadline_begin(options->wait_ms);
 	if (dry_run(options, text_make("while [ -e %s ]; do sleep 1; done", quoted(place_path(place, NULL)))))
 		return STATUS_YES;
 	waiting_line_begin(place, options);

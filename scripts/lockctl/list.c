@@ -18,6 +18,7 @@
 struct walk {
 	struct list *list;
 	struct lock_row *last;
+	const char *top; /* the key that it began at */
 };
 
 static void add(struct walk *walk, const struct lock_row *row)
@@ -119,14 +120,14 @@ static int walk_entries(struct walk *walk, DIR *dir, const char *key, int64_t *t
 	return error;
 }
 
-/* A directory that may not be read is noted, and does not end the walk. */
+/* A directory below the first one that may not be read is noted, and does not end the walk. */
 static int note_unreadable(struct walk *walk, const char *key, int error)
 {
 	if (failure_is_free(error))
 		return 0;
-	if (!failure_is_denied(error))
+	if (!failure_is_denied(error) || key == walk->top)
 		return -error;
-	walk->list->unreadable = *key ? key : "the mount";
+	walk->list->unreadable = key;
 	walk->list->unreadable_error = error;
 	return 0;
 }
@@ -176,7 +177,7 @@ static int by_key(const void *a, const void *b)
 
 int list_read(const struct place *place, struct list *ret)
 {
-	struct walk walk = { .list = ret };
+	struct walk walk = { .list = ret, .top = place->key };
 	int64_t taken = 0;
 	int fd = attribute_open(place_path(place, "file"));
 	size_t i = 0;

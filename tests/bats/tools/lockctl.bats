@@ -392,6 +392,31 @@ assert second == {"key": "job", "owner": sys.argv[3], "state": "ACQUIRED", "ttl"
 PY
 }
 
+@test "no byte of a key reaches the terminal as it is, and JSON has them all" {
+  names=($'nel\xc2\x85' $'rlo\xe2\x80\xae' $'new\nline' $'bad\xff' $'csi\xc2\x9b' 'back\slash')
+  for name in "${names[@]}"; do
+    take "$M/$name"
+    lockctl acquire --or-fail -d "$M" "$name" 2>>"$T/out" || is 1 "$?"
+  done
+  lockctl ls "$M" >>"$T/out"
+  is "" "$(LC_ALL=C.UTF-8 grep -nP '[^\x20-\x7e]' "$T/out")"
+  for shown in 'nel\302\205' 'rlo\342\200\256' 'new\012line' 'bad\377' 'csi\302\233' 'back\134slash'; do
+    is "2 $shown" "$(grep -cF -e "$shown is held" -e "$shown  " "$T/out") $shown"
+  done
+  lockctl ls --json "$M" | python3 -IS -c '
+import json, os, sys
+text = sys.stdin.buffer.read().decode("utf-8", errors="strict")
+found = sorted(os.fsencode(row["key"]) for row in json.loads(text))
+assert found == sorted(os.listdir(os.fsencode(sys.argv[1]))), found
+assert "\\udcff" in text and "\\u0085" in text and "\\u202e" in text, text' "$M"
+}
+
+@test "a key that ends in a newline is that key" {
+  take "$M/real" "$M/"$'real\n'
+  lockctl release -d "$M" $'real\n'
+  is real "$(ls "$M")"
+}
+
 @test "ls --watch prints anew what has changed" {
   "$LOCKCTL" ls --watch -i 0.05 "$M" >"$T/out" 3>&- &
   watcher=$!
@@ -457,6 +482,85 @@ PY
   is ACQUIRED "$(state "$M/job")"
 }
 
+@test "without arguments it prints its usage, and --version its version" {
+  run -64 "$LOCKCTL"
+  contains "usage: lockctl COMMAND" "$output"
+  contains "lockctl run " "$output"
+  matches 'lockctl \(lockfs\) [0-9]+\.[0-9.]+' "$(lockctl --version)"
+}
+
+@test "what is misspelt is refused with what it is like" {
+  answers_with 64 "lockctl: unknown command aquire; did you mean acquire?" aquire job
+  answers_with 64 "lockctl: unknown command relaese; did you mean release?" relaese job
+  answers_with 64 "lockctl: unknown command nonsense; lockctl --help tells which there are" nonsense
+  answers_with 64 "lockctl: acquire has no option --vait; did you mean --wait?" acquire --vait=3 job
+  answers_with 64 "lockctl: acquire has no option -x; lockctl --help tells more" acquire -x job
+  answers_with 64 "lockctl: --or-fail takes no value" acquire --or-fail=yes job
+  answers_with 64 "lockctl: -t needs a value" acquire -t
+}
+
+@test "a number that is none is refused by its option and its text" {
+  answers_with 64 "lockctl: -t: 10x is no lease, such as 30s, 5m or never" acquire -t 10x "$M/job"
+  answers_with 64 "lockctl: -w: x is no duration, such as 30, 0.5 or 5m" acquire --wait x "$M/job"
+  answers_with 64 "lockctl: -n: 1x is no number" acquire -n 1x "$M/job"
+  answers_with 64 "lockctl: -E: 256 is no exit status, which is 0 to 255" run -E 256 "$M/job" true
+  answers_with 64 "lockctl: -L: 0 is no limit, which is 1 to 1000000" run -L 0 "$M/job" true
+  gone "$M/job"
+}
+
+@test "each option has a long name" {
+  lockctl acquire --dir "$M" --ttl 30s --id=alice --wait 1 --interval 0.1 --attempts 2 job
+  is "alice 30.000" "$(lock "$M/job" owner) $(lock "$M/job" ttl)"
+  run -9 lockctl run --quiet --conflict-exit-code 9 --shared --kill-after 1 "$M/job" -- true
+  is "" "$output"
+  run -0 lockctl run --limit 2 "$M/pool" -- true
+}
+
+@test "-q says nothing about a lock that is held, and says all else" {
+  take_as_other "$M/job"
+  answers_with 0 "" run -q -E 0 "$M/job" -- true
+  answers_with 1 "" acquire -q --or-fail "$M/job"
+  answers_with 1 "" release -q --or-fail "$M/job"
+  contains "is not on a lockfs mount" "$(lockctl run -q "$T/job" -- true 2>&1 || true)"
+}
+
+@test "a name leads to the only lockfs of the machine, and to none where there are several" {
+  need_root
+  mkdir "$T/other"
+  # shellcheck disable=SC2016  # the other shell expands it
+  deadline 20 unshare -m bash -euc '
+    M=$1 T=$2 LOCKCTL=$3 LOCKFS=$4
+    umount -l -a -t fuse.lockfs
+    cd /
+    "$LOCKCTL" state job 2>"$T/none" || echo "$?"
+    "$LOCKFS" memory: "$M"
+    "$LOCKCTL" acquire job && ls "$M"
+    "$LOCKCTL" ls | grep -c job
+    "$LOCKFS" memory: "$T/other"
+    "$LOCKCTL" state job 2>"$T/several" || echo "$?"
+    LOCKFS_DIR=$M "$LOCKCTL" state job
+    umount "$M" "$T/other"' bash "$M" "$T" "$LOCKCTL" "$LOCKFS" >"$T/out"
+  is "69 job 1 69 ACQUIRED" "$(paste -sd ' ' "$T/out")"
+  is "lockctl: job is not on a lockfs mount" "$(cat "$T/none")"
+  is "lockctl: job is not on a lockfs mount, and this machine has 2: name one by -d" "$(cat "$T/several")"
+}
+
+@test "ls of what may not be listed says so, and shows the rest" {
+  need_root
+  unmount_lockfs
+  mount_lockfs -o allow_other
+  cp "$LOCKCTL" "$T/lockctl"
+  mkdir -m 700 "$M/closed"
+  take "$M/job" "$M/closed/job"
+  run as_user nobody "$T/lockctl" ls "$M"
+  is 77 "$status"
+  contains "job " "$output"
+  contains "lockctl: cannot list all of closed: Permission denied" "$output"
+  run as_user nobody "$T/lockctl" ls --json "$M/closed"
+  is "77 1" "$status ${#lines[@]}"
+  matches 'lockctl: cannot list closed: Permission denied; .*' "$output"
+}
+
 # What is shown
 
 @test "--dry-run prints the operations, ready for a shell, and does none" {
@@ -478,6 +582,19 @@ PY
   is runs "$(bash -e <(lockctl run --dry-run "$M/job" -- sh -c '[ -e "$0" ] && echo runs' "$M/job"))"
   contains "user.lock.key" "$(take "$M/job"; bash -e <(lockctl ls --dry-run "$M"))"
   contains "$M/.events" "$(lockctl events --dry-run "$M")"
+}
+
+@test "lockctl needs neither a place to write nor descriptors, and little of an environment" {
+  need_root
+  # shellcheck disable=SC2016  # the other shell expands it
+  deadline 20 unshare -m bash -euc '
+    mount --rbind / /mnt && cd "/mnt$1"
+    mount -o remount,ro,bind /mnt
+    exec chroot /mnt env -i "$2" run -w 1 "$1/job" -- echo runs' bash "$M" "$LOCKCTL" >"$T/out"
+  is runs "$(cat "$T/out")"
+  # Descriptors 0 to 2 that are closed stay so for the command.
+  "$LOCKCTL" run "$M/job" -- sh -c 'ls /proc/$$/fd >"$0"' "$T/fds" <&- >&- 2>&-
+  is "" "$(grep -x '[012]' "$T/fds" | tr -d 1)"
 }
 
 @test "help tells all commands, and what the manual has" {

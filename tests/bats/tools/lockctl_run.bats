@@ -90,6 +90,45 @@ noted_ended() {
   is "progress 0" "${lines[2]} ${lines[3]}"
 }
 
+@test "a command that cannot be run is told in one line" {
+  run -127 "$lockctl" run "$M/job" -- /nowhere/program
+  is "lockctl: cannot run /nowhere/program: No such file or directory" "$output"
+  run -126 "$lockctl" run "$M/job" -- "$T"
+  is "lockctl: cannot run $T: Permission denied" "$output"
+  gone "$M/job"
+}
+
+@test "the command has all descriptors of the caller, whatever their numbers" {
+  echo eight >"$T/8"
+  echo nine >"$T/9"
+  is "eight nine three" "$("$lockctl" run "$M/job" -- sh -c 'echo $(cat <&8) $(cat <&9) $(cat <&3)' 8<"$T/8" 9<"$T/9" 3<<<three)"
+}
+
+@test "lockctl run in lockctl run takes no time" {
+  nested() {
+    local start
+    start=$(now_ms)
+    "$lockctl" run "$M/job" -- "$lockctl" run "$M/inner" -- true
+    echo $(($(now_ms) - start))
+  }
+  (($(nested) < 500 || $(nested) < 500 || $(nested) < 500)) || fail "it took $(nested) ms"
+}
+
+@test "timeout that kills lockctl ends its command" {
+  run -137 timeout -s KILL 0.5 "$lockctl" run "$M/job" -- sh -c "$note"'exec sleep 1000' "$T"
+  wait_until noted_ended
+  wait_until gone "$M/job"
+}
+
+@test "lockctl dies of the signal that its command died of" {
+  python3 -IS - "$lockctl" "$M/job" <<'PY'
+import signal, subprocess, sys
+for number in signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV:
+    got = subprocess.run([sys.argv[1], "run", sys.argv[2], "--", "sh", "-c", "kill -%d $$" % number], check=False).returncode
+    assert got == -number, (number, got)
+PY
+}
+
 @test "the owner is named after the command" {
   run -0 "$lockctl" run "$M/job" -- getfattr --absolute-names --only-values -n user.lock.owner "$M/job"
   matches '.*@.*:[0-9]+ getfattr' "$output"
@@ -436,55 +475,9 @@ began() {
   done
 }
 
-# Terminals: typed at a shell that has one
-
-# on_terminal WAIT TYPE [WAIT TYPE...]: types each when what it waits for was printed
-on_terminal() {
-  LOCKCTL=$lockctl M=$M python3 -IS "$BATS_TEST_DIRNAME/../lib/terminal.py" "$@" >"$T/screen" || fail "$(cat "$T/screen")"
-}
-
-@test "on a terminal the command is in front: it reads, and has /dev/tty" {
-  on_terminal '# ' '$LOCKCTL run $M/job -- sh -c "echo ready; read x; echo got \$x >/dev/tty"; echo status=$?' \
-    $'ready\r\n' hello $'got hello\r\nstatus=0' ''
-  gone "$M/job"
-}
-
-@test "on a terminal the interrupt key reaches the command" {
-  on_terminal '# ' '$LOCKCTL run $M/job -- sh -c "echo ready; exec sleep 1000"' $'ready\r\n' ^C '# ' 'echo status=$?' status=130 ''
-  gone "$M/job"
-}
-
-@test "on a terminal the suspend key stops both, with the lock held, and fg and bg go on" {
-  on_terminal '# ' '$LOCKCTL run $M/job -- sh -c "echo ready; read x; echo got \$x"; echo status=$?' \
-    $'ready\r\n' ^Z 'Stopped' '$LOCKCTL state $M/job; fg; echo status=$?' \
-    $'ACQUIRED\r\n' '' $'read x; echo got' hello $'got hello\r\nstatus=0' ''
-  gone "$M/job"
-  mkfifo "$T/go"
-  on_terminal '# ' '$LOCKCTL run $M/job -- sh -c "echo ready; exec cat ${M%/*}/go"' \
-    $'ready\r\n' ^Z 'Stopped' 'bg' '&' ': >${M%/*}/go; wait %%; echo status=$?' 'status=0' ''
-  wait_until gone "$M/job"
-}
-
-@test "on a terminal the suspend key stops a script that lockctl is in as well" {
-  on_terminal '# ' 'sh -c '\''$LOCKCTL run $M/job -- sh -c "echo ready; read x; echo got \$x"; echo script=$?'\' \
-    $'ready\r\n' ^Z 'Stopped' '$LOCKCTL state $M/job; fg' $'ACQUIRED\r\n' '' script hello $'got hello\r\nscript=0' ''
-  gone "$M/job"
-}
-
-@test "on a terminal without a shell that could let it go on, the suspend key does nothing" {
-  on_terminal '# ' 'exec $LOCKCTL run $M/job -- sh -c "echo ready; read x; echo got \$x; read x"' \
-    $'ready\r\n' ^Z '^Z' hello $'got hello\r\n' ''
-  wait_until gone "$M/job"
-}
-
 @test "the command ignores no signal that lockctl does not" {
   ignored=(grep SigIgn /proc/self/status)
   is "$("${ignored[@]}")" "$("$lockctl" run "$M/job" -- "${ignored[@]}")"
-}
-
-@test "in a pipeline on a terminal, its other programs keep the terminal" {
-  on_terminal '# ' '$LOCKCTL run $M/job -- echo words | sh -c "read x </dev/tty; cat; echo \$x"; echo status=$?' \
-    $'status=$?\r\n' typed $'words\r\ntyped\r\nstatus=0' ''
 }
 
 # Loss
