@@ -30,6 +30,7 @@ HELPERDIR  ?= $(if $(filter /usr /usr/local,$(PREFIX)),/sbin,$(PREFIX)/sbin)
 MANDIR     ?= $(PREFIX)/share/man
 BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR    ?= $(PREFIX)/share/fish/vendor_completions.d
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 EXAMPLEDIR ?= $(PREFIX)/share/doc/lockfs/examples
 EXAMPLES   := $(wildcard scripts/examples/*)
@@ -78,6 +79,7 @@ FS_SOURCES      := $(wildcard fs/*.c fs/*/*.c fs/*/*/*.c)
 LOCKCTL_SOURCES := $(wildcard scripts/lockctl/*.c)
 # What lockctl shares with the daemon: durations, numbers, and what must not reach a terminal.
 LOCKCTL_SHARED  := backend/util/text/duration.c backend/util/text/number.c backend/util/text_copy.c fs/util/line_text.c fs/util/printable.c
+COMPLETIONS     := $(BUILD)/lockctl.bash $(BUILD)/_lockctl $(BUILD)/lockctl.fish
 TEST_SOURCES    := tests/contract/contract.c $(wildcard tests/parsers/*.c)
 BENCH_SOURCES   := $(wildcard tests/bench/*.c)
 
@@ -103,13 +105,25 @@ FAULTS_PROGRAMS := $(BUILD)/tests/faults/cable $(BUILD)/tests/faults/clock.so
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(BUILD)/lockfs $(BUILD)/lockctl
+all: $(BUILD)/lockfs $(BUILD)/lockctl $(COMPLETIONS)
 
 $(BUILD)/lockfs: $(FS_OBJECTS) $(BACKEND_OBJECTS)
 	$(call QUIET,LD,$@) $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
 $(BUILD)/lockctl: $(LOCKCTL_OBJECTS)
 	$(call QUIET,LD,$@) $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--as-needed -o $@ $^ $(LOCKCTL_LIBS)
+
+# The completions have the tables of commands and options that the program itself has.
+complete = $(call QUIET,GEN,$@) $(BUILD)/lockctl completion $(1) > $@.table && sed -e '/@TABLE@/ { r $@.table' -e 'd }' $< > $@
+
+$(BUILD)/lockctl.bash: scripts/lockctl.bash $(BUILD)/lockctl
+	$(call complete,bash)
+
+$(BUILD)/_lockctl: scripts/_lockctl $(BUILD)/lockctl
+	$(call complete,zsh)
+
+$(BUILD)/lockctl.fish: scripts/lockctl.fish $(BUILD)/lockctl
+	$(call complete,fish)
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -218,8 +232,9 @@ install: all
 	install -D -m 644 fs/lockfs.5 '$(DESTDIR)$(MANDIR)/man5/lockfs.5'
 	install -D -m 644 fs/lockfs-recipes.7 '$(DESTDIR)$(MANDIR)/man7/lockfs-recipes.7'
 	install -D -m 644 scripts/lockctl.1 '$(DESTDIR)$(MANDIR)/man1/lockctl.1'
-	install -D -m 644 scripts/lockctl.bash '$(DESTDIR)$(BASHDIR)/lockctl'
-	install -D -m 644 scripts/_lockctl '$(DESTDIR)$(ZSHDIR)/_lockctl'
+	install -D -m 644 $(BUILD)/lockctl.bash '$(DESTDIR)$(BASHDIR)/lockctl'
+	install -D -m 644 $(BUILD)/_lockctl '$(DESTDIR)$(ZSHDIR)/_lockctl'
+	install -D -m 644 $(BUILD)/lockctl.fish '$(DESTDIR)$(FISHDIR)/lockctl.fish'
 	install -d '$(DESTDIR)$(EXAMPLEDIR)' '$(DESTDIR)$(HELPERDIR)' '$(DESTDIR)$(UNITDIR)'
 	for file in $(EXAMPLES); do \
 		if [ -x "$$file" ]; then mode=755; else mode=644; fi; \
@@ -233,7 +248,7 @@ uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/lockfs' '$(DESTDIR)$(BINDIR)/lockctl'
 	rm -f '$(DESTDIR)$(MANDIR)/man1/lockfs.1' '$(DESTDIR)$(MANDIR)/man5/lockfs.5' '$(DESTDIR)$(MANDIR)/man1/lockctl.1'
 	rm -f '$(DESTDIR)$(MANDIR)/man7/lockfs-recipes.7'
-	rm -f '$(DESTDIR)$(BASHDIR)/lockctl' '$(DESTDIR)$(ZSHDIR)/_lockctl'
+	rm -f '$(DESTDIR)$(BASHDIR)/lockctl' '$(DESTDIR)$(ZSHDIR)/_lockctl' '$(DESTDIR)$(FISHDIR)/lockctl.fish'
 	rm -f '$(DESTDIR)$(HELPERDIR)/mount.lockfs' '$(DESTDIR)$(HELPERDIR)/mount.fuse.lockfs'
 	rm -f '$(DESTDIR)$(UNITDIR)/lockfs@.service'
 	for file in $(notdir $(EXAMPLES)); do rm -f '$(DESTDIR)$(EXAMPLEDIR)'/"$$file"; done

@@ -20,7 +20,6 @@ void help_print(void)
 	puts("usage: lockctl COMMAND [OPTION...] [KEY]\n");
 	for (size_t i = 0; i < commands_count; i++)
 		printf("  %-*s%s\n", COMMAND_WIDTH, commands[i].name, commands[i].help);
-	printf("  %-*s%s\n", COMMAND_WIDTH, "completion", "print the completions for bash, zsh or fish");
 	puts("");
 	for (size_t i = 0; i < option_specs_count; i++)
 		print_option(&option_specs[i]);

@@ -78,7 +78,7 @@ const char *suggestion(const char *word, const char *(*next)(size_t i, const voi
 
 void help_print(void);
 
-/* Prints the completions for a shell: `bash`, `zsh` or `fish`. Returns an exit status. */
+/* Prints the tables for the completion of `bash`, `zsh` or `fish`, for the build. Returns an exit status. */
 int completion_print(const char *shell);
 
 #endif

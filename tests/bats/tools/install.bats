@@ -17,7 +17,7 @@ make_target() {
 
 use_build() {
   mkdir -p "$T/build"
-  cp "$LOCKFS" "$LOCKCTL" "$T/build"
+  cp "$LOCKFS" "${LOCKFS%/*}"/{lockctl,lockctl.bash,_lockctl,lockctl.fish} "$T/build"
 }
 
 # files DIR: what is in it, but for directories
@@ -70,6 +70,7 @@ installed() {
 ./usr/local/share/doc/lockfs/examples/orders.go
 ./usr/local/share/doc/lockfs/examples/orders.mjs
 ./usr/local/share/doc/lockfs/examples/simulate
+./usr/local/share/fish/vendor_completions.d/lockctl.fish
 ./usr/local/share/man/man1/lockctl.1
 ./usr/local/share/man/man1/lockfs.1
 ./usr/local/share/man/man5/lockfs.5
@@ -92,7 +93,7 @@ installed() {
 @test "a PREFIX of one's own is not left" {
   use_build
   make_target install PREFIX="$T/own"
-  is 23 "$(files "$T/own" | wc -l)"
+  is 24 "$(files "$T/own" | wc -l)"
   contains "$T/own/bin/lockfs " "$(cat "$T/own/sbin/mount.lockfs")"
   make_target uninstall PREFIX="$T/own"
   is "" "$(files "$T/own")"
@@ -408,6 +409,7 @@ LIMITED
 ./usr/share/doc/lockfs/examples/orders.go
 ./usr/share/doc/lockfs/examples/orders.mjs
 ./usr/share/doc/lockfs/examples/simulate
+./usr/share/fish/vendor_completions.d/lockctl.fish
 ./usr/share/man/man1/lockctl.1.gz
 ./usr/share/man/man1/lockfs.1.gz
 ./usr/share/man/man5/lockfs.5.gz

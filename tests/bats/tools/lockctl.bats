@@ -620,7 +620,7 @@ completes() {
     COMP_CWORD=$#
     _lockctl
     printf "%s\n" "${COMPREPLY[@]}" | LC_ALL=C sort -u | paste -sd " "
-  ' "$BATS_TEST_DIRNAME/../../../scripts/lockctl.bash" "$@")"
+  ' "$LOCKCTL.bash" "$@")"
 }
 
 @test "completion of bash: commands, options, keys" {
@@ -628,20 +628,28 @@ completes() {
   take "$M/job" "$M/jobs"
   completes "refresh release run" r
   completes "refresh release" re
-  completes "-I -d -x" state -
-  completes "--json --watch" ls --
-  completes "--or-fail -I -d -i -n -s -t -w -x" acquire -
-  completes "-- -E -I -L -d -i -k -n -s -t -w -x" run -
+  completes "--dir --dry-run --help --id --quiet --verbose -I -d -h -q -v" state -
+  completes "--json" ls --j
+  completes "--wait" acquire --w
   completes "$M/job $M/jobs" state "$M/jo"
   completes "job jobs" state -d "$M" jo
   LOCKFS_DIR=$M completes "team" state te
-  completes "" acquire -t ""
+  completes "1h 30s 5m never" acquire -t ""
+  completes "forever" run --wait f
+  completes "" acquire -I ""
   completes "$(compgen -c -- lockctl_is_nowhere)" run job -- lockctl_is_nowhere
   completes "dpkg-deb" run job -- dpkg-de
 }
 
 @test "completion of zsh is what zsh can read" {
-  zsh -n "$BATS_TEST_DIRNAME/../../../scripts/_lockctl"
+  zsh -n "${LOCKCTL%/*}/_lockctl"
+  contains "'--conflict-exit-code[the exit status if" "$(cat "${LOCKCTL%/*}/_lockctl")"
+}
+
+@test "completion of fish has each option of each command" {
+  is 10 "$(grep -c '__fish_use_subcommand' "$LOCKCTL.fish")"
+  contains "-n '__fish_seen_subcommand_from run' -s L -l limit -x" "$(cat "$LOCKCTL.fish")"
+  ! command -v fish >/dev/null || fish -n "$LOCKCTL.fish"
 }
 
 # What happens

@@ -255,6 +255,83 @@ PY
   is bob "$(lock "$M/job" owner)"
 }
 
+# Several locks
+
+@test "-a takes further locks, with variables of their own, and gives all back" {
+  mkdir "$M/team"
+  run -0 "$lockctl" run -d "$M" -a b -a team/c a -- sh -c 'ls "$0"; echo "$LOCK_KEY $LOCK_KEY_2 $LOCK_KEY_3"
+    getfattr --absolute-names --only-values -n user.lock.token "$LOCK_HANDLE_3"; echo; echo "$LOCK_TOKEN_3"' "$M"
+  is "a b team a b team/c" "${lines[*]:0:4}"
+  is "${lines[4]}" "${lines[5]}"
+  is team "$(ls "$M")"
+  # A key that is given twice is one lock.
+  run -0 "$lockctl" run -d "$M" -a a -a a a -- true
+}
+
+@test "several locks are taken in the order of their keys, so that two commands never wait for each other" {
+  for n in {1..8}; do
+    "$lockctl" run -d "$M" -w 1m -a a b -- true 3>&- &
+    first=$!
+    "$lockctl" run -d "$M" -w 1m -a b a -- true 3>&- &
+    second=$!
+    supervisors+=("$first" "$second")
+    wait_until 20 ended "$first"
+    wait_until 20 ended "$second"
+    wait "$first"
+    wait "$second"
+  done
+  take_as_other "$M/a"
+  start -w 1m -d "$M" -a a b -- true
+  wait_until eval '[ "$(lock "$M/a" waiters)" = 1 ]'
+  gone "$M/b"
+  rm "$M/.with/force/a"
+  ends 0
+}
+
+@test "if one of several locks is held, the others are given back" {
+  take_as_other "$M/b"
+  run "$lockctl" run -d "$M" -a a -a b -a c c -- touch "$T/ran"
+  is 1 "$status"
+  matches "lockctl: b is held by .*" "$output"
+  is b "$(ls "$M")"
+  [ ! -e "$T/ran" ]
+}
+
+@test "if one of several locks is lost, the command is stopped" {
+  start -d "$M" -a b a -- sh -c "$note"'echo ready; exec sleep 1000' "$T"
+  says ready
+  rm "$M/.with/force/b"
+  ends 75
+  noted_ended
+  contains "b is lost" "$(cat "$T/err")"
+  wait_until gone "$M/a"
+}
+
+# Notification
+
+@test "--notify writes JSON to a descriptor when the lock is acquired, lost and released" {
+  "$lockctl" run --notify 5 -d "$M" $'a\xff' -- true 5>"$T/events"
+  start -d "$M" --notify 5 job -- sleep 1000 5>>"$T/events"
+  wait_until grep -q '"job"' "$T/events"
+  rm "$M/.with/force/job"
+  ends 75
+  python3 -IS - "$T/events" <<'PY'
+import json, re, sys
+events = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8")]
+assert [(e["event"], e["key"]) for e in events] == [("ACQUIRED", "a\udcff"), ("RELEASED", "a\udcff"), ("ACQUIRED", "job"), ("LOST", "job")], events
+assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", e["time"]) for e in events), events
+assert events[0]["token"] == events[1]["token"] < events[2]["token"], events
+PY
+}
+
+@test "--notify runs a command with the event, which is not waited for" {
+  "$lockctl" run -d "$M" --notify 'echo "$1 $2 $LOCK_EVENT $LOCK_KEY" >>'"$T/told" job -- sleep 0.2
+  wait_until has_lines "$T/told" 2
+  is "ACQUIRED job ACQUIRED job RELEASED job RELEASED job" "$(paste -sd ' ' "$T/told")"
+  start -d "$M" --notify 'exec sleep 3' job -- true
+  ends 0
+}
+
 # Permits
 
 # permits_are N: so many locks are in $M/pool
