@@ -37,7 +37,7 @@ int attribute_read(int fd, const char *name, char **ret_value)
 
 int64_t attribute_number(int fd, const char *name, int64_t otherwise)
 {
-	char *value;
+	char *value = NULL;
 	uint64_t number;
 
 	if (attribute_read(fd, name, &value) < 0 || number_parse(value, 10, INT64_MAX, &number) < 0)

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backend/util/clock.h"
@@ -22,6 +23,9 @@
 
 /* Time between two looks if no pidfd tells of an end. */
 #define LOOK_MS 50
+
+#define SETTLE_MS 200
+#define SETTLE_LOOK_MS 5
 
 /* Is this process of the group, and not a zombie? */
 static bool is_member(const char *pid, pid_t group)
@@ -106,6 +110,15 @@ static void wait_for_end(pid_t group, int wake, int64_t ms)
 	poll(watched.fds, watched.count + 1, (int)(watched.count > 0 || ms < LOOK_MS ? ms : LOOK_MS));
 	for (nfds_t i = 0; i < watched.count; i++)
 		close(watched.fds[i].fd);
+}
+
+void group_settle(pid_t group)
+{
+	static const struct timespec nap = { 0, SETTLE_LOOK_MS * NS_PER_MS };
+	int64_t end_ns = boot_ns() + SETTLE_MS * NS_PER_MS;
+
+	while (group_runs(group) && boot_ns() < end_ns)
+		nanosleep(&nap, NULL);
 }
 
 void group_stop(pid_t group, int64_t grace_ms, void (*reap)(void *context), void *context, int wake)

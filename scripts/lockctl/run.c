@@ -120,14 +120,14 @@ static void refuse(const struct run *run, size_t at)
 /* What the command is told of its lock, by the descriptor, which is of this holding. */
 static void describe(struct bound_lock *lock)
 {
-	char *token, *handle;
+	char *token = NULL, *handle = NULL;
 	int error = attribute_read(lock->fd, "token", &token);
 
 	if (error == 0)
 		error = attribute_read(lock->fd, "handle", &handle);
 	if (error < 0 && failure_is_free(-error))
 		die(STATUS_LOST, "%s was lost as soon as it was acquired", place_name(&lock->place));
-	if (error < 0)
+	if (error < 0 || !handle)
 		give_up("look at", &lock->place, -error);
 	lock->token = token;
 	lock->handle = place_path_of(&lock->place, handle);

@@ -197,5 +197,7 @@ void supervise(struct run *run)
 		if (!run->lost)
 			read_signals(run);
 	}
+	if (!run->lost)
+		group_settle(run->child);
 	stop_command(run);
 }

@@ -490,8 +490,8 @@ assert "\\udcff" in text and "\\u0085" in text and "\\u202e" in text, text' "$M"
 }
 
 @test "what is misspelt is refused with what it is like" {
-  answers_with 64 "lockctl: unknown command aquire; did you mean acquire?" aquire job
-  answers_with 64 "lockctl: unknown command relaese; did you mean release?" relaese job
+  answers_with 64 "lockctl: unknown command acquir; did you mean acquire?" acquir job
+  answers_with 64 "lockctl: unknown command erlease; did you mean release?" erlease job
   answers_with 64 "lockctl: unknown command nonsense; lockctl --help tells which there are" nonsense
   answers_with 64 "lockctl: acquire has no option --vait; did you mean --wait?" acquire --vait=3 job
   answers_with 64 "lockctl: acquire has no option -x; lockctl --help tells more" acquire -x job

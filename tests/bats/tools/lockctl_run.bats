@@ -2,8 +2,6 @@
 
 load ../lib/helper
 
-lockctl=$LOCKCTL
-
 # Ends also what a failed test left, which would else keep the mount busy.
 teardown() {
   local problems=0 pid
@@ -19,7 +17,7 @@ supervisors=()
 
 # start ARGUMENT...: lockctl run in the background; its process is $supervisor
 start() {
-  env --default-signal=HUP,INT,QUIT "$lockctl" run "$@" >"$T/out" 2>"$T/err" 3>&- &
+  env --default-signal=HUP,INT,QUIT "$LOCKCTL" run "$@" >"$T/out" 2>"$T/err" 3>&- &
   supervisor=$!
   supervisors+=("$supervisor")
 }
@@ -57,30 +55,30 @@ noted_ended() {
 }
 
 @test "the lock is held while the command runs, and free when lockctl is back" {
-  run -0 "$lockctl" run -t 30s "$M/job" -- getfattr --absolute-names --only-values -n user.lock.ttl "$M/job"
+  run -0 "$LOCKCTL" run -t 30s "$M/job" -- getfattr --absolute-names --only-values -n user.lock.ttl "$M/job"
   is 30.000 "$output"
   gone "$M/job"
 }
 
 @test "exit status, output, input and environment are the command's" {
   for wanted in 0 1 3 64 75 255; do
-    run "$lockctl" run "$M/job" -- sh -c "exit $wanted"
+    run "$LOCKCTL" run "$M/job" -- sh -c "exit $wanted"
     is "$wanted " "$status $output"
   done
-  run "$lockctl" run "$M/job" -- sh -c 'kill -KILL $$'
+  run "$LOCKCTL" run "$M/job" -- sh -c 'kill -KILL $$'
   is "137 " "$status $output"
-  run -127 "$lockctl" run "$M/job" -- lockctl_is_nowhere
-  run -126 "$lockctl" run "$M/job" -- "$T"
-  is words "$(echo words | "$lockctl" run "$M/job" -- cat)"
-  is "a  b|c*|" "$("$lockctl" run "$M/job" -- printf '%s|' "a  b" 'c*')"
-  is "de_DE.UTF-8 unset" "$(LC_ALL=de_DE.UTF-8 "$lockctl" run "$M/job" -- sh -c 'echo $LC_ALL' 2>/dev/null) $(
-    unset LC_ALL; "$lockctl" run "$M/job" -- sh -c 'echo ${LC_ALL-unset}')"
+  run -127 "$LOCKCTL" run "$M/job" -- lockctl_is_nowhere
+  run -126 "$LOCKCTL" run "$M/job" -- "$T"
+  is words "$(echo words | "$LOCKCTL" run "$M/job" -- cat)"
+  is "a  b|c*|" "$("$LOCKCTL" run "$M/job" -- printf '%s|' "a  b" 'c*')"
+  is "de_DE.UTF-8 unset" "$(LC_ALL=de_DE.UTF-8 "$LOCKCTL" run "$M/job" -- sh -c 'echo $LC_ALL' 2>/dev/null) $(
+    unset LC_ALL; "$LOCKCTL" run "$M/job" -- sh -c 'echo ${LC_ALL-unset}')"
   gone "$M/job"
 }
 
 @test "the command knows key, token and handle, and has no descriptor of the lock" {
   mkdir "$M/team"
-  "$lockctl" run -d "$M" team/job -- sh -c '
+  "$LOCKCTL" run -d "$M" team/job -- sh -c '
     echo "$LOCK_KEY $LOCK_TOKEN"
     getfattr --absolute-names --only-values -n user.lock.token "$1/team/job"; echo
     echo progress >"$LOCK_HANDLE"; cat "$1/team/job"
@@ -91,9 +89,9 @@ noted_ended() {
 }
 
 @test "a command that cannot be run is told in one line" {
-  run -127 "$lockctl" run "$M/job" -- /nowhere/program
+  run -127 "$LOCKCTL" run "$M/job" -- /nowhere/program
   is "lockctl: cannot run /nowhere/program: No such file or directory" "$output"
-  run -126 "$lockctl" run "$M/job" -- "$T"
+  run -126 "$LOCKCTL" run "$M/job" -- "$T"
   is "lockctl: cannot run $T: Permission denied" "$output"
   gone "$M/job"
 }
@@ -101,27 +99,27 @@ noted_ended() {
 @test "the command has all descriptors of the caller, whatever their numbers" {
   echo eight >"$T/8"
   echo nine >"$T/9"
-  is "eight nine three" "$("$lockctl" run "$M/job" -- sh -c 'echo $(cat <&8) $(cat <&9) $(cat <&3)' 8<"$T/8" 9<"$T/9" 3<<<three)"
+  is "eight nine three" "$("$LOCKCTL" run "$M/job" -- sh -c 'echo $(cat <&8) $(cat <&9) $(cat <&3)' 8<"$T/8" 9<"$T/9" 3<<<three)"
 }
 
 @test "lockctl run in lockctl run takes no time" {
   nested() {
     local start
     start=$(now_ms)
-    "$lockctl" run "$M/job" -- "$lockctl" run "$M/inner" -- true
+    "$LOCKCTL" run "$M/job" -- "$LOCKCTL" run "$M/inner" -- true
     echo $(($(now_ms) - start))
   }
   (($(nested) < 500 || $(nested) < 500 || $(nested) < 500)) || fail "it took $(nested) ms"
 }
 
 @test "timeout that kills lockctl ends its command" {
-  run -137 timeout -s KILL 0.5 "$lockctl" run "$M/job" -- sh -c "$note"'exec sleep 1000' "$T"
+  run -137 timeout -s KILL 0.5 "$LOCKCTL" run "$M/job" -- sh -c "$note"'exec sleep 1000' "$T"
   wait_until noted_ended
   wait_until gone "$M/job"
 }
 
 @test "lockctl dies of the signal that its command died of" {
-  python3 -IS - "$lockctl" "$M/job" <<'PY'
+  python3 -IS - "$LOCKCTL" "$M/job" <<'PY'
 import signal, subprocess, sys
 for number in signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV:
     got = subprocess.run([sys.argv[1], "run", sys.argv[2], "--", "sh", "-c", "kill -%d $$" % number], check=False).returncode
@@ -130,20 +128,20 @@ PY
 }
 
 @test "the owner is named after the command" {
-  run -0 "$lockctl" run "$M/job" -- getfattr --absolute-names --only-values -n user.lock.owner "$M/job"
+  run -0 "$LOCKCTL" run "$M/job" -- getfattr --absolute-names --only-values -n user.lock.owner "$M/job"
   matches '.*@.*:[0-9]+ getfattr' "$output"
 }
 
 @test "who is refused does not run, and says who holds it" {
   : >"$M/.with/id=alice/job"
-  run "$lockctl" run "$M/job" -- touch "$T/ran"
+  run "$LOCKCTL" run "$M/job" -- touch "$T/ran"
   is 1 "$status"
   matches 'lockctl: job is held by alice for another [0-9].*' "$output"
-  run "$lockctl" run -E 9 "$M/job" -- touch "$T/ran"
+  run "$LOCKCTL" run -E 9 "$M/job" -- touch "$T/ran"
   is 9 "$status"
-  run "$lockctl" run -E 9 -n 2 -i 50ms "$M/job" -- touch "$T/ran"
+  run "$LOCKCTL" run -E 9 -n 2 -i 50ms "$M/job" -- touch "$T/ran"
   is 9 "$status"
-  run "$lockctl" run -E 9 -w 200ms "$M/job" -- touch "$T/ran"
+  run "$LOCKCTL" run -E 9 -w 200ms "$M/job" -- touch "$T/ran"
   is 9 "$status"
   [ ! -e "$T/ran" ]
   is alice "$(lock "$M/job" owner)"
@@ -153,9 +151,9 @@ PY
   mkfifo "$T/go"
   start "$M/job" -- sh -c "$note"'echo first; exec cat "$0/go"' "$T"
   says first
-  run "$lockctl" run "$M/job" -- true
+  run "$LOCKCTL" run "$M/job" -- true
   is 1 "$status"
-  "$lockctl" run -w 1m "$M/job" -- sh -c 'echo second >"$0/second"' "$T" 3>&- &
+  "$LOCKCTL" run -w 1m "$M/job" -- sh -c 'echo second >"$0/second"' "$T" 3>&- &
   waiter=$!
   supervisors+=("$waiter")
   : >"$T/go"
@@ -180,19 +178,19 @@ PY
   for n in 1 2; do
     start -s "$M/job" -- sh -c "$note"'echo runs >"$0/$1"; exec cat "$0/go$1"' "$T" "$n"
   done
-  setsid "$lockctl" run -s "$M/job" -- sh -c "$note"'echo runs >"$0/3"; exec cat "$0/go3"' "$T" 3>&- &
+  setsid "$LOCKCTL" run -s "$M/job" -- sh -c "$note"'echo runs >"$0/3"; exec cat "$0/go3"' "$T" 3>&- &
   supervisors+=($!)
   wait_until test -s "$T/1" -a -s "$T/2" -a -s "$T/3"
   is "shared 3" "$(lock "$M/job" mode) $(lock "$M/job" holders)"
-  run "$lockctl" run -E 9 "$M/job" -- true
+  run "$LOCKCTL" run -E 9 "$M/job" -- true
   is 9 "$status"
   matches 'lockctl: job is shared, held by [^ ]* sh for another .*, and by 2 more' "$output"
-  "$lockctl" run -w 1m "$M/job" -- sh -c 'getfattr --absolute-names --only-values -n user.lock.mode "$0/job" >"$1/writer"' "$M" "$T" 3>&- &
+  "$LOCKCTL" run -w 1m "$M/job" -- sh -c 'getfattr --absolute-names --only-values -n user.lock.mode "$0/job" >"$1/writer"' "$M" "$T" 3>&- &
   writer=$!
   supervisors+=("$writer")
   wait_until waiters_are 1
   # Later ones wait behind it.
-  run "$lockctl" run -s "$M/job" -- true
+  run "$LOCKCTL" run -s "$M/job" -- true
   is 1 "$status"
   for n in 1 2 3; do
     : >"$T/go$n"
@@ -209,7 +207,7 @@ PY
   says ready
   first=$supervisor
   mkfifo "$T/go"
-  "$lockctl" run -s -I bob "$M/job" -- sh -c 'echo ready >"$0/second"; exec cat "$0/go"' "$T" 3>&- &
+  "$LOCKCTL" run -s -I bob "$M/job" -- sh -c 'echo ready >"$0/second"; exec cat "$0/go"' "$T" 3>&- &
   second=$!
   supervisors+=("$second")
   wait_until test -s "$T/second"
@@ -259,20 +257,20 @@ PY
 
 @test "-a takes further locks, with variables of their own, and gives all back" {
   mkdir "$M/team"
-  run -0 "$lockctl" run -d "$M" -a b -a team/c a -- sh -c 'ls "$0"; echo "$LOCK_KEY $LOCK_KEY_2 $LOCK_KEY_3"
+  run -0 "$LOCKCTL" run -d "$M" -a b -a team/c a -- sh -c 'ls "$0"; echo "$LOCK_KEY $LOCK_KEY_2 $LOCK_KEY_3"
     getfattr --absolute-names --only-values -n user.lock.token "$LOCK_HANDLE_3"; echo; echo "$LOCK_TOKEN_3"' "$M"
   is "a b team a b team/c" "${lines[*]:0:4}"
   is "${lines[4]}" "${lines[5]}"
   is team "$(ls "$M")"
   # A key that is given twice is one lock.
-  run -0 "$lockctl" run -d "$M" -a a -a a a -- true
+  run -0 "$LOCKCTL" run -d "$M" -a a -a a a -- true
 }
 
 @test "several locks are taken in the order of their keys, so that two commands never wait for each other" {
   for n in {1..8}; do
-    "$lockctl" run -d "$M" -w 1m -a a b -- true 3>&- &
+    "$LOCKCTL" run -d "$M" -w 1m -a a b -- true 3>&- &
     first=$!
-    "$lockctl" run -d "$M" -w 1m -a b a -- true 3>&- &
+    "$LOCKCTL" run -d "$M" -w 1m -a b a -- true 3>&- &
     second=$!
     supervisors+=("$first" "$second")
     wait_until 20 ended "$first"
@@ -290,7 +288,7 @@ PY
 
 @test "if one of several locks is held, the others are given back" {
   take_as_other "$M/b"
-  run "$lockctl" run -d "$M" -a a -a b -a c c -- touch "$T/ran"
+  run "$LOCKCTL" run -d "$M" -a a -a b -a c c -- touch "$T/ran"
   is 1 "$status"
   matches "lockctl: b is held by .*" "$output"
   is b "$(ls "$M")"
@@ -310,7 +308,7 @@ PY
 # Notification
 
 @test "--notify writes JSON to a descriptor when the lock is acquired, lost and released" {
-  "$lockctl" run --notify 5 -d "$M" $'a\xff' -- true 5>"$T/events"
+  "$LOCKCTL" run --notify 5 -d "$M" $'a\xff' -- true 5>"$T/events"
   start -d "$M" --notify 5 job -- sleep 1000 5>>"$T/events"
   wait_until grep -q '"job"' "$T/events"
   rm "$M/.with/force/job"
@@ -325,7 +323,7 @@ PY
 }
 
 @test "--notify runs a command with the event, which is not waited for" {
-  "$lockctl" run -d "$M" --notify 'echo "$1 $2 $LOCK_EVENT $LOCK_KEY" >>'"$T/told" job -- sleep 0.2
+  "$LOCKCTL" run -d "$M" --notify 'echo "$1 $2 $LOCK_EVENT $LOCK_KEY" >>'"$T/told" job -- sleep 0.2
   wait_until has_lines "$T/told" 2
   is "ACQUIRED job ACQUIRED job RELEASED job RELEASED job" "$(paste -sd ' ' "$T/told")"
   start -d "$M" --notify 'exec sleep 3' job -- true
@@ -350,7 +348,7 @@ began() {
 }
 
 @test "run -L makes the directory with its limit, and takes a lock in it under a name of its own" {
-  run -0 "$lockctl" run -L 2 -t 30s "$M/a/pool" -- sh -c 'cd "$0/a/pool" && echo * && getfattr --only-values -n user.lock.ttl *
+  run -0 "$LOCKCTL" run -L 2 -t 30s "$M/a/pool" -- sh -c 'cd "$0/a/pool" && echo * && getfattr --only-values -n user.lock.ttl *
     echo; echo "$LOCK_KEY"; getfattr --only-values -n user.lock.limit .' "$M"
   matches '[^ /]+-[0-9]+-[0-9a-f]{8}' "${lines[0]}"
   is "30.000 a/pool/${lines[0]} 2" "${lines[1]} ${lines[2]} ${lines[3]}"
@@ -363,14 +361,14 @@ began() {
   wait_until began 1
   holds_permit 2
   wait_until began "1 2"
-  run "$lockctl" run -E 9 -L 2 "$M/pool" -- touch "$T/ran"
+  run "$LOCKCTL" run -E 9 -L 2 "$M/pool" -- touch "$T/ran"
   is 9 "$status"
   is "lockctl: pool is full: 2 of 2 locks are held, and 0 wait for room" "$output"
-  run "$lockctl" run -E 9 -w 200ms -L 2 "$M/pool" -- touch "$T/ran"
+  run "$LOCKCTL" run -E 9 -w 200ms -L 2 "$M/pool" -- touch "$T/ran"
   is 9 "$status"
   holds_permit 3
   wait_until eval '[ "$(lock "$M/pool" waiters)" = 1 ]'
-  setsid "$lockctl" run -w 1m -L 2 "$M/pool" -- sh -c 'echo 4 >>"$0/began"' "$T" 3>&- &
+  setsid "$LOCKCTL" run -w 1m -L 2 "$M/pool" -- sh -c 'echo 4 >>"$0/began"' "$T" 3>&- &
   supervisors+=($!)
   wait_until eval '[ "$(lock "$M/pool" waiters)" = 2 ]'
   : >"$T/go2"
@@ -407,7 +405,7 @@ began() {
   while ! noted_ended; do
     permits_are 1 || noted_ended || fail "the permit is free, and the command runs"
   done
-  run -0 "$lockctl" run -w 20 -L 1 "$M/pool" -- echo mine
+  run -0 "$LOCKCTL" run -w 20 -L 1 "$M/pool" -- echo mine
   is mine "$output"
 }
 
@@ -416,11 +414,11 @@ began() {
   wait_until began 1
   holds_permit 2
   wait_until began "1 2"
-  run "$lockctl" run -L 1 "$M/pool" -- true
+  run "$LOCKCTL" run -L 1 "$M/pool" -- true
   is 1 "$status"
   is "lockctl: pool is full: 2 of 1 locks are held, and 0 wait for room" "$output"
   permits_are 2
-  run -0 "$lockctl" run -L 3 "$M/pool" -- true
+  run -0 "$LOCKCTL" run -L 3 "$M/pool" -- true
   is 3 "$(lock "$M/pool" limit)"
   for n in 1 2; do
     : >"$T/go$n"
@@ -434,7 +432,7 @@ began() {
   need_root
   unmount_lockfs
   mount_lockfs -o allow_other
-  cp "$lockctl" "$T/lockctl"
+  cp "$LOCKCTL" "$T/lockctl"
   mkdir -m 755 "$M/pool"
   as() { TMPDIR=/tmp run as_user nobody "$T/lockctl" run -L "$@"; }
   as 2 "$M/pool" -- true
@@ -460,12 +458,12 @@ began() {
   for args in "-L 0 $M/pool" "-L -1 $M/pool" "-L x $M/pool" "-L 03 $M/pool" "-L 1000001 $M/job/pool" "-s -L 2 $M/pool" \
     "-L 2 $M/job" "-L 2 $M/job/pool"; do
     # shellcheck disable=SC2086  # some words
-    run "$lockctl" run $args -- true
+    run "$LOCKCTL" run $args -- true
     is "64 1 line of: $args" "$status ${#lines[@]} line of: $args"
     contains "lockctl: " "$output"
   done
   is job "$(ls "$M")"
-  run "$lockctl" run -L 99999999999999999999 "$M/pool" -- true
+  run "$LOCKCTL" run -L 99999999999999999999 "$M/pool" -- true
   is 64 "$status"
 }
 
@@ -526,7 +524,7 @@ began() {
 }
 
 @test "orphaned grandchildren do not keep the lock, also those that left the group" {
-  "$lockctl" run "$M/job" -- setsid sh -c "$note"'exec sleep 1000' "$T" 3>&- &
+  "$LOCKCTL" run "$M/job" -- setsid sh -c "$note"'exec sleep 1000' "$T" 3>&- &
   supervisor=$!
   supervisors+=("$supervisor")
   wait_until [ -s "$T/pids" ]
@@ -554,7 +552,7 @@ began() {
 
 @test "the command ignores no signal that lockctl does not" {
   ignored=(grep SigIgn /proc/self/status)
-  is "$("${ignored[@]}")" "$("$lockctl" run "$M/job" -- "${ignored[@]}")"
+  is "$("${ignored[@]}")" "$("$LOCKCTL" run "$M/job" -- "${ignored[@]}")"
 }
 
 # Loss
@@ -599,12 +597,12 @@ has_guard() {
 }
 
 @test "a lock that was lost unseen is told at the end" {
-  run "$lockctl" run "$M/job" -- sh -c 'trap "" TERM; rm "$0/.with/force/job"; exit 0' "$M"
+  run "$LOCKCTL" run "$M/job" -- sh -c 'trap "" TERM; rm "$0/.with/force/job"; exit 0' "$M"
   is 75 "$status"
 }
 
 @test "a lost lock is not taken by dd conv=nocreat of the handle, which writes while it is held" {
-  run "$lockctl" run "$M/job" -- sh -c '
+  run "$LOCKCTL" run "$M/job" -- sh -c '
     trap "" TERM
     write() { echo progress | dd conv=nocreat status=none of="$LOCK_HANDLE"; }
     write && cat "$0/job"
@@ -653,11 +651,11 @@ has_guard() {
 }
 
 @test "with an id, the lock is that id's" {
-  run -0 "$lockctl" run -I alice "$M/job" -- getfattr --absolute-names --only-values -n user.lock.owner "$M/job"
+  run -0 "$LOCKCTL" run -I alice "$M/job" -- getfattr --absolute-names --only-values -n user.lock.owner "$M/job"
   is alice "$output"
   gone "$M/job"
 }
 
 @test "nothing that lockctl started holds a pipe of its caller open" {
-  is words "$(deadline 20 "$lockctl" run "$M/job" -- echo words)"
+  is words "$(deadline 20 "$LOCKCTL" run "$M/job" -- echo words)"
 }

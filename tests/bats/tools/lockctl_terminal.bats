@@ -3,11 +3,9 @@
 
 load ../lib/helper
 
-lockctl=$LOCKCTL
-
 # on_terminal WAIT TYPE [WAIT TYPE...]: types each when what it waits for was printed
 on_terminal() {
-  LOCKCTL=$lockctl M=$M python3 -IS "$BATS_TEST_DIRNAME/../lib/terminal.py" "$@" >"$T/screen" || fail "$(cat "$T/screen")"
+  M=$M python3 -IS "$BATS_TEST_DIRNAME/../lib/terminal.py" "$@" >"$T/screen" || fail "$(cat "$T/screen")"
 }
 
 @test "on a terminal the command is in front: it reads, and has /dev/tty" {
@@ -65,7 +63,7 @@ SCRIPT
   for shell in dash bash; do
     for key in ^C '^\'; do
       wanted=$(end_of_script "$shell" "$key" flock "$M/flock")
-      is "$shell $key $wanted" "$shell $key $(end_of_script "$shell" "$key" "$lockctl" run "$M/job" --)"
+      is "$shell $key $wanted" "$shell $key $(end_of_script "$shell" "$key" "$LOCKCTL" run "$M/job" --)"
       wait_until gone "$M/job"
       [[ $key != ^C ]] || is "status=130" "$wanted"
     done
@@ -74,7 +72,7 @@ SCRIPT
 
 @test "a command that handles the interrupt key and ends well lets its script go on" {
   cat >"$T/script" <<SCRIPT
-$lockctl run $M/job -- bash -c 'trap "exit 0" INT; echo ready; while :; do sleep 0.05; done'
+$LOCKCTL run $M/job -- bash -c 'trap "exit 0" INT; echo ready; while :; do sleep 0.05; done'
 echo goes on
 SCRIPT
   on_terminal '# ' "bash $T/script" $'ready\r\n' ^C 'goes on' ''
@@ -105,14 +103,14 @@ SCRIPT
 
 @test "with -v the line is printed without a terminal, once for each holder, and with -q not at all" {
   take_as_other "$M/job"
-  run "$lockctl" run -v -w 1500ms "$M/job" -- true
+  run "$LOCKCTL" run -v -w 1500ms "$M/job" -- true
   is "1 2" "$status ${#lines[@]}"
   matches 'lockctl: waiting for job: held by .* since [0-9]+:[0-9]+ .*, lease 4 min .*, 0 before you' "${lines[0]}"
-  run "$lockctl" run -q -v -w 400ms "$M/job" -- true
+  run "$LOCKCTL" run -q -v -w 400ms "$M/job" -- true
   is "1 " "$status $output"
   mkdir "$M/pool"
   setfattr -n user.lock.limit -v 1 "$M/pool"
   take "$M/pool/one"
-  run "$lockctl" run -v -w 500ms -L 1 "$M/pool" -- true
+  run "$LOCKCTL" run -v -w 500ms -L 1 "$M/pool" -- true
   is "lockctl: waiting for room in pool: 1 of 1 locks are held, 1 wait" "${lines[0]}"
 }
