@@ -1,6 +1,6 @@
 # lockfs: files that are locks.
 #
-#   make               builds build/lockfs (V=1 shows each command)
+#   make               builds build/lockfs and build/lockctl (V=1 shows each command)
 #   make run           installs missing packages, builds, mounts ./locks and prints a tour
 #   make check-fast    builds, and runs the tests of locks in memory: less than a minute, to be run first
 #   make check         runs every test on real mounts, with Redis servers of its own (TESTS='flock waiting': those files)
@@ -152,7 +152,7 @@ $(BUILD)/tests/faults/clock.so: tests/faults/clock.c
 	$(call QUIET,LD,$@) $(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O2 -shared -fPIC -o $@ $<
 
 # An archive, because a fuzz target may define a function of its own in place of one in it.
-$(BUILD)/tests/fuzz/parts.a: $(FS_PARTS) $(BACKEND_OBJECTS)
+$(BUILD)/tests/fuzz/parts.a: $(sort $(FS_PARTS) $(BACKEND_OBJECTS) $(filter-out %/main.o,$(LOCKCTL_OBJECTS)))
 	@rm -f $@
 	$(call QUIET,AR,$@) $(AR) rcs $@ $^
 

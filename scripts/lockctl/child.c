@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "scripts/lockctl/run.h"
-#include "scripts/lockctl/status.h"
+#include "scripts/lockctl/exit_status.h"
 #include "scripts/lockctl/text.h"
 
 static void become(const struct run *run, char **command, pid_t parent)

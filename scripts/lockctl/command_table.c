@@ -1,6 +1,6 @@
 /* The table of all commands: what each takes, and what help says of it. */
-#include "scripts/lockctl/commands.h"
-#include "scripts/lockctl/options.h"
+#include "scripts/lockctl/command_functions.h"
+#include "scripts/lockctl/command_line.h"
 
 #define COMMON 'd', 'q', 'v', OPTION_DRY_RUN
 

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "scripts/lockctl/options.h"
-#include "scripts/lockctl/status.h"
+#include "scripts/lockctl/command_line.h"
+#include "scripts/lockctl/exit_status.h"
 #include "scripts/lockctl/text.h"
 
 static bool has_letter(const struct option_spec *spec)

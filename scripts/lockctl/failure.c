@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "scripts/lockctl/place.h"
-#include "scripts/lockctl/status.h"
+#include "scripts/lockctl/exit_status.h"
 #include "scripts/lockctl/text.h"
 
 static const struct failure {

@@ -1,7 +1,7 @@
 /* Prints the summary of all commands and options, from their tables. */
 #include <stdio.h>
 
-#include "scripts/lockctl/options.h"
+#include "scripts/lockctl/command_line.h"
 #include "scripts/lockctl/text.h"
 
 #define COMMAND_WIDTH 15

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "scripts/lockctl/attribute.h"
+#include "scripts/lockctl/lock_attribute.h"
 #include "scripts/lockctl/failure.h"
 #include "scripts/lockctl/place.h"
 #include "scripts/lockctl/text.h"

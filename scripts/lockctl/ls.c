@@ -13,13 +13,13 @@
 
 #include "fs/util/line_text.h"
 #include "lockfs/duration.h"
-#include "scripts/lockctl/commands.h"
+#include "scripts/lockctl/command_functions.h"
 #include "scripts/lockctl/dry_run.h"
 #include "scripts/lockctl/failure.h"
 #include "scripts/lockctl/list.h"
-#include "scripts/lockctl/options.h"
+#include "scripts/lockctl/command_line.h"
 #include "scripts/lockctl/place.h"
-#include "scripts/lockctl/status.h"
+#include "scripts/lockctl/exit_status.h"
 #include "scripts/lockctl/text.h"
 
 #define WATCH_MS 1000

@@ -3,9 +3,9 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-#include "scripts/lockctl/options.h"
+#include "scripts/lockctl/command_line.h"
 #include "scripts/lockctl/place.h"
-#include "scripts/lockctl/status.h"
+#include "scripts/lockctl/exit_status.h"
 #include "scripts/lockctl/text.h"
 
 /* A descriptor 0 to 2 that the caller has closed must not become that of a lock; a command of `run` finds it closed still. */

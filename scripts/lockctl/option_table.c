@@ -3,7 +3,7 @@
 
 #include "backend/util/text/number.h"
 #include "lockfs/duration.h"
-#include "scripts/lockctl/options.h"
+#include "scripts/lockctl/command_line.h"
 
 #define ATTEMPTS_MAX 1000000000
 #define EXIT_STATUS_MAX 255

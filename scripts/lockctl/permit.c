@@ -11,11 +11,11 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "scripts/lockctl/attribute.h"
+#include "scripts/lockctl/lock_attribute.h"
 #include "scripts/lockctl/failure.h"
-#include "scripts/lockctl/options.h"
+#include "scripts/lockctl/command_line.h"
 #include "scripts/lockctl/place.h"
-#include "scripts/lockctl/status.h"
+#include "scripts/lockctl/exit_status.h"
 #include "scripts/lockctl/text.h"
 
 #define MODE 0777

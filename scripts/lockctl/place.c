@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "scripts/lockctl/mount_table.h"
-#include "scripts/lockctl/options.h"
-#include "scripts/lockctl/status.h"
+#include "scripts/lockctl/mountinfo.h"
+#include "scripts/lockctl/command_line.h"
+#include "scripts/lockctl/exit_status.h"
 #include "scripts/lockctl/text.h"
 
 #define SYMLINKS_MAX 40

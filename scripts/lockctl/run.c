@@ -12,16 +12,16 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "scripts/lockctl/acquire.h"
-#include "scripts/lockctl/attribute.h"
-#include "scripts/lockctl/commands.h"
+#include "scripts/lockctl/lock_acquire.h"
+#include "scripts/lockctl/lock_attribute.h"
+#include "scripts/lockctl/command_functions.h"
 #include "scripts/lockctl/dry_run.h"
 #include "scripts/lockctl/failure.h"
 #include "scripts/lockctl/guard.h"
-#include "scripts/lockctl/lock_state.h"
+#include "scripts/lockctl/lock_report.h"
 #include "scripts/lockctl/notify.h"
 #include "scripts/lockctl/permit.h"
-#include "scripts/lockctl/status.h"
+#include "scripts/lockctl/exit_status.h"
 #include "scripts/lockctl/text.h"
 #include "scripts/lockctl/wait.h"
 #include "scripts/lockctl/waiting_line.h"

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "scripts/lockctl/options.h"
+#include "scripts/lockctl/command_line.h"
 #include "scripts/lockctl/place.h"
 #include "scripts/lockctl/terminal.h"
 

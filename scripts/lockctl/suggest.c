@@ -1,7 +1,7 @@
 /* Finds the word that was meant by a misspelt one: the one with the fewest letters added, left out, changed or swapped. */
 #include <string.h>
 
-#include "scripts/lockctl/options.h"
+#include "scripts/lockctl/command_line.h"
 
 #define WORD_MAX 32
 

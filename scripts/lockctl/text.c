@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "fs/util/printable.h"
-#include "scripts/lockctl/status.h"
+#include "scripts/lockctl/exit_status.h"
 
 #define MS_PER_S 1000
 #define S_PER_MIN 60

@@ -13,8 +13,8 @@
 #include "backend/util/clock.h"
 #include "fs/util/line_text.h"
 #include "lockfs/duration.h"
-#include "scripts/lockctl/lock_state.h"
-#include "scripts/lockctl/options.h"
+#include "scripts/lockctl/lock_report.h"
+#include "scripts/lockctl/command_line.h"
 #include "scripts/lockctl/place.h"
 #include "scripts/lockctl/text.h"
 

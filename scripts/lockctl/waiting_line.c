@@ -15,8 +15,8 @@
 
 #include "fs/util/printable.h"
 #include "lockfs/duration.h"
-#include "scripts/lockctl/lock_state.h"
-#include "scripts/lockctl/options.h"
+#include "scripts/lockctl/lock_report.h"
+#include "scripts/lockctl/command_line.h"
 #include "scripts/lockctl/place.h"
 #include "scripts/lockctl/text.h"
 

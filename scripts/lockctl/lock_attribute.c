@@ -1,5 +1,5 @@
 /* Reads extended attributes through descriptors. */
-#include "scripts/lockctl/attribute.h"
+#include "scripts/lockctl/lock_attribute.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,8 +2,8 @@
  * The lockfs mounts of this machine, from the kernel's table: a mount whose daemon has died answers no question.
  * libmount has the same, but loading it and its libraries takes a fifth of the time of a whole `lockctl run`.
  */
-#ifndef LOCKCTL_MOUNT_TABLE_H
-#define LOCKCTL_MOUNT_TABLE_H
+#ifndef LOCKCTL_MOUNTINFO_H
+#define LOCKCTL_MOUNTINFO_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* Reads the state of locks and directories from their attributes, and puts it into words. */
-#include "scripts/lockctl/lock_state.h"
+#include "scripts/lockctl/lock_report.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "lockfs/duration.h"
-#include "scripts/lockctl/attribute.h"
+#include "scripts/lockctl/lock_attribute.h"
 #include "scripts/lockctl/failure.h"
 #include "scripts/lockctl/place.h"
-#include "scripts/lockctl/status.h"
+#include "scripts/lockctl/exit_status.h"
 #include "scripts/lockctl/text.h"
 
 static bool is_directory(const struct dirent *entry, int dir)

@@ -1,6 +1,6 @@
 /* The attributes user.lock.NAME of locks and directories, read through a descriptor: one look-up of the path for all. */
-#ifndef LOCKCTL_ATTRIBUTE_H
-#define LOCKCTL_ATTRIBUTE_H
+#ifndef LOCKCTL_LOCK_ATTRIBUTE_H
+#define LOCKCTL_LOCK_ATTRIBUTE_H
 
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
 /* Reads /proc/self/mountinfo (proc(5)) and finds the mount of a path. */
-#include "scripts/lockctl/mount_table.h"
+#include "scripts/lockctl/mountinfo.h"
 
 #include <stdio.h>
 #include <stdlib.h>

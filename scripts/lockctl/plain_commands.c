@@ -1,5 +1,5 @@
 /* The commands that are one operation on a lock: acquire, release, force-release, refresh, state, wait, handle, events. */
-#include "scripts/lockctl/commands.h"
+#include "scripts/lockctl/command_functions.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,14 +9,14 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "scripts/lockctl/acquire.h"
-#include "scripts/lockctl/attribute.h"
+#include "scripts/lockctl/lock_acquire.h"
+#include "scripts/lockctl/lock_attribute.h"
 #include "scripts/lockctl/dry_run.h"
 #include "scripts/lockctl/failure.h"
-#include "scripts/lockctl/lock_state.h"
-#include "scripts/lockctl/options.h"
+#include "scripts/lockctl/lock_report.h"
+#include "scripts/lockctl/command_line.h"
 #include "scripts/lockctl/place.h"
-#include "scripts/lockctl/status.h"
+#include "scripts/lockctl/exit_status.h"
 #include "scripts/lockctl/text.h"
 #include "scripts/lockctl/wait.h"
 #include "scripts/lockctl/waiting_line.h"

@@ -2,7 +2,7 @@
  * Acquires locks. Only an exclusive creation keeps apart two callers of one session. A creation in a view that waits leaves out
  * the caller's own locks, of which the kernel says at once that the file exists: these are waited for here.
  */
-#include "scripts/lockctl/acquire.h"
+#include "scripts/lockctl/lock_acquire.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,10 +11,10 @@
 
 #include "lockfs/duration.h"
 #include "scripts/lockctl/failure.h"
-#include "scripts/lockctl/lock_state.h"
-#include "scripts/lockctl/options.h"
+#include "scripts/lockctl/lock_report.h"
+#include "scripts/lockctl/command_line.h"
 #include "scripts/lockctl/place.h"
-#include "scripts/lockctl/status.h"
+#include "scripts/lockctl/exit_status.h"
 #include "scripts/lockctl/text.h"
 #include "scripts/lockctl/wait.h"
 

@@ -1,6 +1,6 @@
 /* Acquiring a lock by exclusive creation, which the daemon lets wait. */
-#ifndef LOCKCTL_ACQUIRE_H
-#define LOCKCTL_ACQUIRE_H
+#ifndef LOCKCTL_LOCK_ACQUIRE_H
+#define LOCKCTL_LOCK_ACQUIRE_H
 
 #include <stdbool.h>
 

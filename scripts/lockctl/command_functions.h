@@ -1,6 +1,6 @@
 /* The commands of lockctl. Each returns an exit status. */
-#ifndef LOCKCTL_COMMANDS_H
-#define LOCKCTL_COMMANDS_H
+#ifndef LOCKCTL_COMMAND_FUNCTIONS_H
+#define LOCKCTL_COMMAND_FUNCTIONS_H
 
 struct options;
 struct place;

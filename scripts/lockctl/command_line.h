@@ -2,8 +2,8 @@
  * The command line of lockctl. One table has all options and one all commands; parsing, help and completions are made
  * from these.
  */
-#ifndef LOCKCTL_OPTIONS_H
-#define LOCKCTL_OPTIONS_H
+#ifndef LOCKCTL_COMMAND_LINE_H
+#define LOCKCTL_COMMAND_LINE_H
 
 #include <stdbool.h>
 #include <stddef.h>

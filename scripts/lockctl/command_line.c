@@ -1,12 +1,12 @@
 /* Parses the command line with getopt_long(3), by the tables of options and commands. */
-#include "scripts/lockctl/options.h"
+#include "scripts/lockctl/command_line.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "scripts/lockctl/status.h"
+#include "scripts/lockctl/exit_status.h"
 #include "scripts/lockctl/text.h"
 
 #define SPECS_MAX 32

@@ -1,6 +1,6 @@
 /* What is true of a lock or of a directory with a limit, and how that is said to people. */
-#ifndef LOCKCTL_LOCK_STATE_H
-#define LOCKCTL_LOCK_STATE_H
+#ifndef LOCKCTL_LOCK_REPORT_H
+#define LOCKCTL_LOCK_REPORT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* The exit statuses of lockctl, as lockctl(1) has them. */
-#ifndef LOCKCTL_STATUS_H
-#define LOCKCTL_STATUS_H
+#ifndef LOCKCTL_EXIT_STATUS_H
+#define LOCKCTL_EXIT_STATUS_H
 
 enum {
 	STATUS_YES = 0,
