@@ -17,6 +17,7 @@ supervisors=()
 
 # start ARGUMENT...: lockctl run in the background; its process is $supervisor
 start() {
+  rm -f "$T/out"  # what an earlier one said would be taken for its words
   env --default-signal=HUP,INT,QUIT "$LOCKCTL" run "$@" >"$T/out" 2>"$T/err" 3>&- &
   supervisor=$!
   supervisors+=("$supervisor")
@@ -37,7 +38,7 @@ ends() {
 }
 
 says() {
-  wait_until grep -qx -- "$1" "$T/out"
+  wait_until grep -qsx -- "$1" "$T/out"
 }
 
 waiters_are() {
