@@ -1,6 +1,6 @@
 # lockfs: files that are locks.
 #
-#   make               builds build/lockfs (V=1 shows each command)
+#   make               builds build/lockfs and build/lockctl (V=1 shows each command)
 #   make run           installs missing packages, builds, mounts ./locks and prints a tour
 #   make check-fast    builds, and runs the tests of locks in memory: less than a minute, to be run first
 #   make check         runs every test on real mounts, with Redis servers of its own (TESTS='flock waiting': those files)
@@ -30,6 +30,7 @@ HELPERDIR  ?= $(if $(filter /usr /usr/local,$(PREFIX)),/sbin,$(PREFIX)/sbin)
 MANDIR     ?= $(PREFIX)/share/man
 BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR    ?= $(PREFIX)/share/fish/vendor_completions.d
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 EXAMPLEDIR ?= $(PREFIX)/share/doc/lockfs/examples
 EXAMPLES   := $(wildcard scripts/examples/*)
@@ -47,11 +48,14 @@ QUIET       = $(if $(V),,@$(if $(SILENT),,printf '%-3s %s\n' $(1) $(2);))
 VERSION    := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n 1)
 
 LIBRARIES  := fuse3 libuv hiredis
+LOCKCTL_LIBRARIES := smartcols
 # Recursive variables: pkg-config is called only by compiling, so `make run` can install it first.
 LIB_CFLAGS  = $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 LIB_LIBS    = $(shell $(PKG_CONFIG) --libs $(LIBRARIES) $(TLS_LIBRARIES))
 # rediss:// needs hiredis with TLS, which is 1.0 or newer.
 TLS_LIBRARIES = $(shell $(PKG_CONFIG) --exists hiredis_ssl openssl 2>/dev/null && echo hiredis_ssl openssl)
+LOCKCTL_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(LOCKCTL_LIBRARIES))
+LOCKCTL_LIBS   = $(shell $(PKG_CONFIG) --libs $(LOCKCTL_LIBRARIES))
 TLS_CFLAGS    = $(if $(TLS_LIBRARIES),-DLOCKFS_TLS)
 
 # Flags that make a memory error harder to exploit, as far as the compiler accepts them.
@@ -67,17 +71,22 @@ FORTIFY           = $(if $(filter -O1 -O2 -O3 -Os -Og,$(lastword $(filter -O%,$(
                     -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
 
 ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DFUSE_USE_VERSION=312 -DLOCKFS_VERSION='"$(VERSION)"' \
-              -Iinclude -I. -I$(BUILD) $(WARNINGS) $(LIB_CFLAGS) $(TLS_CFLAGS) $(HARDENING) $(FORTIFY) $(CFLAGS)
+              -Iinclude -I. -I$(BUILD) $(WARNINGS) $(LIB_CFLAGS) $(LOCKCTL_CFLAGS) $(TLS_CFLAGS) $(HARDENING) $(FORTIFY) $(CFLAGS)
 ALL_LDFLAGS = $(HARDENING_LINK) $(LDFLAGS)
 
 BACKEND_SOURCES := $(wildcard backend/*.c backend/*/*.c backend/*/*/*.c)
 FS_SOURCES      := $(wildcard fs/*.c fs/*/*.c fs/*/*/*.c)
+LOCKCTL_SOURCES := $(wildcard scripts/lockctl/*.c)
+# What lockctl shares with the daemon: durations, numbers, and what must not reach a terminal.
+LOCKCTL_SHARED  := backend/util/text/duration.c backend/util/text/number.c backend/util/text_copy.c fs/util/line_text.c fs/util/printable.c
+COMPLETIONS     := $(BUILD)/lockctl.bash $(BUILD)/_lockctl $(BUILD)/lockctl.fish
 TEST_SOURCES    := tests/contract/contract.c $(wildcard tests/parsers/*.c)
 BENCH_SOURCES   := $(wildcard tests/bench/*.c)
 
 objects          = $(patsubst %.c,$(BUILD)/%.o,$(1))
 BACKEND_OBJECTS := $(call objects,$(BACKEND_SOURCES))
 FS_OBJECTS      := $(call objects,$(FS_SOURCES))
+LOCKCTL_OBJECTS := $(call objects,$(LOCKCTL_SOURCES) $(LOCKCTL_SHARED))
 # All objects of fs/ except the one with main(), for tests that call functions of fs/.
 FS_PARTS        := $(filter-out $(BUILD)/fs/start/main.o,$(FS_OBJECTS))
 TEST_PROGRAMS   := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
@@ -96,10 +105,25 @@ FAULTS_PROGRAMS := $(BUILD)/tests/faults/cable $(BUILD)/tests/faults/clock.so
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(BUILD)/lockfs
+all: $(BUILD)/lockfs $(BUILD)/lockctl $(COMPLETIONS)
 
 $(BUILD)/lockfs: $(FS_OBJECTS) $(BACKEND_OBJECTS)
 	$(call QUIET,LD,$@) $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS)
+
+$(BUILD)/lockctl: $(LOCKCTL_OBJECTS)
+	$(call QUIET,LD,$@) $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--as-needed -o $@ $^ $(LOCKCTL_LIBS)
+
+# The completions have the tables of commands and options that the program itself has.
+complete = $(call QUIET,GEN,$@) $(BUILD)/lockctl completion $(1) > $@.table && sed -e '/@TABLE@/ { r $@.table' -e 'd }' $< > $@
+
+$(BUILD)/lockctl.bash: scripts/lockctl.bash $(BUILD)/lockctl
+	$(call complete,bash)
+
+$(BUILD)/_lockctl: scripts/_lockctl $(BUILD)/lockctl
+	$(call complete,zsh)
+
+$(BUILD)/lockctl.fish: scripts/lockctl.fish $(BUILD)/lockctl
+	$(call complete,fish)
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -128,7 +152,7 @@ $(BUILD)/tests/faults/clock.so: tests/faults/clock.c
 	$(call QUIET,LD,$@) $(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O2 -shared -fPIC -o $@ $<
 
 # An archive, because a fuzz target may define a function of its own in place of one in it.
-$(BUILD)/tests/fuzz/parts.a: $(FS_PARTS) $(BACKEND_OBJECTS)
+$(BUILD)/tests/fuzz/parts.a: $(sort $(FS_PARTS) $(BACKEND_OBJECTS) $(filter-out %/main.o,$(LOCKCTL_OBJECTS)))
 	@rm -f $@
 	$(call QUIET,AR,$@) $(AR) rcs $@ $^
 
@@ -147,7 +171,7 @@ faults-programs: $(FAULTS_PROGRAMS)
 # Half a minute of a hundred short lines would hide the tour, so one line stands for all of them.
 run:
 	@scripts/setup build
-	@$(if $(V),,$(MAKE) -q --no-print-directory all || echo 'building $(BUILD)/lockfs from $(words $(FS_SOURCES) $(BACKEND_SOURCES)) files')
+	@$(if $(V),,$(MAKE) -q --no-print-directory all || echo 'building $(BUILD)/lockfs and $(BUILD)/lockctl from $(words $(FS_SOURCES) $(BACKEND_SOURCES) $(LOCKCTL_SOURCES)) files')
 	@$(MAKE) $(if $(V),,-s) --no-print-directory all
 	@scripts/run '$(SOURCE)' '$(MOUNTPOINT)' '$(BUILD)/lockfs'
 
@@ -203,13 +227,14 @@ naming_bindir = sed 's:@BINDIR@:$(BINDIR):' $(1) > '$(2)' && chmod $(3) '$(2)'
 
 install: all
 	install -D -m 755 $(BUILD)/lockfs '$(DESTDIR)$(BINDIR)/lockfs'
-	install -D -m 755 scripts/lockctl '$(DESTDIR)$(BINDIR)/lockctl'
+	install -D -m 755 $(BUILD)/lockctl '$(DESTDIR)$(BINDIR)/lockctl'
 	install -D -m 644 fs/lockfs.1 '$(DESTDIR)$(MANDIR)/man1/lockfs.1'
 	install -D -m 644 fs/lockfs.5 '$(DESTDIR)$(MANDIR)/man5/lockfs.5'
 	install -D -m 644 fs/lockfs-recipes.7 '$(DESTDIR)$(MANDIR)/man7/lockfs-recipes.7'
 	install -D -m 644 scripts/lockctl.1 '$(DESTDIR)$(MANDIR)/man1/lockctl.1'
-	install -D -m 644 scripts/lockctl.bash '$(DESTDIR)$(BASHDIR)/lockctl'
-	install -D -m 644 scripts/_lockctl '$(DESTDIR)$(ZSHDIR)/_lockctl'
+	install -D -m 644 $(BUILD)/lockctl.bash '$(DESTDIR)$(BASHDIR)/lockctl'
+	install -D -m 644 $(BUILD)/_lockctl '$(DESTDIR)$(ZSHDIR)/_lockctl'
+	install -D -m 644 $(BUILD)/lockctl.fish '$(DESTDIR)$(FISHDIR)/lockctl.fish'
 	install -d '$(DESTDIR)$(EXAMPLEDIR)' '$(DESTDIR)$(HELPERDIR)' '$(DESTDIR)$(UNITDIR)'
 	for file in $(EXAMPLES); do \
 		if [ -x "$$file" ]; then mode=755; else mode=644; fi; \
@@ -223,7 +248,7 @@ uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/lockfs' '$(DESTDIR)$(BINDIR)/lockctl'
 	rm -f '$(DESTDIR)$(MANDIR)/man1/lockfs.1' '$(DESTDIR)$(MANDIR)/man5/lockfs.5' '$(DESTDIR)$(MANDIR)/man1/lockctl.1'
 	rm -f '$(DESTDIR)$(MANDIR)/man7/lockfs-recipes.7'
-	rm -f '$(DESTDIR)$(BASHDIR)/lockctl' '$(DESTDIR)$(ZSHDIR)/_lockctl'
+	rm -f '$(DESTDIR)$(BASHDIR)/lockctl' '$(DESTDIR)$(ZSHDIR)/_lockctl' '$(DESTDIR)$(FISHDIR)/lockctl.fish'
 	rm -f '$(DESTDIR)$(HELPERDIR)/mount.lockfs' '$(DESTDIR)$(HELPERDIR)/mount.fuse.lockfs'
 	rm -f '$(DESTDIR)$(UNITDIR)/lockfs@.service'
 	for file in $(notdir $(EXAMPLES)); do rm -f '$(DESTDIR)$(EXAMPLEDIR)'/"$$file"; done
@@ -237,4 +262,4 @@ deb:
 clean:
 	rm -rf $(BUILD)
 
--include $(patsubst %.o,%.d,$(BACKEND_OBJECTS) $(FS_OBJECTS) $(call objects,$(TEST_SOURCES) $(BENCH_SOURCES) $(FUZZ_SOURCES) tests/fuzz/replay/main.c tests/faults/cable.c))
+-include $(patsubst %.o,%.d,$(BACKEND_OBJECTS) $(FS_OBJECTS) $(LOCKCTL_OBJECTS) $(call objects,$(TEST_SOURCES) $(BENCH_SOURCES) $(FUZZ_SOURCES) tests/fuzz/replay/main.c tests/faults/cable.c))

@@ -1,5 +1,7 @@
-# Completion of lockctl for bash.
-# shellcheck shell=bash
+# Completion of lockctl for bash. The build puts the tables of commands and options in.
+# shellcheck shell=bash disable=SC2154  # variables of the tables
+
+# @TABLE@
 
 # _lockctl_keys DIR PREFIX: names below the directory of -d or LOCKFS_DIR; paths if DIR is empty
 _lockctl_keys() {
@@ -11,18 +13,23 @@ _lockctl_keys() {
 	fi
 }
 
+# _lockctl_words TEXT PREFIX: those of the words that begin so
+_lockctl_words() {
+	mapfile -t COMPREPLY < <(compgen -W "${1// /$'\n'}" -- "$2")
+}
+
 _lockctl() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-	local command=${COMP_WORDS[1]} dir=${LOCKFS_DIR-} options i
+	local command=${COMP_WORDS[1]} dir=${LOCKFS_DIR-} i
 	local IFS=$'\n'
 
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W $'acquire\nrelease\nforce-release\nrefresh\nstate\nwait\nrun\nls\nevents\nhandle\nhelp' -- "$current")
+		_lockctl_words "$_lockctl_commands" "$current"
 		return
 	fi
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		-d) dir=${COMP_WORDS[i + 1]} ;;
+		-d | --dir) dir=${COMP_WORDS[i + 1]} ;;
 		--)
 			if declare -F _command_offset >/dev/null; then
 				_command_offset $((i + 1))
@@ -34,27 +41,21 @@ _lockctl() {
 		esac
 	done
 	case $previous in
-	-d)
+	-d | --dir)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -d -- "$current")
 		return
 		;;
-	-t | -I | -w | -i | -n | -E | -L | -k) return ;;
+	-a | --also) ;;
+	*)
+		if [[ $_lockctl_with_value == *" $previous "* ]]; then
+			_lockctl_words "$(_lockctl_values "$previous")" "$current"
+			return
+		fi
+		;;
 	esac
 	case $current in
-	-*)
-		case $command in
-		acquire) options='-d -x -s -t -I -w -i -n --or-fail' ;;
-		release | force-release | handle) options='-d -x -I --or-fail' ;;
-		refresh) options='-d -x -I -t --or-fail' ;;
-		state) options='-d -x -I' ;;
-		wait) options='-d -x -I -w -i --or-fail' ;;
-		run) options='-d -x -s -t -I -w -i -n -E -L -k --' ;;
-		ls) options='-d -x -i --json --watch' ;;
-		events) options='-d -x --json' ;;
-		esac
-		mapfile -t COMPREPLY < <(compgen -W "${options// /$'\n'}" -- "$current")
-		;;
+	-*) _lockctl_words "$(_lockctl_options "$command")" "$current" ;;
 	*)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(_lockctl_keys "$dir" "$current")

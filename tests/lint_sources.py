@@ -15,6 +15,8 @@ import sys
 # is a folder, or a file directly in fs/: mount.c calls the operations, which all read the struct in mount.h.
 LAYERS = ["start", "mount.c", "ops", "mount.h", "listing", "events", "holdings", "names", "options.c", "options.h", "caller",
           "kernel", "util"]
+# What lockctl shares with the daemon: values and how they are written, no FUSE and no locks.
+SHARED_WITH_LOCKCTL = ("backend/util/", "fs/util/line_text.h", "fs/util/printable.h")
 # Headers of backend/ that fs/ may include, beside the interface in include/lockfs/.
 SHARED_WITH_FS = ("backend/util/", "backend/metrics.h", "backend/trace.h")
 
@@ -41,6 +43,9 @@ def wrong_include(path, header):
     """Why this file must not include that header; None if it may."""
     if "hiredis" in header and not path.startswith("backend/redis/"):
         return "only backend/redis includes hiredis"
+    if path.startswith("scripts/"):
+        shared = not header.startswith(("fs/", "backend/")) or header.startswith(SHARED_WITH_LOCKCTL)
+        return None if shared else "lockctl uses locks by files, as everybody"
     if path.startswith("backend/"):
         if header.startswith("fs/"):
             return "backend/ includes nothing of fs/"
@@ -49,6 +54,8 @@ def wrong_include(path, header):
         return "include/ includes neither fs/ nor backend/" if header.startswith(("fs/", "backend/")) else None
     if header.startswith("backend/") and not header.startswith(SHARED_WITH_FS):
         return "fs/ includes no private header of a backend"
+    if header.startswith("scripts/"):
+        return "the daemon uses nothing of lockctl"
     if header.startswith("fs/"):
         above, below = layer_of(path), layer_of(header)
         if above is None or below is None:
@@ -58,7 +65,7 @@ def wrong_include(path, header):
 
 
 def layers():
-    for path in tracked("fs/*.[ch]", "backend/*.[ch]", "include/*.h"):
+    for path in tracked("fs/*.[ch]", "backend/*.[ch]", "include/*.h", "scripts/*.[ch]"):
         with open(path, encoding="utf-8") as file:
             for number, line in enumerate(file, 1):
                 include = INCLUDE.match(line)

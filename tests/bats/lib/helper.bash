@@ -5,7 +5,7 @@
 # test mounted; the test fails unless every daemon ends with 0 and wrote nothing to stdout
 # or stderr.
 #
-#   LOCKFS              the binary (tests/run sets it)
+#   LOCKFS              the binary (tests/run sets it); lockctl is beside it
 #   LOCKFS_TEST_SOURCE  the backend; `memory:` if unset
 # shellcheck shell=bash disable=SC2119,SC2120  # functions with optional arguments
 
@@ -13,6 +13,7 @@ bats_require_minimum_version 1.5.0
 
 export LC_ALL=C
 : "${LOCKFS:=$BATS_TEST_DIRNAME/../../../build/lockfs}"
+export LOCKCTL=${LOCKFS%/*}/lockctl
 export LOCKFS_TEST_SOURCE=${LOCKFS_TEST_SOURCE:-memory:}
 
 fusectl=/sys/fs/fuse/connections

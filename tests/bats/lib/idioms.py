@@ -146,7 +146,7 @@ def act(idiom, mount):
             print("refused" if is_refused(error) else "%s: %s" % (line.strip(), error), flush=True)
 
 
-LOCKCTL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../scripts/lockctl")
+LOCKCTL = os.environ["LOCKCTL"]
 
 problems = []
 

@@ -2,11 +2,11 @@
 #
 #   terminal.py WAIT TYPE [WAIT TYPE...]
 #
-# Each TYPE and a newline, or the key ^C or ^Z, once WAIT was printed; an empty TYPE
+# Each TYPE and a newline, or the key ^C, ^Z or ^\\, once WAIT was printed; an empty TYPE
 # types nothing. Prints the screen. Fails where something was not printed in time.
 import os, pty, select, signal, sys, time
 
-KEYS = {"^C": "\x03", "^Z": "\x1a", "": ""}
+KEYS = {"^C": "\x03", "^Z": "\x1a", "^\\": "\x1c", "": ""}
 
 shell, terminal = pty.fork()
 if shell == 0:

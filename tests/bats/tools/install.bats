@@ -17,7 +17,7 @@ make_target() {
 
 use_build() {
   mkdir -p "$T/build"
-  cp "$LOCKFS" "$T/build/lockfs"
+  cp "$LOCKFS" "${LOCKFS%/*}"/{lockctl,lockctl.bash,_lockctl,lockctl.fish} "$T/build"
 }
 
 # files DIR: what is in it, but for directories
@@ -70,6 +70,7 @@ installed() {
 ./usr/local/share/doc/lockfs/examples/orders.go
 ./usr/local/share/doc/lockfs/examples/orders.mjs
 ./usr/local/share/doc/lockfs/examples/simulate
+./usr/local/share/fish/vendor_completions.d/lockctl.fish
 ./usr/local/share/man/man1/lockctl.1
 ./usr/local/share/man/man1/lockfs.1
 ./usr/local/share/man/man5/lockfs.5
@@ -92,7 +93,7 @@ installed() {
 @test "a PREFIX of one's own is not left" {
   use_build
   make_target install PREFIX="$T/own"
-  is 23 "$(files "$T/own" | wc -l)"
+  is 24 "$(files "$T/own" | wc -l)"
   contains "$T/own/bin/lockfs " "$(cat "$T/own/sbin/mount.lockfs")"
   make_target uninstall PREFIX="$T/own"
   is "" "$(files "$T/own")"
@@ -125,8 +126,9 @@ hardened() {
   [[ $(uname -m) != x86_64 ]] || (($(objdump -d "$1" | grep -c endbr64) > 100))
 }
 
-@test "the program is hardened: addresses, tables, stack, strings, jumps" {
+@test "the programs are hardened: addresses, tables, stack, strings, jumps" {
   hardened "$LOCKFS"
+  hardened "$LOCKCTL"
 }
 
 # flags TARGET ARGUMENT...: how make would compile it
@@ -382,7 +384,8 @@ LIMITED
   is 1.2.3-1 "$(dpkg-deb -f "$T"/build/*.deb Version)"
   package=$(ls "$T"/build/lockfs_*.deb)
   contains "/usr/sbin/mount.fuse.lockfs -> mount.lockfs" "$(dpkg-deb -c "$package")"
-  matches '.*libfuse3-[0-9t64]+ .*fuse3, attr' "$(dpkg-deb -f "$package" Depends)"
+  matches '.*libfuse3-[0-9t64]+ .*fuse3' "$(dpkg-deb -f "$package" Depends)"
+  contains libsmartcols1 "$(dpkg-deb -f "$package" Depends)"
   dpkg-deb -x "$package" "$T/root"
   is "./usr/bin/lockctl
 ./usr/bin/lockfs
@@ -406,6 +409,7 @@ LIMITED
 ./usr/share/doc/lockfs/examples/orders.go
 ./usr/share/doc/lockfs/examples/orders.mjs
 ./usr/share/doc/lockfs/examples/simulate
+./usr/share/fish/vendor_completions.d/lockctl.fish
 ./usr/share/man/man1/lockctl.1.gz
 ./usr/share/man/man1/lockfs.1.gz
 ./usr/share/man/man5/lockfs.5.gz
@@ -414,4 +418,5 @@ LIMITED
   contains /usr/bin/lockfs "$(cat "$T/root/usr/sbin/mount.lockfs" "$T/root/usr/lib/systemd/system/lockfs@.service")"
   is "" "$(find "$T/root" -perm /022 ! -type l)"
   hardened "$T/root/usr/bin/lockfs"
+  hardened "$T/root/usr/bin/lockctl"
 }

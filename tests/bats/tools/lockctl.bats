@@ -3,11 +3,11 @@
 load ../lib/helper
 
 lockctl() {
-  "$BATS_TEST_DIRNAME/../../../scripts/lockctl" "$@"
+  "$LOCKCTL" "$@"
 }
 
 other_lockctl() {
-  session "$BATS_TEST_DIRNAME/../../../scripts/lockctl" "$@"
+  session "$LOCKCTL" "$@"
 }
 
 # answers STATUS OUTPUT ARGUMENT...: all that it says, on both ways
@@ -18,37 +18,35 @@ answers_with() {
   is "$status $output" "$got $said"
 }
 
-# round SHELL...: each command, each answer
-round() {
+@test "each command has its answer, as an exit status and a word" {
   take_as_other "$M/theirs"
-  # shellcheck disable=SC2016  # the other shell expands it
-  run "$@" -c '
-    cd "$1" || exit
-    ctl() { '"$*"' "$0" "$@"; echo "$?"; }
-    ctl acquire job; ctl acquire job; ctl state job
-    ctl refresh job; ctl refresh -t 30s job; getfattr --only-values -n user.lock.ttl job; echo
-    ctl state theirs; ctl acquire theirs; ctl release theirs; ctl refresh theirs
-    ctl release job; ctl release job; ctl refresh job; ctl state job
-    ctl acquire -t never -I me job; ctl state job; ctl state -I me job; ctl refresh -I me job
-    ctl force-release job; ctl force-release job
-  ' "$BATS_TEST_DIRNAME/../../../scripts/lockctl" "$M"
-  is "0 1 ACQUIRED 0 0 0 30.000 UNAVAILABLE 0 1 1 1 0 1 1 EXPIRED 0 0 UNAVAILABLE 0 ACQUIRED 0 1 0 1" "${lines[*]}"
-}
-
-@test "the whole round in dash" {
-  round dash
-}
-
-@test "the whole round in bash" {
-  round bash
-}
-
-@test "the whole round in bash as a POSIX shell" {
-  round bash --posix
-}
-
-@test "the whole round in busybox sh" {
-  round busybox sh
+  cd "$M"
+  answers() {
+    local wanted=$1 got
+    shift
+    got=$("$LOCKCTL" "$@"; echo "$?")
+    is "$*: $wanted" "$*: $(paste -sd ' ' <<<"$got")"
+  }
+  answers 0 acquire job
+  answers 1 acquire job
+  answers "ACQUIRED 0" state job
+  answers 0 refresh job
+  answers 0 refresh -t 30s job
+  is 30.000 "$(lock job ttl)"
+  answers "UNAVAILABLE 0" state theirs
+  answers 1 acquire theirs
+  answers 1 release theirs
+  answers 1 refresh theirs
+  answers 0 release job
+  answers 1 release job
+  answers 1 refresh job
+  answers "FREE 0" state job
+  answers 0 acquire -t never -I me job
+  answers "UNAVAILABLE 0" state job
+  answers "ACQUIRED 0" state -I me job
+  answers 1 refresh -I me job
+  answers 0 force-release job
+  answers 1 force-release job
 }
 
 @test "acquire takes with the lease and id that are given" {
@@ -105,7 +103,7 @@ LEASES
 
 @test "a file that is only open is no lock: it is free to acquire" {
   exec 9<>"$M/job"
-  answers_with 0 EXPIRED state "$M/job"
+  answers_with 0 FREE state "$M/job"
   answers_with 0 "" wait "$M/job"
   answers_with 1 "lockctl: not refreshed: job is free" refresh --or-fail -t 30s "$M/job"
   is "" "$(ls -A "$M")"
@@ -117,7 +115,7 @@ LEASES
 
 @test "the name of a holder cannot steer the terminal" {
   : >"$M/.with/id="$'\e'"[2Jbad/job"
-  contains "job is held by ?[2Jbad for another" "$(lockctl acquire --or-fail "$M/job" 2>&1 || true)"
+  contains 'job is held by \033[2Jbad for another' "$(lockctl acquire --or-fail "$M/job" 2>&1 || true)"
   contains '\033[2Jbad' "$(lockctl ls "$M")"
 }
 
@@ -252,7 +250,7 @@ limited() {
   setfattr -n user.lock.limit -v 3 "$M/a b\\/c"
   run -0 lockctl ls "$M"
   is 4 "${#lines[@]}"
-  matches 'a b\\/c/ +0 of 3 taken  limit +- +0 +-' "${lines[1]}"
+  matches 'a b\\134/c/ +0 of 3 taken  limit +- +0 +-' "${lines[1]}"
   matches 'pool/ +1 of 2 taken  limit +- +0 +-' "${lines[2]}"
   matches 'pool/alice +alice +exclusive +never +0 +[0-9]+' "${lines[3]}"
   run -0 lockctl ls -d "$M" pool
@@ -374,7 +372,7 @@ limited() {
   is 2 "${#lines[@]}"
   run -0 lockctl ls "$M/job"
   is 2 "${#lines[@]}"
-  answers_with 1 "" ls "$M/none"
+  answers_with 1 "lockctl: there is no lock and no directory none" ls "$M/none"
 }
 
 @test "ls --json is JSON, whatever the names" {
@@ -386,16 +384,41 @@ limited() {
 import json, sys
 first, second = json.load(open(sys.argv[1], encoding="utf-8"))
 assert first["key"] == 'a\n"b\\c\td\001é', first
-assert first["holder"] == '"bob"\\', first
+assert first["owner"] == '"bob"\\', first
 assert first["state"] == "UNAVAILABLE" and first["remaining"] is None and first["ttl"] is None, first
 assert 90 < second.pop("remaining") <= 100, second
-assert second == {"key": "job", "holder": sys.argv[3], "state": "ACQUIRED", "ttl": 100, "waiters": 0,
+assert second == {"key": "job", "owner": sys.argv[3], "state": "ACQUIRED", "ttl": 100, "waiters": 0,
                   "token": int(sys.argv[2]), "mode": "exclusive", "holders": 1}, second
 PY
 }
 
+@test "no byte of a key reaches the terminal as it is, and JSON has them all" {
+  names=($'nel\xc2\x85' $'rlo\xe2\x80\xae' $'new\nline' $'bad\xff' $'csi\xc2\x9b' 'back\slash')
+  for name in "${names[@]}"; do
+    take "$M/$name"
+    lockctl acquire --or-fail -d "$M" "$name" 2>>"$T/out" || is 1 "$?"
+  done
+  lockctl ls "$M" >>"$T/out"
+  is "" "$(LC_ALL=C.UTF-8 grep -nP '[^\x20-\x7e]' "$T/out")"
+  for shown in 'nel\302\205' 'rlo\342\200\256' 'new\012line' 'bad\377' 'csi\302\233' 'back\134slash'; do
+    is "2 $shown" "$(grep -cF -e "$shown is held" -e "$shown  " "$T/out") $shown"
+  done
+  lockctl ls --json "$M" | python3 -IS -c '
+import json, os, sys
+text = sys.stdin.buffer.read().decode("utf-8", errors="strict")
+found = sorted(os.fsencode(row["key"]) for row in json.loads(text))
+assert found == sorted(os.listdir(os.fsencode(sys.argv[1]))), found
+assert "\\udcff" in text and "\\u0085" in text and "\\u202e" in text, text' "$M"
+}
+
+@test "a key that ends in a newline is that key" {
+  take "$M/real" "$M/"$'real\n'
+  lockctl release -d "$M" $'real\n'
+  is real "$(ls "$M")"
+}
+
 @test "ls --watch prints anew what has changed" {
-  lockctl ls --watch -i 0.05 "$M" >"$T/out" 3>&- &
+  "$LOCKCTL" ls --watch -i 0.05 "$M" >"$T/out" 3>&- &
   watcher=$!
   wait_until grep -q KEY "$T/out"
   take "$M/job"
@@ -409,7 +432,7 @@ PY
 @test "wrong usage is 64, with one line" {
   take "$M/job"
   mkdir "$M/team"
-  for args in "" nonsense acquire "acquire $M" "acquire -q $M/job" "acquire -t" "acquire -w x $M/job" "acquire -n x $M/job" \
+  for args in nonsense acquire "acquire $M" "acquire -x $M/job" "acquire --vait $M/job" "acquire -t" "acquire -w x $M/job" "acquire -n x $M/job" \
     "acquire --json $M/job" "acquire $M/job $M/job" "acquire -t 5x $M/free" "acquire $M/none/job" "acquire -I a/b $M/job" \
     "state $M/team" "refresh -t 0 $M/job" run "run $M/job" "run -k x $M/job -- true" "run -E x $M/job -- true"; do
     # shellcheck disable=SC2086  # some words
@@ -440,7 +463,7 @@ PY
   need_root
   unmount_lockfs
   mount_lockfs -o allow_other
-  cp "$BATS_TEST_DIRNAME/../../../scripts/lockctl" "$T/lockctl"
+  cp "$LOCKCTL" "$T/lockctl"
   mkdir "$M/closed"
   lockctl acquire "$M/job"
   as() { TMPDIR=/tmp run as_user nobody "$T/lockctl" "$@"; }
@@ -459,23 +482,119 @@ PY
   is ACQUIRED "$(state "$M/job")"
 }
 
+@test "without arguments it prints its usage, and --version its version" {
+  run -64 "$LOCKCTL"
+  contains "usage: lockctl COMMAND" "$output"
+  contains "lockctl run " "$output"
+  matches 'lockctl \(lockfs\) [0-9]+\.[0-9.]+' "$(lockctl --version)"
+}
+
+@test "what is misspelt is refused with what it is like" {
+  answers_with 64 "lockctl: unknown command acquir; did you mean acquire?" acquir job
+  answers_with 64 "lockctl: unknown command erlease; did you mean release?" erlease job
+  answers_with 64 "lockctl: unknown command nonsense; lockctl --help tells which there are" nonsense
+  answers_with 64 "lockctl: acquire has no option --vait; did you mean --wait?" acquire --vait=3 job
+  answers_with 64 "lockctl: acquire has no option -x; lockctl --help tells more" acquire -x job
+  answers_with 64 "lockctl: --or-fail takes no value" acquire --or-fail=yes job
+  answers_with 64 "lockctl: -t needs a value" acquire -t
+}
+
+@test "a number that is none is refused by its option and its text" {
+  answers_with 64 "lockctl: -t: 10x is no lease, such as 30s, 5m or never" acquire -t 10x "$M/job"
+  answers_with 64 "lockctl: -w: x is no duration, such as 30, 0.5 or 5m" acquire --wait x "$M/job"
+  answers_with 64 "lockctl: -n: 1x is no number" acquire -n 1x "$M/job"
+  answers_with 64 "lockctl: -E: 256 is no exit status, which is 0 to 255" run -E 256 "$M/job" true
+  answers_with 64 "lockctl: -L: 0 is no limit, which is 1 to 1000000" run -L 0 "$M/job" true
+  gone "$M/job"
+}
+
+@test "each option has a long name" {
+  lockctl acquire --dir "$M" --ttl 30s --id=alice --wait 1 --interval 0.1 --attempts 2 job
+  is "alice 30.000" "$(lock "$M/job" owner) $(lock "$M/job" ttl)"
+  run -9 lockctl run --quiet --conflict-exit-code 9 --shared --kill-after 1 "$M/job" -- true
+  is "" "$output"
+  run -0 lockctl run --limit 2 "$M/pool" -- true
+}
+
+@test "-q says nothing about a lock that is held, and says all else" {
+  take_as_other "$M/job"
+  answers_with 0 "" run -q -E 0 "$M/job" -- true
+  answers_with 1 "" acquire -q --or-fail "$M/job"
+  answers_with 1 "" release -q --or-fail "$M/job"
+  contains "is not on a lockfs mount" "$(lockctl run -q "$T/job" -- true 2>&1 || true)"
+}
+
+@test "a name leads to the only lockfs of the machine, and to none where there are several" {
+  need_root
+  mkdir "$T/other"
+  # shellcheck disable=SC2016  # the other shell expands it
+  deadline 20 unshare -m bash -euc '
+    M=$1 T=$2 LOCKCTL=$3 LOCKFS=$4
+    umount -l -a -t fuse.lockfs
+    cd /
+    "$LOCKCTL" state job 2>"$T/none" || echo "$?"
+    "$LOCKFS" memory: "$M"
+    "$LOCKCTL" acquire job && ls "$M"
+    "$LOCKCTL" ls | grep -c job
+    "$LOCKFS" memory: "$T/other"
+    "$LOCKCTL" state job 2>"$T/several" || echo "$?"
+    LOCKFS_DIR=$M "$LOCKCTL" state job
+    umount "$M" "$T/other"' bash "$M" "$T" "$LOCKCTL" "$LOCKFS" >"$T/out"
+  is "69 job 1 69 ACQUIRED" "$(paste -sd ' ' "$T/out")"
+  is "lockctl: job is not on a lockfs mount" "$(cat "$T/none")"
+  is "lockctl: job is not on a lockfs mount, and this machine has 2: name one by -d" "$(cat "$T/several")"
+}
+
+@test "ls of what may not be listed says so, and shows the rest" {
+  need_root
+  unmount_lockfs
+  mount_lockfs -o allow_other
+  cp "$LOCKCTL" "$T/lockctl"
+  mkdir -m 700 "$M/closed"
+  take "$M/job" "$M/closed/job"
+  run as_user nobody "$T/lockctl" ls "$M"
+  is 77 "$status"
+  contains "job " "$output"
+  contains "lockctl: cannot list all of closed: Permission denied" "$output"
+  run as_user nobody "$T/lockctl" ls --json "$M/closed"
+  is "77 1" "$status ${#lines[@]}"
+  matches 'lockctl: cannot list closed: Permission denied; .*' "$output"
+}
+
 # What is shown
 
-@test "-x shows the operations, ready for a shell" {
+@test "--dry-run prints the operations, ready for a shell, and does none" {
   mkdir "$M/a b"
-  lockctl acquire -x -t 30s "$M/a b/job" 2>"$T/out"
-  is "+ set -C; exec 9> '$M/.with/ttl=30s/a b/job'" "$(cat "$T/out")"
-  for command in state handle refresh force-release; do
-    lockctl "$command" -x "$M/a b/job" 2>>"$T/out" >>"$T/values"
-  done
-  lockctl acquire "$M/job"
-  lockctl release -x "$M/job" 2>>"$T/out"
-  lockctl acquire "$M/job"
-  cp "$T/out" "$T/first"
-  # Each line does what it says.
-  sed -n 's/^+ //p' "$T/first" | bash -e >"$T/again"
-  gone "$M/job"
+  is "(set -C; : > '$M/.with/ttl=30s/a b/job')" "$(lockctl acquire --dry-run -t 30s "$M/a b/job")"
   gone "$M/a b/job"
+  for command in "acquire -t 30s" state handle "refresh -t 50s" refresh "state -I me" force-release; do
+    # shellcheck disable=SC2086  # some words
+    lockctl $command --dry-run "$M/a b/job" >>"$T/lines"
+  done
+  is 7 "$(wc -l <"$T/lines")"
+  gone "$M/a b/job"
+  # Each line does what it says.
+  bash -e "$T/lines" >"$T/out"
+  gone "$M/a b/job"
+  take "$M/job"
+  bash -e <(lockctl release --dry-run "$M/job")
+  gone "$M/job"
+  is runs "$(bash -e <(lockctl run --dry-run "$M/job" -- sh -c '[ -e "$0" ] && echo runs' "$M/job"))"
+  contains "user.lock.key" "$(take "$M/job"; bash -e <(lockctl ls --dry-run "$M"))"
+  contains "$M/.events" "$(lockctl events --dry-run "$M")"
+}
+
+@test "lockctl needs neither a place to write nor descriptors, and little of an environment" {
+  need_root
+  # shellcheck disable=SC2016  # the other shell expands it
+  deadline 20 unshare -m bash -euc '
+    mount --rbind / /mnt && cd "/mnt$1"
+    mount -o remount,ro,bind /mnt
+    exec chroot /mnt env -i "$2" run -w 1 "$1/job" -- echo runs' bash "$M" "$LOCKCTL" >"$T/out"
+  is runs "$(cat "$T/out")"
+  # Descriptors 0 to 2 that are closed stay so for the command.
+  "$LOCKCTL" run "$M/job" -- sh -c 'ls /proc/$$/fd >"$0"' "$T/fds" <&- >&- 2>&-
+  is "" "$(grep -x '[012]' "$T/fds" | tr -d 1)"
 }
 
 @test "help tells all commands, and what the manual has" {
@@ -501,7 +620,7 @@ completes() {
     COMP_CWORD=$#
     _lockctl
     printf "%s\n" "${COMPREPLY[@]}" | LC_ALL=C sort -u | paste -sd " "
-  ' "$BATS_TEST_DIRNAME/../../../scripts/lockctl.bash" "$@")"
+  ' "$LOCKCTL.bash" "$@")"
 }
 
 @test "completion of bash: commands, options, keys" {
@@ -509,29 +628,37 @@ completes() {
   take "$M/job" "$M/jobs"
   completes "refresh release run" r
   completes "refresh release" re
-  completes "-I -d -x" state -
-  completes "--json --watch" ls --
-  completes "--or-fail -I -d -i -n -s -t -w -x" acquire -
-  completes "-- -E -I -L -d -i -k -n -s -t -w -x" run -
+  completes "--dir --dry-run --help --id --quiet --verbose -I -d -h -q -v" state -
+  completes "--json" ls --j
+  completes "--wait" acquire --w
   completes "$M/job $M/jobs" state "$M/jo"
   completes "job jobs" state -d "$M" jo
   LOCKFS_DIR=$M completes "team" state te
-  completes "" acquire -t ""
+  completes "1h 30s 5m never" acquire -t ""
+  completes "forever" run --wait f
+  completes "" acquire -I ""
   completes "$(compgen -c -- lockctl_is_nowhere)" run job -- lockctl_is_nowhere
   completes "dpkg-deb" run job -- dpkg-de
 }
 
 @test "completion of zsh is what zsh can read" {
-  zsh -n "$BATS_TEST_DIRNAME/../../../scripts/_lockctl"
+  zsh -n "${LOCKCTL%/*}/_lockctl"
+  contains "'--conflict-exit-code[the exit status if" "$(cat "${LOCKCTL%/*}/_lockctl")"
+}
+
+@test "completion of fish has each option of each command" {
+  is 10 "$(grep -c '__fish_use_subcommand' "$LOCKCTL.fish")"
+  contains "-n '__fish_seen_subcommand_from run' -s L -l limit -x" "$(cat "$LOCKCTL.fish")"
+  ! command -v fish >/dev/null || fish -n "$LOCKCTL.fish"
 }
 
 # What happens
 
 @test "events prints what happens, as lines and as JSON" {
   # Not by the function: the program becomes the one that reads.
-  "$BATS_TEST_DIRNAME/../../../scripts/lockctl" events "$M" >"$T/events" 3>&- &
+  "$LOCKCTL" events "$M" >"$T/events" 3>&- &
   hearers+=($!)
-  "$BATS_TEST_DIRNAME/../../../scripts/lockctl" events --json -d "$M" >"$T/json" 3>&- &
+  "$LOCKCTL" events --json -d "$M" >"$T/json" 3>&- &
   hearers+=($!)
   wait_until is_hearing "${hearers[0]}"
   wait_until is_hearing "${hearers[1]}"

@@ -251,7 +251,7 @@ order() {
 
 # lockctl_program: lockctl by its name, as the recipes call it
 lockctl_program() {
-  program lockctl "exec '$BATS_TEST_DIRNAME/../../../scripts/lockctl' \"\$@\""
+  program lockctl "exec '$LOCKCTL' \"\$@\""
 }
 
 # work NAME: a command that says `NAME ARGUMENT…` in $T/log until the test opens $T/NAME-ARGUMENT
