@@ -175,11 +175,21 @@ use_root() {
   in_root 300 "apt-get update" apt-get -q update
 }
 
+# Unmounts in this namespace the mounts of other tests that run on this machine: else they would stay after these tests
+# have unmounted them, and so would their daemons.
+leave_mounts() {
+  local dir
+  while read -r dir; do
+    umount -l "$(printf '%b' "$dir")" 2>/dev/null || true
+  done < <(awk '$3 == "fuse.lockfs" { print $2 }' /proc/mounts)
+}
+
 # begin ARGUMENT...: runs the script once more in new namespaces, where it calls `inside ARGUMENT...`
 begin() {
   if [ "${1-}" = --inside ]; then
     work=$2 log=$2/log
     shift 2
+    leave_mounts
     inside "$@"
   else
     outside "$@"
