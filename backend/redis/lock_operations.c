@@ -70,10 +70,10 @@ static void on_acquire(struct script_call *call, int status, const redisReply *r
 	} else if (err == -ENOENT) {
 		/* A reply that arrives after the lease has ended is no acquisition. */
 		status = -ETIMEDOUT;
-		script_calls_undo(redis->calls, call->key, call->nonce);
+		script_calls_undo(redis->calls, call->key, call->nonce, call->replaces);
 	} else if (err < 0) {
 		if (status == 0)
-			script_calls_undo(redis->calls, call->key, call->nonce);
+			script_calls_undo(redis->calls, call->key, call->nonce, call->replaces);
 		status = err;
 	}
 	if (status == 0)
@@ -160,7 +160,7 @@ void redis_give_back(struct backend *backend, const char *key, uint64_t token)
 	snprintf(text, sizeof(text), "%" PRIu64, token);
 	lock_cache_drop(&redis->lock_cache, key);
 	reclaim_note_ended(redis->reclaim, key, token);
-	script_calls_undo(redis->calls, key, text);
+	script_calls_undo(redis->calls, key, text, false);
 }
 
 void redis_refresh(struct backend *backend, const char *key, const struct lock_claim *claim,

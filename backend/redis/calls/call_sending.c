@@ -17,6 +17,10 @@
 
 #define COMMAND_WORDS 4 /* in front of the arguments and the keys of the guard: EVALSHA, the script, the number of keys, the key */
 
+/* Between looks for a holding that may be put back, and their number: 5 s, then the undo of a conversion is no longer waited for. */
+#define LOOK_AGAIN_MS 20
+#define LOOKS_AGAIN_MAX 250
+
 /* Returns an age in whole ms, as the server counts leases. */
 static int64_t age_in_ms(int64_t since_ns)
 {
@@ -148,11 +152,25 @@ static bool is_missing(const struct script_call *call, int status, const redisRe
 	return (status == -ENOENT || status == -ESTALE) && call->script != SCRIPT_UNDO && reply_token(reply, &revoked) < 0;
 }
 
+/*
+ * How long to wait until what is not there may be back, in ms; 0: it will not. A conversion that is to be undone puts back a
+ * holding, to which its caller has gone on to refer: releases it, for instance.
+ */
+static int64_t time_to_be_back(struct script_call *call)
+{
+	int64_t grace_ms = reclaim_grace_ms(call->calls->reclaim);
+
+	if (grace_ms > 0 || call->looks_again == LOOKS_AGAIN_MAX || !calls_may_put_back(call->calls, call_key(call)))
+		return grace_ms;
+	call->looks_again++;
+	return LOOK_AGAIN_MS;
+}
+
 static void on_answer(struct script_call *call, const redisReply *reply)
 {
 	int status = reply_status(reply);
 	int64_t grace_ms = status == REPLY_GRACE ? reply_grace(reply) :
-		is_missing(call, status, reply) ? reclaim_grace_ms(call->calls->reclaim) : 0;
+		is_missing(call, status, reply) ? time_to_be_back(call) : 0;
 
 	if (status == REPLY_OTHER_EPOCH) {
 		on_other_epoch(call);

@@ -68,6 +68,7 @@ struct script_call {
 	bool sent;
 	bool held; /* it has its user's turn, and is sent when calls are sent again (call_retry.c) */
 	bool retried; /* it was refused and is sent again */
+	unsigned int looks_again; /* how often it was postponed for a holding that may be put back (call_sending.c) */
 	bool late; /* its deadline passed while it was sent again */
 	uid_t uid; /* of the user for whom the call is made, or BACKEND_NOBODY */
 	struct turn turn;

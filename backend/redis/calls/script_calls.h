@@ -53,15 +53,16 @@ void script_calls_close(struct script_calls *calls);
 /*
  * Undoes an acquisition, be it a lock or a ticket, now or as soon as the server can be called.
  * `about` is the nonce of the acquisition or the token of the lock. The lock stays if somebody was
- * told in the meantime that it holds it (make_permanent() in holding.lua).
+ * told in the meantime that it holds it (make_permanent() in holding.lua). `puts_back`: it is a
+ * conversion, and the undo puts back what that replaced.
  */
-void script_calls_undo(struct script_calls *calls, const char *key, const char *about);
+void script_calls_undo(struct script_calls *calls, const char *key, const char *about, bool puts_back);
 
 /*
  * Undoes an acquisition that the server refused with an error. If the server refuses the undo as
  * well, it is given up: scripts leave nothing that matters behind a refusal.
  */
-void script_calls_undo_refused(struct script_calls *calls, const char *key, const char *nonce);
+void script_calls_undo_refused(struct script_calls *calls, const char *key, const char *nonce, bool puts_back);
 
 /* Returns true if the acquisition of this nonce or token is still to be undone. */
 bool script_calls_has_undo(const struct script_calls *calls, const char *about);

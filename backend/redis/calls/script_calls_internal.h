@@ -97,6 +97,7 @@ void calls_learn_round_trip(struct script_calls *calls, int64_t age_ms);
 
 /* undo.c */
 void calls_undo_unanswered(const struct script_call *call);
+bool calls_may_put_back(const struct script_calls *calls, const char *key);
 void calls_send_undos(struct script_calls *calls);
 void calls_free_undos(struct script_calls *calls);
 

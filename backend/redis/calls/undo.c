@@ -15,12 +15,13 @@ struct undo {
 	struct undo *prev, *next;
 	bool sent;
 	bool refused; /* the server refused the acquisition with an error, maybe after some writes */
+	bool puts_back; /* the acquisition is a conversion: undone, the holding is there that it replaced */
 	char about[NONCE_SIZE]; /* the nonce of the acquisition, or the token of the lock */
 	char key[];
 };
 
 /* Adds an undo, to be sent later. Returns NULL if there is no memory. */
-static struct undo *undo_later(struct script_calls *calls, const char *key, const char *about)
+static struct undo *undo_later(struct script_calls *calls, const char *key, const char *about, bool puts_back)
 {
 	struct undo *undo = calloc(1, sizeof(*undo) + strlen(key) + 1);
 
@@ -29,6 +30,7 @@ static struct undo *undo_later(struct script_calls *calls, const char *key, cons
 		return NULL;
 	}
 	undo->calls = calls;
+	undo->puts_back = puts_back;
 	stpcpy(undo->about, about);
 	stpcpy(undo->key, key);
 	DL_APPEND(calls->undos, undo);
@@ -39,9 +41,9 @@ static struct undo *undo_later(struct script_calls *calls, const char *key, cons
 void calls_undo_unanswered(const struct script_call *call)
 {
 	if (call->refused)
-		script_calls_undo_refused(call->calls, call->key, call->nonce);
+		script_calls_undo_refused(call->calls, call->key, call->nonce, call->replaces);
 	else
-		undo_later(call->calls, call->key, call->nonce);
+		undo_later(call->calls, call->key, call->nonce, call->replaces);
 }
 
 static void on_undo_again(uv_timer_t *timer)
@@ -105,15 +107,15 @@ void script_calls_undo_again(struct script_calls *calls)
 		calls_send_undos(calls);
 }
 
-void script_calls_undo(struct script_calls *calls, const char *key, const char *about)
+void script_calls_undo(struct script_calls *calls, const char *key, const char *about, bool puts_back)
 {
-	undo_later(calls, key, about);
+	undo_later(calls, key, about, puts_back);
 	script_calls_undo_again(calls);
 }
 
-void script_calls_undo_refused(struct script_calls *calls, const char *key, const char *nonce)
+void script_calls_undo_refused(struct script_calls *calls, const char *key, const char *nonce, bool puts_back)
 {
-	struct undo *undo = undo_later(calls, key, nonce);
+	struct undo *undo = undo_later(calls, key, nonce, puts_back);
 
 	if (!undo)
 		return;
@@ -128,6 +130,21 @@ bool script_calls_has_undo(const struct script_calls *calls, const char *about)
 
 	DL_FOREACH(calls->undos, undo)
 		if (strcmp(undo->about, about) == 0)
+			return true;
+	return false;
+}
+
+/* May a holding of this key come back that a conversion has replaced, as the conversion is to be undone or may have to be? */
+bool calls_may_put_back(const struct script_calls *calls, const char *key)
+{
+	const struct undo *undo;
+	const struct script_call *call;
+
+	DL_FOREACH(calls->undos, undo)
+		if (undo->puts_back && strcmp(undo->key, key) == 0)
+			return true;
+	DL_FOREACH2(calls->unconfirmed, call, unconfirmed_next)
+		if (call->replaces && strcmp(call_key(call), key) == 0)
 			return true;
 	return false;
 }

@@ -81,9 +81,9 @@ static void answer(struct ticket *ticket, int status, const struct lock *lock)
 static void undo(const struct ticket *ticket, const char *key)
 {
 	if (ticket->server_may_know)
-		script_calls_undo(ticket->wait_queue->calls, key, ticket->nonce);
+		script_calls_undo(ticket->wait_queue->calls, key, ticket->nonce, ticket->request.replaces);
 	else if (ticket->refused)
-		script_calls_undo_refused(ticket->wait_queue->calls, key, ticket->nonce);
+		script_calls_undo_refused(ticket->wait_queue->calls, key, ticket->nonce, ticket->request.replaces);
 }
 
 void ticket_take_back(struct ticket *ticket, int status)

@@ -167,6 +167,51 @@ time.sleep(1000)' "$M" "$T/has"
   wait_until [ -e "$T/waiter" ]
 }
 
+# A conversion that its caller gives up while it waits for the replica: the server has done it, and undoes it later.
+@test "a conversion is given up while it waits for replicas, and the lock is released: it is free at once" {
+  pair_start
+  mount_with 1 timeout=20s
+  mount_with 0 '' "$N"
+  TWO=${redis_pid[two]} py <<'PY'
+import signal
+two = int(os.environ["TWO"])
+signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(InterruptedError(errno.EINTR, "")))
+fd = os.open(M + "/job", os.O_RDWR | os.O_CREAT)
+fcntl.lockf(fd, fcntl.LOCK_SH)
+os.kill(two, signal.SIGSTOP)
+signal.setitimer(signal.ITIMER_REAL, 0.3)
+check("a conversion", outcome(fcntl.lockf, fd, fcntl.LOCK_EX), "EINTR")
+import threading
+threading.Timer(0.5, os.kill, (two, signal.SIGCONT)).start()
+os.close(fd)
+PY
+  wait_until gone "$N/job"
+}
+
+@test "a conversion is given up while it waits for replicas, and made again: the holder keeps its lock" {
+  pair_start
+  mount_with 1 timeout=20s
+  mount_with 0 '' "$N"
+  TWO=${redis_pid[two]} OTHER=$N py <<'PY'
+import signal
+two, N = int(os.environ["TWO"]), os.environ["OTHER"]
+signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(InterruptedError(errno.EINTR, "")))
+fd = os.open(M + "/job", os.O_RDWR | os.O_CREAT)
+fcntl.lockf(fd, fcntl.LOCK_SH)
+for _ in range(3):
+    os.kill(two, signal.SIGSTOP)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    check("a conversion", outcome(fcntl.lockf, fd, fcntl.LOCK_EX), "EINTR")
+    os.kill(two, signal.SIGCONT)
+    check("another one", outcome(fcntl.lockf, fd, fcntl.LOCK_EX), "OK")
+    check("the mode", os.getxattr(N + "/job", "user.lock.mode"), b"exclusive")
+    check("back", outcome(fcntl.lockf, fd, fcntl.LOCK_SH), "OK")
+check("the state", os.getxattr(fd, "user.lock.state"), b"ACQUIRED")
+os.close(fd)
+PY
+  wait_until gone "$N/job"
+}
+
 @test "a mount that ends while acquisitions and renewals wait for replicas ends in time, and leaves no lock that nobody was told of" {
   local n daemon
   pair_start
