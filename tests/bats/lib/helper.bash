@@ -241,13 +241,19 @@ find_daemon() {
   pgrep -f -- "^$LOCKFS [^ ]+ $1( |\$)"
 }
 
+# has_one_daemon DIR: is there one, and not also the process that has started it and is about to end?
+has_one_daemon() {
+  daemon_of[$1]=$(find_daemon "$1")
+  [[ ${daemon_of[$1]} && ${daemon_of[$1]} != *[!0-9]* ]]
+}
+
 # mount_background SOURCE DIR [ARGUMENT...]: mounts as users do, with a daemon in the background
 mount_background() {
   local dir=$2
   is_mounted "$dir" || mkdir -p "$dir"
   deadline 10 "$LOCKFS" "$@" || return 1
   mounts+=("$dir")
-  daemon_of[$dir]=$(find_daemon "$dir")
+  wait_until has_one_daemon "$dir"
 }
 
 # shimmed: makes $T/shimmed, the program with the C on standard input preloaded; shim.h is included
