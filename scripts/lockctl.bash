@@ -47,8 +47,14 @@ _lockctl() {
 		return
 		;;
 	-a | --also) ;;
+	-o | --output)
+		# Columns, of which the last one is completed.
+		_lockctl_words "$(_lockctl_values "$previous")" "${current##*,}"
+		[[ $current != *,* ]] || COMPREPLY=("${COMPREPLY[@]/#/${current%,*},}")
+		return
+		;;
 	*)
-		if [[ $_lockctl_with_value == *" $previous "* ]]; then
+		if [[ $(_lockctl_with_value "$command") == *" $previous "* ]]; then
 			_lockctl_words "$(_lockctl_values "$previous")" "$current"
 			return
 		fi

@@ -9,7 +9,7 @@
 #include "scripts/lockctl/exit_status.h"
 #include "scripts/lockctl/text.h"
 
-#define SPECS_MAX 32
+#define SPECS_MAX 48
 #define GRACE_MS 5000
 
 bool command_has_option(const struct command *command, int code)
@@ -20,23 +20,19 @@ bool command_has_option(const struct command *command, int code)
 	return code == 'h';
 }
 
-static const struct option_spec *spec_of(int code)
+/* The option with this letter or code that the command has; NULL if it has none. */
+static const struct option_spec *spec_of(const struct command *command, int code)
 {
-	for (size_t i = 0; i < option_specs_count; i++)
-		if (option_specs[i].code == code)
+	for (size_t i = 0; code && i < option_specs_count; i++)
+		if ((option_specs[i].code == code || option_specs[i].letter == code) && command_has_option(command, option_specs[i].code))
 			return &option_specs[i];
 	return NULL;
 }
 
-static bool has_letter(const struct option_spec *spec)
-{
-	return spec->code < OPTION_OR_FAIL;
-}
-
-/* How the option is called in messages: `-t` or `--json`. */
+/* How the option is called in messages: `-t` or `--notify`. */
 static char *spec_title(const struct option_spec *spec)
 {
-	return has_letter(spec) ? text_make("-%c", spec->code) : text_make("--%s", spec->name);
+	return spec->letter ? text_make("-%c", spec->letter) : text_make("--%s", spec->name);
 }
 
 /* `text` has room for three bytes an option. */
@@ -46,9 +42,9 @@ static void short_options(const struct command *command, char *text)
 	for (size_t i = 0; i < option_specs_count; i++) {
 		const struct option_spec *spec = &option_specs[i];
 
-		if (!has_letter(spec) || !command_has_option(command, spec->code))
+		if (!spec->letter || !command_has_option(command, spec->code))
 			continue;
-		*text++ = (char)spec->code;
+		*text++ = spec->letter;
 		if (spec->argument)
 			*text++ = ':';
 	}
@@ -79,11 +75,11 @@ static const char *option_name(size_t i, const void *context)
 
 static void refuse_unknown(const struct command *command, const char *word)
 {
-	const struct option_spec *spec = optopt ? spec_of(optopt) : NULL;
+	const struct option_spec *spec = spec_of(command, optopt);
 	size_t length;
 	const char *name, *like;
 
-	if (spec && strncmp(word, "--", 2) == 0 && command_has_option(command, optopt))
+	if (spec && strncmp(word, "--", 2) == 0)
 		die(STATUS_USAGE, "--%s takes no value", spec->name);
 	if (optopt)
 		die(STATUS_USAGE, "%s has no option -%c; lockctl --help tells more", command->name, optopt);
@@ -121,10 +117,10 @@ static int read_options(const struct command *command, int argc, char **argv, st
 	opterr = 0;
 	optind = 0; /* begins anew, as this may be the second time */
 	while ((code = getopt_long(argc, argv, letters, names, NULL)) != -1) {
-		const struct option_spec *spec = spec_of(code);
+		const struct option_spec *spec = spec_of(command, code);
 
 		if (code == ':')
-			die(STATUS_USAGE, "%s needs a value", spec_of(optopt) ? spec_title(spec_of(optopt)) : argv[optind - 1]);
+			die(STATUS_USAGE, "%s needs a value", spec_of(command, optopt) ? spec_title(spec_of(command, optopt)) : argv[optind - 1]);
 		if (!spec)
 			refuse_unknown(command, argv[optind - 1]);
 		else
@@ -186,6 +182,8 @@ static void check_together(const struct options *options)
 		die(STATUS_USAGE, "-a and -L exclude each other: a permit is one lock");
 	if (options->json && options->watch)
 		die(STATUS_USAGE, "--json and --watch exclude each other");
+	if (options->json && options->raw)
+		die(STATUS_USAGE, "--json and --raw exclude each other");
 }
 
 static void check_operands(const struct command *command, const char *key, int rest)

@@ -9,13 +9,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Codes of options that have no letter, in `enum` order behind all letters. */
+#include "scripts/lockctl/ls_columns.h"
+
+/* Codes of options that have no letter, or one that is another option of other commands. Those of all others are the letter. */
 enum {
 	OPTION_OR_FAIL = 256,
 	OPTION_JSON,
 	OPTION_WATCH,
 	OPTION_DRY_RUN,
 	OPTION_NOTIFY,
+	OPTION_RAW,
+	OPTION_OUTPUT,
+	OPTION_NO_HEADINGS,
+	OPTION_RECURSIVE,
+	OPTION_SORT,
 };
 
 #define WAIT_FOREVER INT64_C(-1)
@@ -32,7 +39,9 @@ struct options {
 	int64_t interval_ms, grace_ms;
 	uint64_t limit_number;
 	int held_status;
+	struct column_list columns, sort; /* without any: the usual ones */
 	bool shared, or_fail, json, watch, quiet, verbose, dry_run;
+	bool raw, no_headings, recursive;
 };
 
 /* What a command takes besides options. */
@@ -55,12 +64,13 @@ struct command {
 
 struct option_spec {
 	int code;
+	char letter; /* 0: none */
 	const char *name;
 	const char *argument; /* what help calls its value; NULL if it takes none */
 	/* Stores the value. Returns NULL, or why the value is wrong. */
 	const char *(*set)(struct options *options, const char *value);
 	const char *help;
-	const char *values; /* words that completion offers, `/` for directories; NULL: none */
+	const char *values; /* words that completion offers, separated by spaces; `/` for directories; NULL: none */
 };
 
 extern const struct option_spec option_specs[];

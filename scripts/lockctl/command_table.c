@@ -10,7 +10,7 @@ static const int refresh_options[] = { COMMON, 'I', 't', OPTION_OR_FAIL, 0 };
 static const int state_options[] = { COMMON, 'I', 0 };
 static const int wait_options[] = { COMMON, 'I', 'w', 'i', OPTION_OR_FAIL, 0 };
 static const int run_options[] = { COMMON, 's', 't', 'I', 'w', 'i', 'n', 'E', 'L', 'k', 'a', OPTION_NOTIFY, 0 };
-static const int ls_options[] = { COMMON, 'i', OPTION_JSON, OPTION_WATCH, 0 };
+static const int ls_options[] = { COMMON, 'i', OPTION_JSON, OPTION_RAW, OPTION_OUTPUT, OPTION_NO_HEADINGS, OPTION_RECURSIVE, OPTION_SORT, OPTION_WATCH, 0 };
 static const int events_options[] = { COMMON, OPTION_JSON, 0 };
 
 const struct command commands[] = {
@@ -21,7 +21,7 @@ const struct command commands[] = {
 	{ "state", OPERAND_ANY, state_options, command_state, "KEY", "print ACQUIRED (by you), UNAVAILABLE (by another) or FREE; of a directory with a limit ROOM or FULL" },
 	{ "wait", OPERAND_ANY, wait_options, command_wait, "[-w SECONDS] KEY", "wait until it is free, or has room, without taking it" },
 	{ "run", OPERAND_COMMAND, run_options, command_run, "[-s | -L LIMIT] [-w SECONDS] KEY -- COMMAND [ARGUMENT...]", "take the lock, run a command, give the lock back" },
-	{ "ls", OPERAND_DIRECTORY, ls_options, command_ls, "[--json | --watch] [DIR]", "print a table of the locks" },
+	{ "ls", OPERAND_DIRECTORY, ls_options, command_ls, "[-R] [-o COLUMNS] [--sort COLUMN] [-n] [-J | -r | --watch] [DIR]", "print a table of the locks" },
 	{ "events", OPERAND_DIRECTORY, events_options, command_events, "[--json] [DIR]", "print what happens to locks" },
 	{ "handle", OPERAND_KEY, holder_options, command_handle, "KEY", "print the path by which any session on any mount is the holder" },
 };

@@ -9,17 +9,26 @@
 #include "scripts/lockctl/exit_status.h"
 #include "scripts/lockctl/text.h"
 
-static bool has_letter(const struct option_spec *spec)
-{
-	return spec->code < OPTION_OR_FAIL;
-}
-
 /* `-d --dir` with something between and around. */
 static char *names(const struct option_spec *spec, const char *before, const char *between, const char *behind)
 {
-	if (!has_letter(spec))
+	if (!spec->letter)
 		return text_make("%s--%s%s", before, spec->name, behind);
-	return text_make("%s-%c%s--%s%s", before, spec->code, between, spec->name, behind);
+	return text_make("%s-%c%s--%s%s", before, spec->letter, between, spec->name, behind);
+}
+
+/* A function of bash that prints the options of a command, or only those that take a value. */
+static void print_bash_options(const char *function, bool with_value)
+{
+	printf("%s() {\n\tcase $1 in\n", function);
+	for (size_t i = 0; i < commands_count; i++) {
+		printf("\t%s) echo ' ", commands[i].name);
+		for (size_t at = 0; at < option_specs_count; at++)
+			if (command_has_option(&commands[i], option_specs[at].code) && (!with_value || option_specs[at].argument))
+				printf("%s ", names(&option_specs[at], "", " ", ""));
+		printf("' ;;\n");
+	}
+	printf("\tesac\n}\n");
 }
 
 static void print_bash(void)
@@ -27,19 +36,10 @@ static void print_bash(void)
 	printf("_lockctl_commands='");
 	for (size_t i = 0; i < commands_count; i++)
 		printf("%s ", commands[i].name);
-	printf("help'\n_lockctl_with_value=' ");
-	for (size_t i = 0; i < option_specs_count; i++)
-		if (option_specs[i].argument)
-			printf("%s ", names(&option_specs[i], "", " ", ""));
-	printf("'\n_lockctl_options() {\n\tcase $1 in\n");
-	for (size_t i = 0; i < commands_count; i++) {
-		printf("\t%s) echo '", commands[i].name);
-		for (size_t at = 0; at < option_specs_count; at++)
-			if (command_has_option(&commands[i], option_specs[at].code))
-				printf("%s ", names(&option_specs[at], "", " ", ""));
-		printf("' ;;\n");
-	}
-	printf("\tesac\n}\n_lockctl_values() {\n\tcase $1 in\n");
+	printf("help'\n");
+	print_bash_options("_lockctl_with_value", true);
+	print_bash_options("_lockctl_options", false);
+	printf("_lockctl_values() {\n\tcase $1 in\n");
 	for (size_t i = 0; i < option_specs_count; i++)
 		if (option_specs[i].values && *option_specs[i].values != '/')
 			printf("\t%s) echo '%s' ;;\n", names(&option_specs[i], "", " | ", ""), option_specs[i].values);
@@ -55,6 +55,8 @@ static char *zsh_action(const struct option_spec *spec)
 		return text_make(":%s:", spec->argument);
 	if (*spec->values == '/')
 		return text_make(":%s:_files -/", spec->argument);
+	if (spec->code == OPTION_OUTPUT)
+		return text_make(":%s:_values -s , column %s", spec->argument, spec->values);
 	return text_make(":%s:(%s)", spec->argument, spec->values);
 }
 
@@ -63,9 +65,9 @@ static void print_zsh_option(const struct option_spec *spec)
 	const char *what = text_make("[%s]%s", spec->help, zsh_action(spec));
 	const char *many = spec->code == 'a' ? "*" : "";
 
-	if (has_letter(spec))
-		printf("\t\t'%s-%c%s' ", many, spec->code, what);
-	printf("%s'%s--%s%s'\n", has_letter(spec) ? "" : "\t\t", many, spec->name, what);
+	if (spec->letter)
+		printf("\t\t'%s-%c%s' ", many, spec->letter, what);
+	printf("%s'%s--%s%s'\n", spec->letter ? "" : "\t\t", many, spec->name, what);
 }
 
 static void print_zsh(void)
@@ -87,8 +89,8 @@ static void print_zsh(void)
 static void print_fish_option(const struct command *command, const struct option_spec *spec)
 {
 	printf("complete -c lockctl -n '__fish_seen_subcommand_from %s'", command->name);
-	if (has_letter(spec))
-		printf(" -s %c", spec->code);
+	if (spec->letter)
+		printf(" -s %c", spec->letter);
 	printf(" -l %s%s -d '%s'", spec->name, spec->argument ? " -x" : "", spec->help);
 	if (spec->values && *spec->values == '/')
 		printf(" -a '(__fish_complete_directories)'");

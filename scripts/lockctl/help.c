@@ -9,7 +9,7 @@
 
 static void print_option(const struct option_spec *spec)
 {
-	const char *title = text_make("%s--%s%s%s", spec->code < OPTION_OR_FAIL ? text_make("-%c, ", spec->code) : "    ", spec->name,
+	const char *title = text_make("%s--%s%s%s", spec->letter ? text_make("-%c, ", spec->letter) : "    ", spec->name,
 				      spec->argument ? " " : "", spec->argument ? spec->argument : "");
 
 	printf("  %-*s  %s\n", OPTION_WIDTH, title, spec->help);
@@ -24,6 +24,7 @@ void help_print(void)
 	for (size_t i = 0; i < option_specs_count; i++)
 		print_option(&option_specs[i]);
 	printf("  %-*s  %s\n", OPTION_WIDTH, "    --version", "print the version");
+	puts("\nColumns of ls: " LS_COLUMN_NAMES);
 	puts("\nKEY is a path to a lock, or a name below the directory of -d, below the current directory, or below\n"
 	     "the only mount of this machine.\n"
 	     "Exit status: 0 yes, 1 no, 64 usage, 69 no mount or server, 75 lost, 77 not permitted.");

@@ -10,27 +10,6 @@
 /* Fields before the optional ones: id, parent, device, root, mount point, options. */
 #define FIXED_FIELDS 6
 
-static bool is_octal(const char *text)
-{
-	return text[0] >= '0' && text[0] <= '3' && text[1] >= '0' && text[1] <= '7' && text[2] >= '0' && text[2] <= '7';
-}
-
-/* The kernel writes space, tab, newline and backslash as octals. */
-static void unescape(char *text)
-{
-	char *to = text;
-
-	while (*text) {
-		if (*text == '\\' && is_octal(text + 1)) {
-			*to++ = (char)((text[1] - '0') * 64 + (text[2] - '0') * 8 + (text[3] - '0'));
-			text += 4;
-		} else {
-			*to++ = *text++;
-		}
-	}
-	*to = '\0';
-}
-
 bool mount_line_parse(char *line, struct mount_entry *ret)
 {
 	char *fields[FIXED_FIELDS];
@@ -46,8 +25,9 @@ bool mount_line_parse(char *line, struct mount_entry *ret)
 	word = line ? strsep(&line, " \n") : NULL;
 	if (!word)
 		return false;
-	unescape(fields[3]);
-	unescape(fields[4]);
+	/* The kernel writes space, tab, newline and backslash as octals. */
+	text_unescape(fields[3]);
+	text_unescape(fields[4]);
 	*ret = (struct mount_entry){ fields[2], fields[3], fields[4], strcmp(word, "fuse.lockfs") == 0, NULL };
 	return true;
 }

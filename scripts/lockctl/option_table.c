@@ -142,26 +142,63 @@ static const char *set_dry_run(struct options *options, const char *value)
 	return NULL;
 }
 
+static const char *set_raw(struct options *options, const char *value)
+{
+	(void)value;
+	options->raw = true;
+	return NULL;
+}
+
+static const char *set_no_headings(struct options *options, const char *value)
+{
+	(void)value;
+	options->no_headings = true;
+	return NULL;
+}
+
+static const char *set_recursive(struct options *options, const char *value)
+{
+	(void)value;
+	options->recursive = true;
+	return NULL;
+}
+
+static const char *set_columns(struct options *options, const char *value)
+{
+	return columns_parse(value, &options->columns) < 0 ? "is no list of columns; lockctl --help tells which there are" : NULL;
+}
+
+static const char *set_sort(struct options *options, const char *value)
+{
+	return columns_parse(value, &options->sort) < 0 || options->sort.count != 1 ? "is no column; lockctl --help tells which there are" :
+										      NULL;
+}
+
 /* The order is that of help. */
 const struct option_spec option_specs[] = {
-	{ 'd', "dir", "DIR", set_dir, "KEY is below this directory of a mount (LOCKFS_DIR)", "/" },
-	{ 's', "shared", NULL, set_shared, "share the lock with others that do, and exclude those that do not", NULL },
-	{ 't', "ttl", "TTL", set_ttl, "the lease: 250ms, 30s, 5m, 2h, 1d, never", "30s 5m 1h never" },
-	{ 'I', "id", "ID", set_id, "you are ID, in whatever session", NULL },
-	{ 'w', "wait", "SECONDS", set_wait, "wait so long for the lock, or forever", "10 60 forever" },
-	{ 'i', "interval", "SECONDS", set_interval, "time between two looks or attempts", NULL },
-	{ 'n', "attempts", "NUMBER", set_attempts, "give up after so many attempts", NULL },
-	{ 'E', "conflict-exit-code", "CODE", set_held_status, "the exit status if the lock is held, or there is no room", NULL },
-	{ 'L', "limit", "LIMIT", set_limit, "at most so many at a time have a lock in the directory KEY", NULL },
-	{ 'k', "kill-after", "SECONDS", set_grace, "time between TERM and KILL for what has to stop (5)", NULL },
-	{ 'a', "also", "KEY", set_also, "take this lock, too; may be given several times", NULL },
-	{ OPTION_NOTIFY, "notify", "COMMAND|FD", set_notify, "run a command, or write JSON to a descriptor, when the lock is acquired, lost and released", NULL },
-	{ OPTION_OR_FAIL, "or-fail", NULL, set_or_fail, "say who holds the lock if the answer is no", NULL },
-	{ OPTION_JSON, "json", NULL, set_json, "print JSON", NULL },
-	{ OPTION_WATCH, "watch", NULL, set_watch, "print it again and again", NULL },
-	{ 'q', "quiet", NULL, set_quiet, "do not say that the lock is held", NULL },
-	{ 'v', "verbose", NULL, set_verbose, "say what is waited for, also without a terminal", NULL },
-	{ OPTION_DRY_RUN, "dry-run", NULL, set_dry_run, "print the operations on files, ready for a shell, and do nothing", NULL },
-	{ 'h', "help", NULL, NULL, "print this summary", NULL },
+	{ 'd', 'd', "dir", "DIR", set_dir, "KEY is below this directory of a mount (LOCKFS_DIR)", "/" },
+	{ 's', 's', "shared", NULL, set_shared, "share the lock with others that do, and exclude those that do not", NULL },
+	{ 't', 't', "ttl", "TTL", set_ttl, "the lease: 250ms, 30s, 5m, 2h, 1d, never", "30s 5m 1h never" },
+	{ 'I', 'I', "id", "ID", set_id, "you are ID, in whatever session", NULL },
+	{ 'w', 'w', "wait", "SECONDS", set_wait, "wait so long for the lock, or forever", "10 60 forever" },
+	{ 'i', 'i', "interval", "SECONDS", set_interval, "time between two looks or attempts", NULL },
+	{ 'n', 'n', "attempts", "NUMBER", set_attempts, "give up after so many attempts", NULL },
+	{ 'E', 'E', "conflict-exit-code", "CODE", set_held_status, "the exit status if the lock is held, or there is no room", NULL },
+	{ 'L', 'L', "limit", "LIMIT", set_limit, "at most so many at a time have a lock in the directory KEY", NULL },
+	{ 'k', 'k', "kill-after", "SECONDS", set_grace, "time between TERM and KILL for what has to stop (5)", NULL },
+	{ 'a', 'a', "also", "KEY", set_also, "take this lock, too; may be given several times", NULL },
+	{ OPTION_NOTIFY, 0, "notify", "COMMAND|FD", set_notify, "run a command, or write JSON to a descriptor, when the lock is acquired, lost and released", NULL },
+	{ OPTION_OR_FAIL, 0, "or-fail", NULL, set_or_fail, "say who holds the lock if the answer is no", NULL },
+	{ OPTION_JSON, 'J', "json", NULL, set_json, "print JSON", NULL },
+	{ OPTION_RAW, 'r', "raw", NULL, set_raw, "print values as lockfs has them, separated by TABs", NULL },
+	{ OPTION_OUTPUT, 'o', "output", "COLUMNS", set_columns, "print these columns, separated by commas", LS_COLUMN_NAMES },
+	{ OPTION_NO_HEADINGS, 'n', "no-headings", NULL, set_no_headings, "print no headings", NULL },
+	{ OPTION_RECURSIVE, 'R', "recursive", NULL, set_recursive, "list the locks in directories below as well", NULL },
+	{ OPTION_SORT, 0, "sort", "COLUMN", set_sort, "sort by this column", LS_COLUMN_NAMES },
+	{ OPTION_WATCH, 0, "watch", NULL, set_watch, "print it again and again", NULL },
+	{ 'q', 'q', "quiet", NULL, set_quiet, "do not say that the lock is held", NULL },
+	{ 'v', 'v', "verbose", NULL, set_verbose, "say what is waited for, also without a terminal", NULL },
+	{ OPTION_DRY_RUN, 0, "dry-run", NULL, set_dry_run, "print the operations on files, ready for a shell, and do nothing", NULL },
+	{ 'h', 'h', "help", NULL, NULL, "print this summary", NULL },
 };
 const size_t option_specs_count = sizeof(option_specs) / sizeof(option_specs[0]);

@@ -78,6 +78,16 @@ char *text_make(const char *format, ...)
 	return text;
 }
 
+/* The length of what begins the text and is never escaped: most texts are this as a whole. */
+static size_t ascii_length(const char *text)
+{
+	const char *at = text;
+
+	while (*at >= ' ' && *at <= '~' && *at != '\\')
+		at++;
+	return (size_t)(at - text);
+}
+
 /* Copies `text` with all that is not printable escaped, and backslashes if `escape_backslash`. */
 static char *escaped(const char *text, int escape_backslash)
 {
@@ -86,7 +96,10 @@ static char *escaped(const char *text, int escape_backslash)
 	char *at = copy;
 
 	while (left > 0) {
-		size_t plain = escape_backslash && *text == '\\' ? 0 : printable_length(text, left);
+		size_t plain = ascii_length(text);
+
+		if (plain == 0)
+			plain = escape_backslash && *text == '\\' ? 0 : printable_length(text, left);
 		size_t length = plain > 0 ? plain : 1;
 
 		at = plain > 0 ? (char *)memcpy(at, text, plain) + plain : escape_byte(at, (unsigned char)*text);
@@ -100,6 +113,33 @@ static char *escaped(const char *text, int escape_backslash)
 char *shown(const char *text)
 {
 	return escaped(text, 1);
+}
+
+char *shown_printable(const char *text)
+{
+	return escaped(text, 0);
+}
+
+static int is_octal(const char *text)
+{
+	return text[0] >= '0' && text[0] <= '3' && text[1] >= '0' && text[1] <= '7' && text[2] >= '0' && text[2] <= '7';
+}
+
+void text_unescape(char *text)
+{
+	char *to = strchr(text, '\\');
+
+	if (!to)
+		return;
+	for (text = to; *text;) {
+		if (*text == '\\' && is_octal(text + 1)) {
+			*to++ = (char)((text[1] - '0') * 64 + (text[2] - '0') * 8 + (text[3] - '0'));
+			text += 4;
+		} else {
+			*to++ = *text++;
+		}
+	}
+	*to = '\0';
 }
 
 char *quoted(const char *text)

@@ -21,6 +21,12 @@ void text_free_since(void *mark);
 /* `text` for people: what would act on a terminal, and backslashes, as `\ooo`. */
 char *shown(const char *text);
 
+/* As shown(), except that backslashes stay, for what lockfs has escaped already, such as an owner. */
+char *shown_printable(const char *text);
+
+/* Replaces each `\ooo`, a byte in octal digits, in place. */
+void text_unescape(char *text);
+
 /* `text` as one word of a shell. */
 char *quoted(const char *text);
 

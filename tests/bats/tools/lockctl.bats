@@ -248,7 +248,7 @@ limited() {
   limited 2 alice
   mkdir "$M/a b\\" "$M/a b\\/c" "$M/plain"
   setfattr -n user.lock.limit -v 3 "$M/a b\\/c"
-  run -0 lockctl ls "$M"
+  run -0 lockctl ls -R "$M"
   is 4 "${#lines[@]}"
   matches 'a b\\134/c/ +0 of 3 taken  limit +- +0 +-' "${lines[1]}"
   matches 'pool/ +1 of 2 taken  limit +- +0 +-' "${lines[2]}"
@@ -257,8 +257,8 @@ limited() {
   is 3 "${#lines[@]}"
   matches 'pool/ +1 of 2 taken .*' "${lines[1]}"
   is '{"key":"a b\\/c/","limit":3,"taken":0,"waiters":0}, {"key":"pool/","limit":2,"taken":1,"waiters":0}' \
-    "$(lockctl ls --json "$M" | grep limit | sed 's/^ *//; s/,$//' | paste -sd, | sed 's/},/}, /')"
-  python3 -c 'import json, sys; json.load(sys.stdin)' < <(lockctl ls --json "$M")
+    "$(lockctl ls -R --json "$M" | grep limit | sed 's/^ *//; s/,$//' | paste -sd, | sed 's/},/}, /')"
+  python3 -c 'import json, sys; json.load(sys.stdin)' < <(lockctl ls -R --json "$M")
   setfattr -n user.lock.limit -v 5 "$M"
   matches '\./ +0 of 5 taken .*' "$(lockctl ls "$M" | sed -n 2p)"
 }
@@ -363,7 +363,7 @@ limited() {
   mkdir "$M/team"
   : >"$M/.with/id=alice,ttl=never/job"
   : >"$M/.with/id=bob,ttl=5m/team/jöb"
-  run -0 lockctl ls "$M"
+  run -0 lockctl ls -R "$M"
   is 3 "${#lines[@]}"
   matches 'KEY +HOLDER +MODE +REMAINING +WAITERS +TOKEN' "${lines[0]}"
   matches "job       alice   exclusive  never +0 +$(lock "$M/job" token)" "${lines[1]}"
@@ -552,10 +552,12 @@ assert "\\udcff" in text and "\\u0085" in text and "\\u202e" in text, text' "$M"
   cp "$LOCKCTL" "$T/lockctl"
   mkdir -m 700 "$M/closed"
   take "$M/job" "$M/closed/job"
-  run as_user nobody "$T/lockctl" ls "$M"
+  run as_user nobody "$T/lockctl" ls -R "$M"
   is 77 "$status"
   contains "job " "$output"
   contains "lockctl: cannot list all of closed: Permission denied" "$output"
+  run -0 as_user nobody "$T/lockctl" ls -n -o key "$M"
+  is job "$output"
   run as_user nobody "$T/lockctl" ls --json "$M/closed"
   is "77 1" "$status ${#lines[@]}"
   matches 'lockctl: cannot list closed: Permission denied; .*' "$output"
@@ -580,7 +582,7 @@ assert "\\udcff" in text and "\\u0085" in text and "\\u202e" in text, text' "$M"
   bash -e <(lockctl release --dry-run "$M/job")
   gone "$M/job"
   is runs "$(bash -e <(lockctl run --dry-run "$M/job" -- sh -c '[ -e "$0" ] && echo runs' "$M/job"))"
-  contains "user.lock.key" "$(take "$M/job"; bash -e <(lockctl ls --dry-run "$M"))"
+  contains $'job\tstate=' "$(take "$M/job"; bash -e <(lockctl ls --dry-run "$M"))"
   contains "$M/.events" "$(lockctl events --dry-run "$M")"
 }
 
@@ -630,6 +632,10 @@ completes() {
   completes "refresh release" re
   completes "--dir --dry-run --help --id --quiet --verbose -I -d -h -q -v" state -
   completes "--json" ls --j
+  completes "state" ls -o st
+  completes "key,waiters" ls --output key,w
+  completes "job jobs" ls -n -d "$M" jo
+  completes "remaining" ls --sort re
   completes "--wait" acquire --w
   completes "$M/job $M/jobs" state "$M/jo"
   completes "job jobs" state -d "$M" jo
