@@ -185,8 +185,9 @@ static struct script_calls *open_calls(uv_loop_t *loop, const struct redis_url *
 static void close_loop(uv_loop_t *loop)
 {
 	uv_run(loop, UV_RUN_DEFAULT);
-	assert_int_equal(uv_loop_close(loop), 0);
 	reclaim_free(reclaim);
+	uv_run(loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(loop), 0);
 }
 
 static void test_one_argument_too_many_fails_the_call(void **state)

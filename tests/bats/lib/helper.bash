@@ -253,7 +253,7 @@ mount_background() {
   is_mounted "$dir" || mkdir -p "$dir"
   deadline 10 "$LOCKFS" "$@" || return 1
   mounts+=("$dir")
-  wait_until has_one_daemon "$dir"
+  daemon_of[$dir]=$(find_daemon "$dir")
 }
 
 # shimmed: makes $T/shimmed, the program with the C on standard input preloaded; shim.h is included

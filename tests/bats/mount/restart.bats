@@ -92,6 +92,7 @@ restarts() {
   mount_background "$1" "$M" "${@:2}"
   start_callers 2
   for ((i = 0; i < count; i++)); do
+    wait_until has_one_daemon "$M"
     kill_daemon
     mount_background "$1" "$M" "${@:2}"
     is "$mounts_wanted" "$(mount_count "$M")"
