@@ -284,7 +284,8 @@ files = [os.open(M + "/.locks", os.O_RDONLY) for _ in range(20)]
 for fd in files:
     os.read(fd, 100)
 grown = resident() - before
-if grown > 20 * 400:
+sanitized = b"__asan_init" in open(f"/proc/{sys.argv[1]}/exe", "rb").read()  # it keeps what was freed for a while
+if grown > 20 * 400 and not sanitized:
     raise SystemExit(f"{grown} kB for 20 readers of {5000 * 370 / 1000} kB each")
 PY
   is 5000 "$(wc -l <"$M/.locks")"

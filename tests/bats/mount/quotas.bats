@@ -504,6 +504,7 @@ PY
   fills_up >/dev/null
   rm "$S/job"
   wait_until holds daemon
+  wait_until [ -s "$T/first" ]
   is ENOSPC "$(<"$T/first")"
   : >"$S.stderr"
 }
