@@ -123,7 +123,9 @@ noted_ended() {
   python3 -IS - "$LOCKCTL" "$M/job" <<'PY'
 import signal, subprocess, sys
 for number in signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV:
-    got = subprocess.run([sys.argv[1], "run", sys.argv[2], "--", "sh", "-c", "kill -%d $$" % number], check=False).returncode
+    # Who runs the tests in the background ignores SIGINT, and so would the command.
+    got = subprocess.run(["env", "--default-signal", sys.argv[1], "run", sys.argv[2], "--", "sh", "-c", "kill -%d $$" % number],
+                         check=False).returncode
     assert got == -number, (number, got)
 PY
 }
