@@ -7,7 +7,7 @@ struct options;
 struct place {
 	const char *top; /* the mount point, without a slash at its end */
 	const char *key; /* below it; "" is the mount itself */
-	const char *id;  /* who asks, given by an option or in the path; NULL: the session */
+	const char *id;  /* the id of the caller, from an option or the path; NULL: the session is the holder */
 };
 
 /*

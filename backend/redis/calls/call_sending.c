@@ -21,10 +21,9 @@
 #define LOOK_AGAIN_MS 20
 #define LOOKS_AGAIN_MAX 250
 
-/* Returns an age in whole ms, as the server counts leases. */
-static int64_t age_in_ms(int64_t since_ns)
+int64_t call_age_ms(const struct script_call *call)
 {
-	return (boot_ns() - since_ns) / NS_PER_MS;
+	return (boot_ns() - call->sent_ns) / NS_PER_MS;
 }
 
 static void on_reply(redisAsyncContext *context, void *data, void *ctx);
@@ -179,7 +178,7 @@ static void on_answer(struct script_call *call, const redisReply *reply)
 	} else {
 		calls_tell_trouble(call, reply);
 		if (!call_confirm(call, status, reply))
-			call_finish(call, status, reply, age_in_ms(call->sent_ns));
+			call_finish(call, status, reply, call_age_ms(call));
 	}
 }
 

@@ -9,7 +9,6 @@
 #include "backend/redis/calls/replica_wait.h"
 #include "backend/redis/calls/script_calls_internal.h"
 #include "backend/redis/reply/reply_copy.h"
-#include "backend/util/clock.h"
 
 /* A holder relies on what these answer. What others change can be repeated, or shows at the next look. */
 static const bool needs_replicas[SCRIPT_COUNT] = {
@@ -60,7 +59,7 @@ static void on_confirmed(void *ctx, uint64_t number)
 	while ((call = calls->unconfirmed) && call->question <= number) {
 		redisReply *reply = take_reply(call);
 
-		call_finish(call, 0, reply, (boot_ns() - call->sent_ns) / NS_PER_MS);
+		call_finish(call, 0, reply, call_age_ms(call));
 		freeReplyObject(reply);
 	}
 }

@@ -71,6 +71,7 @@ void calls_end_postponement(struct script_calls *calls);
 void calls_take_turns(struct script_calls *calls);
 void calls_send(struct script_call *call);
 void call_send_in_turn(struct script_call *call);
+int64_t call_age_ms(const struct script_call *call); /* since it was sent, in whole ms, as the server counts leases */
 
 /* call_retry.c */
 bool calls_hold(struct script_call *call, const char *text);

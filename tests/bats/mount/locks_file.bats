@@ -1,19 +1,7 @@
 # `.locks` and `.locks.json`: a line for each lock below a directory, made while it is read.
 
 load ../lib/helper
-
-# keys FILE: the keys of a `.locks`, sorted, in one line
-keys() {
-  cut -f1 "$1" | sort | tr '\n' ' ' | sed 's/ $//'
-}
-
-# many COUNT DIR: takes locks NUMBER with five digits
-many() {
-  py "$@" <<'PY'
-for number in range(int(sys.argv[1])):
-    os.close(os.open(f"{sys.argv[2]}/{number:05d}", os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-PY
-}
+load ../lib/locks_file
 
 @test "every directory has a line for each lock below it, with the path from there" {
   mkdir -p "$M/a/b/c" "$M/empty"

@@ -2,24 +2,13 @@
 
 load ../lib/helper
 load ../lib/redis
+load ../lib/locks_file
 
 setup() {
   setup_dirs
   N=$T/other
   redis_start
   allow_words "$outage_words"
-}
-
-keys() {
-  cut -f1 "$1" | sort | tr '\n' ' ' | sed 's/ $//'
-}
-
-# many COUNT DIR: takes locks NUMBER with five digits
-many() {
-  py "$@" <<'PY'
-for number in range(int(sys.argv[1])):
-    os.close(os.open(f"{sys.argv[2]}/{number:05d}", os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-PY
 }
 
 @test "locks of all mounts are shown, and each mount knows those of its callers" {
